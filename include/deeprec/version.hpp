@@ -1,0 +1,37 @@
+/// Version and the inline namespace that every public name lives in.
+#pragma once
+
+#define DEEPREC_VERSION_MAJOR 0
+#define DEEPREC_VERSION_MINOR 1
+#define DEEPREC_VERSION_PATCH 0
+#define DEEPREC_VERSION "0.1.0"
+
+// -ffast-math lets compilers drop the NaN and rounding steps that the exponentials rely on; with clang and SSE2 the
+// results are wrong without a warning. Define DEEPREC_ALLOW_FAST_MATH to take that risk.
+#if defined(__FAST_MATH__) && !defined(DEEPREC_ALLOW_FAST_MATH)
+#error "deeprec: -ffast-math breaks the numerics of the kernels; remove it or define DEEPREC_ALLOW_FAST_MATH"
+#endif
+
+// The architecture is part of every mangled name, so that two files built with different -m flags fail to link
+// instead of sharing one inline function compiled for the wrong one. Build a whole program with one set of flags.
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__)
+#define DEEPREC_ABI v0_avx512
+#elif defined(__AVX2__) && defined(__FMA__)
+#define DEEPREC_ABI v0_avx2
+#elif defined(__aarch64__)
+#define DEEPREC_ABI v0_neon64
+#else
+#define DEEPREC_ABI v0_base
+#endif
+
+#define DEEPREC_BEGIN                                                                                                  \
+    namespace deeprec {                                                                                                \
+    inline namespace DEEPREC_ABI {
+#define DEEPREC_END                                                                                                    \
+    }                                                                                                                  \
+    }
+
+DEEPREC_BEGIN
+/// "major.minor.patch" of the headers in use.
+inline constexpr const char* version = DEEPREC_VERSION;
+DEEPREC_END
