@@ -1,0 +1,8 @@
+/// Catch2 with its version hidden: v3 has catch_all.hpp, v2 has one header.
+#pragma once
+
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_all.hpp>
+#else
+#include <catch2/catch.hpp>
+#endif
