@@ -1,0 +1,68 @@
+/// Gradient of a table of which one batch touches few rows.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include <deeprec/core/tensor.hpp>
+
+DEEPREC_BEGIN
+
+/// Rows of a [rows, width] table that received a gradient. Adding, clearing and stepping cost the touched rows only.
+/// Order is that of the first touch, so equal inputs give equal bits.
+template <class T>
+class SparseRows {
+public:
+    SparseRows() = default;
+    SparseRows(Index rows, Index width) : width_(width), slot_(static_cast<std::size_t>(rows), -1) {}
+
+    Index rows() const { return static_cast<Index>(slot_.size()); }
+    Index width() const { return width_; }
+    Index size() const { return rows() * width_; }
+    /// Touched rows, in the order of their first touch.
+    const std::vector<std::int32_t>& ids() const { return ids_; }
+    /// Values of the i-th touched row.
+    const T* values(std::size_t i) const { return values_.data() + static_cast<Index>(i) * width_; }
+    T* values(std::size_t i) { return values_.data() + static_cast<Index>(i) * width_; }
+
+    /// The accumulator of row `id`, zero at its first touch. The caller checks the range of `id`.
+    T* row(std::int32_t id) {
+        std::int32_t& slot = slot_[static_cast<std::size_t>(id)];
+        if (slot < 0) {
+            slot = static_cast<std::int32_t>(ids_.size());
+            ids_.push_back(id);
+            const std::size_t needed = ids_.size() * static_cast<std::size_t>(width_);
+            if (values_.size() < needed) values_.resize(std::max(needed, 2 * values_.size()));
+            std::fill_n(values(static_cast<std::size_t>(slot)), width_, T(0));
+        }
+        return values(static_cast<std::size_t>(slot));
+    }
+    /// Adds all rows of `other`.
+    void add(const SparseRows& other) {
+        for (std::size_t i = 0; i < other.ids_.size(); ++i) {
+            T* sum = row(other.ids_[i]);
+            const T* value = other.values(i);
+            for (Index j = 0; j < width_; ++j) sum[j] += value[j];
+        }
+    }
+    void setZero() {
+        for (const std::int32_t id : ids_) slot_[static_cast<std::size_t>(id)] = -1;
+        ids_.clear();
+    }
+    /// The same gradient as a full table.
+    Tensor<T, 2> dense() const {
+        Tensor<T, 2> table(rows(), width_);
+        table.setZero();
+        for (std::size_t i = 0; i < ids_.size(); ++i) std::copy_n(values(i), width_, &table(ids_[i], 0));
+        return table;
+    }
+
+private:
+    Index width_ = 0;
+    std::vector<std::int32_t> slot_;  // where a row's values are, -1 = untouched
+    std::vector<std::int32_t> ids_;
+    std::vector<T, detail::AlignedAllocator<T>> values_;
+};
+
+DEEPREC_END

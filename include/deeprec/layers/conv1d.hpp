@@ -1,0 +1,200 @@
+/// Convolution over time.
+#pragma once
+
+#include <deeprec/core/initializers.hpp>
+#include <deeprec/core/layer.hpp>
+#include <deeprec/core/window.hpp>
+#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/gemm.hpp>
+
+DEEPREC_BEGIN
+
+struct Conv1DOptions {
+    Index strides = 1;
+    Padding padding = Padding::valid;
+    Index dilation_rate = 1;
+    bool use_bias = true;
+};
+
+/// y[b, t, u] = activation(bias[u] + sum over j, f of x[b, t*strides + j*dilation_rate - before, f] kernel[j, f, u]),
+/// as Keras' Conv1D (cross-correlation); steps outside the sequence are zero.
+///
+/// Shapes: x [B, T, F] -> y [B, T', filters]; T' by `window_sizes`; `kernel` [k, F, filters] (glorot uniform),
+/// `bias` [filters] (zeros). As in Keras the layer ends a mask: a masked step is read like any other.
+/// A window of k steps is a contiguous row of k*F numbers of x, so both products read x in place.
+/// `Conv1D{64, 3, relu}` is `Conv1D<float, ReLU>`.
+template <class T = float, class Activation = Linear>
+class Conv1D {
+public:
+    using Scalar = T;
+    using InputElement = T;
+    using FinalActivation = Activation;
+    struct Parameters {
+        Tensor<T, 3> kernel;
+        Tensor<T, 1> bias;
+        template <class Visitor, class... Sets>
+        static void visit(Visitor& visitor, Sets&... sets) {
+            visitor("kernel", sets.kernel...);
+            visitor("bias", sets.bias...);
+        }
+    };
+    using Gradients = Parameters;
+    struct Cache {
+        const T* x = nullptr;  // padded where there is padding
+        Index time = 0;
+        Buffer<T> padded, y, linear, dz, spread, dx;
+    };
+
+    /// Throws ArgumentError unless every number is positive, and for strides together with dilation (as Keras).
+    Conv1D(Index filters, Index kernel_size, Activation activation = {}, Conv1DOptions options = {})
+        : filters_(filters), kernel_size_(kernel_size), activation_(activation), options_(options) {
+        detail::check_positive(name(), "number of filters", filters);
+        detail::check_positive(name(), "kernel_size", kernel_size);
+        detail::check_positive(name(), "strides", options.strides);
+        detail::check_positive(name(), "dilation_rate", options.dilation_rate);
+        if (options.strides > 1 && options.dilation_rate > 1)
+            throw ArgumentError(message("Conv1D: strides > 1 cannot be combined with dilation_rate > 1, received strides ",
+                                        options.strides, " and dilation_rate ", options.dilation_rate));
+    }
+
+    static constexpr std::string_view name() { return "Conv1D"; }
+    template <class Element, int Rank>
+    static constexpr int output_rank() {
+        static_assert(same_scalar<Element, T>, "Conv1D: the input must have the scalar type of the layer");
+        static_assert(Rank == any_rank || Rank == 3, "Conv1D: the input must be [batch, time, features], rank 3");
+        return 3;
+    }
+    Shape build(const Shape& in, Seed seed) {
+        detail::check_rank(name(), in, 2, "[time, features]");
+        features_ = in[1];
+        detail::check_positive(name(), "number of input features", features_);
+        const WindowSizes sizes = windows(in[0]);
+        parameters_.kernel.resize(kernel_size_, features_, filters_);
+        fill_glorot_uniform(parameters_.kernel, kernel_size_ * features_, kernel_size_ * filters_, seed);
+        parameters_.bias.resize(options_.use_bias ? filters_ : 0);
+        parameters_.bias.setZero();
+        parameters_changed();
+        return {sizes.steps, filters_};
+    }
+
+    template <class X, class Mode = Inference>
+    View<T, 3> forward(const X& input, Cache& cache, Mode = {}) const {
+        const auto x = view(input);
+        output_rank<ElementOf<X>, rank_of<X>>();
+        detail::check_extent(name(), "input features", features_, x.last());
+        const Index batch = x.extent(0), time = x.extent(1);
+        const WindowSizes sizes = windows(time);
+        const T* padded = pad(x.data(), batch, time, sizes, cache);
+        View<T, 3> y{cache.y.need(batch * sizes.steps * filters_), {batch, sizes.steps, filters_}};
+        T* linear = nullptr;
+        if constexpr (Mode::training && Activation::needs_input) linear = cache.linear.need(y.size());
+        kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y.data(), filters_,
+                         options_.use_bias ? parameters_.bias.data() : nullptr, activation_, false, linear);
+        cache.x = Mode::training ? padded : nullptr;
+        cache.time = time;
+        return y;
+    }
+
+    /// dz = dy * activation'(z); dW[j] += windows(x)^T dz; db += sum of dz;
+    /// dx[t] = sum over j of dz[(t + before - j*dilation) / strides] W[j]^T where that step exists: a convolution of
+    /// the spread and padded dz with the kernel turned round.
+    template <InputGradient Want = InputGradient::compute, class DY>
+    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
+        const auto d = view(dy);
+        detail::check_trained(name(), cache.x);
+        detail::check_extent(name(), "filters", filters_, d.last());
+        const Index batch = d.extent(0), steps = d.extent(1), time = cache.time;
+        const WindowSizes sizes = windows(time);
+        detail::check_extent(name(), "output steps", sizes.steps, steps);
+        const T* dz = d.data();
+        if constexpr (!std::is_same_v<Activation, Linear>) {
+            T* product = cache.dz.need(d.size());
+            kernels::activate_backward<T>(d.data(), Activation::needs_input ? cache.linear.data() : cache.y.data(),
+                                          product, d.size(), activation_);
+            dz = product;
+        }
+        kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz, filters_, filters_, gradients.kernel.data(),
+                            filters_);
+        if (options_.use_bias)
+            kernels::sum_rows<T>(dz, batch * steps, filters_, filters_, gradients.bias.data());
+        if constexpr (Want == InputGradient::skip) {
+            return NoGradient{};
+        } else {
+            View<T, 3> dx{cache.dx.need(batch * time * features_), {batch, time, features_}};
+            const Index span = time + extent() - 1;
+            const T* spread = spread_out(dz, batch, steps, span, extent() - 1 - sizes.before, cache);
+            kernels::gemm<T>(kernels::Rows<T>{spread, batch * time, time, span * filters_, filters_, segments(),
+                                              kernel_size_ / segments() * filters_, options_.dilation_rate * filters_},
+                             packed_turned_.data(), features_, dx.data(), features_);
+            return dx;
+        }
+    }
+
+    const Parameters& parameters() const { return parameters_; }
+    Gradients zero_gradients() const { return zeros_like(parameters_); }
+    template <class Visitor, class Self, class... Others>
+    static void visit(Visitor& visitor, Self& self, Others&... others) {
+        Parameters::visit(visitor, self.parameters_, others...);
+    }
+    void parameters_changed() {
+        const Index rows = kernel_size_ * features_, turned_rows = kernel_size_ * filters_;
+        const T* kernel = parameters_.kernel.data();
+        kernels::pack<T>(kernel, filters_, rows, filters_, packed_.need(kernels::packed_size<T>(rows, filters_)));
+        T* turned = turned_.need(rows * filters_);  // [k, filters, F] with the last tap first
+        for (Index j = 0; j < kernel_size_; ++j)
+            for (Index u = 0; u < filters_; ++u)
+                for (Index f = 0; f < features_; ++f)
+                    turned[(j * filters_ + u) * features_ + f] =
+                        kernel[((kernel_size_ - 1 - j) * features_ + f) * filters_ + u];
+        kernels::pack<T>(turned, features_, turned_rows, features_,
+                         packed_turned_.need(kernels::packed_size<T>(turned_rows, features_)));
+    }
+
+private:
+    /// Steps that one window spans.
+    Index extent() const { return (kernel_size_ - 1) * options_.dilation_rate + 1; }
+    WindowSizes windows(Index time) const {
+        return window_sizes(name(), time, extent(), options_.strides, options_.padding);
+    }
+    /// Contiguous runs in a window: one, or one a tap where dilation leaves gaps.
+    Index segments() const { return options_.dilation_rate == 1 ? 1 : kernel_size_; }
+    kernels::Rows<T> input_windows(const T* x, Index batch, Index time, const WindowSizes& sizes) const {
+        return {x, batch * sizes.steps, sizes.steps, (sizes.before + time + sizes.after) * features_,
+                options_.strides * features_, segments(), kernel_size_ / segments() * features_,
+                options_.dilation_rate * features_};
+    }
+    const T* pad(const T* x, Index batch, Index time, const WindowSizes& sizes, Cache& cache) const {
+        if (sizes.before + sizes.after == 0) return x;
+        const Index before = sizes.before * features_, length = time * features_, after = sizes.after * features_;
+        T* out = cache.padded.need(batch * (before + length + after));
+        for (Index b = 0; b < batch; ++b) {
+            T* sample = out + b * (before + length + after);
+            std::fill_n(sample, before, T(0));
+            std::copy_n(x + b * length, length, sample + before);
+            std::fill_n(sample + before + length, after, T(0));
+        }
+        return out;
+    }
+    /// Zeros of [B, span, filters] with output step o of each sample at step o * strides + first.
+    const T* spread_out(const T* dz, Index batch, Index steps, Index span, Index first, Cache& cache) const {
+        T* out = cache.spread.need_zeros(batch * span * filters_);
+        for (Index b = 0; b < batch; ++b)
+            for (Index o = 0; o < steps; ++o) {
+                const Index at = o * options_.strides + first;
+                if (at < span) std::copy_n(dz + (b * steps + o) * filters_, filters_, out + (b * span + at) * filters_);
+            }
+        return out;
+    }
+
+    Index filters_ = 0, kernel_size_ = 0, features_ = 0;
+    [[no_unique_address]] Activation activation_;
+    Conv1DOptions options_;
+    Parameters parameters_;
+    Buffer<T> packed_, packed_turned_, turned_;  // the kernel as the products read it
+};
+
+Conv1D(Index, Index) -> Conv1D<float, Linear>;
+template <class Activation>
+Conv1D(Index, Index, Activation, Conv1DOptions = {}) -> Conv1D<float, Activation>;
+
+DEEPREC_END

@@ -1,0 +1,155 @@
+/// Fully connected layer.
+#pragma once
+
+#include <deeprec/core/initializers.hpp>
+#include <deeprec/core/layer.hpp>
+#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/gemm.hpp>
+
+DEEPREC_BEGIN
+
+struct DenseOptions {
+    bool use_bias = true;
+};
+
+/// y = activation(x W + b) on the last axis of x, as Keras' Dense.
+///
+/// Shapes: x [B, ..., F] -> y [B, ..., units]; `kernel` [F, units] (glorot uniform), `bias` [units] (zeros).
+/// A mask travels on. `Dense{100, relu}` is `Dense<float, ReLU>`.
+template <class T = float, class Activation = Linear>
+class Dense {
+public:
+    using Scalar = T;
+    using InputElement = T;
+    using FinalActivation = Activation;
+    struct Parameters {
+        Tensor<T, 2> kernel;
+        Tensor<T, 1> bias;
+        template <class Visitor, class... Sets>
+        static void visit(Visitor& visitor, Sets&... sets) {
+            visitor("kernel", sets.kernel...);
+            visitor("bias", sets.bias...);
+        }
+    };
+    using Gradients = Parameters;
+    struct Cache {
+        const T* x = nullptr;
+        Buffer<T> y, linear, dz, dx;
+    };
+
+    /// Throws ArgumentError unless units is positive.
+    explicit Dense(Index units, Activation activation = {}, DenseOptions options = {})
+        : units_(units), activation_(activation), options_(options) {
+        detail::check_positive(name(), "units", units);
+    }
+
+    static constexpr std::string_view name() { return "Dense"; }
+    template <class Element, int Rank>
+    static constexpr int output_rank() {
+        static_assert(same_scalar<Element, T>, "Dense: the input must have the scalar type of the layer");
+        static_assert(Rank == any_rank || Rank >= 2, "Dense: the input must be [batch, ..., features], rank 2 or more");
+        return Rank;
+    }
+    Shape build(const Shape& in, Seed seed) {
+        if (in.rank() < 1) throw ShapeError("Dense: expected samples of shape [..., features], received []");
+        features_ = in.back();
+        detail::check_positive(name(), "number of input features", features_);
+        parameters_.kernel.resize(features_, units_);
+        fill_glorot_uniform(parameters_.kernel, features_, units_, seed);
+        parameters_.bias.resize(options_.use_bias ? units_ : 0);
+        parameters_.bias.setZero();
+        parameters_changed();
+        Shape out = in;
+        out[in.rank() - 1] = units_;
+        return out;
+    }
+
+    template <class X, class Mode = Inference>
+    auto forward(const X& x, Cache& cache, Mode = {}) const {
+        return run<Mode>(view(x), cache, activation_);
+    }
+    /// Everything but the activation: losses on logits start here.
+    template <class X, class Mode = Inference>
+    auto forward_logits(const X& x, Cache& cache, Mode = {}) const {
+        return run<Mode>(view(x), cache, Linear{});
+    }
+
+    /// dz = dy * activation'(z); dW += x^T dz; db += sum of dz; dx = dz W^T.
+    template <InputGradient Want = InputGradient::compute, class DY>
+    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
+        const auto d = view(dy);
+        if constexpr (std::is_same_v<Activation, Linear>) {
+            return backward_logits<Want>(d, cache, gradients);
+        } else {
+            detail::check_trained(name(), cache.x);
+            const T* source = Activation::needs_input ? cache.linear.data() : cache.y.data();
+            T* dz = cache.dz.need(d.size());
+            kernels::activate_backward<T>(d.data(), source, dz, d.size(), activation_);
+            return backward_logits<Want>(View<const T, rank_of<DY>>{dz, d.extents()}, cache, gradients);
+        }
+    }
+    /// As `backward`, from dz.
+    template <InputGradient Want = InputGradient::compute, class DZ>
+    auto backward_logits(const DZ& dz, Cache& cache, Gradients& gradients) const {
+        const auto d = view(dz);
+        detail::check_trained(name(), cache.x);
+        detail::check_extent(name(), "units", units_, d.last());
+        const Index rows = d.rows();
+        kernels::gemm_tn<T>(kernels::matrix_rows(cache.x, rows, features_, features_), d.data(), units_, units_,
+                            gradients.kernel.data(), units_);
+        if (options_.use_bias) kernels::sum_rows<T>(d.data(), rows, units_, units_, gradients.bias.data());
+        if constexpr (Want == InputGradient::skip) {
+            return NoGradient{};
+        } else {
+            auto extents = d.extents();
+            extents.back() = features_;
+            View<T, rank_of<DZ>> dx{cache.dx.need(rows * features_), extents};
+            kernels::gemm<T>(kernels::matrix_rows(d.data(), rows, units_, units_), packed_transposed_.data(), features_,
+                             dx.data(), features_);
+            return dx;
+        }
+    }
+
+    Index units() const { return units_; }
+    const Parameters& parameters() const { return parameters_; }
+    Gradients zero_gradients() const { return zeros_like(parameters_); }
+    template <class Visitor, class Self, class... Others>
+    static void visit(Visitor& visitor, Self& self, Others&... others) {
+        Parameters::visit(visitor, self.parameters_, others...);
+    }
+    void parameters_changed() {
+        const T* kernel = parameters_.kernel.data();
+        kernels::pack<T>(kernel, units_, features_, units_, packed_.need(kernels::packed_size<T>(features_, units_)));
+        kernels::pack_transposed<T>(kernel, units_, units_, features_,
+                                    packed_transposed_.need(kernels::packed_size<T>(units_, features_)));
+    }
+
+private:
+    template <class Mode, class Act, int Rank>
+    View<T, Rank> run(const View<const T, Rank>& x, Cache& cache, Act act) const {
+        output_rank<T, Rank>();
+        detail::check_extent(name(), "input features", features_, x.last());
+        const Index rows = x.rows();
+        auto extents = x.extents();
+        extents.back() = units_;
+        View<T, Rank> y{cache.y.need(rows * units_), extents, x.mask};
+        T* linear = nullptr;
+        if constexpr (Mode::training && Act::needs_input) linear = cache.linear.need(rows * units_);
+        kernels::gemm<T>(kernels::matrix_rows(x.data(), rows, features_, features_), packed_.data(), units_, y.data(),
+                         units_, options_.use_bias ? parameters_.bias.data() : nullptr, act, false, linear);
+        cache.x = Mode::training ? x.data() : nullptr;
+        return y;
+    }
+
+    Index units_ = 0, features_ = 0;
+    [[no_unique_address]] Activation activation_;
+    DenseOptions options_;
+    Parameters parameters_;
+    Buffer<T> packed_, packed_transposed_;  // the kernel as the products read it
+};
+
+Dense(Index) -> Dense<float, Linear>;
+template <class Activation>
+Dense(Index, Activation, DenseOptions = {}) -> Dense<float, Activation>;
+
+DEEPREC_END

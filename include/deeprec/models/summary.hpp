@@ -1,0 +1,36 @@
+/// The table that `summary` prints.
+#pragma once
+
+#include <iomanip>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <deeprec/core/layer.hpp>
+
+DEEPREC_BEGIN
+
+/// One line a layer: name, output shape without the batch axis, parameters, bytes of the parameters.
+struct SummaryRow {
+    std::string layer;
+    Shape output;
+    Index parameters = 0;
+    Index bytes = 0;
+};
+
+inline void print_summary(std::ostream& out, const std::vector<SummaryRow>& rows) {
+    const auto line = [&](const auto& layer, const std::string& output, const auto& parameters, const auto& bytes) {
+        out << std::left << std::setw(26) << layer << std::setw(18) << output << std::right << std::setw(12) << parameters
+            << std::setw(14) << bytes << '\n';
+    };
+    Index parameters = 0, bytes = 0;
+    line("layer", "output", "parameters", "bytes");
+    for (const SummaryRow& row : rows) {
+        line(row.layer, message(row.output), row.parameters, row.bytes);
+        parameters += row.parameters;
+        bytes += row.bytes;
+    }
+    line("total", "", parameters, bytes);
+}
+
+DEEPREC_END
