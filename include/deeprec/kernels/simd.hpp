@@ -1,0 +1,179 @@
+/// The one place that knows xsimd and its versions (8.1 to 13): batches, and functions written once for a plain number
+/// and for a batch. Nothing outside this file uses an intrinsic.
+///
+/// Call them qualified, `kernels::exp(x)`: for a batch the bare name also finds xsimd's own function.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+
+#include <xsimd/xsimd.hpp>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include <deeprec/core/shape.hpp>
+
+/// Before a loop over registers with constant bounds: the loop must disappear, or its array cannot live in registers.
+#if defined(__clang__)
+#define DEEPREC_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DEEPREC_UNROLL _Pragma("GCC unroll 32")
+#endif
+#define DEEPREC_INLINE inline __attribute__((always_inline))
+
+DEEPREC_BEGIN
+namespace kernels {
+
+/// A SIMD register of T.
+template <class T, class Arch = xsimd::default_arch>
+using Batch = xsimd::batch<T, Arch>;
+
+/// Numbers in one register.
+template <class T, class Arch = xsimd::default_arch>
+inline constexpr Index lanes = static_cast<Index>(Batch<T, Arch>::size);
+
+namespace detail {
+template <class Arch>
+inline constexpr bool is_avx512 = std::is_base_of_v<xsimd::avx512f, Arch>;
+template <class Arch>
+inline constexpr bool is_avx2 = !is_avx512<Arch> && std::is_base_of_v<xsimd::avx2, Arch>;
+template <class Arch>
+inline constexpr bool is_neon64 = std::is_base_of_v<xsimd::neon64, Arch>;
+
+template <class V>
+struct ElementOf {
+    using type = V;
+};
+template <class T, class Arch>
+struct ElementOf<xsimd::batch<T, Arch>> {
+    using type = T;
+};
+template <class V>
+using Element = typename ElementOf<V>::type;
+}  // namespace detail
+
+/// Registers that hold batches: what a register tile can use.
+template <class Arch>
+inline constexpr Index registers = detail::is_avx512<Arch> || detail::is_neon64<Arch> ? 32 : 16;
+
+// ---------------------------------------------------------------- memory
+
+/// V from unaligned memory; V is T or a batch of T.
+template <class V, class T>
+DEEPREC_INLINE V load(const T* p) {
+    if constexpr (std::is_same_v<V, T>)
+        return *p;
+    else
+        return V::load_unaligned(p);
+}
+template <class T>
+DEEPREC_INLINE void store(T* p, T x) {
+    *p = x;
+}
+template <class T, class Arch>
+DEEPREC_INLINE void store(T* p, const xsimd::batch<T, Arch>& x) {
+    x.store_unaligned(p);
+}
+
+/// The first n numbers (0 <= n <= lanes) at p, the other lanes are zero. Reads nothing behind them.
+template <class V>
+DEEPREC_INLINE V load_first(const detail::Element<V>* p, Index n) {
+    using T = detail::Element<V>;
+    alignas(64) T all[V::size] = {};
+    std::copy_n(p, n, all);
+    return V::load_aligned(all);
+}
+/// Stores the first n lanes (0 <= n <= lanes) and touches nothing behind them.
+template <class T, class Arch>
+DEEPREC_INLINE void store_first(T* p, const xsimd::batch<T, Arch>& x, Index n) {
+    alignas(64) T all[xsimd::batch<T, Arch>::size];
+    x.store_aligned(all);
+    std::copy_n(all, n, p);
+}
+
+/// Asks for the cache line at p.
+DEEPREC_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
+
+// ---------------------------------------------------------------- arithmetic
+
+/// x * y + z, in one rounding where the machine has it.
+DEEPREC_INLINE float fma(float x, float y, float z) { return x * y + z; }
+DEEPREC_INLINE double fma(double x, double y, double z) { return x * y + z; }
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch<T, Arch> fma(const xsimd::batch<T, Arch>& x, const xsimd::batch<T, Arch>& y,
+                                         const xsimd::batch<T, Arch>& z) {
+#if defined(__AVX512F__)
+    // xsimd 8.1 multiplies and adds here, and clang does not contract that.
+    if constexpr (detail::is_avx512<Arch> && std::is_same_v<T, float>)
+        return xsimd::batch<T, Arch>(_mm512_fmadd_ps(x, y, z));
+    else if constexpr (detail::is_avx512<Arch> && std::is_same_v<T, double>)
+        return xsimd::batch<T, Arch>(_mm512_fmadd_pd(x, y, z));
+    else
+#endif
+        return xsimd::fma(x, y, z);
+}
+
+/// max that gives NaN when either argument is NaN (std::max and xsimd::max hide one of them).
+DEEPREC_INLINE float max_nan(float a, float b) { return a > b || a != a ? a : b; }
+DEEPREC_INLINE double max_nan(double a, double b) { return a > b || a != a ? a : b; }
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch<T, Arch> max_nan(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
+    return xsimd::select(a > b || a != a, a, b);
+}
+
+/// condition ? a : b.
+template <class V>
+DEEPREC_INLINE V select(bool condition, V a, V b) {
+    return condition ? a : b;
+}
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch<T, Arch> select(const xsimd::batch_bool<T, Arch>& condition,
+                                            const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
+    return xsimd::select(condition, a, b);
+}
+
+/// Sum of the lanes, in a fixed order.
+DEEPREC_INLINE float reduce_add(float x) { return x; }
+DEEPREC_INLINE double reduce_add(double x) { return x; }
+template <class T, class Arch>
+DEEPREC_INLINE T reduce_add(const xsimd::batch<T, Arch>& x) {
+#if XSIMD_VERSION_MAJOR >= 9
+    return xsimd::reduce_add(x);
+#else
+    return xsimd::hadd(x);
+#endif
+}
+/// Largest lane; NaN if there is one.
+DEEPREC_INLINE float reduce_max(float x) { return x; }
+DEEPREC_INLINE double reduce_max(double x) { return x; }
+template <class T, class Arch>
+DEEPREC_INLINE T reduce_max(const xsimd::batch<T, Arch>& x) {
+    alignas(64) T all[xsimd::batch<T, Arch>::size];
+    x.store_aligned(all);
+    T best = all[0];
+    for (const T v : all) best = max_nan(v, best);
+    return best;
+}
+
+#define DEEPREC_ELEMENTWISE(function)                                                                                  \
+    DEEPREC_INLINE float function(float x) { return std::function(x); }                                                \
+    DEEPREC_INLINE double function(double x) { return std::function(x); }                                              \
+    template <class T, class Arch>                                                                                     \
+    DEEPREC_INLINE xsimd::batch<T, Arch> function(const xsimd::batch<T, Arch>& x) {                                    \
+        return xsimd::function(x);                                                                                     \
+    }
+DEEPREC_ELEMENTWISE(exp)
+DEEPREC_ELEMENTWISE(expm1)
+DEEPREC_ELEMENTWISE(log)
+DEEPREC_ELEMENTWISE(log1p)
+DEEPREC_ELEMENTWISE(tanh)
+DEEPREC_ELEMENTWISE(erf)
+DEEPREC_ELEMENTWISE(sqrt)
+DEEPREC_ELEMENTWISE(abs)
+#undef DEEPREC_ELEMENTWISE
+
+}  // namespace kernels
+DEEPREC_END
