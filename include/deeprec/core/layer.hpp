@@ -26,9 +26,12 @@ struct Inference {
 /// Mode of a forward pass that backward will follow: `Training{step_seed}`.
 struct Training {
     static constexpr bool training = true;
+    Training() = default;
+    explicit Training(Seed step_seed, Index row = 0) : seed(step_seed), first_row(row) {}
+    explicit Training(std::uint64_t step_seed) : seed{step_seed} {}
     Seed seed{};          ///< of this step; every layer derives its own
     Index first_row = 0;  ///< place of the view's first sample in its batch, so that shards draw what the batch would
-    Training for_part(std::uint64_t part) const { return {derive(seed, part), first_row}; }
+    Training for_part(std::uint64_t part) const { return Training(derive(seed, part), first_row); }
 };
 
 /// Whether backward has to produce dL/dx; the first layer of a model is spared the work in training.

@@ -86,10 +86,10 @@ public:
         const WindowSizes sizes = windows(time);
         const T* padded = pad(x.data(), batch, time, sizes, cache);
         View<T, 3> y{cache.y.need(batch * sizes.steps * filters_), {batch, sizes.steps, filters_}};
-        T* linear = nullptr;
-        if constexpr (Mode::training && Activation::needs_input) linear = cache.linear.need(y.size());
+        T* pre_activation = nullptr;
+        if constexpr (Mode::training && Activation::needs_input) pre_activation = cache.linear.need(y.size());
         kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y.data(), filters_,
-                         options_.use_bias ? parameters_.bias.data() : nullptr, activation_, false, linear);
+                         options_.use_bias ? parameters_.bias.data() : nullptr, activation_, false, pre_activation);
         cache.x = Mode::training ? padded : nullptr;
         cache.time = time;
         return y;
@@ -109,7 +109,7 @@ public:
         const T* dz = d.data();
         if constexpr (!std::is_same_v<Activation, Linear>) {
             T* product = cache.dz.need(d.size());
-            kernels::activate_backward<T>(d.data(), Activation::needs_input ? cache.linear.data() : cache.y.data(),
+            kernels::activate_backward(d.data(), Activation::needs_input ? cache.linear.data() : cache.y.data(),
                                           product, d.size(), activation_);
             dz = product;
         }

@@ -84,7 +84,7 @@ public:
             detail::check_trained(name(), cache.x);
             const T* source = Activation::needs_input ? cache.linear.data() : cache.y.data();
             T* dz = cache.dz.need(d.size());
-            kernels::activate_backward<T>(d.data(), source, dz, d.size(), activation_);
+            kernels::activate_backward(d.data(), source, dz, d.size(), activation_);
             return backward_logits<Want>(View<const T, rank_of<DY>>{dz, d.extents()}, cache, gradients);
         }
     }
@@ -133,10 +133,10 @@ private:
         auto extents = x.extents();
         extents.back() = units_;
         View<T, Rank> y{cache.y.need(rows * units_), extents, x.mask};
-        T* linear = nullptr;
-        if constexpr (Mode::training && Act::needs_input) linear = cache.linear.need(rows * units_);
+        T* pre_activation = nullptr;
+        if constexpr (Mode::training && Act::needs_input) pre_activation = cache.linear.need(rows * units_);
         kernels::gemm<T>(kernels::matrix_rows(x.data(), rows, features_, features_), packed_.data(), units_, y.data(),
-                         units_, options_.use_bias ? parameters_.bias.data() : nullptr, act, false, linear);
+                         units_, options_.use_bias ? parameters_.bias.data() : nullptr, act, false, pre_activation);
         cache.x = Mode::training ? x.data() : nullptr;
         return y;
     }

@@ -1,0 +1,109 @@
+/// Threads for whole shards of work. What a task computes never depends on which thread runs it.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <deeprec/core/shape.hpp>
+
+DEEPREC_BEGIN
+
+/// A small pool that spins briefly, then sleeps. The caller works too: one thread means no pool at all.
+class ThreadPool {
+public:
+    /// `threads` = 0 takes one for each core. Throws ArgumentError for a negative number.
+    explicit ThreadPool(int threads = 0) {
+        if (threads < 0) throw ArgumentError(message("ThreadPool: expected 0 (all cores) or more threads, received ", threads));
+        if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+        workers_.reserve(static_cast<std::size_t>(threads - 1));
+        for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    }
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+    ~ThreadPool() {
+        task_ = nullptr;
+        start_round();
+        for (std::thread& worker : workers_) worker.join();
+    }
+
+    int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+    /// Calls f(0), ..., f(tasks - 1), in any order, on all threads; returns when all are done and rethrows the first
+    /// exception. One caller at a time; f must not call `run` of the same pool.
+    template <class F>
+    void run(Index tasks, F&& f) {
+        if (workers_.empty() || tasks <= 1) {
+            for (Index i = 0; i < tasks; ++i) f(i);
+            return;
+        }
+        context_ = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
+        task_ = [](void* context, Index i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); };
+        tasks_ = tasks;
+        next_.store(0, std::memory_order_relaxed);
+        busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+        start_round();
+        take_tasks();
+        for (int spins = 0; busy_.load(std::memory_order_acquire) != 0;)
+            if (++spins > spin_limit) {
+                const int busy = busy_.load(std::memory_order_acquire);
+                if (busy != 0) busy_.wait(busy, std::memory_order_acquire);
+            }
+        if (failed_.exchange(false)) std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+
+private:
+    static constexpr int spin_limit = 4000;
+
+    void start_round() {
+        round_.fetch_add(1, std::memory_order_release);
+        round_.notify_all();
+    }
+    void take_tasks() {
+        for (Index i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) {
+            try {
+                task_(context_, i);
+            } catch (...) {
+                if (!failed_.exchange(true)) failure_ = std::current_exception();
+            }
+        }
+    }
+    void work() {
+        for (unsigned seen = 0;; ++seen) {
+            for (int spins = 0; round_.load(std::memory_order_acquire) == seen;)
+                if (++spins > spin_limit) round_.wait(seen, std::memory_order_acquire);
+            if (!task_) return;
+            take_tasks();
+            if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
+        }
+    }
+
+    std::vector<std::thread> workers_;
+    void (*task_)(void*, Index) = nullptr;
+    void* context_ = nullptr;
+    Index tasks_ = 0;
+    std::atomic<Index> next_{0};
+    std::atomic<unsigned> round_{0};
+    std::atomic<int> busy_{0};
+    std::atomic<bool> failed_{false};
+    std::exception_ptr failure_;
+};
+
+/// A batch cut into shards of equal size (the last may be smaller). Their number depends on the batch alone, never on
+/// the number of threads: results that are reduced shard by shard have the same bits everywhere.
+struct Shards {
+    static constexpr Index least_rows = 32, most_shards = 8;
+
+    explicit Shards(Index batch_rows)
+        : batch(batch_rows), rows(std::max(least_rows, (batch_rows + most_shards - 1) / most_shards)),
+          count((batch_rows + rows - 1) / rows) {}
+    Index begin(Index shard) const { return shard * rows; }
+    Index end(Index shard) const { return std::min(batch, (shard + 1) * rows); }
+
+    Index batch, rows, count;
+};
+
+DEEPREC_END
