@@ -1,4 +1,4 @@
-/// What the kernels of recurrent layers share: the sizes of a pass, its reading order and its mask.
+/// What the kernels of recurrent layers share: the sizes of a pass, its reading order, its mask and its arguments.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +19,55 @@ struct RecurrentPass {
     /// Place on the time axis of step t.
     Index at(Index t) const { return go_backwards ? time - 1 - t : t; }
     bool kept(Index b, Index t) const { return !keep || keep[b * time + at(t)]; }
-    /// First kept step of sequence b (T if none). The state stays put over masked steps, so "the output repeats the
-    /// previous one, zero before the first kept step" is: y_t = t >= first_kept ? h_t : 0.
+    /// First kept step of sequence b, T if none. States stay put over masked steps, so Keras' rule that a masked step
+    /// repeats the previous output, zero before the first kept step, is: y_t = t >= first_kept ? h_t : 0.
     Index first_kept(Index b) const {
         Index t = 0;
         while (t < time && !kept(b, t)) ++t;
         return t;
     }
+};
+
+/// Weights in Keras' layout, G = number of gates.
+template <class T>
+struct RecurrentWeights {
+    const T* kernel;            ///< [F, G * U]
+    const T* recurrent_kernel;  ///< [U, G * U]
+    const T* bias = nullptr;    ///< [G * U] or null
+};
+
+/// Cell states (c) belong to the LSTM alone; null means zero.
+template <class T>
+struct RecurrentInput {
+    const T* x;             ///< [B, T, F]
+    const T* h0 = nullptr;  ///< [B, U] or null
+    const T* c0 = nullptr;  ///< [B, U] or null
+};
+
+template <class T>
+struct RecurrentOutput {
+    T* y;            ///< [B, T, U] or [B, U], see RecurrentPass
+    T* h = nullptr;  ///< final state [B, U], or null where it is not wanted
+    T* c = nullptr;
+};
+
+/// dL/d(output); null means zero.
+template <class T>
+struct RecurrentOutputGradient {
+    const T* y = nullptr;
+    const T* h = nullptr;
+    const T* c = nullptr;
+};
+
+/// Where dL/d(input) is written and dL/d(weight) is added.
+template <class T>
+struct RecurrentGradient {
+    T* kernel;
+    T* recurrent_kernel;
+    T* bias = nullptr;  ///< or null
+    T* x = nullptr;     ///< written; null where it is not wanted, likewise h0 and c0
+    T* h0 = nullptr;
+    T* c0 = nullptr;
 };
 
 }  // namespace kernels

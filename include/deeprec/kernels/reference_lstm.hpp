@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <deeprec/kernels/activations.hpp>
-#include <deeprec/kernels/lstm_arguments.hpp>
+#include <deeprec/kernels/recurrent.hpp>
 
 DEEPREC_BEGIN
 namespace kernels::reference {
@@ -17,8 +17,8 @@ struct LstmTrace {
 
 /// As kernels::lstm_forward, from weights in Keras' layout: kernel [F, 4U], recurrent_kernel [U, 4U], bias [4U] or null.
 template <class Activation, class RecurrentActivation, class T>
-LstmTrace<T> lstm_forward(const RecurrentPass& pass, const LstmWeights<T>& weights, const LstmInput<T>& in,
-                          const LstmOutput<T>& out, const Activation& act = {}, const RecurrentActivation& gate = {}) {
+LstmTrace<T> lstm_forward(const RecurrentPass& pass, const RecurrentWeights<T>& weights, const RecurrentInput<T>& in,
+                          const RecurrentOutput<T>& out, const Activation& act = {}, const RecurrentActivation& gate = {}) {
     const Index B = pass.batch, steps = pass.time, F = pass.features, U = pass.units;
     const auto size = [](Index n) { return static_cast<std::size_t>(n); };
     LstmTrace<T> trace{std::vector<T>(size(steps * B * 4 * U)), std::vector<T>(size(steps * B * 4 * U)),
@@ -55,8 +55,8 @@ LstmTrace<T> lstm_forward(const RecurrentPass& pass, const LstmWeights<T>& weigh
 
 /// As kernels::lstm_backward, from the trace of the forward.
 template <class Activation, class RecurrentActivation, class T>
-void lstm_backward(const RecurrentPass& pass, const LstmWeights<T>& weights, const LstmInput<T>& in,
-                   const LstmTrace<T>& trace, const LstmOutputGradient<T>& up, const LstmGradient<T>& grad,
+void lstm_backward(const RecurrentPass& pass, const RecurrentWeights<T>& weights, const RecurrentInput<T>& in,
+                   const LstmTrace<T>& trace, const RecurrentOutputGradient<T>& up, const RecurrentGradient<T>& grad,
                    const Activation& act = {}, const RecurrentActivation& gate = {}) {
     const Index B = pass.batch, steps = pass.time, F = pass.features, U = pass.units;
     const auto size = [](Index n) { return static_cast<std::size_t>(n); };
