@@ -88,7 +88,8 @@ private:
         return weight.data();
     }
     template <class T, int Rank, int TargetRank>
-    double run(const View<const T, Rank>& p, const View<const T, TargetRank>& y, const T* weight, T* gradient) const {
+    double run(const View<const T, Rank>& p, const View<const T, TargetRank>& y, std::type_identity_t<const T*> weight,
+               std::type_identity_t<T*> gradient) const {
         check(p, y);
         return accumulate(p.data(), y.data(), p.rows(), p.last(), weight, scale(p.rows()), gradient);
     }

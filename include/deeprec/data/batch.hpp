@@ -1,0 +1,101 @@
+/// What a data source hands to training, and the source made of tensors in memory.
+///
+/// A data source is anything with `size()` (samples) and `batch(indices)`, which returns a Batch by value or by
+/// reference to its own memory; a batch is read before the next call. Optional: `start_epoch(Index epoch, Seed seed)`.
+#pragma once
+
+#include <span>
+
+#include <deeprec/core/inputs.hpp>
+
+DEEPREC_BEGIN
+
+/// Samples with their targets [B, outputs] and optional weights [B] (null = all 1).
+template <class Inputs, class T>
+struct Batch {
+    Inputs inputs;
+    View<const T, 2> targets;
+    const T* weights = nullptr;
+};
+
+namespace detail {
+/// Owns the gathered rows of one input tensor.
+template <class T, int Rank>
+class GatheredRows {
+public:
+    View<const T, Rank> gather(const Tensor<T, Rank>& source, std::span<const Index> indices) {
+        Eigen::array<Index, Rank> extents = source.dimensions();
+        const Index per_sample = extents[0] ? source.size() / extents[0] : 0;
+        extents[0] = static_cast<Index>(indices.size());
+        T* out = memory_.need(extents[0] * per_sample);
+        for (const Index i : indices) out = std::copy_n(source.data() + i * per_sample, per_sample, out);
+        return {memory_.data(), extents};
+    }
+
+private:
+    Buffer<T> memory_;
+};
+
+template <class Input>
+struct InputStore;
+template <class T, int Rank>
+struct InputStore<Tensor<T, Rank>> {
+    GatheredRows<T, Rank> rows;
+    auto gather(const Tensor<T, Rank>& x, std::span<const Index> indices) { return rows.gather(x, indices); }
+    static Index samples(const Tensor<T, Rank>& x) { return x.dimension(0); }
+};
+template <class U, class I>
+struct InputStore<Pair<U, I>> {
+    InputStore<U> user;
+    InputStore<I> item;
+    auto gather(const Pair<U, I>& x, std::span<const Index> indices) {
+        return Pair{user.gather(x.user, indices), item.gather(x.item, indices)};
+    }
+    static Index samples(const Pair<U, I>& x) {
+        if (InputStore<U>::samples(x.user) != InputStore<I>::samples(x.item))
+            throw ShapeError(message("TensorDataset: expected as many items as users, received ",
+                                     InputStore<I>::samples(x.item), " and ", InputStore<U>::samples(x.user)));
+        return InputStore<U>::samples(x.user);
+    }
+};
+}  // namespace detail
+
+/// Samples in memory: `TensorDataset{x, y}`, `TensorDataset{Pair{users, items}, y}`, both with sample weights as a third.
+///
+/// Shapes: x [N, ...] (a Tensor, or a Pair of them), y [N, outputs], weights [N] or empty. Throws ShapeError unless the
+/// sample counts agree.
+template <class Input, class T>
+class TensorDataset {
+public:
+    TensorDataset(Input x, Tensor<T, 2> y, Tensor<T, 1> weights = {})
+        : x_(std::move(x)), y_(std::move(y)), weights_(std::move(weights)) {
+        const Index n = detail::InputStore<Input>::samples(x_);
+        if (y_.dimension(0) != n || (weights_.size() != 0 && weights_.size() != n))
+            throw ShapeError(message("TensorDataset: expected targets and weights for ", n, " samples, received ",
+                                     y_.dimension(0), " and ", weights_.size()));
+    }
+    Index size() const { return y_.dimension(0); }
+    auto batch(std::span<const Index> indices) const {
+        for (const Index i : indices)
+            if (i < 0 || i >= size()) throw DataError(message("TensorDataset: expected indices below ", size(), ", received ", i));
+        const T* weights = weights_.size() ? weight_rows_.gather(weights_, indices).data() : nullptr;
+        const auto targets = target_rows_.gather(y_, indices);
+        return Batch<decltype(inputs_.gather(x_, indices)), T>{inputs_.gather(x_, indices), targets, weights};
+    }
+    const Input& inputs() const { return x_; }
+    const Tensor<T, 2>& targets() const { return y_; }
+
+private:
+    Input x_;
+    Tensor<T, 2> y_;
+    Tensor<T, 1> weights_;
+    mutable detail::InputStore<Input> inputs_;  // the memory of the last batch
+    mutable detail::GatheredRows<T, 2> target_rows_;
+    mutable detail::GatheredRows<T, 1> weight_rows_;
+};
+template <class Input, class T>
+TensorDataset(Input, Tensor<T, 2>) -> TensorDataset<Input, T>;
+template <class Input, class T>
+TensorDataset(Input, Tensor<T, 2>, Tensor<T, 1>) -> TensorDataset<Input, T>;
+
+DEEPREC_END

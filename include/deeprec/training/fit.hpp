@@ -1,0 +1,202 @@
+/// Training, prediction and evaluation over whole data sets.
+#pragma once
+
+#include <chrono>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <deeprec/training/callbacks.hpp>
+#include <deeprec/training/trainer.hpp>
+
+DEEPREC_BEGIN
+
+template <class Data>
+struct FitOptions {
+    Index epochs = 1;
+    Index batch_size = 32;
+    const Data* validation = nullptr;  ///< adds "val_loss" to the log of each epoch
+    int threads = 0;                   ///< 0 = all cores; the result does not depend on it
+    std::uint64_t seed = 0;            ///< of shuffling, dropout and sampling
+    bool shuffle = true;
+};
+
+namespace detail {
+/// 0 ... n-1 in an order that depends on the seed only (Fisher-Yates).
+inline void shuffle_indices(std::vector<Index>& order, Seed seed) {
+    const RandomStream random(seed);
+    for (std::size_t i = order.size(); i > 1; --i)
+        std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(i, i))]);
+}
+/// f(std::span of indices) for each batch; the last may be smaller.
+template <class F>
+void each_batch(const std::vector<Index>& order, Index batch_size, F&& f) {
+    const Index n = static_cast<Index>(order.size());
+    for (Index begin = 0; begin < n; begin += batch_size)
+        f(std::span<const Index>(order.data() + begin, static_cast<std::size_t>(std::min(batch_size, n - begin))));
+}
+inline std::vector<Index> all_indices(Index n) {
+    std::vector<Index> order(static_cast<std::size_t>(n));
+    std::iota(order.begin(), order.end(), Index(0));
+    return order;
+}
+/// Mean loss over a data set, batches weighted by their rows.
+template <class Trainer, class Model, class Data>
+double mean_loss(Trainer& trainer, const Model& model, const Data& data, Index batch_size) {
+    double sum = 0;
+    each_batch(all_indices(data.size()), batch_size, [&](std::span<const Index> indices) {
+        sum += trainer.evaluate(model, data.batch(indices)) * static_cast<double>(indices.size());
+    });
+    return sum / static_cast<double>(data.size());
+}
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+}  // namespace detail
+
+/// Trains `model` in place: mini-batches in a new random order each epoch, gradient by shards over threads, one
+/// optimizer step a batch. The epoch loss is the mean of the batch losses weighted by their rows, taken while the
+/// weights change (as Keras reports it). Same seed, same bits for any number of threads.
+///
+/// Throws ArgumentError for options without meaning, DataError for an empty data set, ShapeError where model and data
+/// disagree, NumericError when a loss stops being finite.
+template <class Model, class Data, class Loss, class Optimizer, class... Callbacks>
+History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
+            FitOptions<std::remove_cvref_t<Data>> options, Callbacks&&... callbacks) {
+    if (options.epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", options.epochs));
+    if (options.batch_size < 1) throw ArgumentError(message("fit: expected a positive batch_size, received ", options.batch_size));
+    if (train.size() == 0) throw DataError("fit: the training data has no samples");
+    if (options.validation && options.validation->size() == 0) throw DataError("fit: the validation data has no samples");
+
+    ThreadPool pool(options.threads);
+    Trainer<Model, Loss> trainer(model, loss, pool);
+    const Seed seed{options.seed};
+    std::vector<Index> order = detail::all_indices(train.size());
+    History history;
+    std::uint64_t step = 0;
+    for (Index epoch = 0; epoch < options.epochs && !history.stopped_early; ++epoch) {
+        const auto start = std::chrono::steady_clock::now();
+        const Seed epoch_seed = derive(seed, static_cast<std::uint64_t>(epoch));
+        if constexpr (requires { train.start_epoch(epoch, epoch_seed); }) train.start_epoch(epoch, epoch_seed);
+        if (options.shuffle) detail::shuffle_indices(order, epoch_seed);
+        TrainingProgress progress{epoch, options.epochs, 0, train.size(), 0, 0};
+        double loss_sum = 0;
+        detail::each_batch(order, options.batch_size, [&](std::span<const Index> indices) {
+            const auto& batch = train.batch(indices);
+            const double batch_loss = trainer.gradient(model, batch, derive(seed, ~step));
+            if (!std::isfinite(batch_loss))
+                throw NumericError(message("fit: the loss became ", batch_loss, " in step ", step, " (epoch ", epoch + 1,
+                                           "); try a smaller learning rate or clipping"));
+            optimizer.step(model, trainer.gradients(), &pool);
+            ++step;
+            loss_sum += batch_loss * static_cast<double>(indices.size());
+            progress.sample += static_cast<long>(indices.size());
+            progress.loss = loss_sum / static_cast<double>(progress.sample);
+            progress.seconds = detail::seconds_since(start);
+            const auto tell = [&](auto& callback) {
+                if constexpr (requires { callback.on_batch_end(progress); }) callback.on_batch_end(progress);
+            };
+            (tell(callbacks), ...);
+        });
+        EpochLog log{epoch, detail::seconds_since(start), {}};
+        log.set("loss", progress.loss);
+        if (options.validation)
+            log.set("val_loss", detail::mean_loss(trainer, model, *options.validation, options.batch_size));
+        const auto tell = [&](auto& callback) {
+            if constexpr (requires { { callback.on_epoch_end(model, log) } -> std::same_as<bool>; })
+                history.stopped_early |= callback.on_epoch_end(model, log);
+            else if constexpr (requires { callback.on_epoch_end(model, log); })
+                callback.on_epoch_end(model, log);
+        };
+        (tell(callbacks), ...);
+        history.epochs.push_back(std::move(log));
+    }
+    const auto tell = [&](auto& callback) {
+        if constexpr (requires { callback.on_train_end(model); }) callback.on_train_end(model);
+    };
+    (tell(callbacks), ...);
+    return history;
+}
+
+struct PredictOptions {
+    Index batch_size = 256;
+    int threads = 0;  ///< 0 = all cores
+};
+
+/// The model's outputs for all samples of x (a tensor or view; a Pair of them for two towers), in batches over threads.
+/// Shape: [N, ...] as the model's output.
+template <class Model, class Inputs>
+auto predict_views(const Model& model, const Inputs& x, PredictOptions options) {
+    using T = typename Model::Scalar;
+    if (options.batch_size < 1) throw ArgumentError(message("predict: expected a positive batch_size, received ", options.batch_size));
+    using Output = decltype(model.forward(x, std::declval<typename Model::Cache&>()));
+    constexpr int rank = Output::rank;
+    const Index samples = sample_count(x);
+    const Index batches = (samples + options.batch_size - 1) / options.batch_size;
+    Tensor<T, rank> result;
+    const auto run = [&](typename Model::Cache& cache, Index batch) {
+        const Index begin = batch * options.batch_size, end = std::min(samples, begin + options.batch_size);
+        return model.forward(slice_samples(x, begin, end), cache);
+    };
+    typename Model::Cache first_cache;
+    if (batches == 0) {
+        Eigen::array<Index, rank> none{};
+        result.resize(none);
+        return result;
+    }
+    const auto first = run(first_cache, 0);  // tells the shape of an output
+    const Index first_samples = std::min(samples, options.batch_size);
+    auto extents = first.extents();
+    extents[0] = extents[0] / first_samples * samples;
+    result.resize(extents);
+    const Index per_sample = first.size() / first_samples;
+    std::copy_n(first.data(), first.size(), result.data());
+    ThreadPool pool(batches == 1 ? 1 : options.threads);
+    std::vector<typename Model::Cache> caches(static_cast<std::size_t>(pool.threads()));
+    const Index lanes = static_cast<Index>(caches.size());
+    pool.run(lanes, [&](Index lane) {  // every lane walks its own batches with its own cache
+        for (Index batch = 1 + lane; batch < batches; batch += lanes) {
+            const auto y = run(caches[static_cast<std::size_t>(lane)], batch);
+            std::copy_n(y.data(), y.size(), result.data() + batch * options.batch_size * per_sample);
+        }
+    });
+    return result;
+}
+template <class Model, class X>
+auto predict(const Model& model, const X& x, PredictOptions options = {}) {
+    if constexpr (requires { x.user; x.item; })
+        return predict_views(model, Pair{view(x.user), view(x.item)}, options);
+    else
+        return predict_views(model, view(x), options);
+}
+
+/// Named results of `evaluate`.
+struct Report {
+    std::vector<std::pair<std::string, double>> figures;
+    /// Throws ArgumentError for an unknown name.
+    double operator[](std::string_view name) const {
+        for (const auto& [known, value] : figures)
+            if (known == name) return value;
+        throw ArgumentError(message("Report: no figure named '", name, "'"));
+    }
+    friend std::ostream& operator<<(std::ostream& out, const Report& report) {
+        for (std::size_t i = 0; i < report.figures.size(); ++i)
+            out << (i ? "  " : "") << report.figures[i].first << ' ' << report.figures[i].second;
+        return out;
+    }
+};
+
+/// Runs the model over a data source and shows every prediction to the metrics:
+/// `evaluate(model, test, Auc{}, LogLoss{})["auc"]`.
+template <class Model, class Data, class... Metrics>
+Report evaluate(const Model& model, const Data& data, Metrics... metrics) {
+    detail::each_batch(detail::all_indices(data.size()), 1024, [&](std::span<const Index> indices) {
+        const auto& batch = data.batch(indices);
+        const auto y = predict(model, batch.inputs);
+        (metrics.update(y, batch.targets, batch.weights), ...);
+    });
+    return {{{std::string(metrics.name()), metrics.result()}...}};
+}
+
+DEEPREC_END

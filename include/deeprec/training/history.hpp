@@ -1,0 +1,63 @@
+/// What happened in training, epoch by epoch.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <deeprec/core/errors.hpp>
+
+DEEPREC_BEGIN
+
+/// Named figures of one epoch: "loss" and, with validation data, "val_loss"; callbacks may add more.
+struct EpochLog {
+    long epoch = 0;      ///< from 0
+    double seconds = 0;  ///< training without validation
+    std::vector<std::pair<std::string, double>> figures;
+
+    void set(const std::string& name, double value) {
+        for (auto& figure : figures)
+            if (figure.first == name) {
+                figure.second = value;
+                return;
+            }
+        figures.emplace_back(name, value);
+    }
+    bool has(const std::string& name) const {
+        for (const auto& figure : figures)
+            if (figure.first == name) return true;
+        return false;
+    }
+    /// Throws ArgumentError for a name that this epoch lacks; the message lists those it has.
+    double at(const std::string& name) const {
+        std::string known;
+        for (const auto& figure : figures) {
+            if (figure.first == name) return figure.second;
+            known += (known.empty() ? "" : ", ") + figure.first;
+        }
+        throw ArgumentError(message("History: no figure named '", name, "'; there are: ", known));
+    }
+};
+
+/// Result of `fit`.
+struct History {
+    std::vector<EpochLog> epochs;
+    bool stopped_early = false;
+    /// One figure over all epochs, for example `series("loss")`.
+    std::vector<double> series(const std::string& name) const {
+        std::vector<double> values;
+        for (const EpochLog& log : epochs) values.push_back(log.at(name));
+        return values;
+    }
+};
+
+/// What a callback sees at the start and after each batch.
+struct TrainingProgress {
+    long epoch = 0, epochs = 0;  ///< epoch counts from 0
+    long sample = 0, samples = 0;  ///< done in this epoch, and in all of it
+    double loss = 0;  ///< mean of this epoch so far
+    double seconds = 0;  ///< since the epoch began
+};
+
+DEEPREC_END

@@ -1,0 +1,135 @@
+/// One training step, cut into shards over threads.
+#pragma once
+
+#include <vector>
+
+#include <deeprec/core/layer.hpp>
+#include <deeprec/core/parallel.hpp>
+#include <deeprec/core/sparse_rows.hpp>
+#include <deeprec/data/batch.hpp>
+
+DEEPREC_BEGIN
+
+namespace detail {
+template <class Loss, class Model>
+inline constexpr bool trains_on_logits = Loss::template takes_logits<typename FinalActivationOf<Model>::type>;
+
+template <class T, int Rank>
+void add_gradient(Tensor<T, Rank>& sum, const Tensor<T, Rank>& other) {
+    kernels::add<T>(other.data(), sum.data(), sum.size());
+}
+template <class T>
+void add_gradient(SparseRows<T>& sum, const SparseRows<T>& other) {
+    sum.add(other);
+}
+}  // namespace detail
+
+/// Owns what a training step needs beside the model: a cache and a gradient for each shard.
+///
+/// A batch is cut into Shards; each runs forward, loss and backward on its own, then the gradients are added pairwise
+/// in a fixed order. So the bits are the same for any number of threads. Nothing is allocated once a batch of the same
+/// size has been seen.
+template <class Model, class Loss>
+class Trainer {
+    using T = typename Model::Scalar;
+    static constexpr bool on_logits = detail::trains_on_logits<Loss, Model>;
+
+public:
+    Trainer(const Model& model, const Loss& loss, ThreadPool& pool)
+        : pool_(pool), loss_([&] {
+              if constexpr (on_logits)
+                  return loss.on_logits();
+              else
+                  return loss;
+          }()),
+          empty_(model.zero_gradients()) {}
+
+    /// The loss of the batch, with its gradient in `gradients()`.
+    template <class Inputs>
+    double gradient(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed) {
+        return run<true>(model, batch, step_seed);
+    }
+    /// The loss of the batch without training.
+    template <class Inputs>
+    double evaluate(const Model& model, const Batch<Inputs, T>& batch) {
+        return run<false>(model, batch, Seed{});
+    }
+    /// Gradient of the last batch.
+    typename Model::Gradients& gradients() { return shards_.front().gradients; }
+
+private:
+    struct Shard {
+        typename Model::Cache cache;
+        typename Model::Gradients gradients;
+        Buffer<T> dy;
+        double loss = 0;
+    };
+
+    template <bool Train, class Inputs>
+    double run(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed) {
+        const Index samples = sample_count(batch.inputs);
+        if (batch.targets.extent(0) != samples)
+            throw ShapeError(message("fit: a batch of ", samples, " samples came with ", batch.targets.extent(0), " targets"));
+        if (samples == 0) throw DataError("fit: a batch has no samples");
+        const Shards cut(samples);
+        while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({{}, empty_, {}, 0});
+        const double scale = loss_.scale(samples);
+        pool_.run(cut.count, [&](Index s) {
+            Shard& shard = shards_[static_cast<std::size_t>(s)];
+            const Index begin = cut.begin(s), rows = cut.end(s) - begin;
+            const auto inputs = slice_samples(batch.inputs, begin, begin + rows);
+            const auto y = [&] {
+                const auto mode = [&] {
+                    if constexpr (Train)
+                        return Training(step_seed, begin);
+                    else
+                        return Inference{};
+                }();
+                if constexpr (on_logits)
+                    return model.forward_logits(inputs, shard.cache, mode);
+                else
+                    return model.forward(inputs, shard.cache, mode);
+            }();
+            const Index outputs = batch.targets.last();
+            if (y.size() != rows * outputs)
+                throw ShapeError(message("fit: the model gives ", y.size() / rows, " outputs a sample, the targets have ", outputs));
+            const T* target = batch.targets.data() + begin * outputs;
+            const T* weight = batch.weights ? batch.weights + begin : nullptr;
+            T* dy = Train ? shard.dy.need(y.size()) : nullptr;
+            shard.loss = loss_.accumulate(y.data(), target, rows, outputs, weight, scale, dy);
+            if constexpr (Train) {
+                clear(model, shard.gradients);
+                const View<const T, std::decay_t<decltype(y)>::rank> d{dy, y.extents()};
+                if constexpr (on_logits)
+                    model.template backward_logits<InputGradient::skip>(d, shard.cache, shard.gradients);
+                else
+                    model.template backward<InputGradient::skip>(d, shard.cache, shard.gradients);
+            }
+        });
+        if constexpr (Train) reduce(model, cut.count);
+        double loss = 0;
+        for (Index s = 0; s < cut.count; ++s) loss += shards_[static_cast<std::size_t>(s)].loss;
+        return loss;
+    }
+    static void clear(const Model& model, typename Model::Gradients& gradients) {
+        for_each_parameter(model, gradients, [](std::string_view, const auto&, auto& gradient) { gradient.setZero(); });
+    }
+    /// shards[0] = sum of all, as a binary tree: (0+1) + (2+3) ...
+    void reduce(const Model& model, Index count) {
+        for (Index stride = 1; stride < count; stride *= 2)
+            pool_.run((count - stride + 2 * stride - 1) / (2 * stride), [&](Index pair) {
+                auto& sum = shards_[static_cast<std::size_t>(2 * stride * pair)].gradients;
+                auto& other = shards_[static_cast<std::size_t>(2 * stride * pair + stride)].gradients;
+                const auto add = [](std::string_view, const auto&, auto& a, const auto& b) { detail::add_gradient(a, b); };
+                ParameterVisitor<decltype(add)> visitor(add);
+                Model::visit(visitor, model, sum, other);
+            });
+    }
+
+    ThreadPool& pool_;
+    Loss loss_;
+    typename Model::Gradients empty_;
+    std::vector<Shard> shards_;
+};
+
+DEEPREC_END
