@@ -45,16 +45,13 @@ public:
         Buffer<T> padded, y, linear, dz, spread, dx;
     };
 
-    /// Throws ArgumentError unless every number is positive, and for strides together with dilation (as Keras).
+    /// Throws ArgumentError unless every number is positive. Strides and dilation may go together (Keras forbids it).
     Conv1D(Index filters, Index kernel_size, Activation activation = {}, Conv1DOptions options = {})
         : filters_(filters), kernel_size_(kernel_size), activation_(activation), options_(options) {
         detail::check_positive(name(), "number of filters", filters);
         detail::check_positive(name(), "kernel_size", kernel_size);
         detail::check_positive(name(), "strides", options.strides);
         detail::check_positive(name(), "dilation_rate", options.dilation_rate);
-        if (options.strides > 1 && options.dilation_rate > 1)
-            throw ArgumentError(message("Conv1D: strides > 1 cannot be combined with dilation_rate > 1, received strides ",
-                                        options.strides, " and dilation_rate ", options.dilation_rate));
     }
 
     static constexpr std::string_view name() { return "Conv1D"; }

@@ -1,0 +1,12 @@
+#include <deeprec/layers/dense.hpp>
+
+#include "support/oracle.hpp"
+
+TEST_CASE("Dense agrees with Keras", "[oracle][dense]") {
+    oracle::run("dense", "dense", []<class T>(oracle::Case<T>& c) {
+        oracle::with_activation(c, "activation", [&]<class Activation>(Activation activation) {
+            deeprec::Dense<T, Activation> layer{c.config["units"], activation, {.use_bias = c.config["use_bias"]}};
+            c.with_tensor("in/x", [&](const auto& x) { oracle::check_layer(c, layer, x); });
+        });
+    });
+}

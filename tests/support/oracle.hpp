@@ -1,0 +1,437 @@
+/// Reference vectors of Keras and PyTorch (tests/oracle/README.md): reading, comparing, counting.
+///
+///     TEST_CASE("conv1d", "[oracle]") {
+///         oracle::run("conv1d", "conv1d", []<class T>(oracle::Case<T>& c) {   // once with float, once with double
+///             if (c.config["activation"] == "gelu") throw oracle::NotApplicable{"no gelu yet"};
+///             Conv1D<T> layer{c.config["filters"], c.config["kernel_size"]};
+///             oracle::check_layer(c, layer, c.template tensor<3>("in/x"));     // or c.close("out/y", y) by hand
+///         });
+///     }
+///
+/// The copy in tests/oracle runs always. Cases of the whole set, in DEEPREC_SHARED_ORACLE or ../shared/oracle beside the
+/// repository, run too where they are missing in the copy or differ from it. At its end the program prints
+/// `oracle: N passed, M failed, K not applicable`; a case counts once, with all scalars and tests that ran it.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <deeprec/core/layer.hpp>
+#include <deeprec/core/sparse_rows.hpp>
+#include <deeprec/core/window.hpp>
+#include <deeprec/kernels/activations.hpp>
+
+#include "support/catch.hpp"
+
+namespace oracle {
+
+using deeprec::Index;
+using deeprec::Tensor;
+using Json = nlohmann::json;
+
+/// Throw it inside `run` for a case that the library does not offer.
+struct NotApplicable {
+    std::string reason;
+};
+
+// ------------------------------------------------------------------------------------------------ files
+
+struct Stored {
+    std::string dtype;
+    std::vector<Index> shape;
+    std::size_t begin = 0, end = 0;
+};
+
+/// One `<group>.safetensors`, every size checked against the bytes that are there.
+class TensorFile {
+public:
+    explicit TensorFile(const std::filesystem::path& path) : path_(path.string()) {
+        std::ifstream file(path, std::ios::binary);
+        if (!file) throw std::runtime_error("oracle: cannot read " + path_);
+        const std::string all{std::istreambuf_iterator<char>(file), {}};
+        std::uint64_t length = 0;
+        require(all.size() >= 8, "shorter than its length field");
+        std::memcpy(&length, all.data(), 8);
+        require(length <= all.size() - 8, "header longer than the file");
+        const Json header = Json::parse(all.begin() + 8, all.begin() + 8 + static_cast<std::ptrdiff_t>(length));
+        data_ = all.substr(8 + length);
+        for (const auto& [name, entry] : header.items()) {
+            if (name == "__metadata__") continue;
+            Stored s{entry.at("dtype"), entry.at("shape"), entry.at("data_offsets").at(0), entry.at("data_offsets").at(1)};
+            std::size_t bytes = element_size(s.dtype);
+            for (const Index extent : s.shape) {
+                require(extent >= 0 && (extent == 0 || bytes <= data_.size() / static_cast<std::size_t>(extent)),
+                        name + " has an impossible shape");
+                bytes *= static_cast<std::size_t>(extent);
+            }
+            require(s.begin <= s.end && s.end <= data_.size() && s.end - s.begin == bytes, name + " has wrong offsets");
+            tensors_.emplace(name, std::move(s));
+        }
+    }
+    const Stored& at(const std::string& name) const {
+        const auto found = tensors_.find(name);
+        if (found == tensors_.end()) throw std::runtime_error("oracle: no tensor " + name + " in " + path_);
+        return found->second;
+    }
+    std::string bytes(const Stored& s) const { return data_.substr(s.begin, s.end - s.begin); }
+    /// Elements converted to T.
+    template <class T>
+    std::vector<T> values(const Stored& s) const {
+        const std::string raw = bytes(s);
+        std::vector<T> out(raw.size() / element_size(s.dtype));
+        const auto convert = [&]<class From>(From) {
+            for (std::size_t i = 0; i < out.size(); ++i) {
+                From value;
+                std::memcpy(&value, raw.data() + i * sizeof value, sizeof value);
+                out[i] = static_cast<T>(value);
+            }
+        };
+        if (s.dtype == "F64") convert(double{});
+        if (s.dtype == "F32") convert(float{});
+        if (s.dtype == "I32") convert(std::int32_t{});
+        if (s.dtype == "I64") convert(std::int64_t{});
+        return out;
+    }
+
+private:
+    void require(bool condition, const std::string& what) const {
+        if (!condition) throw std::runtime_error("oracle: " + path_ + ": " + what);
+    }
+    std::size_t element_size(const std::string& dtype) const {
+        require(dtype == "F64" || dtype == "F32" || dtype == "I32" || dtype == "I64", "unknown dtype " + dtype);
+        return dtype == "F64" || dtype == "I64" ? 8 : 4;
+    }
+    std::string path_, data_;
+    std::map<std::string, Stored> tensors_;
+};
+
+/// A case of a manifest with the file that has its tensors.
+struct Entry {
+    Json manifest;
+    std::shared_ptr<const TensorFile> file;
+    std::string where;  ///< "copy" or "shared"
+
+    std::string id() const { return manifest.at("id"); }
+    std::vector<std::string> tensor_names() const {
+        std::vector<std::string> names;
+        for (const auto& [role, list] : manifest.at("tensors").items())
+            for (const auto& name : list) names.push_back(role + "/" + name.get<std::string>());
+        return names;
+    }
+    bool same_as(const Entry& other) const {
+        if (manifest != other.manifest) return false;
+        for (const std::string& name : tensor_names()) {
+            const Stored &a = file->at(id() + "/" + name), &b = other.file->at(id() + "/" + name);
+            if (a.dtype != b.dtype || a.shape != b.shape || file->bytes(a) != other.file->bytes(b)) return false;
+        }
+        return true;
+    }
+};
+
+inline std::filesystem::path copy_folder() { return std::filesystem::path(DEEPREC_SOURCE_DIR) / "tests" / "oracle"; }
+/// Folder of the whole set, empty where there is none.
+inline std::filesystem::path shared_folder() {
+    const char* chosen = std::getenv("DEEPREC_SHARED_ORACLE");
+    const std::filesystem::path folder =
+        chosen ? chosen : std::filesystem::path(DEEPREC_SOURCE_DIR) / ".." / "shared" / "oracle";
+    return std::filesystem::exists(folder / "index.json") ? folder : std::filesystem::path{};
+}
+inline Json read_json(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    if (!file) throw std::runtime_error("oracle: cannot read " + path.string());
+    return Json::parse(file);
+}
+
+/// All cases of a group: the copy's, then those of the whole set that the copy lacks or has differently.
+inline std::vector<Entry> group(const std::string& name) {
+    std::vector<Entry> cases;
+    const auto add = [&](const std::filesystem::path& folder, const char* where) {
+        if (folder.empty() || !std::filesystem::exists(folder / (name + ".json"))) return;
+        const Json manifest = read_json(folder / (name + ".json"));
+        const auto file = std::make_shared<const TensorFile>(folder / manifest.at("file").get<std::string>());
+        const std::size_t before = cases.size();
+        for (const Json& one : manifest.at("cases")) {
+            Entry entry{one, file, where};
+            bool known = false;
+            for (std::size_t i = 0; i < before; ++i) known = known || (cases[i].id() == entry.id() && cases[i].same_as(entry));
+            if (!known) cases.push_back(std::move(entry));
+        }
+    };
+    add(copy_folder(), "copy");
+    add(shared_folder(), "shared");
+    if (cases.empty()) throw std::runtime_error("oracle: no group " + name);
+    return cases;
+}
+
+// ------------------------------------------------------------------------------------------------ counting
+
+/// Result of every case that ran; prints the line at the end of the program.
+class Tally {
+public:
+    static Tally& get() {
+        static Tally tally;
+        return tally;
+    }
+    void passed(const Entry& e) { results_.try_emplace(key(e)); }
+    void failed(const Entry& e) { results_[key(e)].failed = true; }
+    void not_applicable(const Entry& e, const std::string& reason) { results_[key(e)].reason = reason; }
+
+    ~Tally() {
+        if (results_.empty()) return;
+        int passed = 0, failed = 0;
+        std::map<std::string, int> reasons;
+        for (const auto& [id, result] : results_) {
+            if (result.failed)
+                ++failed;
+            else if (result.reason.empty())
+                ++passed;
+            else
+                ++reasons[result.reason];
+        }
+        count_cases_not_run(reasons);
+        int rest = 0;
+        for (const auto& [reason, count] : reasons) rest += count;
+        std::printf("oracle: %d passed, %d failed, %d not applicable\n", passed, failed, rest);
+        for (const auto& [reason, count] : reasons) std::printf("oracle:   %d not applicable: %s\n", count, reason.c_str());
+        if (shared_folder().empty())
+            std::printf("oracle: ==> THE WHOLE SET IS NOT HERE (DEEPREC_SHARED_ORACLE, ../shared/oracle): ran the copy in "
+                        "tests/oracle only\n");
+    }
+
+private:
+    struct Result {
+        bool failed = false;
+        std::string reason;
+    };
+    static std::string key(const Entry& e) { return e.where + "/" + e.id(); }
+    /// What the index promises and no test asked for.
+    void count_cases_not_run(std::map<std::string, int>& reasons) const try {
+        const auto shared = shared_folder();
+        std::map<std::string, int> ran;  // by group; an id that is in the copy and differs in the whole set counts once
+        std::set<std::string> ids;
+        for (const auto& [id, result] : results_) ids.insert(id.substr(id.find('/') + 1));
+        for (const std::string& id : ids) ++ran[id.substr(0, id.rfind('_'))];
+        const Json index = read_json((shared.empty() ? copy_folder() : shared) / "index.json");
+        for (const Json& g : index.at("groups")) {
+            const std::string name = g.at("group");
+            if (const int missing = g.at("cases").get<int>() - ran[name]; missing > 0)
+                reasons["group " + name + ": not run"] += missing;
+        }
+    } catch (const std::exception& error) {
+        std::printf("oracle: %s\n", error.what());
+    }
+    std::map<std::string, Result> results_;
+};
+
+// ------------------------------------------------------------------------------------------------ comparing
+
+/// One case as a program with scalar T sees it.
+template <class T>
+class Case {
+public:
+    explicit Case(const Entry& entry)
+        : id(entry.id()), op(entry.manifest.at("op")), semantics(entry.manifest.value("semantics", "")),
+          config(entry.manifest.value("config", Json::object())), entry_(entry) {}
+
+    const std::string id, op, semantics;
+    const Json config;
+
+    bool has(const std::string& name) const {
+        const auto slash = name.find('/');
+        for (const std::string& n : names(name.substr(0, slash)))
+            if (n == name.substr(slash + 1)) return true;
+        return false;
+    }
+    /// Names of a role, for example names("param").
+    std::vector<std::string> names(const std::string& role) const {
+        return entry_.manifest.at("tensors").value(role, std::vector<std::string>{});
+    }
+    std::vector<Index> shape(const std::string& name) const { return stored(name).shape; }
+    int rank(const std::string& name) const { return static_cast<int>(shape(name).size()); }
+    /// Elements of "role/name" in row-major order.
+    template <class Element = T>
+    std::vector<Element> values(const std::string& name) const {
+        return entry_.file->template values<Element>(stored(name));
+    }
+    /// "role/name" as a tensor of the rank it is stored with; ids and masks with their own Element.
+    template <int Rank, class Element = T>
+    Tensor<Element, Rank> tensor(const std::string& name) const {
+        const std::vector<Index> extents = shape(name);
+        if (extents.size() != Rank) throw std::runtime_error("oracle: " + id + "/" + name + " has another rank");
+        Eigen::array<Index, Rank> e;
+        std::copy(extents.begin(), extents.end(), e.begin());
+        Tensor<Element, Rank> out(e);
+        const std::vector<Element> all = values<Element>(name);
+        std::copy(all.begin(), all.end(), out.data());
+        return out;
+    }
+    /// Calls f with the tensor at its own rank, 2 to 4.
+    template <class F>
+    void with_tensor(const std::string& name, F&& f) const {
+        switch (rank(name)) {
+            case 2: return f(tensor<2>(name));
+            case 3: return f(tensor<3>(name));
+            case 4: return f(tensor<4>(name));
+            default: throw std::runtime_error("oracle: " + id + "/" + name + " has a rank that no layer takes");
+        }
+    }
+    /// Overwrites every parameter p of a built layer or model by "param/<rename(p)>"; every one must be used once.
+    template <class Model, class Rename>
+    void load(Model& model, Rename&& rename) const {
+        std::set<std::string> left;
+        for (const std::string& name : names("param")) left.insert(name);
+        for_each_parameter(model, [&](std::string_view path, auto& parameter) {
+            const std::string name = rename(std::string(path));
+            if (left.erase(name) == 0) throw std::runtime_error("oracle: " + id + " has no (second) parameter " + name);
+            const std::vector<T> all = values("param/" + name);
+            if (shape("param/" + name) != shape_of(parameter))
+                throw std::runtime_error("oracle: " + id + ": the layer has another shape of " + name);
+            std::copy(all.begin(), all.end(), parameter.data());
+        });
+        if (!left.empty()) throw std::runtime_error("oracle: " + id + ": the layer has no parameter " + *left.begin());
+    }
+    template <class Model>
+    void load(Model& model) const {
+        load(model, [](const std::string& name) { return name; });
+    }
+
+    /// Checks a tensor, view or SparseRows against "role/name" under the case's tolerance; `kind` picks a special one
+    /// of a float program ("loss" for f32_loss). Records the first difference and returns whether there was none.
+    template <class Got>
+    bool close(const std::string& name, const Got& got, const std::string& kind = "") {
+        if constexpr (requires { got.dense(); })
+            return close(name, got.dense(), kind);
+        else if (shape(name) != shape_of(got))
+            return differs(name + " has shape " + Json(shape_of(got)).dump() + ", expected " + Json(shape(name)).dump());
+        else
+            return close_values(name, got.data(), got.size(), kind);
+    }
+    /// As `close`, without a check of the shape.
+    template <class Element>
+    bool close_values(const std::string& name, const Element* got, Index n, const std::string& kind = "") {
+        const std::vector<double> expected = values<double>(name);
+        if (static_cast<std::size_t>(n) != expected.size())
+            return differs(name + " has " + std::to_string(n) + " elements, expected " + std::to_string(expected.size()));
+        const Json& all = entry_.manifest.at("tol");
+        const std::string scalar = std::is_same_v<T, double> ? "f64" : "f32";
+        const Json& tolerance = all.at(all.contains(scalar + "_" + kind) ? scalar + "_" + kind : scalar);
+        const double rtol = tolerance.at("rtol"), atol = tolerance.at("atol");
+        double largest = 1;
+        for (const double e : expected)
+            if (std::isfinite(e)) largest = std::max(largest, std::abs(e));
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+            const double e = expected[i], g = static_cast<double>(got[i]);
+            const bool good = std::isnan(e)        ? std::isnan(g)
+                              : std::isinf(e)      ? g == e
+                                                   : std::abs(g - e) <= atol * largest + rtol * std::abs(e);
+            if (good) continue;
+            std::ostringstream text;
+            text.precision(17);
+            text << name << "[" << i << "] is " << g << ", expected " << e << " (" << scalar << ", largest " << largest << ")";
+            return differs(text.str());
+        }
+        return true;
+    }
+    const std::vector<std::string>& differences() const { return differences_; }
+
+private:
+    const Stored& stored(const std::string& name) const { return entry_.file->at(id + "/" + name); }
+    template <class X>
+    static std::vector<Index> shape_of(const X& x) {
+        std::vector<Index> shape;
+        for (const Index extent : x.dimensions()) shape.push_back(extent);
+        return shape;
+    }
+    bool differs(std::string what) {
+        differences_.push_back(std::move(what));
+        return false;
+    }
+    const Entry& entry_;
+    std::vector<std::string> differences_;
+};
+
+/// Calls `test.operator()<T>(Case<T>&)` for all cases of a group with this op, in float and in double.
+template <class Test>
+void run(const std::string& group_name, const std::string& op, Test&& test) {
+    int ran = 0;
+    for (const Entry& entry : group(group_name)) {
+        if (entry.manifest.at("op") != op) continue;
+        ++ran;
+        std::string failure;
+        const auto once = [&]<class T>(T) {
+            Case<T> c(entry);
+            test.template operator()<T>(c);
+            for (const std::string& difference : c.differences()) failure += "\n  " + difference;
+        };
+        try {
+            once(double{});
+            once(float{});
+        } catch (const NotApplicable& n) {
+            Tally::get().not_applicable(entry, n.reason);
+            continue;
+        } catch (const std::exception& error) {
+            failure += std::string("\n  ") + error.what();
+        }
+        Tally::get().passed(entry);
+        if (failure.empty()) continue;
+        Tally::get().failed(entry);
+        FAIL_CHECK(entry.where << "/" << entry.id() << " " << entry.manifest.value("config", Json::object()).dump() << failure);
+    }
+    INFO(group_name << "/" << op);
+    CHECK(ran > 0);
+}
+
+/// Calls f with the activation that `config[key]` names.
+template <class T, class F>
+void with_activation(const Case<T>& c, const std::string& key, F&& f) {
+    const std::string name = c.config.at(key);
+    if (name == "linear") return f(deeprec::linear);
+    if (name == "relu") return f(deeprec::relu);
+    if (name == "sigmoid") return f(deeprec::sigmoid);
+    if (name == "tanh") return f(deeprec::tanh);
+    if (name == "hard_sigmoid") return f(deeprec::hard_sigmoid);
+    throw NotApplicable{"activation " + name};
+}
+inline deeprec::Padding padding(const std::string& name) {
+    return name == "same" ? deeprec::Padding::same : name == "causal" ? deeprec::Padding::causal : deeprec::Padding::valid;
+}
+
+/// Builds the layer for x, loads its parameters and compares out/y, every gradient and the inference result.
+/// `gradient_of_x` is the name of dL/dx among the expected gradients, empty for ids.
+template <class T, class L, class X>
+void check_layer(Case<T>& c, L& layer, const X& x, const std::string& gradient_of_x = "grad/x") {
+    const auto v = deeprec::view(x);
+    deeprec::Shape whole = v.shape();
+    deeprec::Shape sample = whole.rank() == 2   ? deeprec::Shape{whole[1]}
+                            : whole.rank() == 3 ? deeprec::Shape{whole[1], whole[2]}
+                                                : deeprec::Shape{whole[1], whole[2], whole[3]};
+    layer.build(sample, deeprec::Seed{1});
+    c.load(layer);
+    typename L::Cache cache;
+    auto gradients = layer.zero_gradients();
+    const auto y = layer.forward(v, cache, deeprec::Training{});
+    c.close("out/y", y);
+    const auto up = c.template tensor<deeprec::rank_of<decltype(y)>>("up/y");
+    const auto dx = layer.backward(up, cache, gradients);
+    if constexpr (!std::is_same_v<std::remove_const_t<decltype(dx)>, deeprec::NoGradient>) c.close(gradient_of_x, dx);
+    for_each_parameter(std::as_const(layer), gradients, [&](std::string_view name, const auto&, const auto& gradient) {
+        c.close("grad/" + std::string(name), gradient);
+    });
+    typename L::Cache inference;
+    c.close("out/y", layer.forward(v, inference));
+}
+
+}  // namespace oracle
