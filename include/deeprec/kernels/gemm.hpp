@@ -1,79 +1,74 @@
 /// Packed matrix product C = act(A B + bias) for row-major matrices. B (the weights) is packed once into panels; A is
 /// read in place, so the overlapping windows of a convolution need no copy.
 ///
-/// How it works. A panel is two registers wide and holds its columns of B row after row. A tile of up to 12 (6 with 16
-/// registers) rows of C stays in registers while one loop over k multiplies a column of A with a row of the panel.
-/// Columns are cut into blocks whose part of B stays in the L2 cache, k into blocks whose part of A stays in L1.
+/// How it works. A panel holds two registers' worth of columns of B, row after row. A tile of 12 rows of C (6 with 16
+/// registers) and one panel stays in registers while a single loop over k adds the products of a column of A and a row
+/// of the panel; fewer rows take more panels, since they need as many independent chains to hide the latency of an FMA.
+/// Columns are cut into blocks whose part of B stays in the L2 cache while all rows of A pass by.
 ///
-/// What holds: each element of C is one chain of fused multiply-adds over increasing k, starting at 0 (or at C when
-/// accumulating), plus the bias. So a row's bits do not depend on how many rows the call has. NaN and Inf in A or B
-/// reach C as in plain arithmetic. No pointer needs alignment. C overlaps neither A nor B.
+/// What holds. Each element of C is one chain of multiply-adds over increasing k, starting at 0 (at C when
+/// accumulating), then the bias: a row's bits do not depend on how many rows the call has. NaN and Inf in A or B reach C
+/// as in plain arithmetic. No pointer needs alignment. C overlaps neither A nor B. Nothing allocates.
 #pragma once
 
 #include <algorithm>
-#include <cstring>
+#include <type_traits>
 
 #include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/gemm_tn.hpp>
+#include <deeprec/kernels/rows.hpp>
 #include <deeprec/kernels/simd.hpp>
 
 DEEPREC_BEGIN
 namespace kernels {
 
-/// The left operand, read in place. Row r starts at data + (r / rows_per_batch) * batch_stride
-/// + (r % rows_per_batch) * row_stride and has `segments` runs of `segment_length` numbers, `segment_stride` apart.
-/// A Conv1D window of k steps over [B, T, F] has row_stride = strides * F and segments = 1, segment_length = k * F, or
-/// with dilation d: segments = k, segment_length = F, segment_stride = d * F.
-template <class T>
-struct Rows {
-    const T* data;
-    Index rows;
-    Index rows_per_batch;
-    Index batch_stride;
-    Index row_stride;
-    Index segments;
-    Index segment_length;
-    Index segment_stride;
-
-    Index columns() const { return segments * segment_length; }
-    const T* row(Index r) const { return data + r / rows_per_batch * batch_stride + r % rows_per_batch * row_stride; }
-};
-
-/// A plain matrix, its rows `row_stride` apart.
-template <class T>
-Rows<T> matrix_rows(const T* data, Index rows, Index columns, Index row_stride) {
-    return {data, rows, std::max<Index>(rows, 1), 0, row_stride, 1, columns, 0};
-}
-
 namespace detail {
 template <class T, class Arch>
 struct Tile {
     static constexpr Index lanes = kernels::lanes<T, Arch>;
-    static constexpr Index width = 2 * lanes;                           // of a panel
-    static constexpr Index rows = registers<Arch> == 32 ? 12 : 6;       // of the largest tile
-    static constexpr Index k_block = 2048 / sizeof(T);                  // 12 rows of A: 24 KiB
-    static constexpr Index b_block = 256 * 1024 / sizeof(T);            // numbers of B that stay in L2
+    static constexpr Index width = 2 * lanes;                      // of a panel
+    static constexpr Index rows = registers<Arch> == 32 ? 12 : 6;  // of the largest tile
+    static constexpr Index block = 256 * 1024 / sizeof(T);         // numbers of B that stay in L2
+    static constexpr Index gather = 1024;                          // longest row that a tile of A may be copied for
 };
 
-/// C[Height, Panels * Vectors * lanes] (+)= A[Height, k] B[k, ...] (+ bias), all in registers.
+/// `Height` evenly spaced rows of A.
+template <class T>
+struct TileRows {
+    const T* data;
+    Index row_stride, segments, segment_length, segment_stride;
+};
+
+/// Where a tile of C goes.
+template <class T>
+struct Output {
+    T* c;
+    Index ldc;
+    const T* bias;
+    bool accumulate;
+};
+
+/// C[Height, Panels * width] (+)= A B (+ bias) in registers; only the first `Vectors` registers of each panel.
 template <Index Height, Index Vectors, Index Panels, class T, class Arch>
-void multiply_tile(const T* a, Index row_stride, Index segments, Index segment_length, Index segment_stride,
-                   const T* b, Index panel_stride, T* c, Index ldc, const T* bias, bool accumulate) {
+void multiply_tile(const TileRows<T>& a, const T* b, Index panel_stride, const Output<T>& out) {
     using V = Batch<T, Arch>;
     constexpr Index step = lanes<T, Arch>, columns = Panels * Vectors;
     V sum[Height][columns];
     DEEPREC_UNROLL
     for (Index r = 0; r < Height; ++r) {
         DEEPREC_UNROLL
-        for (Index j = 0; j < columns; ++j) sum[r][j] = accumulate ? kernels::load<V>(c + r * ldc + j * step) : V(T(0));
+        for (Index j = 0; j < columns; ++j)
+            sum[r][j] = out.accumulate ? kernels::load<V>(out.c + r * out.ldc + j * step) : V(T(0));
     }
-    for (Index s = 0; s < segments; ++s) {
-        const T* const segment = a + s * segment_stride;
-        for (Index k = 0; k < segment_length; ++k) {
+    const Index row_stride = a.row_stride, length = a.segment_length;
+    for (Index s = 0; s < a.segments; ++s) {
+        const T* const segment = a.data + s * a.segment_stride;
+        for (Index k = 0; k < length; ++k) {
             V row[columns];
             DEEPREC_UNROLL
             for (Index j = 0; j < columns; ++j)
                 row[j] = kernels::load<V>(b + j / Vectors * panel_stride + j % Vectors * step);
-            b += Vectors * step;
+            b += 2 * step;
             DEEPREC_UNROLL
             for (Index r = 0; r < Height; ++r) {
                 const V x(segment[r * row_stride + k]);
@@ -84,63 +79,62 @@ void multiply_tile(const T* a, Index row_stride, Index segments, Index segment_l
     }
     DEEPREC_UNROLL
     for (Index j = 0; j < columns; ++j) {
-        const V add = bias ? kernels::load<V>(bias + j * step) : V(T(0));
+        const V bias = out.bias ? kernels::load<V>(out.bias + j * step) : V(T(0));
         DEEPREC_UNROLL
-        for (Index r = 0; r < Height; ++r) kernels::store(c + r * ldc + j * step, bias ? sum[r][j] + add : sum[r][j]);
+        for (Index r = 0; r < Height; ++r)
+            kernels::store(out.c + r * out.ldc + j * step, out.bias ? sum[r][j] + bias : sum[r][j]);
     }
 }
 
-/// `Height` evenly spaced rows of A times the panels of n columns.
-template <Index Height, class T, class Arch>
-void multiply_rows(const T* a, Index row_stride, Index segments, Index segment_length, Index segment_stride,
-                   const T* b, Index panel_stride, Index n, T* c, Index ldc, const T* bias, bool accumulate) {
+/// The last columns of C: panels are padded with zeros, C and the bias are not.
+template <Index Height, Index Panels, class T, class Arch>
+void multiply_edge(const TileRows<T>& a, const T* b, Index panel_stride, Index columns, const Output<T>& out) {
     using Tile = detail::Tile<T, Arch>;
-    // Few rows have too few independent chains to hide the latency of an FMA: take several panels at once.
-    constexpr Index panels = Height == 1 ? 4 : Height == 2 ? 2 : 1;
-    Index j = 0;
-    const auto bias_at = [&] { return bias ? bias + j : nullptr; };
-    for (; j + panels * Tile::width <= n; j += panels * Tile::width, b += panels * panel_stride)
-        multiply_tile<Height, 2, panels, T, Arch>(a, row_stride, segments, segment_length, segment_stride, b,
-                                                  panel_stride, c + j, ldc, bias_at(), accumulate);
-    if constexpr (panels > 1)
-        for (; j + Tile::width <= n; j += Tile::width, b += panel_stride)
-            multiply_tile<Height, 2, 1, T, Arch>(a, row_stride, segments, segment_length, segment_stride, b, 0, c + j,
-                                                 ldc, bias_at(), accumulate);
-    if (j == n) return;
-    const Index rest = n - j;  // the panel is padded with zeros; C is not, so it goes through a tile of our own
-    alignas(64) T tile[Height * Tile::width] = {};
-    alignas(64) T padded_bias[Tile::width] = {};
-    if (accumulate)
-        for (Index r = 0; r < Height; ++r) std::copy_n(c + r * ldc + j, rest, tile + r * Tile::width);
-    if (bias) std::copy_n(bias + j, rest, padded_bias);
-    if (rest <= Tile::lanes)
-        multiply_tile<Height, 1, 1, T, Arch>(a, row_stride, segments, segment_length, segment_stride, b, 0, tile,
-                                             Tile::width, bias ? padded_bias : nullptr, accumulate);
+    constexpr Index width = Panels * Tile::width;
+    alignas(64) T c[Height * width] = {}, bias[width] = {};
+    if (out.accumulate)
+        for (Index r = 0; r < Height; ++r) std::copy_n(out.c + r * out.ldc, columns, c + r * width);
+    if (out.bias) std::copy_n(out.bias, columns, bias);
+    const Output<T> padded{c, width, out.bias ? bias : nullptr, out.accumulate};
+    if (Panels == 1 && columns <= Tile::lanes)
+        multiply_tile<Height, 1, 1, T, Arch>(a, b, panel_stride, padded);
     else
-        multiply_tile<Height, 2, 1, T, Arch>(a, row_stride, segments, segment_length, segment_stride, b, 0, tile,
-                                             Tile::width, bias ? padded_bias : nullptr, accumulate);
-    for (Index r = 0; r < Height; ++r) std::copy_n(tile + r * Tile::width, rest, c + r * ldc + j);
+        multiply_tile<Height, 2, Panels, T, Arch>(a, b, panel_stride, padded);
+    for (Index r = 0; r < Height; ++r) std::copy_n(c + r * width, columns, out.c + r * out.ldc);
+}
+
+/// `Height` rows of A times n columns, `Panels` panels at a time, then half as many for the rest.
+template <Index Height, Index Panels, class T, class Arch>
+void multiply_rows(const TileRows<T>& a, const T* b, Index panel_stride, Index n, Output<T> out) {
+    constexpr Index width = Tile<T, Arch>::width, step = Panels * width;
+    while (n > step - width) {
+        if (n >= step)
+            multiply_tile<Height, 2, Panels, T, Arch>(a, b, panel_stride, out);
+        else
+            multiply_edge<Height, Panels, T, Arch>(a, b, panel_stride, n, out);
+        n -= step, b += Panels * panel_stride, out.c += step;
+        if (out.bias) out.bias += step;
+    }
+    if constexpr (Panels > 1)
+        if (n > 0) multiply_rows<Height, Panels / 2, T, Arch>(a, b, panel_stride, n, out);
+}
+
+/// B -> panels of `width` columns, row after row, the last one padded with zeros. at(i, j) is B[i, j].
+template <class T, class Arch, class At>
+void pack_panels(Index k, Index n, T* packed, const At& at) {
+    constexpr Index width = Tile<T, Arch>::width;
+    for (Index j0 = 0; j0 < n; j0 += width)
+        for (Index i = 0; i < k; ++i)
+            for (Index j = j0; j < j0 + width; ++j) *packed++ = j < n ? at(i, j) : T(0);
 }
 }  // namespace detail
 
 /// Numbers in the packed form of a k x n matrix.
 template <class T, class Arch = xsimd::default_arch>
 Index packed_size(Index k, Index n) {
-    constexpr Index step = lanes<T, Arch>;
-    return k * ((n + step - 1) / step * step);
+    constexpr Index width = detail::Tile<T, Arch>::width;
+    return k * ((n + width - 1) / width * width);
 }
-
-namespace detail {
-template <class T, class Arch, class At>
-void pack_panels(Index k, Index n, T* packed, const At& at) {
-    constexpr Index width = Tile<T, Arch>::width, step = lanes<T, Arch>;
-    for (Index j0 = 0; j0 < n; j0 += width) {
-        const Index columns = n - j0 > step ? width : step;
-        for (Index i = 0; i < k; ++i)
-            for (Index j = j0; j < j0 + columns; ++j) *packed++ = j < n ? at(i, j) : T(0);
-    }
-}
-}  // namespace detail
 
 /// Packs B [k, n], row-major with rows ldb apart, into packed[packed_size(k, n)].
 template <class T, class Arch = xsimd::default_arch>
@@ -156,68 +150,47 @@ void pack_transposed(const T* b, Index ldb, Index k, Index n, T* packed) {
 
 /// C[r, j] = act((accumulate ? C[r, j] : 0) + sum_k A[r, k] B[k, j] + bias[j]) for all rows of A and n columns.
 /// `packed_b` comes from pack or pack_transposed with k = a.columns(); bias may be null. With `linear` (of C's layout)
-/// the value before act is stored too.
+/// the value before act is stored too. k == 0 gives act(bias).
 template <class T, class Act = Linear, class Arch = xsimd::default_arch>
-void gemm(const Rows<T>& a, const T* packed_b, Index n, T* c, Index ldc, const T* bias = nullptr, const Act& act = {},
-          bool accumulate = false, T* linear = nullptr) {
+void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc, const T* bias = nullptr,
+          const Act& act = {}, bool accumulate = false, T* linear = nullptr) {
     using Tile = detail::Tile<T, Arch>;
-    const Index k = a.columns();
-    const auto tile = [&]<Index Height>(Index r) {
-        detail::multiply_rows<Height, T, Arch>(a.row(r), a.row_stride, a.segments, a.segment_length, a.segment_stride,
-                                               packed_b, k * Tile::width, n, c + r * ldc, ldc, bias, accumulate);
-        for (Index i = r; i < r + Height; ++i) {
-            if (linear) std::copy_n(c + i * ldc, n, linear + i * ldc);
-            if constexpr (!std::is_same_v<Act, Linear>) activate<Act, T, Arch>(c + i * ldc, c + i * ldc, n, act);
+    const Rows<T> a = rows.simplified();
+    const Index k = a.columns(), panel_stride = k * Tile::width;
+    const Index block = std::max<Index>(Tile::block / std::max<Index>(k, 1) / Tile::width, 1) * Tile::width;
+    alignas(64) T gathered[Tile::rows * Tile::gather];
+
+    for (Index j = 0; j < n; j += block) {
+        const Index columns = std::min(block, n - j);
+        const auto multiply = [&]<Index Height>(Index r) {
+            detail::TileRows<T> tile{a.row(r), a.row_stride, a.segments, a.segment_length, a.segment_stride};
+            if (r % a.rows_per_batch + Height > a.rows_per_batch) {  // not evenly spaced
+                for (Index i = 0; i < Height; ++i) a.copy_row(r + i, gathered + i * k);
+                tile = {gathered, k, 1, k, 0};
+            }
+            constexpr Index panels = std::max<Index>(registers<Arch> / (4 * Height), 1);
+            detail::multiply_rows<Height, panels, T, Arch>(tile, packed_b + j * k, panel_stride, columns,
+                                                           {c + r * ldc + j, ldc, bias ? bias + j : nullptr, accumulate});
+            for (Index i = r; i < r + Height; ++i) {
+                T* const finished = c + i * ldc + j;
+                if (linear) std::copy_n(finished, columns, linear + i * ldc + j);
+                if constexpr (!std::is_same_v<Act, Linear>) activate<Act, T, Arch>(finished, finished, columns, act);
+            }
+            return Height;
+        };
+        for (Index r = 0; r < a.rows;) {
+            Index left = a.rows - r;
+            if (k > Tile::gather) left = std::min(left, a.rows_per_batch - r % a.rows_per_batch);
+            if (left >= Tile::rows)
+                r += multiply.template operator()<Tile::rows>(r);
+            else if (left >= 4)
+                r += multiply.template operator()<4>(r);
+            else if (left >= 2)
+                r += multiply.template operator()<2>(r);
+            else
+                r += multiply.template operator()<1>(r);
         }
-        return Height;
-    };
-    for (Index r = 0; r < a.rows;) {
-        const Index left = std::min(a.rows, (r / a.rows_per_batch + 1) * a.rows_per_batch) - r;
-        if (left >= Tile::rows)
-            r += tile.template operator()<Tile::rows>(r);
-        else if (left >= 4)
-            r += tile.template operator()<4>(r);
-        else if (left >= 2)
-            r += tile.template operator()<2>(r);
-        else
-            r += tile.template operator()<1>(r);
     }
-}
-
-/// out[j] += sum_r B[r, j] for B [rows, n], row-major with rows ldb apart.
-template <class T, class Arch = xsimd::default_arch>
-void sum_rows(const T* b, Index rows, Index n, Index ldb, T* out) {
-    for (Index r = 0; r < rows; ++r)
-        for (Index j = 0; j < n; ++j) out[j] += b[r * ldb + j];
-}
-
-/// y += alpha x.
-template <class T, class Arch = xsimd::default_arch>
-void axpy(T alpha, const T* x, T* y, Index n) {
-    for (Index i = 0; i < n; ++i) y[i] = kernels::fma(alpha, x[i], y[i]);
-}
-
-/// y += x.
-template <class T, class Arch = xsimd::default_arch>
-void add(const T* x, T* y, Index n) {
-    for (Index i = 0; i < n; ++i) y[i] += x[i];
-}
-
-/// sum_i a[i] b[i].
-template <class T, class Arch = xsimd::default_arch>
-T dot(const T* a, const T* b, Index n) {
-    T sum = 0;
-    for (Index i = 0; i < n; ++i) sum = kernels::fma(a[i], b[i], sum);
-    return sum;
-}
-
-/// C[i, j] += sum_r A[r, i] B[r, j] for B [rows, n], row-major with rows ldb apart: the gradient of the weights.
-template <class T, class Arch = xsimd::default_arch>
-void gemm_tn(const Rows<T>& a, const T* b, Index ldb, Index n, T* c, Index ldc) {
-    for (Index r = 0; r < a.rows; ++r)
-        for (Index s = 0; s < a.segments; ++s)
-            for (Index i = 0; i < a.segment_length; ++i)
-                axpy<T, Arch>(a.row(r)[s * a.segment_stride + i], b + r * ldb, c + (s * a.segment_length + i) * ldc, n);
 }
 
 }  // namespace kernels

@@ -9,7 +9,15 @@
 #include <cstring>
 #include <type_traits>
 
+#if defined(__GNUC__) && !defined(__clang__)  // GCC 12 calls AVX-512's undefined registers uninitialized (PR 105593)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <xsimd/xsimd.hpp>
+#pragma GCC diagnostic pop
+#else
+#include <xsimd/xsimd.hpp>
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -135,27 +143,34 @@ DEEPREC_INLINE xsimd::batch<T, Arch> select(const xsimd::batch_bool<T, Arch>& co
     return xsimd::select(condition, a, b);
 }
 
-/// Sum of the lanes, in a fixed order.
+namespace detail {
+/// Combines the lanes as a balanced tree: the same bits with every version of xsimd.
+template <class T, class Arch, class Combine>
+DEEPREC_INLINE T reduce(const xsimd::batch<T, Arch>& x, const Combine& combine) {
+    constexpr Index size = lanes<T, Arch>;
+    alignas(64) T all[size];
+    x.store_aligned(all);
+    for (Index half = size / 2; half > 0; half /= 2) {
+        DEEPREC_UNROLL
+        for (Index i = 0; i < half; ++i) all[i] = combine(all[i], all[i + half]);
+    }
+    return all[0];
+}
+}  // namespace detail
+
+/// Sum of the lanes.
 DEEPREC_INLINE float reduce_add(float x) { return x; }
 DEEPREC_INLINE double reduce_add(double x) { return x; }
 template <class T, class Arch>
 DEEPREC_INLINE T reduce_add(const xsimd::batch<T, Arch>& x) {
-#if XSIMD_VERSION_MAJOR >= 9
-    return xsimd::reduce_add(x);
-#else
-    return xsimd::hadd(x);
-#endif
+    return detail::reduce(x, [](T a, T b) { return a + b; });
 }
 /// Largest lane; NaN if there is one.
 DEEPREC_INLINE float reduce_max(float x) { return x; }
 DEEPREC_INLINE double reduce_max(double x) { return x; }
 template <class T, class Arch>
 DEEPREC_INLINE T reduce_max(const xsimd::batch<T, Arch>& x) {
-    alignas(64) T all[xsimd::batch<T, Arch>::size];
-    x.store_aligned(all);
-    T best = all[0];
-    for (const T v : all) best = max_nan(v, best);
-    return best;
+    return detail::reduce(x, [](T a, T b) { return max_nan(a, b); });
 }
 
 #define DEEPREC_ELEMENTWISE(function)                                                                                  \
