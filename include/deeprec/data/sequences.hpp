@@ -1,0 +1,154 @@
+/// Each user's items in the order of time, the leave-one-out split, and padding to a fixed length.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <deeprec/core/tensor.hpp>
+#include <deeprec/data/interactions.hpp>
+
+DEEPREC_BEGIN
+
+/// A question to a recommender: what did `user` take right after `history`?
+/// The history looks into the Sequences that made it and lives as long.
+struct Query {
+    std::int32_t user = 0;
+    std::span<const std::int32_t> history;  ///< item ids, oldest first
+    std::int32_t target = 0;                ///< item id
+};
+
+/// The item ids of every user, oldest first.
+class Sequences {
+public:
+    Sequences() = default;
+    /// Sorts each user's events by timestamp; equal times, and data without times, keep the order of the input.
+    /// Throws DataError if the columns are not in order (`Interactions::check`).
+    explicit Sequences(const Interactions& events) : items_(events.items.size()) {
+        events.check();
+        std::vector<std::size_t> order(events.user.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            if (events.user[a] != events.user[b]) return events.user[a] < events.user[b];
+            return !events.timestamp.empty() && events.timestamp[a] < events.timestamp[b];
+        });
+        ids_.reserve(order.size());
+        for (const std::size_t i : order) ids_.push_back(events.item[i]);
+        ends_.assign(static_cast<std::size_t>(events.users.size()) + 1, 0);
+        for (const std::int32_t user : events.user) ++ends_[static_cast<std::size_t>(user)];
+        std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
+    }
+
+    /// Largest user id and largest item id (with or without events).
+    std::int32_t users() const { return static_cast<std::int32_t>(ends_.size()) - 1; }
+    std::int32_t items() const { return items_; }
+    /// Number of events.
+    Index size() const { return static_cast<Index>(ids_.size()); }
+    /// The items of one user; may be empty. Throws DataError for an id that is not in 1 to users().
+    std::span<const std::int32_t> operator[](std::int32_t user) const {
+        if (user < 1 || user > users())
+            throw DataError(message("Sequences: expected a user id from 1 to ", users(), ", received ", user));
+        const auto u = static_cast<std::size_t>(user);
+        return std::span(ids_).subspan(ends_[u - 1], ends_[u] - ends_[u - 1]);
+    }
+
+    /// How often each item occurs, by id (element 0 is padding and 0).
+    std::vector<std::int64_t> item_counts() const {
+        std::vector<std::int64_t> counts(static_cast<std::size_t>(items_) + 1, 0);
+        for (const std::int32_t item : ids_) ++counts[static_cast<std::size_t>(item)];
+        return counts;
+    }
+
+    /// Each user's items once each, in ascending order: for looking up whether a user has an item.
+    Sequences distinct() const {
+        Sequences sets;
+        sets.items_ = items_;
+        for (std::int32_t user = 1; user <= users(); ++user) {
+            const auto ids = (*this)[user];
+            sets.append(ids);
+            const auto begin = sets.ids_.end() - static_cast<std::ptrdiff_t>(ids.size());
+            std::sort(begin, sets.ids_.end());
+            sets.ids_.erase(std::unique(begin, sets.ids_.end()), sets.ids_.end());
+            sets.ends_.back() = sets.ids_.size();
+        }
+        return sets;
+    }
+
+    /// Every step of every user: each event but the first is a target once, with everything before it as the history.
+    std::vector<Query> next_item_queries() const {
+        std::vector<Query> queries;
+        queries.reserve(ids_.size());
+        for (std::int32_t user = 1; user <= users(); ++user) {
+            const auto ids = (*this)[user];
+            for (std::size_t t = 1; t < ids.size(); ++t) queries.push_back({user, ids.first(t), ids[t]});
+        }
+        return queries;
+    }
+
+private:
+    friend class LeaveOneOut;
+    void append(std::span<const std::int32_t> ids) {  // as the next user
+        ids_.insert(ids_.end(), ids.begin(), ids.end());
+        ends_.push_back(ids_.size());
+    }
+    std::int32_t items_ = 0;
+    std::vector<std::int32_t> ids_;        // all users one after the other
+    std::vector<std::size_t> ends_ = {0};  // user u has ids_[ends_[u - 1]] up to ids_[ends_[u]]
+};
+
+/// The split of the literature: a user's last event is the test target, the last but one the validation target, the
+/// rest trains. A user with fewer than three events has no validation or test query, and trains with all of them.
+/// Counts, samplers and baselines take `train()` and so cannot see a target that is held out.
+class LeaveOneOut {
+public:
+    explicit LeaveOneOut(Sequences all) : all_(std::move(all)) {
+        train_.items_ = all_.items_;
+        for (std::int32_t user = 1; user <= all_.users(); ++user) {
+            const auto ids = all_[user];
+            train_.append(is_split(user) ? ids.first(ids.size() - 2) : ids);
+        }
+    }
+
+    const Sequences& all() const { return all_; }
+    const Sequences& train() const { return train_; }
+    /// Whether the user has a validation and a test query.
+    bool is_split(std::int32_t user) const { return all_[user].size() >= 3; }
+    /// One query for each user that is split, in the order of ids: the last event but one after the train part.
+    std::vector<Query> validation_queries() const { return queries(2); }
+    /// One query for each user that is split: the last event after everything else, validation target included.
+    std::vector<Query> test_queries() const { return queries(1); }
+
+private:
+    std::vector<Query> queries(std::size_t from_end) const {
+        std::vector<Query> queries;
+        for (std::int32_t user = 1; user <= all_.users(); ++user) {
+            const auto ids = all_[user];
+            const std::size_t at = ids.size() - from_end;
+            if (is_split(user)) queries.push_back({user, ids.first(at), ids[at]});
+        }
+        return queries;
+    }
+    Sequences all_, train_;
+};
+
+/// Writes the last `row.size()` ids at the END of the row and zeros before them: padding on the left, as Keras'
+/// pad_sequences does by default, so that the newest behaviour is always the last step.
+inline void pad_last(std::span<const std::int32_t> ids, std::span<std::int32_t> row) {
+    const auto kept = ids.last(std::min(ids.size(), row.size()));
+    const auto start = std::fill_n(row.begin(), row.size() - kept.size(), 0);
+    std::copy(kept.begin(), kept.end(), start);
+}
+
+/// The last `steps` behaviours of each query: [B, steps]. Throws ArgumentError unless steps is positive.
+inline Tensor<std::int32_t, 2> pad_last(std::span<const Query> queries, Index steps) {
+    if (steps < 1) throw ArgumentError(message("pad_last: expected at least one step, received ", steps));
+    Tensor<std::int32_t, 2> padded(static_cast<Index>(queries.size()), steps);
+    for (std::size_t i = 0; i < queries.size(); ++i)
+        pad_last(queries[i].history, {padded.data() + static_cast<Index>(i) * steps, static_cast<std::size_t>(steps)});
+    return padded;
+}
+
+DEEPREC_END

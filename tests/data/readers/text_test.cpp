@@ -1,0 +1,138 @@
+#include <deeprec/data/readers/text.hpp>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+
+namespace {
+/// What an error says after "path:".
+std::string place_and_words(const std::filesystem::path& file, const std::string& message) {
+    const std::string prefix = file.string() + ":";
+    REQUIRE(message.substr(0, prefix.size()) == prefix);
+    return message.substr(prefix.size());
+}
+}  // namespace
+
+TEST_CASE("TextReader gives lines without their ends, blank lines and byte order mark", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto file = directory.write("x",
+                                      "\xef\xbb\xbf"
+                                      "one\r\n\n  \t\r\ntwo\nthree");
+    TextReader in{file};
+    REQUIRE(in.next());
+    REQUIRE(in.whole().text == "one");
+    REQUIRE(in.next());
+    REQUIRE(in.whole().text == "two");
+    REQUIRE(in.number() == 4);
+    REQUIRE(in.next());
+    REQUIRE(in.whole().text == "three");
+    REQUIRE(!in.next());
+    REQUIRE(in.number() == 6);
+}
+
+TEST_CASE("TextReader cannot read what is no file", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto missing = directory.path() / "missing";
+    REQUIRE(message_of<FileError>([&] { TextReader{missing}; }) == missing.string() + ": cannot be opened");
+    REQUIRE_THROWS_AS(TextReader{directory.path()}.next(), FileError);
+}
+
+TEST_CASE("TextReader splits at separators", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto file = directory.write("x", "1::Heat (1995)::::Crime::\nalone\n");
+    TextReader in{file};
+    in.next();
+    const auto& fields = in.split("::", 5);
+    REQUIRE(fields[0].text == "1");
+    REQUIRE(fields[1].text == "Heat (1995)");
+    REQUIRE(fields[2].text == "");
+    REQUIRE(fields[3].text == "Crime");
+    REQUIRE(fields[3].offset == 18);
+    REQUIRE(fields[4].text == "");
+    REQUIRE(place_and_words(file, message_of<FormatError>([&] { in.split("::", 6); })) ==
+            "1:26: expected 6 fields, received 5");
+    REQUIRE(place_and_words(file, message_of<FormatError>([&] { in.split("::", 4); })) ==
+            "1:26: expected 4 fields, received 5");
+    in.next();
+    REQUIRE(in.split("::", 1)[0].text == "alone");
+}
+
+TEST_CASE("TextReader reads quoted fields", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto file = directory.write("x", "1,\"American President, The\",\"\"\"Great\"\" Cats\",\"\",,it's \"so\"\n");
+    TextReader in{file};
+    in.next();
+    const auto& fields = in.split_csv(6);
+    REQUIRE(fields[0].text == "1");
+    REQUIRE(!fields[0].quoted);
+    REQUIRE(fields[1].text == "American President, The");
+    REQUIRE(fields[1].quoted);
+    REQUIRE(fields[2].text == "\"Great\" Cats");
+    REQUIRE(fields[3].text == "");
+    REQUIRE(fields[3].quoted);
+    REQUIRE(fields[4].text == "");
+    REQUIRE(!fields[4].quoted);
+    REQUIRE(fields[5].text == "it's \"so\"");
+}
+
+TEST_CASE("TextReader says where quotes go wrong", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto file = directory.write("x", "\n1,\"no end\n1,\"a\"b,2\n");
+    TextReader in{file};
+    in.next();
+    REQUIRE(place_and_words(file, message_of<FormatError>([&] { in.split_csv(); })) ==
+            "2:3: expected a closing quote on this line, received \"\"no end\"");
+    in.next();
+    REQUIRE(place_and_words(file, message_of<FormatError>([&] { in.split_csv(); })) ==
+            "3:6: expected ',' after the closing quote, received \"b,2\"");
+}
+
+TEST_CASE("TextReader reads whole fields as numbers or not at all", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto file = directory.write("x", "-12|4.5|1e2|abc|12x||nan|inf|99999999999|1e999| 1|4.5\n");
+    TextReader in{file};
+    in.next();
+    const auto fields = in.split("|");
+    REQUIRE(in.number<int>(fields[0]) == -12);
+    REQUIRE(in.number<float>(fields[1]) == 4.5f);
+    REQUIRE(in.number<double>(fields[2]) == 100.0);
+    REQUIRE(place_and_words(file, message_of<FormatError>([&] { in.number<float>(fields[3]); })) ==
+            "1:13: expected a number, received \"abc\"");
+    for (std::size_t i = 3; i < 11; ++i)
+        REQUIRE_THROWS_AS(in.number<float>(i == 8 ? fields[9] : fields[i]), FormatError);
+    REQUIRE(place_and_words(file, message_of<FormatError>([&] { in.number<std::int32_t>(fields[8]); })) ==
+            "1:30: expected a whole number in range, received \"99999999999\"");
+    REQUIRE_THROWS_AS(in.number<std::int32_t>(fields[11]), FormatError);
+}
+
+TEST_CASE("TextReader knows UTF-8 from Latin-1, and counts characters", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto file = directory.write("x", "L\xe9on|x\nL\xc3\xa9on|x\n");
+    TextReader latin{file, Encoding::utf8_or_latin1};
+    for (int line = 1; line <= 2; ++line) {
+        latin.next();
+        REQUIRE(latin.split("|")[0].text == "L\xc3\xa9on");
+        REQUIRE(place_and_words(file, message_of<FormatError>([&] { latin.fail(latin.fields()[1], "here"); })) ==
+                std::to_string(line) + ":6: here");
+    }
+    TextReader utf8{file};
+    REQUIRE(place_and_words(file, message_of<FormatError>([&] { utf8.next(); })) ==
+            "1:2: expected UTF-8, received byte 233");
+
+    for (const char* good :
+         {"", "abc", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
+        CHECK(detail::find_not_utf8(good) == std::string_view::npos);
+    for (const char* bad : {"\x80", "\xc1\xbf", "\xc3", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                            "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\xe2\x28\xa1"})
+        CHECK(detail::find_not_utf8(bad) == 0);
+}
+
+TEST_CASE("Messages show input on one line and in part", "[data]") {
+    REQUIRE(detail::shown("abc") == "\"abc\"");
+    REQUIRE(detail::shown(std::string_view("a\0\n", 3)) == "\"a\\x00\\x0a\"");
+    REQUIRE(detail::shown(std::string(50, 'x')) == "\"" + std::string(40, 'x') + "...\"");
+    REQUIRE(detail::shown(std::string(39, 'x') + "\xc3\xa9"
+                                                 "tail") == "\"" + std::string(39, 'x') + "...\"");
+}

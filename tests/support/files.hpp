@@ -1,0 +1,67 @@
+/// Files for tests: a directory that is gone afterwards, and the real data sets where somebody has them.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <unistd.h>
+
+namespace support {
+
+/// A new directory, removed with all in it at the end of the scope.
+class TemporaryDirectory {
+public:
+    TemporaryDirectory() {
+        std::string name = (std::filesystem::temp_directory_path() / "deeprec-test-XXXXXX").string();
+        if (mkdtemp(name.data()) == nullptr) std::abort();
+        path_ = name;
+    }
+    ~TemporaryDirectory() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+    const std::filesystem::path& path() const { return path_; }
+    /// Writes a file and returns its path.
+    std::filesystem::path write(std::string_view name, std::string_view text) const {
+        const auto file = path_ / name;
+        std::ofstream(file, std::ios::binary) << text;
+        return file;
+    }
+
+private:
+    std::filesystem::path path_;
+};
+
+/// Where a data set of the directory DEEPREC_SHARED_DATA, or ../shared/data beside the repository, is. Without it, says
+/// loudly what is skipped and gives nothing.
+inline std::optional<std::filesystem::path> shared_data(std::string_view name, std::string_view skipped) {
+    const char* chosen = std::getenv("DEEPREC_SHARED_DATA");
+    const std::filesystem::path root = chosen ? chosen : DEEPREC_SOURCE_DIR "/../shared/data";
+    std::error_code ignored;
+    if (std::filesystem::exists(root / name, ignored)) return root / name;
+    std::printf("SKIPPED: %.*s, because %s is not there (set DEEPREC_SHARED_DATA)\n", static_cast<int>(skipped.size()),
+                skipped.data(), (root / name).c_str());
+    return std::nullopt;
+}
+
+/// The message of the Error of type E that f throws; empty if it throws none.
+template <class E, class F>
+std::string message_of(F&& f) {
+    try {
+        f();
+    } catch (const E& error) {
+        return error.what();
+    }
+    return {};
+}
+
+}  // namespace support
