@@ -14,9 +14,16 @@
 #include <deeprec/core/window.hpp>
 #include <deeprec/data/batch.hpp>
 #include <deeprec/kernels/activations.hpp>
+#include <deeprec/layers/activation.hpp>
+#include <deeprec/layers/average_pool1d.hpp>
 #include <deeprec/layers/conv1d.hpp>
 #include <deeprec/layers/dense.hpp>
+#include <deeprec/layers/dot.hpp>
+#include <deeprec/layers/dropout.hpp>
+#include <deeprec/layers/embedding.hpp>
 #include <deeprec/layers/flatten.hpp>
+#include <deeprec/layers/global_pool1d.hpp>
+#include <deeprec/layers/max_pool1d.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/loss.hpp>
 #include <deeprec/metrics/auc.hpp>

@@ -1,23 +1,23 @@
-/// Table of vectors, looked up by id.
+/// A vector for each id.
 #pragma once
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/sparse_rows.hpp>
+#include <deeprec/kernels/gather.hpp>
 #include <deeprec/kernels/vector.hpp>
 
 DEEPREC_BEGIN
 
 struct EmbeddingOptions {
-    bool mask_zero = false;  ///< id 0 is padding: its steps are masked from here on
+    bool mask_zero = false;  ///< id 0 is padding: the output carries the mask (id != 0)
 };
 
-/// y[b, t] = embeddings[ids[b, t]], as Keras' Embedding.
+/// y[b, t, :] = embeddings[ids[b, t], :], as Keras' Embedding.
 ///
-/// Shapes: ids [B, T] of std::int32_t in 0..input_dim-1 -> y [B, T, output_dim]; `embeddings` [input_dim, output_dim]
-/// (uniform in +-0.05). With mask_zero y carries the mask ids != 0; row 0 is a row like any other and still learns if
-/// a later layer lets its gradient through. The gradient is a SparseRows: only rows that were used cost anything.
-/// Throws DataError for an id outside the table.
+/// Shapes: ids [B, T] of std::int32_t in [0, input_dim) -> y [B, T, output_dim]; `embeddings` [input_dim, output_dim]
+/// (uniform in [-0.05, 0.05)). The gradient is a SparseRows: repeated ids add up, and with mask_zero row 0 still has one,
+/// as in Keras. `Embedding{20000, 64, {.mask_zero = true}}`.
 template <class T = float>
 class Embedding {
 public:
@@ -25,18 +25,15 @@ public:
     using InputElement = std::int32_t;
     struct Parameters {
         Tensor<T, 2> embeddings;
-        template <class Visitor, class... Sets>
-        static void visit(Visitor& visitor, Sets&... sets) {
-            visitor("embeddings", sets.embeddings...);
-        }
     };
     struct Gradients {
         SparseRows<T> embeddings;
     };
     struct Cache {
         const std::int32_t* ids = nullptr;
-        Buffer<T> y;
+        Index time = 0;
         Buffer<std::uint8_t> keep;
+        Buffer<T> y;
     };
 
     /// Throws ArgumentError unless both sizes are positive.
@@ -49,8 +46,8 @@ public:
     static constexpr std::string_view name() { return "Embedding"; }
     template <class Element, int Rank>
     static constexpr int output_rank() {
-        static_assert(std::is_same_v<Element, std::int32_t>, "Embedding: the input must be ids of type std::int32_t");
-        static_assert(Rank == any_rank || Rank == 2, "Embedding: the input must be ids [batch, time], rank 2");
+        static_assert(std::is_same_v<Element, std::int32_t>, "Embedding: the input must be ids of std::int32_t");
+        static_assert(Rank == any_rank || Rank == 2, "Embedding: the input must be [batch, time] ids, rank 2");
         return 3;
     }
     Shape build(const Shape& in, Seed seed) {
@@ -60,46 +57,46 @@ public:
         return {in[0], output_dim_};
     }
 
+    /// Throws DataError for an id outside the table.
     template <class X, class Mode = Inference>
     View<T, 3> forward(const X& input, Cache& cache, Mode = {}) const {
         const auto ids = view(input);
         output_rank<ElementOf<X>, rank_of<X>>();
         const Index batch = ids.extent(0), time = ids.extent(1), n = batch * time;
-        T* y = cache.y.need(n * output_dim_);
-        const T* table = parameters_.embeddings.data();
-        for (Index i = 0; i < n; ++i) {
-            const std::int32_t id = ids.data()[i];
-            if (id < 0 || id >= input_dim_)
-                throw DataError(message("Embedding: expected ids from 0 to ", input_dim_ - 1, ", received ", id,
-                                        " at [", i / time, ", ", i % time, "]"));
-            std::copy_n(table + id * output_dim_, output_dim_, y + i * output_dim_);
-        }
-        Mask mask;
+        const Index bad = kernels::find_out_of_range(ids.data(), n, input_dim_);
+        if (bad < n)
+            throw DataError(message("Embedding: id ", ids.data()[bad], " at [", bad / time, ", ", bad % time,
+                                    "] is outside the table of ", input_dim_, " rows"));
+        View<T, 3> y{cache.y.need(n * output_dim_), {batch, time, output_dim_}};
+        kernels::gather_rows<T>(parameters_.embeddings.data(), output_dim_, ids.data(), n, y.data());
         if (options_.mask_zero) {
             std::uint8_t* keep = cache.keep.need(n);
             for (Index i = 0; i < n; ++i) keep[i] = ids.data()[i] != 0;
-            mask.keep = keep;
+            y.mask = Mask{keep};
         }
         cache.ids = Mode::training ? ids.data() : nullptr;
-        return {y, {batch, time, output_dim_}, mask};
+        cache.time = time;
+        return y;
     }
-    /// dE[ids[b, t]] += dy[b, t]; ids have no gradient.
+
+    /// embeddings[id] += dy of each place of the id; there is no gradient by an id.
     template <InputGradient Want = InputGradient::compute, class DY>
     NoGradient backward(const DY& dy, Cache& cache, Gradients& gradients) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.ids);
-        detail::check_extent(name(), "output_dim", output_dim_, d.last());
+        detail::check_extent(name(), "steps", cache.time, d.extent(1));
+        detail::check_extent(name(), "output features", output_dim_, d.last());
         for (Index i = 0; i < d.rows(); ++i)
             kernels::add<T>(d.data() + i * output_dim_, gradients.embeddings.row(cache.ids[i]), output_dim_);
         return {};
     }
 
     const Parameters& parameters() const { return parameters_; }
-    Gradients zero_gradients() const { return {SparseRows<T>(input_dim_, output_dim_)}; }
+    Gradients zero_gradients() const { return {SparseRows<T>(parameters_.embeddings.dimension(0), output_dim_)}; }
     void parameters_changed() {}
     template <class Visitor, class Self, class... Others>
     static void visit(Visitor& visitor, Self& self, Others&... others) {
-        Parameters::visit(visitor, self.parameters_, others...);
+        visitor("embeddings", self.parameters_.embeddings, others.embeddings...);
     }
 
 private:
@@ -107,7 +104,5 @@ private:
     EmbeddingOptions options_;
     Parameters parameters_;
 };
-
-Embedding(Index, Index, EmbeddingOptions = {}) -> Embedding<float>;
 
 DEEPREC_END

@@ -54,11 +54,11 @@ public:
     static constexpr std::string_view name() { return "TwoTower"; }
     /// Sizes and initialises all parts: `build({{50}, {20}}, Seed{42})`.
     Shape build(const TowerShapes& in, Seed seed) {
-        const Shape u = part("user tower", [&] { return user.build(in.user, derive(seed, 0)); });
-        const Shape v = part("item tower", [&] { return item.build(in.item, derive(seed, 1)); });
+        const Shape u = shapes_[0] = part("user tower", [&] { return user.build(in.user, derive(seed, 0)); });
+        const Shape v = shapes_[1] = part("item tower", [&] { return item.build(in.item, derive(seed, 1)); });
         if (u.rank() != 1 || v.rank() != 1)
             throw ShapeError(message("TwoTower: towers must give one vector a sample, received ", u, " and ", v));
-        return part("head", [&] {
+        return shapes_[2] = part("head", [&] {
             if constexpr (PairHead<Head>)
                 return head.build(u, v, derive(seed, 2));
             else
@@ -92,15 +92,20 @@ public:
 
     void summary(std::ostream& out) const {
         std::vector<SummaryRow> rows;
-        const auto add = [&](std::string_view prefix, const auto& tower) {
-            for (SummaryRow row : tower.summary_rows()) {
-                row.layer = message(prefix, row.layer);
-                rows.push_back(std::move(row));
+        const auto add = [&](std::string_view prefix, const auto& tower, const Shape& output) {
+            if constexpr (requires { tower.summary_rows(); }) {
+                for (SummaryRow row : tower.summary_rows()) {
+                    row.layer = message(prefix, row.layer);
+                    rows.push_back(std::move(row));
+                }
+            } else {  // a single layer
+                const Index n = parameter_count(tower);
+                rows.push_back({message(prefix, tower.name()), output, n, n * static_cast<Index>(sizeof(Scalar))});
             }
         };
-        add("user.", user);
-        add("item.", item);
-        add("head.", head);
+        add("user.", user, shapes_[0]);
+        add("item.", item, shapes_[1]);
+        add("head.", head, shapes_[2]);
         print_summary(out, rows);
     }
     Gradients zero_gradients() const { return {user.zero_gradients(), item.zero_gradients(), head.zero_gradients()}; }
@@ -121,6 +126,8 @@ public:
     Head head;
 
 private:
+    std::array<Shape, 3> shapes_;  // outputs of user, item and head
+
     template <class Build>
     static Shape part(std::string_view which, Build&& build) {
         try {

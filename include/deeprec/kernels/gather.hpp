@@ -1,0 +1,36 @@
+/// Rows of a table by id.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <deeprec/kernels/simd.hpp>
+
+DEEPREC_BEGIN
+namespace kernels {
+
+/// Place of the first id outside [0, rows), n if there is none.
+inline Index find_out_of_range(const std::int32_t* ids, Index n, Index rows) {
+    constexpr Index block = 256;  // without a branch for each id: the check must not cost what the copy costs
+    for (Index i = 0; i < n; i += block) {
+        const Index end = std::min(i + block, n);
+        bool bad = false;
+        for (Index j = i; j < end; ++j) bad |= ids[j] < 0 || ids[j] >= rows;
+        if (bad)
+            return std::find_if(ids + i, ids + end, [&](std::int32_t id) { return id < 0 || id >= rows; }) - ids;
+    }
+    return n;
+}
+
+/// out[i, :] = table[ids[i], :]; ids are in range. A row is asked for some ids ahead: large tables live in RAM.
+template <class T>
+void gather_rows(const T* table, Index width, const std::int32_t* ids, Index n, T* out) {
+    constexpr Index ahead = 8;
+    for (Index i = 0; i < n; ++i) {
+        if (i + ahead < n) kernels::prefetch(table + ids[i + ahead] * width);
+        std::copy_n(table + ids[i] * width, width, out + i * width);
+    }
+}
+
+}  // namespace kernels
+DEEPREC_END

@@ -1,0 +1,80 @@
+/// An activation as a layer of its own.
+#pragma once
+
+#include <deeprec/core/layer.hpp>
+#include <deeprec/kernels/activations.hpp>
+
+DEEPREC_BEGIN
+
+/// y = function(x), element by element, as Keras' Activation: `Activation{relu}` is `Activation<float, ReLU>`. Where a
+/// Dense or Conv1D comes right before, its own activation argument is faster.
+///
+/// Shapes: x [B, ...] -> y of the same shape. A mask travels on.
+template <class T = float, class Function = Linear>
+class Activation : public WithoutParameters {
+public:
+    using Scalar = T;
+    using InputElement = T;
+    using FinalActivation = Function;
+    struct Cache {
+        const T* x = nullptr;
+        Buffer<T> y, dx;
+    };
+
+    explicit Activation(Function function = {}) : function_(function) {}
+
+    static constexpr std::string_view name() { return "Activation"; }
+    template <class Element, int Rank>
+    static constexpr int output_rank() {
+        static_assert(same_scalar<Element, T>, "Activation: the input must have the scalar type of the layer");
+        return Rank;
+    }
+    Shape build(const Shape& in, Seed) { return in; }
+
+    template <class X, class Mode = Inference>
+    View<T, rank_of<X>> forward(const X& input, Cache& cache, Mode = {}) const {
+        const auto x = view(input);
+        output_rank<ElementOf<X>, rank_of<X>>();
+        View<T, rank_of<X>> y{cache.y.need(x.size()), x.extents(), x.mask};
+        kernels::activate<Function, T>(x.data(), y.data(), x.size(), function_);
+        cache.x = Mode::training ? x.data() : nullptr;
+        return y;
+    }
+    /// Everything but the activation: x itself.
+    template <class X, class Mode = Inference>
+    auto forward_logits(const X& input, Cache& cache, Mode = {}) const {
+        const auto x = view(input);
+        output_rank<ElementOf<X>, rank_of<X>>();
+        cache.x = Mode::training ? x.data() : nullptr;
+        return x;
+    }
+
+    /// dx = dy * function'(x).
+    template <InputGradient Want = InputGradient::compute, class DY>
+    auto backward(const DY& dy, Cache& cache, Gradients&) const {
+        const auto d = view(dy);
+        detail::check_trained(name(), cache.x);
+        if constexpr (Want == InputGradient::skip) {
+            return NoGradient{};
+        } else {
+            View<T, rank_of<DY>> dx{cache.dx.need(d.size()), d.extents()};
+            kernels::activate_backward<Function, T>(d.data(), Function::needs_input ? cache.x : cache.y.data(), dx.data(),
+                                                    d.size(), function_);
+            return dx;
+        }
+    }
+    /// The gradient by x is the one it was given.
+    template <InputGradient Want = InputGradient::compute, class DZ>
+    auto backward_logits(const DZ& dz, Cache& cache, Gradients&) const {
+        detail::check_trained(name(), cache.x);
+        return view(dz);
+    }
+
+private:
+    [[no_unique_address]] Function function_;
+};
+
+template <class Function>
+Activation(Function) -> Activation<float, Function>;
+
+DEEPREC_END

@@ -1,0 +1,158 @@
+/// Heads that score a pair of vectors: Dot and Cosine.
+#pragma once
+
+#include <cmath>
+
+#include <deeprec/core/inputs.hpp>
+#include <deeprec/core/layer.hpp>
+#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/vector.hpp>
+
+DEEPREC_BEGIN
+
+namespace detail {
+/// score[r] = scale <u[r / G], v[r]>, of vectors divided by their lengths if `normalize` (v * rsqrt(max(sum v^2, 1e-12)),
+/// Keras' rule).
+template <class T>
+class PairScore {
+public:
+    struct Cache {
+        const T *u = nullptr, *v = nullptr;
+        Index users = 0, items = 0, width = 0;
+        Buffer<T> y, cosine, inverse_u, inverse_v, du, dv;
+    };
+
+    static Shape build(std::string_view name, const Shape& u, const Shape& v) {
+        if (u.rank() != 1 || u != v)
+            throw ShapeError(message(name, ": expected two vectors of one width, received ", u, " and ", v));
+        return {1};
+    }
+    static View<T, 2> forward(std::string_view name, const View<const T, 2>& u, const View<const T, 2>& v, T scale,
+                              bool normalize, bool training, Cache& cache) {
+        check_extent(name, "features", u.last(), v.last());
+        const Index users = u.extent(0), items = v.extent(0), width = u.last(), group = users ? items / users : 1;
+        if (users * group != items)
+            throw ShapeError(message(name, ": expected a multiple of the ", users, " users as items, received ", items));
+        const T* iu = normalize ? inverse_lengths(u, cache.inverse_u) : nullptr;
+        const T* iv = normalize ? inverse_lengths(v, cache.inverse_v) : nullptr;
+        T* cosine = cache.cosine.need(items);
+        T* y = cache.y.need(items);
+        for (Index r = 0; r < items; ++r) {
+            const Index b = r / group;
+            cosine[r] = kernels::dot<T>(u.data() + b * width, v.data() + r * width, width);
+            if (normalize) cosine[r] *= iu[b] * iv[r];
+            y[r] = scale * cosine[r];
+        }
+        cache.u = training ? u.data() : nullptr;
+        cache.v = v.data();
+        cache.users = users;
+        cache.items = items;
+        cache.width = width;
+        return {y, {items, 1}};
+    }
+    /// By u: scale dy v, or scale dy (v/|v| - cosine u/|u|) / |u|; by v with the roles changed.
+    static Pair<View<T, 2>, View<T, 2>> backward(std::string_view name, const View<const T, 2>& dy, T scale,
+                                                 bool normalize, Cache& cache) {
+        check_trained(name, cache.u);
+        check_extent(name, "pairs", cache.items, dy.extent(0));
+        const Index width = cache.width, group = cache.users ? cache.items / cache.users : 1;
+        T* const du = cache.du.need_zeros(cache.users * width);
+        T* const dv = cache.dv.need_zeros(cache.items * width);
+        for (Index r = 0; r < cache.items; ++r) {
+            const Index b = r / group;
+            const T *u = cache.u + b * width, *v = cache.v + r * width;
+            const T iu = normalize ? cache.inverse_u.data()[b] : T(1), iv = normalize ? cache.inverse_v.data()[r] : T(1);
+            const T g = scale * dy.data()[r];
+            kernels::axpy<T>(g * iu * iv, v, du + b * width, width);
+            kernels::axpy<T>(g * iu * iv, u, dv + r * width, width);
+            if (!normalize) continue;
+            const T along = g * cache.cosine.data()[r];
+            if (iu < largest_inverse()) kernels::axpy<T>(-along * iu * iu, u, du + b * width, width);
+            if (iv < largest_inverse()) kernels::axpy<T>(-along * iv * iv, v, dv + r * width, width);
+        }
+        return {{du, {cache.users, width}}, {dv, {cache.items, width}}};
+    }
+
+private:
+    /// That of vectors too short to have a direction.
+    static T largest_inverse() { return T(1) / std::sqrt(T(1e-12)); }
+    static const T* inverse_lengths(const View<const T, 2>& x, Buffer<T>& out) {
+        T* inverse = out.need(x.extent(0));
+        for (Index r = 0; r < x.extent(0); ++r) {
+            const T* row = x.data() + r * x.last();
+            inverse[r] = T(1) / std::sqrt(std::max(T(1e-12), kernels::dot<T>(row, row, x.last())));
+        }
+        return inverse;
+    }
+};
+}  // namespace detail
+
+/// score = <u, v> as Keras' Dot(axes=-1): a head for TwoTower. With `.normalize = true` the cosine of the vectors.
+///
+/// Shapes: u [B, D], v [B*G, D] -> [B*G, 1]: user b meets the items b*G to b*G + G-1. `Dot{}` is `BasicDot<float>`.
+template <class T>
+struct BasicDot {
+    bool normalize = false;
+
+    using PairTag = void;  // see PairHead in models/two_tower.hpp
+    using Scalar = T;
+    using FinalActivation = Linear;
+    using Cache = typename detail::PairScore<T>::Cache;
+    using Gradients = NoParameters;
+
+    static constexpr std::string_view name() { return "Dot"; }
+    /// Throws ShapeError unless both vectors have one width.
+    Shape build(const Shape& u, const Shape& v, Seed) { return detail::PairScore<T>::build(name(), u, v); }
+    template <class U, class V, class Mode = Inference>
+    View<T, 2> forward(const U& u, const V& v, Cache& cache, Mode = {}) const {
+        return detail::PairScore<T>::forward(name(), view(u), view(v), T(1), normalize, Mode::training, cache);
+    }
+    /// Pair{dL/du, dL/dv}.
+    template <class DY>
+    Pair<View<T, 2>, View<T, 2>> backward(const DY& dy, Cache& cache, Gradients&) const {
+        return detail::PairScore<T>::backward(name(), view(dy), T(1), normalize, cache);
+    }
+    Gradients zero_gradients() const { return {}; }
+    void parameters_changed() {}
+    template <class Visitor, class Self, class... Others>
+    static void visit(Visitor&, Self&, Others&...) {}
+};
+using Dot = BasicDot<float>;
+
+/// score = cos(u, v) / temperature: a head for TwoTower that trains vectors for nearest-neighbour search.
+///
+/// Shapes as Dot. `Cosine{.temperature = 0.05f}` is `BasicCosine<float>`.
+template <class T>
+struct BasicCosine {
+    T temperature = T(1);
+
+    using PairTag = void;
+    using Scalar = T;
+    using FinalActivation = Linear;
+    using Cache = typename detail::PairScore<T>::Cache;
+    using Gradients = NoParameters;
+
+    static constexpr std::string_view name() { return "Cosine"; }
+    /// Throws ShapeError unless both vectors have one width, ArgumentError unless the temperature is positive.
+    Shape build(const Shape& u, const Shape& v, Seed) {
+        if (!(temperature > T(0)))
+            throw ArgumentError(message("Cosine: expected a positive temperature, received ", temperature));
+        return detail::PairScore<T>::build(name(), u, v);
+    }
+    template <class U, class V, class Mode = Inference>
+    View<T, 2> forward(const U& u, const V& v, Cache& cache, Mode = {}) const {
+        return detail::PairScore<T>::forward(name(), view(u), view(v), T(1) / temperature, true, Mode::training, cache);
+    }
+    /// Pair{dL/du, dL/dv}.
+    template <class DY>
+    Pair<View<T, 2>, View<T, 2>> backward(const DY& dy, Cache& cache, Gradients&) const {
+        return detail::PairScore<T>::backward(name(), view(dy), T(1) / temperature, true, cache);
+    }
+    Gradients zero_gradients() const { return {}; }
+    void parameters_changed() {}
+    template <class Visitor, class Self, class... Others>
+    static void visit(Visitor&, Self&, Others&...) {}
+};
+using Cosine = BasicCosine<float>;
+
+DEEPREC_END
