@@ -1,1 +1,0 @@
-// The precompiled header of the tests belongs to this file.
