@@ -21,6 +21,7 @@
 #include <array>
 
 #include <deeprec/kernels/gemm.hpp>
+#include <deeprec/kernels/gemm_tn.hpp>
 #include <deeprec/kernels/recurrent.hpp>
 
 DEEPREC_BEGIN
