@@ -5,15 +5,31 @@
 
 DEEPREC_BEGIN
 
-/// Inputs of a two-tower model. Where `item` has G times the samples of `user`, user sample b meets the items
-/// b*G to b*G + G-1: the user tower runs once for all of its candidates.
+/// Inputs of a two-tower model: who meets what.
+///
+/// Users come in blocks of `block` samples (1 = each on its own) and every block has its own G candidates, so `item` has
+/// users / block * G samples. Each user of a block meets each of the block's candidates: user b meets the items
+/// b / block * G to b / block * G + G - 1. Towers run once for each user and once for each candidate, however often they
+/// meet. As many items as users in blocks of 1 is the plain case: one pair a sample.
 template <class User, class Item>
 struct Pair {
     User user;
     Item item;
+    Index block = 1;
 };
 template <class User, class Item>
 Pair(User, Item) -> Pair<User, Item>;
+template <class User, class Item>
+Pair(User, Item, Index) -> Pair<User, Item>;
+
+/// How many candidates each user meets. Throws ShapeError unless the users fill their blocks and the items divide evenly.
+inline Index candidates_per_user(Index users, Index items, Index block) {
+    const Index blocks = block > 0 ? users / block : 0;
+    if (block < 1 || blocks * block != users || (blocks == 0 ? items != 0 : items == 0 || items % blocks != 0))
+        throw ShapeError(message("TwoTower: expected users in whole blocks of ", block, " and as many items for each block, received ",
+                                 users, " users and ", items, " items"));
+    return blocks == 0 ? 1 : items / blocks;
+}
 
 /// Number of samples: rows of the batch axis, users for a pair.
 template <class T, int Rank>
@@ -24,28 +40,27 @@ template <class User, class Item>
 Index sample_count(const Pair<User, Item>& x) {
     return sample_count(view(x.user));
 }
-/// Predictions a sample gives: 1, or the candidates G of a pair.
+/// Samples that must stay together when a batch is cut.
 template <class T, int Rank>
-Index candidates_per_sample(const View<T, Rank>&) {
+Index sample_block(const View<T, Rank>&) {
     return 1;
 }
 template <class User, class Item>
-Index candidates_per_sample(const Pair<User, Item>& x) {
-    const Index users = view(x.user).extent(0), items = view(x.item).extent(0);
-    if (users == 0 ? items != 0 : items == 0 || items % users != 0)
-        throw ShapeError(message("TwoTower: expected a multiple of the ", users, " users as items, received ", items));
-    return users == 0 ? 1 : items / users;
+Index sample_block(const Pair<User, Item>& x) {
+    return x.block;
 }
 
-/// Samples `begin` to `end` (not included).
+/// Samples `begin` to `end` (not included), whole blocks.
 template <class T, int Rank>
 View<T, Rank> slice_samples(const View<T, Rank>& x, Index begin, Index end) {
     return x.slice(begin, end);
 }
 template <class User, class Item>
 auto slice_samples(const Pair<User, Item>& x, Index begin, Index end) {
-    const Index group = candidates_per_sample(x);
-    return Pair{view(x.user).slice(begin, end), view(x.item).slice(begin * group, end * group)};
+    const auto user = view(x.user);
+    const auto item = view(x.item);
+    const Index candidates = candidates_per_user(user.extent(0), item.extent(0), x.block);
+    return Pair{user.slice(begin, end), item.slice(begin / x.block * candidates, end / x.block * candidates), x.block};
 }
 
 DEEPREC_END

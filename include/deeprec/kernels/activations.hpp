@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include <deeprec/kernels/elementary.hpp>
 #include <deeprec/kernels/simd.hpp>
 
 DEEPREC_BEGIN
@@ -27,7 +28,7 @@ struct ReLU {
     static constexpr bool needs_input = false;
     template <class V>
     V operator()(const V& x) const {
-        return kernels::max_nan(x, V(0));
+        return kernels::at_least(x, V(0));
     }
     template <class V>
     V derivative(const V& y) const {
@@ -41,7 +42,7 @@ struct Sigmoid {
     static constexpr bool needs_input = false;
     template <class V>
     V operator()(const V& x) const {
-        return V(1) / (V(1) + kernels::exp(-x));
+        return kernels::sigmoid(x);
     }
     template <class V>
     V derivative(const V& y) const {
@@ -69,8 +70,7 @@ struct HardSigmoid {
     static constexpr bool needs_input = false;
     template <class V>
     V operator()(const V& x) const {
-        const V shifted = kernels::max_nan(x + V(3), V(0));
-        return kernels::select(shifted > V(6), V(6), shifted) / V(6);
+        return kernels::at_most(kernels::at_least(x + V(3), V(0)), V(6)) / V(6);
     }
     template <class V>
     V derivative(const V& y) const {

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
 #include <type_traits>
 
 #if defined(__GNUC__) && !defined(__clang__)  // GCC 12 calls AVX-512's undefined registers uninitialized (PR 105593)
@@ -132,6 +132,20 @@ DEEPREC_INLINE xsimd::batch<T, Arch> max_nan(const xsimd::batch<T, Arch>& a, con
     return xsimd::select(a > b || a != a, a, b);
 }
 
+/// max(x, bound) and min(x, bound) that keep a NaN in x: one instruction each.
+DEEPREC_INLINE float at_least(float x, float bound) { return x < bound ? bound : x; }
+DEEPREC_INLINE double at_least(double x, double bound) { return x < bound ? bound : x; }
+DEEPREC_INLINE float at_most(float x, float bound) { return x > bound ? bound : x; }
+DEEPREC_INLINE double at_most(double x, double bound) { return x > bound ? bound : x; }
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch<T, Arch> at_least(const xsimd::batch<T, Arch>& x, const xsimd::batch<T, Arch>& bound) {
+    return xsimd::max(bound, x);  // x86 gives the second operand when one is NaN, NEON gives NaN
+}
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch<T, Arch> at_most(const xsimd::batch<T, Arch>& x, const xsimd::batch<T, Arch>& bound) {
+    return xsimd::min(bound, x);
+}
+
 /// condition ? a : b.
 template <class V>
 DEEPREC_INLINE V select(bool condition, V a, V b) {
@@ -173,6 +187,23 @@ DEEPREC_INLINE T reduce_max(const xsimd::batch<T, Arch>& x) {
     return detail::reduce(x, [](T a, T b) { return max_nan(a, b); });
 }
 
+/// x * 2^n for integral n in [-126, 128], where x and the result are normal numbers. With AVX-512 for any n and x: rounds
+/// to subnormal numbers, 0 and Inf.
+template <class Arch>
+DEEPREC_INLINE xsimd::batch<float, Arch> ldexp(const xsimd::batch<float, Arch>& x,
+                                               const xsimd::batch<float, Arch>& n) {
+#if defined(__AVX512F__)
+    if constexpr (detail::is_avx512<Arch>) return xsimd::batch<float, Arch>(_mm512_scalef_ps(x, n));
+#endif
+    using Integers = xsimd::batch<std::int32_t, Arch>;
+#if XSIMD_VERSION_MAJOR >= 11
+    return xsimd::bitwise_cast<float>(Integers(xsimd::bitwise_cast<std::int32_t>(x) + (xsimd::to_int(n) << 23)));
+#else
+    return xsimd::bitwise_cast<xsimd::batch<float, Arch>>(
+        Integers(xsimd::bitwise_cast<Integers>(x) + (xsimd::to_int(n) << 23)));
+#endif
+}
+
 #define DEEPREC_ELEMENTWISE(function)                                                                                  \
     DEEPREC_INLINE float function(float x) { return std::function(x); }                                                \
     DEEPREC_INLINE double function(double x) { return std::function(x); }                                              \
@@ -180,11 +211,9 @@ DEEPREC_INLINE T reduce_max(const xsimd::batch<T, Arch>& x) {
     DEEPREC_INLINE xsimd::batch<T, Arch> function(const xsimd::batch<T, Arch>& x) {                                    \
         return xsimd::function(x);                                                                                     \
     }
-DEEPREC_ELEMENTWISE(exp)
 DEEPREC_ELEMENTWISE(expm1)
 DEEPREC_ELEMENTWISE(log)
 DEEPREC_ELEMENTWISE(log1p)
-DEEPREC_ELEMENTWISE(tanh)
 DEEPREC_ELEMENTWISE(erf)
 DEEPREC_ELEMENTWISE(sqrt)
 DEEPREC_ELEMENTWISE(abs)

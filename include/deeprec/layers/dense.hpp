@@ -4,7 +4,7 @@
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/kernels/activations.hpp>
-#include <deeprec/kernels/gemm.hpp>
+#include <deeprec/layers/packed_kernel.hpp>
 
 DEEPREC_BEGIN
 
@@ -95,8 +95,9 @@ public:
         detail::check_trained(name(), cache.x);
         detail::check_extent(name(), "units", units_, d.last());
         const Index rows = d.rows();
-        kernels::gemm_tn<T>(kernels::matrix_rows(cache.x, rows, features_, features_), d.data(), units_, units_,
-                            gradients.kernel.data(), units_);
+        each_part([&](const PackedKernel<T>& part, Index first) {
+            part.add_gradient(cache.x + first, rows, features_, d.data(), gradients.kernel.data() + first * units_);
+        });
         if (options_.use_bias) kernels::sum_rows<T>(d.data(), rows, units_, units_, gradients.bias.data());
         if constexpr (Want == InputGradient::skip) {
             return NoGradient{};
@@ -104,13 +105,15 @@ public:
             auto extents = d.extents();
             extents.back() = features_;
             View<T, rank_of<DZ>> dx{cache.dx.need(rows * features_), extents};
-            kernels::gemm<T>(kernels::matrix_rows(d.data(), rows, units_, units_), packed_transposed_.data(), features_,
-                             dx.data(), features_);
+            each_part([&](const PackedKernel<T>& part, Index first) {
+                part.backward(d.data(), rows, dx.data() + first, features_);
+            });
             return dx;
         }
     }
 
     Index units() const { return units_; }
+    const Activation& activation() const { return activation_; }
     const Parameters& parameters() const { return parameters_; }
     Gradients zero_gradients() const { return zeros_like(parameters_); }
     template <class Visitor, class Self, class... Others>
@@ -118,13 +121,28 @@ public:
         Parameters::visit(visitor, self.parameters_, others...);
     }
     void parameters_changed() {
-        const T* kernel = parameters_.kernel.data();
-        kernels::pack<T>(kernel, units_, features_, units_, packed_.need(kernels::packed_size<T>(features_, units_)));
-        kernels::pack_transposed<T>(kernel, units_, units_, features_,
-                                    packed_transposed_.need(kernels::packed_size<T>(units_, features_)));
+        const Index above = split_ == 0 ? features_ : split_;
+        parts_[0].pack(parameters_.kernel.data(), above, units_);
+        if (split_ != 0) parts_[1].pack(parameters_.kernel.data() + above * units_, features_ - above, units_);
     }
 
+    /// Packs the first `rows` rows of the kernel apart from the others, for a caller that has the two parts of the input
+    /// in different places (TwoTower). Throws ArgumentError unless both parts have rows.
+    void split_input(Index rows) {
+        if (rows < 1 || rows >= features_)
+            throw ArgumentError(message("Dense: expected to split ", features_, " input features in two, received ", rows));
+        split_ = rows;
+        parameters_changed();
+    }
+    /// Part 0 or 1 of a split kernel.
+    const PackedKernel<T>& part(std::size_t i) const { return parts_[i]; }
+
 private:
+    template <class F>
+    void each_part(F&& f) const {
+        f(parts_[0], Index(0));
+        if (split_ != 0) f(parts_[1], split_);
+    }
     template <class Mode, class Act, int Rank>
     View<T, Rank> run(const View<const T, Rank>& x, Cache& cache, Act act) const {
         output_rank<T, Rank>();
@@ -135,8 +153,13 @@ private:
         View<T, Rank> y{cache.y.need(rows * units_), extents, x.mask};
         T* pre_activation = nullptr;
         if constexpr (Mode::training && Act::needs_input) pre_activation = cache.linear.need(rows * units_);
-        kernels::gemm<T>(kernels::matrix_rows(x.data(), rows, features_, features_), packed_.data(), units_, y.data(),
-                         units_, options_.use_bias ? parameters_.bias.data() : nullptr, act, false, pre_activation);
+        const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
+        if (split_ == 0) {
+            parts_[0].forward(x.data(), rows, features_, y.data(), bias, act, false, pre_activation);
+        } else {
+            parts_[0].forward(x.data(), rows, features_, y.data());
+            parts_[1].forward(x.data() + split_, rows, features_, y.data(), bias, act, true, pre_activation);
+        }
         cache.x = Mode::training ? x.data() : nullptr;
         return y;
     }
@@ -145,7 +168,8 @@ private:
     [[no_unique_address]] Activation activation_;
     DenseOptions options_;
     Parameters parameters_;
-    Buffer<T> packed_, packed_transposed_;  // the kernel as the products read it
+    Index split_ = 0;                     // rows of the first part; 0 = the kernel is in one piece
+    std::array<PackedKernel<T>, 2> parts_;
 };
 
 Dense(Index) -> Dense<float, Linear>;

@@ -11,14 +11,14 @@
 DEEPREC_BEGIN
 
 namespace detail {
-/// score[r] = scale <u[r / G], v[r]>, of vectors divided by their lengths if `normalize` (v * rsqrt(max(sum v^2, 1e-12)),
+/// score[b*G + j] = scale <u[b], v[b / block * G + j]>, of vectors divided by their lengths if `normalize` (v * rsqrt(max(sum v^2, 1e-12)),
 /// Keras' rule).
 template <class T>
 class PairScore {
 public:
     struct Cache {
         const T *u = nullptr, *v = nullptr;
-        Index users = 0, items = 0, width = 0;
+        Index users = 0, items = 0, width = 0, block = 1;
         Buffer<T> y, cosine, inverse_u, inverse_v, du, dv;
     };
 
@@ -27,20 +27,19 @@ public:
             throw ShapeError(message(name, ": expected two vectors of one width, received ", u, " and ", v));
         return {1};
     }
-    static View<T, 2> forward(std::string_view name, const View<const T, 2>& u, const View<const T, 2>& v, T scale,
-                              bool normalize, bool training, Cache& cache) {
+    static View<T, 2> forward(std::string_view name, const View<const T, 2>& u, const View<const T, 2>& v, Index block,
+                              T scale, bool normalize, bool training, Cache& cache) {
         check_extent(name, "features", u.last(), v.last());
-        const Index users = u.extent(0), items = v.extent(0), width = u.last(), group = users ? items / users : 1;
-        if (users * group != items)
-            throw ShapeError(message(name, ": expected a multiple of the ", users, " users as items, received ", items));
+        const Index users = u.extent(0), items = v.extent(0), width = u.last();
+        const Index candidates = candidates_per_user(users, items, block), pairs = users * candidates;
         const T* iu = normalize ? inverse_lengths(u, cache.inverse_u) : nullptr;
         const T* iv = normalize ? inverse_lengths(v, cache.inverse_v) : nullptr;
-        T* cosine = cache.cosine.need(items);
-        T* y = cache.y.need(items);
-        for (Index r = 0; r < items; ++r) {
-            const Index b = r / group;
-            cosine[r] = kernels::dot<T>(u.data() + b * width, v.data() + r * width, width);
-            if (normalize) cosine[r] *= iu[b] * iv[r];
+        T* cosine = cache.cosine.need(pairs);
+        T* y = cache.y.need(pairs);
+        for (Index r = 0; r < pairs; ++r) {
+            const Index b = r / candidates, i = b / block * candidates + r % candidates;
+            cosine[r] = kernels::dot<T>(u.data() + b * width, v.data() + i * width, width);
+            if (normalize) cosine[r] *= iu[b] * iv[i];
             y[r] = scale * cosine[r];
         }
         cache.u = training ? u.data() : nullptr;
@@ -48,27 +47,28 @@ public:
         cache.users = users;
         cache.items = items;
         cache.width = width;
-        return {y, {items, 1}};
+        cache.block = block;
+        return {y, {pairs, 1}};
     }
     /// By u: scale dy v, or scale dy (v/|v| - cosine u/|u|) / |u|; by v with the roles changed.
     static Pair<View<T, 2>, View<T, 2>> backward(std::string_view name, const View<const T, 2>& dy, T scale,
                                                  bool normalize, Cache& cache) {
         check_trained(name, cache.u);
-        check_extent(name, "pairs", cache.items, dy.extent(0));
-        const Index width = cache.width, group = cache.users ? cache.items / cache.users : 1;
+        const Index width = cache.width, candidates = candidates_per_user(cache.users, cache.items, cache.block);
+        check_extent(name, "pairs", cache.users * candidates, dy.extent(0));
         T* const du = cache.du.need_zeros(cache.users * width);
         T* const dv = cache.dv.need_zeros(cache.items * width);
-        for (Index r = 0; r < cache.items; ++r) {
-            const Index b = r / group;
-            const T *u = cache.u + b * width, *v = cache.v + r * width;
-            const T iu = normalize ? cache.inverse_u.data()[b] : T(1), iv = normalize ? cache.inverse_v.data()[r] : T(1);
+        for (Index r = 0; r < cache.users * candidates; ++r) {
+            const Index b = r / candidates, i = b / cache.block * candidates + r % candidates;
+            const T *u = cache.u + b * width, *v = cache.v + i * width;
+            const T iu = normalize ? cache.inverse_u.data()[b] : T(1), iv = normalize ? cache.inverse_v.data()[i] : T(1);
             const T g = scale * dy.data()[r];
             kernels::axpy<T>(g * iu * iv, v, du + b * width, width);
-            kernels::axpy<T>(g * iu * iv, u, dv + r * width, width);
+            kernels::axpy<T>(g * iu * iv, u, dv + i * width, width);
             if (!normalize) continue;
             const T along = g * cache.cosine.data()[r];
             if (iu < largest_inverse()) kernels::axpy<T>(-along * iu * iu, u, du + b * width, width);
-            if (iv < largest_inverse()) kernels::axpy<T>(-along * iv * iv, v, dv + r * width, width);
+            if (iv < largest_inverse()) kernels::axpy<T>(-along * iv * iv, v, dv + i * width, width);
         }
         return {{du, {cache.users, width}}, {dv, {cache.items, width}}};
     }
@@ -89,7 +89,7 @@ private:
 
 /// score = <u, v> as Keras' Dot(axes=-1): a head for TwoTower. With `.normalize = true` the cosine of the vectors.
 ///
-/// Shapes: u [B, D], v [B*G, D] -> [B*G, 1]: user b meets the items b*G to b*G + G-1. `Dot{}` is `BasicDot<float>`.
+/// Shapes: u [B, D], v [B / block * G, D] -> [B*G, 1], who meets what as in Pair. `Dot{}` is `BasicDot<float>`.
 template <class T>
 struct BasicDot {
     bool normalize = false;
@@ -104,8 +104,8 @@ struct BasicDot {
     /// Throws ShapeError unless both vectors have one width.
     Shape build(const Shape& u, const Shape& v, Seed) { return detail::PairScore<T>::build(name(), u, v); }
     template <class U, class V, class Mode = Inference>
-    View<T, 2> forward(const U& u, const V& v, Cache& cache, Mode = {}) const {
-        return detail::PairScore<T>::forward(name(), view(u), view(v), T(1), normalize, Mode::training, cache);
+    View<T, 2> forward(const U& u, const V& v, Index block, Cache& cache, Mode = {}) const {
+        return detail::PairScore<T>::forward(name(), view(u), view(v), block, T(1), normalize, Mode::training, cache);
     }
     /// Pair{dL/du, dL/dv}.
     template <class DY>
@@ -140,8 +140,8 @@ struct BasicCosine {
         return detail::PairScore<T>::build(name(), u, v);
     }
     template <class U, class V, class Mode = Inference>
-    View<T, 2> forward(const U& u, const V& v, Cache& cache, Mode = {}) const {
-        return detail::PairScore<T>::forward(name(), view(u), view(v), T(1) / temperature, true, Mode::training, cache);
+    View<T, 2> forward(const U& u, const V& v, Index block, Cache& cache, Mode = {}) const {
+        return detail::PairScore<T>::forward(name(), view(u), view(v), block, T(1) / temperature, true, Mode::training, cache);
     }
     /// Pair{dL/du, dL/dv}.
     template <class DY>

@@ -83,11 +83,26 @@ public:
     auto forward_logits(const X& x, Cache& cache, Mode mode = {}) const {
         return run<0, true>(view(x), cache, mode);
     }
+    /// The layers from number `Begin` on (with `Logits` but for the last activation), and back to there: for callers that
+    /// do the work of the layers before themselves.
+    template <std::size_t Begin, bool Logits, class X, class Mode = Inference>
+    auto forward_from(const X& x, Cache& cache, Mode mode = {}) const {
+        return run<Begin, Logits>(view(x), cache, mode);
+    }
+    template <std::size_t Begin, bool Logits, class DY>
+    auto backward_to(const DY& dy, Cache& cache, Gradients& gradients) const {
+        return run_back<count - 1, InputGradient::compute, Logits, Begin>(view(dy), cache, gradients);
+    }
     template <InputGradient Want = InputGradient::compute, class DZ>
     auto backward_logits(const DZ& dz, Cache& cache, Gradients& gradients) const {
         return run_back<count - 1, Want, true>(view(dz), cache, gradients);
     }
 
+    template <std::size_t I>
+    LayerAt<I>& layer() {
+        return std::get<I>(layers_);
+    }
+    static constexpr std::size_t size() { return count; }
     template <std::size_t I>
     const LayerAt<I>& layer() const {
         return std::get<I>(layers_);
@@ -141,9 +156,9 @@ private:
         else
             return layer.forward(x, own, mode.for_part(I));
     }
-    template <std::size_t I, InputGradient Want, bool Logits, class DY>
+    template <std::size_t I, InputGradient Want, bool Logits, std::size_t Begin = 0, class DY>
     auto run_back(const DY& dy, Cache& cache, Gradients& gradients) const {
-        constexpr InputGradient want = I == 0 ? Want : InputGradient::compute;
+        constexpr InputGradient want = I == Begin ? Want : InputGradient::compute;
         const auto& layer = std::get<I>(layers_);
         const auto step = [&] {
             if constexpr (Logits && I + 1 == count)
@@ -151,10 +166,10 @@ private:
             else
                 return layer.template backward<want>(dy, std::get<I>(cache.layers), std::get<I>(gradients.layers));
         };
-        if constexpr (I == 0)
+        if constexpr (I == Begin)
             return step();
         else
-            return run_back<I - 1, Want, Logits>(step(), cache, gradients);
+            return run_back<I - 1, Want, Logits, Begin>(step(), cache, gradients);
     }
 
     std::tuple<Layers...> layers_;

@@ -2,13 +2,9 @@
 #pragma once
 
 #include <deeprec/core/inputs.hpp>
-#include <deeprec/models/sequential.hpp>
+#include <deeprec/models/concat_head.hpp>
 
 DEEPREC_BEGIN
-
-/// A head that takes both vectors itself (Dot, Cosine); any other layer gets their concatenation.
-template <class H>
-concept PairHead = requires { typename H::PairTag; };
 
 /// Shapes of one sample of each tower.
 struct TowerShapes {
@@ -17,9 +13,10 @@ struct TowerShapes {
 
 /// score = head([user(x_u); item(x_i)]), or head(user(x_u), item(x_i)) for a pair head such as `Dot{}`.
 ///
-/// Shapes: users [B, ...], items [B*G, ...] (see Pair) -> scores [B*G, 1]. Towers end in one vector a sample, rank 2.
+/// Shapes: users [B, ...], items [B / block * G, ...] (see Pair) -> scores [B*G, 1], candidates of a user side by side.
+/// Towers end in one vector a sample, rank 2. A head over the concatenation is a Sequential that starts with Dense.
 /// Parameters are named by part: "user.0.kernel", "item.2.bias", "head.1.kernel". `user`, `item` and `head` are the
-/// parts themselves; write their weights through `for_each_parameter`.
+/// parts themselves, layers in their own right.
 template <class User, class Item, class Head>
 class TwoTower {
     static_assert(std::is_same_v<typename User::Scalar, typename Item::Scalar>,
@@ -33,14 +30,26 @@ class TwoTower {
     static_assert(tower_rank<Item> == 2 || tower_rank<Item> == any_rank,
                   "TwoTower: the item tower must end in one vector a sample (Flatten, a global pooling or a last state)");
 
+    struct NoGlue {
+        struct Cache {};
+    };
+    template <class H>
+    struct GlueOf {
+        using type = ConcatHead<H>;
+    };
+    template <PairHead H>
+    struct GlueOf<H> {
+        using type = NoGlue;
+    };
+    using Glue = typename GlueOf<Head>::type;
+
 public:
     using Scalar = typename Head::Scalar;
     struct Cache {
         typename User::Cache user;
         typename Item::Cache item;
         typename Head::Cache head;
-        Buffer<Scalar> joined, du, dv;
-        Index group = 1, user_width = 0, item_width = 0;
+        [[no_unique_address]] typename Glue::Cache glue;
     };
     struct Gradients {
         typename User::Gradients user;
@@ -58,12 +67,14 @@ public:
         const Shape v = shapes_[1] = part("item tower", [&] { return item.build(in.item, derive(seed, 1)); });
         if (u.rank() != 1 || v.rank() != 1)
             throw ShapeError(message("TwoTower: towers must give one vector a sample, received ", u, " and ", v));
-        return shapes_[2] = part("head", [&] {
+        shapes_[2] = part("head", [&] {
             if constexpr (PairHead<Head>)
                 return head.build(u, v, derive(seed, 2));
             else
                 return head.build({u[0] + v[0]}, derive(seed, 2));
         });
+        if constexpr (!PairHead<Head>) head.template layer<0>().split_input(u[0]);
+        return shapes_[2];
     }
 
     template <class U, class I, class Mode = Inference>
@@ -126,8 +137,6 @@ public:
     Head head;
 
 private:
-    std::array<Shape, 3> shapes_;  // outputs of user, item and head
-
     template <class Build>
     static Shape part(std::string_view which, Build&& build) {
         try {
@@ -137,64 +146,33 @@ private:
         }
     }
     template <bool Logits, class U, class I, class Mode>
-    View<Scalar, 2> run(const Pair<U, I>& x, Cache& cache, Mode mode) const {
-        cache.group = candidates_per_sample(x);
+    auto run(const Pair<U, I>& x, Cache& cache, Mode mode) const {
         const auto u = user.forward(x.user, cache.user, mode.for_part(0));
-        const auto v = item.forward(x.item, cache.item, with_group(mode.for_part(1), cache.group));
-        const auto head_mode = with_group(mode.for_part(2), cache.group);
-        cache.user_width = u.last();
-        cache.item_width = v.last();
-        if constexpr (PairHead<Head>) {
-            return head.forward(u, v, cache.head, head_mode);
-        } else {
-            const auto joined = join(u, v, cache);
-            if constexpr (Logits)
-                return head.forward_logits(joined, cache.head, head_mode);
-            else
-                return head.forward(joined, cache.head, head_mode);
-        }
+        const Index candidates = candidates_per_user(sample_count(x), view(x.item).extent(0), x.block);
+        const auto v = item.forward(x.item, cache.item, at_candidates(mode.for_part(1), candidates, x.block));
+        const auto head_mode = at_candidates(mode.for_part(2), candidates, 1);
+        if constexpr (PairHead<Head>)
+            return head.forward(u, v, x.block, cache.head, head_mode);
+        else
+            return Glue::template forward<Logits>(head, u, v, x.block, cache.glue, cache.head, head_mode);
     }
     template <InputGradient Want, bool Logits, class DY>
     auto run_back(const DY& dy, Cache& cache, Gradients& gradients) const {
         const auto d = [&] {
             if constexpr (PairHead<Head>)
                 return head.backward(dy, cache.head, gradients.head);
-            else if constexpr (Logits)
-                return split(head.backward_logits(dy, cache.head, gradients.head), cache);
             else
-                return split(head.backward(dy, cache.head, gradients.head), cache);
+                return Glue::template backward<Logits>(head, dy, cache.glue, cache.head, gradients.head);
         }();
         auto dv = item.template backward<Want>(d.item, cache.item, gradients.item);
         return Pair{user.template backward<Want>(d.user, cache.user, gradients.user), dv};
     }
     template <class Mode>
-    static Mode with_group(Mode mode, Index group) {
-        if constexpr (Mode::training) mode.first_row *= group;
+    static Mode at_candidates(Mode mode, Index candidates, Index block) {
+        if constexpr (Mode::training) mode.first_row = mode.first_row / block * candidates;
         return mode;
     }
-    /// Rows [u of its user; v].
-    View<const Scalar, 2> join(const View<const Scalar, 2>& u, const View<const Scalar, 2>& v, Cache& cache) const {
-        const Index rows = v.extent(0), wu = u.last(), wv = v.last();
-        Scalar* out = cache.joined.need(rows * (wu + wv));
-        for (Index r = 0; r < rows; ++r) {
-            std::copy_n(u.data() + r / cache.group * wu, wu, out + r * (wu + wv));
-            std::copy_n(v.data() + r * wv, wv, out + r * (wu + wv) + wu);
-        }
-        return {out, {rows, wu + wv}};
-    }
-    /// The gradient of `join`: a user's vector collects from all of its candidates.
-    Pair<View<const Scalar, 2>, View<const Scalar, 2>> split(const View<const Scalar, 2>& d, Cache& cache) const {
-        const Index rows = d.extent(0), wu = cache.user_width, wv = cache.item_width, users = rows / cache.group;
-        Scalar* du = cache.du.need_zeros(users * wu);
-        Scalar* dv = cache.dv.need(rows * wv);
-        for (Index r = 0; r < rows; ++r) {
-            const Scalar* row = d.data() + r * (wu + wv);
-            Scalar* sum = du + r / cache.group * wu;
-            for (Index j = 0; j < wu; ++j) sum[j] += row[j];
-            std::copy_n(row + wu, wv, dv + r * wv);
-        }
-        return {{du, {users, wu}}, {dv, {rows, wv}}};
-    }
+    std::array<Shape, 3> shapes_;  // outputs of user, item and head
 };
 
 template <class User, class Item, class Head>

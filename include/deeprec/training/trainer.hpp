@@ -71,7 +71,7 @@ private:
         if (batch.targets.extent(0) != samples)
             throw ShapeError(message("fit: a batch of ", samples, " samples came with ", batch.targets.extent(0), " targets"));
         if (samples == 0) throw DataError("fit: a batch has no samples");
-        const Shards cut(samples);
+        const Shards cut(samples, sample_block(batch.inputs));
         while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({{}, empty_, {}, 0});
         const double scale = loss_.scale(samples);
         pool_.run(cut.count, [&](Index s) {

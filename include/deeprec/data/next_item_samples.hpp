@@ -1,0 +1,95 @@
+/// Training samples for two towers: which item came next, against items that did not.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <deeprec/data/batch.hpp>
+#include <deeprec/data/samplers.hpp>
+#include <deeprec/data/sequences.hpp>
+
+DEEPREC_BEGIN
+
+struct NextItemOptions {
+    Index steps = 50;     ///< T: the last behaviours that the user tower sees
+    Index negatives = 4;  ///< candidates of a sample are the target and so many items drawn anew each epoch
+    Index per_epoch = 0;  ///< samples of an epoch, a new random choice each time; 0 = all queries
+};
+
+/// A data source (see data/batch.hpp) over queries. A sample is one query: the last `steps` behaviours as ids, padded
+/// on the left with 0, and 1 + negatives candidates as rows of the items' features; the first candidate is the target.
+///
+/// Shapes of a batch: users [B, T] ids, items [B * (1 + negatives), T'] tokens, targets [B, 1 + negatives] of 1 and 0.
+/// `item_features` has a row for each item id, row 0 for padding. Negatives are a function of (seed of the sampler,
+/// epoch, sample), so a data set that is never told of an epoch (validation) always shows the same ones.
+/// Keeps references to `item_features`, the sampler and what the queries look into.
+class NextItemSamples {
+public:
+    using Tokens = Tensor<std::int32_t, 2>;
+    /// Throws ArgumentError for options without meaning, DataError without queries.
+    NextItemSamples(std::vector<Query> queries, const Tokens& item_features, const NegativeSampler& sampler,
+                    NextItemOptions options = {})
+        : queries_(std::move(queries)), features_(item_features), sampler_(sampler), options_(options) {
+        if (options.steps < 1 || options.negatives < 1 || options.per_epoch < 0)
+            throw ArgumentError(
+                message("NextItemSamples: expected positive steps and negatives and per_epoch >= 0, received ",
+                        options.steps, ", ", options.negatives, " and ", options.per_epoch));
+        if (queries_.empty()) throw DataError("NextItemSamples: there are no queries");
+        for (const Query& query : queries_)
+            if (query.target < 1 || query.target >= features_.dimension(0))
+                throw DataError(message("NextItemSamples: a target is item ", query.target,
+                                        ", the features have items 1 to ", features_.dimension(0) - 1));
+    }
+
+    Index size() const {
+        const Index all = static_cast<Index>(queries_.size());
+        return options_.per_epoch == 0 ? all : std::min(all, options_.per_epoch);
+    }
+    /// Draws the epoch's samples and, from here on, its negatives.
+    void start_epoch(Index epoch, Seed seed) {
+        epoch_ = static_cast<std::uint64_t>(epoch) + 1;
+        if (size() == static_cast<Index>(queries_.size())) return;
+        chosen_.resize(queries_.size());
+        for (std::size_t i = 0; i < chosen_.size(); ++i) chosen_[i] = static_cast<Index>(i);
+        const RandomStream random(derive(seed, 0x6e657874));
+        for (std::size_t i = 0; i < static_cast<std::size_t>(size()); ++i)  // the first part of a Fisher-Yates shuffle
+            std::swap(chosen_[i], chosen_[i + static_cast<std::size_t>(random.below(i, chosen_.size() - i))]);
+    }
+    auto batch(std::span<const Index> indices) const {
+        const Index samples = static_cast<Index>(indices.size()), group = 1 + options_.negatives;
+        const Index tokens = features_.dimension(1);
+        std::int32_t* users = users_.need(samples * options_.steps);
+        std::int32_t* items = items_.need(samples * group * tokens);
+        float* targets = targets_.need_zeros(samples * group);
+        std::int32_t* negatives = negatives_.need(options_.negatives);
+        for (Index s = 0; s < samples; ++s) {
+            const Index number = chosen_.empty()
+                                     ? indices[static_cast<std::size_t>(s)]
+                                     : chosen_[static_cast<std::size_t>(indices[static_cast<std::size_t>(s)])];
+            const Query& query = queries_[static_cast<std::size_t>(number)];
+            pad_last(query.history, {users + s * options_.steps, static_cast<std::size_t>(options_.steps)});
+            sampler_.sample(epoch_, static_cast<std::uint64_t>(number), query.user, query.target,
+                            {negatives, static_cast<std::size_t>(options_.negatives)});
+            for (Index g = 0; g < group; ++g)
+                std::copy_n(&features_(g == 0 ? query.target : negatives[g - 1], 0), tokens,
+                            items + (s * group + g) * tokens);
+            targets[s * group] = 1;
+        }
+        return Batch<Pair<View<const std::int32_t, 2>, View<const std::int32_t, 2>>, float>{
+            {{users, {samples, options_.steps}}, {items, {samples * group, tokens}}}, {targets, {samples, group}}};
+    }
+
+private:
+    std::vector<Query> queries_;
+    const Tokens& features_;
+    const NegativeSampler& sampler_;
+    NextItemOptions options_;
+    std::uint64_t epoch_ = 0;
+    std::vector<Index> chosen_;                               // queries of this epoch; empty = all
+    mutable Buffer<std::int32_t> users_, items_, negatives_;  // the memory of the last batch
+    mutable Buffer<float> targets_;
+};
+
+DEEPREC_END

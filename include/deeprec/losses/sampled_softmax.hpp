@@ -1,0 +1,40 @@
+/// Softmax cross-entropy over the candidates of a sample: the positive against its sampled negatives.
+#pragma once
+
+#include <algorithm>
+
+#include <deeprec/losses/loss.hpp>
+
+DEEPREC_BEGIN
+
+/// loss = sum(y) log(sum over j of exp z_j) - sum over j of y_j z_j, the target y a distribution over the candidates (one-hot:
+/// the positive). dloss/dz_j = softmax(z)_j sum(y) - y_j.
+///
+/// Shapes: z and y [B, G]. Works on the values before a final sigmoid or none, so that the model still ends in a
+/// probability; any monotone activation ranks alike. The largest z is taken out first: finite for any finite z. With
+/// uniformly drawn negatives the correction for the sampling (logQ) is a constant and drops out.
+class SampledSoftmax : public SampleLoss<SampledSoftmax> {
+public:
+    explicit SampledSoftmax(Reduction reduction = Reduction::sum_over_batch_size) : SampleLoss(reduction) {}
+    static constexpr std::string_view name() { return "SampledSoftmax"; }
+    template <class FinalActivation>
+    static constexpr bool takes_logits = std::is_same_v<FinalActivation, Sigmoid>;
+    SampledSoftmax on_logits() const { return *this; }
+
+    template <class T>
+    T sample(const T* z, const T* y, Index candidates, T scale, T* gradient) const {
+        T largest = z[0], total = 0, weighted = 0, target = 0;
+        for (Index j = 1; j < candidates; ++j) largest = kernels::max_nan(z[j], largest);
+        for (Index j = 0; j < candidates; ++j) {
+            total += std::exp(z[j] - largest);
+            weighted += y[j] * (z[j] - largest);
+            target += y[j];
+        }
+        if (gradient)
+            for (Index j = 0; j < candidates; ++j)
+                gradient[j] = scale * (std::exp(z[j] - largest) / total * target - y[j]);
+        return std::log(total) * target - weighted;
+    }
+};
+
+DEEPREC_END

@@ -1,0 +1,85 @@
+/// How well a recommender ranks: leave-one-out over the whole catalogue.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <deeprec/core/parallel.hpp>
+#include <deeprec/data/sequences.hpp>
+
+DEEPREC_BEGIN
+
+/// What is ranked, stated with every figure.
+struct RankingProtocol {
+    bool remove_history = true;  ///< items of the query's history cannot be recommended
+    Index k = 10;
+    int threads = 0;  ///< 0 = all cores
+};
+
+/// Means over all queries, and what each query contributed.
+struct RankingReport {
+    double auc = 0;   ///< probability that the target beats a random other candidate, ties one half
+    double hr = 0;    ///< HR@k: share of queries with the target among the first k
+    double ndcg = 0;  ///< NDCG@k with one relevant item: 1 / log2(rank + 1) within the first k, else 0
+    RankingProtocol protocol;
+    std::vector<Index> ranks;  ///< of each query's target, from 1; 0 where the target was no candidate
+};
+
+/// Ranks every item for every query. `scorer(query, scores)` fills scores[1..items] (element 0 is padding) and must be
+/// callable from several threads; ties rank the lower item first, so that a constant scorer earns nothing by them.
+///
+/// Throws DataError without queries or for a target outside 1..items, NumericError where a score is NaN.
+template <class Scorer>
+RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> queries, std::int32_t items,
+                               RankingProtocol protocol = {}) {
+    if (queries.empty()) throw DataError("evaluate_ranking: there are no queries");
+    for (const Query& query : queries)
+        if (query.target < 1 || query.target > items)
+            throw DataError(message("evaluate_ranking: expected targets from 1 to ", items, ", received ", query.target));
+    RankingReport report{0, 0, 0, protocol, std::vector<Index>(queries.size(), 0)};
+    std::vector<double> auc(queries.size(), 0.0);
+    ThreadPool pool(protocol.threads);
+    const Index lanes = std::min<Index>(pool.threads(), static_cast<Index>(queries.size()));
+    pool.run(lanes, [&](Index lane) {
+        std::vector<float> scores(static_cast<std::size_t>(items) + 1);
+        std::vector<std::uint8_t> candidate(scores.size());
+        for (auto q = static_cast<std::size_t>(lane); q < queries.size(); q += static_cast<std::size_t>(lanes)) {
+            const Query& query = queries[q];
+            scorer(query, std::span<float>(scores));
+            std::fill(candidate.begin() + 1, candidate.end(), std::uint8_t{1});
+            if (protocol.remove_history)
+                for (const std::int32_t item : query.history) candidate[static_cast<std::size_t>(item)] = 0;
+            const auto target = static_cast<std::size_t>(query.target);
+            const float own = scores[target];
+            Index above = 0, tied_before = 0, tied = 0, others = 0;
+            for (std::size_t i = 1; i < scores.size(); ++i) {
+                if (!candidate[i] || i == target) continue;
+                if (scores[i] != scores[i] || own != own)
+                    throw NumericError(message("evaluate_ranking: the score of item ", i, " is NaN"));
+                ++others;
+                above += scores[i] > own;
+                tied += scores[i] == own;
+                tied_before += scores[i] == own && i < target;
+            }
+            if (!candidate[target]) continue;
+            report.ranks[q] = above + tied_before + 1;
+            auc[q] = others == 0 ? 1.0 : 1.0 - (static_cast<double>(above) + 0.5 * static_cast<double>(tied)) / static_cast<double>(others);
+        }
+    });
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+        report.auc += auc[q];
+        if (report.ranks[q] == 0 || report.ranks[q] > protocol.k) continue;
+        report.hr += 1;
+        report.ndcg += 1 / std::log2(static_cast<double>(report.ranks[q]) + 1);
+    }
+    const double n = static_cast<double>(queries.size());
+    report.auc /= n;
+    report.hr /= n;
+    report.ndcg /= n;
+    return report;
+}
+
+DEEPREC_END

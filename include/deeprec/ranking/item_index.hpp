@@ -1,0 +1,137 @@
+/// Ranks all items for a user, with everything about the items computed in advance.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include <deeprec/models/two_tower.hpp>
+#include <deeprec/ranking/top_k.hpp>
+#include <deeprec/training/fit.hpp>
+
+DEEPREC_BEGIN
+
+struct ItemIndexOptions {
+    std::int32_t first_item = 0;  ///< item number of the first row, 1 where 0 is padding
+    int threads = 0;              ///< for building; 0 = all cores
+};
+
+struct RecommendOptions {
+    std::span<const std::int32_t> exclude{};      ///< items never to recommend (seen ones); others than the index's are ignored
+    std::function<bool(std::int32_t)> allow{};    ///< empty, or true for the items that may be recommended
+};
+
+/// `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow = predicate})`.
+///
+/// Shapes: items [N, ...] as the item tower takes them; user [1, ...] as the user tower takes it. A concatenating head
+/// starts with a Dense layer, and W [u; v] = Wu u + Wv v: Wv v is computed once an item, a request adds Wu u + b.
+/// A pair head keeps the item vectors. Scores are the model's outputs up to rounding; ranking goes by the value before
+/// the final activation, so saturated probabilities keep their order.
+/// The index reads the model and must be built again when the weights change. `recommend` is const and safe to call
+/// from many threads.
+template <class User, class Item, class Head>
+class ItemIndex {
+public:
+    using Model = TwoTower<User, Item, Head>;
+    using T = typename Model::Scalar;
+    /// Scratch memory of one caller; a request with a used cache allocates only its result.
+    struct Cache {
+        typename User::Cache user;
+        typename Head::Cache head;
+        Buffer<T> query, hidden, scores;
+        Buffer<std::uint8_t> excluded;
+    };
+
+    template <class Items>
+    ItemIndex(const Model& model, const Items& items, ItemIndexOptions options = {})
+        : model_(model), options_(options) {
+        const auto vectors = predict(model.item, items, {.threads = options.threads});
+        items_ = vectors.dimension(0);
+        item_width_ = vectors.dimension(1);
+        if constexpr (PairHead<Head>) {
+            std::copy_n(vectors.data(), vectors.size(), cached_.need(vectors.size()));
+        } else {
+            ConcatHead<Head>::item_term(model.head.template layer<0>(), view(vectors), cached_);
+        }
+    }
+
+    /// Number of items.
+    Index size() const { return items_; }
+
+    /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.
+    /// Throws ArgumentError for a negative k, ShapeError unless `user` is one sample.
+    template <class X>
+    std::vector<Hit<T>> recommend(const X& user, Index k, const RecommendOptions& options = {}) const {
+        Cache cache;
+        return recommend(user, k, options, cache);
+    }
+    template <class X>
+    std::vector<Hit<T>> recommend(const X& user, Index k, const RecommendOptions& options, Cache& cache) const {
+        const T* scores = score(user, cache);
+        std::uint8_t* excluded = cache.excluded.need_zeros(items_);
+        for (const std::int32_t item : options.exclude)
+            if (item >= options_.first_item && item - options_.first_item < items_) excluded[item - options_.first_item] = 1;
+        TopK<T> best(std::min(k, items_));
+        for (Index i = 0; i < items_; ++i) {
+            const std::int32_t item = static_cast<std::int32_t>(i) + options_.first_item;
+            if (!excluded[i] && (!options.allow || options.allow(item))) best.offer(item, scores[i]);
+        }
+        auto hits = best.take();
+        if constexpr (!PairHead<Head>)
+            for (Hit<T>& hit : hits) hit.score = final_activation()(hit.score);
+        return hits;
+    }
+    /// Scores of all items before the final activation, [N], in the cache.
+    template <class X>
+    const T* score(const X& user, Cache& cache) const {
+        const auto u = model_.user.forward(user, cache.user);
+        if (u.extent(0) != 1) throw ShapeError(message("ItemIndex: expected one user, received ", u.extent(0)));
+        if constexpr (PairHead<Head>)
+            return score_pairs(u, cache);
+        else
+            return score_joined(u, cache);
+    }
+
+private:
+    static constexpr Index block = 128;  // items whose hidden values stay in the L1 and L2 caches
+
+    const auto& final_activation() const { return model_.head.template layer<Head::size() - 1>().activation(); }
+    const T* score_pairs(const View<T, 2>& u, Cache& cache) const {
+        T* scores = cache.scores.need(items_);
+        const View<const T, 2> items{cached_.data(), {items_, item_width_}};
+        const auto y = model_.head.forward(u, items, 1, cache.head);
+        std::copy_n(y.data(), items_, scores);
+        return scores;
+    }
+    template <class U>
+    const T* score_joined(const U& u, Cache& cache) const {
+        const auto& first = model_.head.template layer<0>();
+        const Index units = first.units();
+        const T* query = ConcatHead<Head>::user_term(first, u, cache.query);
+        T* scores = cache.scores.need(items_);
+        T* hidden = cache.hidden.need(block * units);
+        for (Index begin = 0; begin < items_; begin += block) {
+            const Index rows = std::min(block, items_ - begin);
+            const T* items = cached_.data() + begin * units;
+            if constexpr (Head::size() == 1) {
+                kernels::add_pairs(query, items, 1, 1, rows, units, scores + begin, static_cast<T*>(nullptr), Linear{});
+            } else {
+                kernels::add_pairs(query, items, 1, 1, rows, units, hidden, static_cast<T*>(nullptr), first.activation());
+                const View<const T, 2> x{hidden, {rows, units}};
+                const auto y = model_.head.template forward_from<1, true>(x, cache.head);
+                std::copy_n(y.data(), rows, scores + begin);
+            }
+        }
+        return scores;
+    }
+
+    const Model& model_;
+    ItemIndexOptions options_;
+    Index items_ = 0, item_width_ = 0;
+    Buffer<T> cached_;       // [N, first head layer's units], or [N, D] item vectors
+};
+template <class User, class Item, class Head, class Items>
+ItemIndex(const TwoTower<User, Item, Head>&, const Items&, ItemIndexOptions = {}) -> ItemIndex<User, Item, Head>;
+
+DEEPREC_END

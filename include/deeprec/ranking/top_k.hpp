@@ -1,0 +1,56 @@
+/// The best k of a stream of scored items.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include <deeprec/core/errors.hpp>
+#include <deeprec/core/shape.hpp>
+
+DEEPREC_BEGIN
+
+/// A recommended item.
+template <class T>
+struct Hit {
+    std::int32_t item = 0;
+    T score = 0;
+    friend bool operator==(const Hit&, const Hit&) = default;
+};
+
+/// Keeps the k highest scores, ties by the lower item number. Most items of a long scan fail the one comparison with the
+/// k-th best and cost nothing more. NaN never enters.
+template <class T>
+class TopK {
+public:
+    /// Throws ArgumentError for a negative k.
+    explicit TopK(Index k) : k_(static_cast<std::size_t>(k)) {
+        if (k < 0) throw ArgumentError(message("TopK: expected k >= 0, received ", k));
+        heap_.reserve(k_);
+    }
+    void offer(std::int32_t item, T score) {
+        if (heap_.size() < k_) {
+            if (score != score) return;
+            heap_.push_back({item, score});
+            std::push_heap(heap_.begin(), heap_.end(), better);
+        } else if (k_ > 0 && (score > heap_.front().score || (score == heap_.front().score && item < heap_.front().item))) {
+            std::pop_heap(heap_.begin(), heap_.end(), better);
+            heap_.back() = {item, score};
+            std::push_heap(heap_.begin(), heap_.end(), better);
+        }
+    }
+    /// Best first; empties the collection.
+    std::vector<Hit<T>> take() {
+        std::sort_heap(heap_.begin(), heap_.end(), better);
+        return std::move(heap_);
+    }
+
+private:
+    static bool better(const Hit<T>& a, const Hit<T>& b) {
+        return a.score > b.score || (a.score == b.score && a.item < b.item);
+    }
+    std::size_t k_;
+    std::vector<Hit<T>> heap_;  // the worst in front
+};
+
+DEEPREC_END
