@@ -1,6 +1,7 @@
 #include <deeprec/data/sequences.hpp>
 
 #include <cmath>
+#include <memory>
 #include <set>
 
 #include <deeprec/data/readers/read_dataset.hpp>

@@ -1,5 +1,8 @@
 #include <deeprec/data/readers/read_dataset.hpp>
 
+#include <algorithm>
+#include <array>
+
 #include <deeprec/core/random.hpp>
 #include <deeprec/data/item_tokens.hpp>
 #include <deeprec/data/sequences.hpp>
