@@ -122,6 +122,35 @@ TEMPLATE_TEST_CASE("lstm kernel agrees with its scalar twin under every option",
                         }
 }
 
+TEMPLATE_TEST_CASE("lstm kernel over several blocks of steps", "[kernels][lstm]", float, double) {
+    const double tolerance = sizeof(TestType) == 4 ? 2e-5 : 1e-13;
+    CHECK(difference<TestType>(1, 300, 2, 3) < tolerance);
+    for (const int mask : {0, 1})
+        for (const bool go_backwards : {false, true})
+            CHECK(difference<TestType>(40, 21, 6, 10, {true, go_backwards, true, true, mask}) < tolerance);
+}
+
+TEMPLATE_TEST_CASE("the bits of a sequence do not depend on its neighbours", "[kernels][lstm]", float, double) {
+    using T = TestType;
+    const Index B = 71, steps = 4, F = 5, U = 21;
+    Data<T> x(B * steps * F, 1), kernel(F * 4 * U, 2), recurrent(U * 4 * U, 3), bias(4 * U, 4);
+    std::vector<T> packed(static_cast<std::size_t>(lstm_packed_size<T>(F, U)));
+    lstm_pack<T>({kernel.data(), recurrent.data(), bias.data()}, F, U, packed.data());
+    const auto run = [&](Index first, Index n) {
+        const RecurrentPass pass{n, steps, F, U, true};
+        std::vector<T> y(static_cast<std::size_t>(n * steps * U));
+        std::vector<T> scratch(static_cast<std::size_t>(lstm_forward_scratch_size<T>(pass)));
+        lstm_forward<Tanh, Sigmoid, T>(pass, packed.data(), {x.data() + first * steps * F}, {y.data()}, nullptr,
+                                       scratch.data());
+        return y;
+    };
+    const std::vector<T> all = run(0, B);
+    for (Index b = 0; b < B; ++b) {
+        const std::vector<T> alone = run(b, 1);
+        CHECK(std::equal(alone.begin(), alone.end(), all.begin() + b * steps * U));
+    }
+}
+
 TEMPLATE_TEST_CASE("lstm kernel with other activations", "[kernels][lstm]", float, double) {
     const double tolerance = sizeof(TestType) == 4 ? 2e-5 : 1e-13;
     CHECK(difference<TestType, ReLU, Sigmoid>(7, 5, 4, 9) < tolerance);
