@@ -47,7 +47,7 @@ TEST_CASE("Tokens carry their kind and come in a fixed order", "[data]") {
     REQUIRE(row(table, 0) == Ids(8, 0));
     REQUIRE(row(table, 1) == Ids{1, 2, 3, 4, 5, 6, 7, 0});
     REQUIRE(row(table, 2) ==
-            Ids{0, 0, 0, tokenizer.vocabulary().at("item:2"), 2, 4, 7, tokenizer.vocabulary().at("word:the")});
+            Ids{tokenizer.vocabulary().at("item:2"), 2, 4, 7, tokenizer.vocabulary().at("word:the"), 0, 0, 0});
     REQUIRE(row(table, 3) == Ids{tokenizer.vocabulary().at("item:3"), 0, 0, 0, 0, 0, 0, 0});
 }
 

@@ -51,7 +51,7 @@ inline std::vector<std::string> title_words(std::string_view title) {
 /// Turns items into rows of token ids. The vocabulary comes from the items alone, never from who took them.
 ///
 /// The order in a row is item id, decade, genres, title words; a longer row loses its last words. Shorter rows are
-/// padded on the left like histories. A token carries its kind, so the genre "genre:Comedy" is not the word
+/// padded at their end, so that what a place in the row means stays the same for a convolution. A token carries its kind, so the genre "genre:Comedy" is not the word
 /// "word:comedy".
 class ItemTokenizer {
 public:
@@ -99,7 +99,7 @@ public:
         for (const std::string& token : tokens(item, id))
             if (const auto known = vocabulary_.find(token)) ids.push_back(*known);
         if (ids.size() > row.size()) ids.resize(row.size());
-        pad_last(ids, row);
+        std::fill(std::copy(ids.begin(), ids.end(), row.begin()), row.end(), 0);
     }
     /// All items by id: [n_items + 1, length]; row 0 is padding.
     Tensor<std::int32_t, 2> table(const Catalogue& items) const {

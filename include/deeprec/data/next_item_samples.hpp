@@ -9,6 +9,7 @@
 #include <deeprec/data/batch.hpp>
 #include <deeprec/data/samplers.hpp>
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/losses/sampled_softmax.hpp>
 
 DEEPREC_BEGIN
 
@@ -16,6 +17,7 @@ struct NextItemOptions {
     Index steps = 50;     ///< T: the last behaviours that the user tower sees
     Index negatives = 4;  ///< candidates of a sample are the target and so many items drawn anew each epoch
     Index per_epoch = 0;  ///< samples of an epoch, a new random choice each time; 0 = all queries
+    Index block = 1;            ///< samples that share candidates: the targets of all and the same negatives
 };
 
 /// A data source (see data/batch.hpp) over queries. A sample is one query: the last `steps` behaviours as ids, padded
@@ -32,7 +34,7 @@ public:
     NextItemSamples(std::vector<Query> queries, const Tokens& item_features, const NegativeSampler& sampler,
                     NextItemOptions options = {})
         : queries_(std::move(queries)), features_(item_features), sampler_(sampler), options_(options) {
-        if (options.steps < 1 || options.negatives < 1 || options.per_epoch < 0)
+        if (options.steps < 1 || options.negatives < 1 || options.per_epoch < 0 || options.block < 1)
             throw ArgumentError(
                 message("NextItemSamples: expected positive steps and negatives and per_epoch >= 0, received ",
                         options.steps, ", ", options.negatives, " and ", options.per_epoch));
@@ -58,37 +60,53 @@ public:
             std::swap(chosen_[i], chosen_[i + static_cast<std::size_t>(random.below(i, chosen_.size() - i))]);
     }
     auto batch(std::span<const Index> indices) const {
-        const Index samples = static_cast<Index>(indices.size()), group = 1 + options_.negatives;
-        const Index tokens = features_.dimension(1);
+        const Index samples = static_cast<Index>(indices.size()), tokens = features_.dimension(1);
+        Index block = std::max<Index>(1, std::min(options_.block, samples));
+        while (samples % block != 0) --block;
+        const Index candidates = block + options_.negatives, blocks = samples / block;
         std::int32_t* users = users_.need(samples * options_.steps);
-        std::int32_t* items = items_.need(samples * group * tokens);
-        float* targets = targets_.need_zeros(samples * group);
-        std::int32_t* negatives = negatives_.need(options_.negatives);
-        for (Index s = 0; s < samples; ++s) {
-            const Index number = chosen_.empty()
-                                     ? indices[static_cast<std::size_t>(s)]
-                                     : chosen_[static_cast<std::size_t>(indices[static_cast<std::size_t>(s)])];
-            const Query& query = queries_[static_cast<std::size_t>(number)];
-            pad_last(query.history, {users + s * options_.steps, static_cast<std::size_t>(options_.steps)});
-            sampler_.sample(epoch_, static_cast<std::uint64_t>(number), query.user, query.target,
-                            {negatives, static_cast<std::size_t>(options_.negatives)});
-            for (Index g = 0; g < group; ++g)
-                std::copy_n(&features_(g == 0 ? query.target : negatives[g - 1], 0), tokens,
-                            items + (s * group + g) * tokens);
-            targets[s * group] = 1;
+        std::int32_t* items = items_.need(blocks * candidates * tokens);
+        float* targets = targets_.need_zeros(samples * candidates);
+        std::int32_t* drawn = drawn_.need(candidates);
+        for (Index k = 0; k < blocks; ++k) {
+            const auto members = indices.subspan(static_cast<std::size_t>(k * block), static_cast<std::size_t>(block));
+            for (std::size_t s = 0; s < members.size(); ++s) drawn[s] = query(members[s]).target;
+            const std::span negatives(drawn + block, static_cast<std::size_t>(options_.negatives));
+            const Query& first = query(members[0]);
+            const auto stream = static_cast<std::uint64_t>(number(members[0]));
+            if (block == 1)
+                sampler_.sample(epoch_, stream, first.user, first.target, negatives);
+            else
+                sampler_.sample_shared(epoch_, stream, negatives);
+            for (Index j = 0; j < candidates; ++j)
+                std::copy_n(&features_(drawn[j], 0), tokens, items + (k * candidates + j) * tokens);
+            for (Index s = 0; s < block; ++s) {
+                const Query& own = query(members[static_cast<std::size_t>(s)]);
+                const Index row = k * block + s;
+                pad_last(own.history, {users + row * options_.steps, static_cast<std::size_t>(options_.steps)});
+                float* target = targets + row * candidates;
+                target[s] = 1;
+                if (block > 1)
+                    for (Index j = 0; j < candidates; ++j)
+                        if (j != s && (drawn[j] == own.target || sampler_.took(own.user, drawn[j]))) target[j] = left_out<>;
+            }
         }
         return Batch<Pair<View<const std::int32_t, 2>, View<const std::int32_t, 2>>, float>{
-            {{users, {samples, options_.steps}}, {items, {samples * group, tokens}}}, {targets, {samples, group}}};
+            {{users, {samples, options_.steps}}, {items, {blocks * candidates, tokens}}, block},
+            {targets, {samples, candidates}}};
     }
 
 private:
+    Index number(Index sample) const { return chosen_.empty() ? sample : chosen_[static_cast<std::size_t>(sample)]; }
+    const Query& query(Index sample) const { return queries_[static_cast<std::size_t>(number(sample))]; }
+
     std::vector<Query> queries_;
     const Tokens& features_;
     const NegativeSampler& sampler_;
     NextItemOptions options_;
     std::uint64_t epoch_ = 0;
     std::vector<Index> chosen_;                               // queries of this epoch; empty = all
-    mutable Buffer<std::int32_t> users_, items_, negatives_;  // the memory of the last batch
+    mutable Buffer<std::int32_t> users_, items_, drawn_;  // the memory of the last batch
     mutable Buffer<float> targets_;
 };
 

@@ -56,6 +56,18 @@ public:
         }
     }
 
+    /// Fills `negatives` with items for several users to share, whoever took them: see `took`. A pure function of
+    /// (seed, epoch, index).
+    void sample_shared(std::uint64_t epoch, std::uint64_t index, std::span<std::int32_t> negatives) const {
+        const RandomStream random{derive(derive(seed_, epoch), index)};
+        for (std::size_t i = 0; i < negatives.size(); ++i) negatives[i] = item_at(random.uniform(i) * cumulative_.back());
+    }
+    /// Whether the user's training part has the item.
+    bool took(std::int32_t user, std::int32_t item) const {
+        const auto taken = taken_[user];
+        return std::binary_search(taken.begin(), taken.end(), item);
+    }
+
     /// Log of the probability that one draw gives this item, before a user's own are left out: the logQ correction of a
     /// sampled softmax. Throws DataError for an id that is not in 1 to the number of items.
     double log_probability(std::int32_t item) const {

@@ -1,14 +1,19 @@
 /// Softmax cross-entropy over the candidates of a sample: the positive against its sampled negatives.
 #pragma once
 
-#include <algorithm>
+#include <limits>
 
 #include <deeprec/losses/loss.hpp>
 
 DEEPREC_BEGIN
 
-/// loss = sum(y) log(sum over j of exp z_j) - sum over j of y_j z_j, the target y a distribution over the candidates (one-hot:
-/// the positive). dloss/dz_j = softmax(z)_j sum(y) - y_j.
+/// Target of a candidate that does not count for this sample: an item that the user took at another time.
+template <class T = float>
+inline constexpr T left_out = T(-1);
+
+/// loss = sum(y) log(sum over j of exp z_j) - sum over j of y_j z_j, the target y a distribution over the candidates
+/// (one-hot: the positive). dloss/dz_j = softmax(z)_j sum(y) - y_j. Candidates whose target is negative (`left_out`) are
+/// in no sum and get no gradient.
 ///
 /// Shapes: z and y [B, G]. Works on the values before a final sigmoid or none, so that the model still ends in a
 /// probability; any monotone activation ranks alike. The largest z is taken out first: finite for any finite z. With
@@ -23,17 +28,19 @@ public:
 
     template <class T>
     T sample(const T* z, const T* y, Index candidates, T scale, T* gradient) const {
-        T largest = z[0], total = 0, weighted = 0, target = 0;
-        for (Index j = 1; j < candidates; ++j) largest = kernels::max_nan(z[j], largest);
+        T largest = -std::numeric_limits<T>::infinity(), total = 0, weighted = 0, target = 0;
+        for (Index j = 0; j < candidates; ++j)
+            if (y[j] >= 0) largest = kernels::max_nan(z[j], largest);
         for (Index j = 0; j < candidates; ++j) {
+            if (y[j] < 0) continue;
             total += std::exp(z[j] - largest);
             weighted += y[j] * (z[j] - largest);
             target += y[j];
         }
         if (gradient)
             for (Index j = 0; j < candidates; ++j)
-                gradient[j] = scale * (std::exp(z[j] - largest) / total * target - y[j]);
-        return std::log(total) * target - weighted;
+                gradient[j] = y[j] < 0 ? T(0) : scale * (std::exp(z[j] - largest) / total * target - y[j]);
+        return total > 0 ? std::log(total) * target - weighted : T(0);
     }
 };
 

@@ -1,0 +1,160 @@
+// The whole of deeprec in one program: read ratings, train the two-tower CNN and the two-tower RNN, compare them with
+// simple baselines under full ranking, and recommend films to three people.
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <deeprec/deeprec.hpp>
+
+using namespace deeprec;
+
+constexpr Index steps = 50, tokens = 20, width = 64;  // behaviours of a user, features of an item, vectors of both
+
+struct Options {
+    std::string data;
+    std::uint64_t seed = 42;
+    int threads = 0;
+    Index cnn_epochs = 6, rnn_epochs = 4, samples = 40000;
+};
+
+// What both models train on. Vocabulary, counts and samplers see the train part only.
+struct World {
+    World(const Dataset& set, const Options& how)
+        : data(set), options(how), split(Sequences(set.interactions)), tokenizer(set.items, {.length = tokens, .ids = true}),
+          features(tokenizer.table(set.items)), sampler(split.train(), Seed{how.seed}), validation(split.validation_queries()),
+          test(split.test_queries()) {}
+    std::int32_t items() const { return split.all().items(); }
+
+    const Dataset& data;
+    const Options& options;
+    LeaveOneOut split;
+    ItemTokenizer tokenizer;
+    Tensor<std::int32_t, 2> features;
+    NegativeSampler sampler;
+    std::vector<Query> validation, test;
+};
+
+struct Row {
+    std::string name;
+    RankingReport report;
+    std::optional<double> seconds;
+    Index parameters = 0;
+};
+
+Tensor<std::int32_t, 2> user_input(const Query& query) { return pad_last(std::span(&query, 1), steps); }
+
+// Ranking of all items with a trained model, their side computed in advance.
+template <class Model>
+auto item_index(const Model& model, const World& world) {
+    const View<const std::int32_t, 2> items{&world.features(1, 0), {world.items(), tokens}};
+    return ItemIndex{model, items, {.first_item = 1, .threads = world.options.threads}};
+}
+template <class Model>
+RankingReport rank(const Model& model, const World& world, const std::vector<Query>& queries) {
+    const auto index = item_index(model, world);
+    const auto scorer = [&](const Query& query, std::span<float> scores) {
+        thread_local typename decltype(index)::Cache cache;
+        std::copy_n(index.score(user_input(query), cache), index.size(), scores.begin() + 1);
+    };
+    return evaluate_ranking(scorer, queries, world.items(), {.threads = world.options.threads});
+}
+
+template <class Model>
+Row train(const std::string& name, Model& model, const World& world, Index epochs) {
+    model.build({{steps}, {tokens}}, Seed{world.options.seed});
+    std::printf("\n%s\n", name.c_str());
+    model.summary(std::cout);
+    std::fflush(stdout);
+    // Positives are next items; 16 people share 64 negatives, drawn anew each epoch and never one of a person's own.
+    NextItemSamples samples(world.split.train().next_item_queries(), world.features, world.sampler,
+                            {.steps = steps, .negatives = 64, .per_epoch = world.options.samples, .block = 16});
+    Adam optimizer{{.learning_rate = 2e-3}};
+    const auto start = std::chrono::steady_clock::now();
+    fit(model, samples, SampledSoftmax{}, optimizer,
+        {.epochs = epochs, .batch_size = 128, .threads = world.options.threads, .seed = world.options.seed},
+        OnEpochEnd{[&](const Model&, EpochLog& log) { log.set("val_ndcg@10", rank(model, world, world.validation).ndcg); }},
+        EarlyStopping{.monitor = "val_ndcg@10", .patience = 3, .mode = EarlyStopping::Mode::max, .restore_best_weights = true},
+        ProgressBar{});
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    return {name, rank(model, world, world.test), seconds.count(), parameter_count(model)};
+}
+
+template <class Model>
+void recommend(const std::string& name, const Model& model, const World& world, const Query& query) {
+    const auto index = item_index(model, world);
+    const auto print = [&](const auto& hits) {
+        for (const auto& hit : hits)
+            std::printf("    %-58.58s %.3f%s\n", world.data.label(hit.item).c_str(), static_cast<double>(hit.score),
+                        hit.item == query.target ? "  <- what they really watched next" : "");
+    };
+    std::printf("  recommended by the %s\n", name.c_str());
+    print(index.recommend(user_input(query), 10, {.exclude = query.history}));
+    const auto is_recent_comedy = [&](std::int32_t item) {
+        const Item& film = world.data.items[item];
+        return film.year >= 1990 && std::find(film.genres.begin(), film.genres.end(), "Comedy") != film.genres.end();
+    };
+    std::printf("  of these only comedies since 1990\n");
+    print(index.recommend(user_input(query), 5, {.exclude = query.history, .allow = is_recent_comedy}));
+}
+
+int main(int argc, char** argv) {
+    Options options;
+    CLI::App app("Trains two-tower recommenders and recommends films.");
+    app.add_option("--data", options.data, "MovieLens (directory or CSV) or a sequence file; without it: synthetic data");
+    app.add_option("--seed", options.seed, "of everything random");
+    app.add_option("--threads", options.threads, "0 = all cores; the results are the same for any number");
+    app.add_option("--cnn-epochs", options.cnn_epochs, "for the CNN");
+    app.add_option("--rnn-epochs", options.rnn_epochs, "for the RNN");
+    app.add_option("--samples", options.samples, "training samples an epoch, drawn anew each time");
+    CLI11_PARSE(app, argc, argv);
+
+    std::optional<SyntheticWorld> synthetic;
+    if (options.data.empty()) synthetic.emplace(SyntheticOptions{}, Seed{options.seed});
+    const Dataset data = synthetic ? synthetic->dataset() : read_dataset(options.data);
+    const World world(data, options);
+    std::printf("%s\n", data.description.c_str());
+
+    std::vector<Row> rows;
+    const auto baseline = [&](const char* name, const auto& scorer) {
+        rows.push_back({name, evaluate_ranking(scorer, world.test, world.items(), {.threads = options.threads}), {}, 0});
+    };
+    baseline("popularity", Popularity(world.split.train()));
+    baseline("first-order Markov", Markov(world.split.train()));
+
+    const Index n_items = world.items() + 1, n_tokens = world.tokenizer.vocabulary().size() + 1;
+    TwoTower cnn{
+        Sequential{Embedding{n_items, width}, Conv1D{64, 3, relu}, MaxPool1D{2}, Conv1D{64, 3, relu}, MaxPool1D{2}, Flatten{}},
+        Sequential{Embedding{n_tokens, width}, Conv1D{64, 3, relu}, MaxPool1D{2}, Conv1D{64, 3, relu}, MaxPool1D{2}, Flatten{}},
+        Sequential{Dense{100, relu}, Dense{1, sigmoid}},
+    };
+    TwoTower rnn{
+        Sequential{Embedding{n_items, width, {.mask_zero = true}}, LSTM{128, return_sequences}, LSTM{128}},
+        Sequential{Embedding{n_tokens, width, {.mask_zero = true}}, LSTM{128, return_sequences}, LSTM{128}},
+        Sequential{Dense{100, relu}, Dense{1, sigmoid}},
+    };
+    rows.push_back(train("two-tower CNN", cnn, world, options.cnn_epochs));
+    rows.push_back(train("two-tower RNN", rnn, world, options.rnn_epochs));
+
+    std::printf("\n%s\nLeave one out: each of %zu people's last film, ranked among all %d films they had not seen.\n\n",
+                data.description.c_str(), world.test.size(), world.items());
+    std::printf("%-20s %8s %8s %8s %10s %12s\n", "model", "AUC", "HR@10", "NDCG@10", "seconds", "parameters");
+    for (const Row& row : rows)
+        std::printf("%-20s %8.4f %8.4f %8.4f %10s %12ld\n", row.name.c_str(), row.report.auc, row.report.hr, row.report.ndcg,
+                    row.seconds ? std::to_string(static_cast<int>(*row.seconds + 0.5)).c_str() : "-", static_cast<long>(row.parameters));
+    if (synthetic) {
+        const BestReachable best = synthetic->best_reachable(world.test);
+        std::printf("%-20s %8.4f %8.4f %8.4f %10s %12s\n", "best reachable", best.auc, best.hit_rate, best.ndcg, "-", "-");
+    }
+    for (const std::size_t i : {std::size_t{0}, world.test.size() / 2, world.test.size() - 1}) {
+        const Query& query = world.test[i];
+        std::printf("\nPerson %s last watched\n", data.interactions.users.key(query.user).c_str());
+        for (const std::int32_t item : query.history.last(std::min<std::size_t>(5, query.history.size())))
+            std::printf("    %s\n", data.label(item).c_str());
+        recommend("CNN", cnn, world, query);
+        recommend("RNN", rnn, world, query);
+    }
+    const double popular = rows[0].report.ndcg;
+    return rows[2].report.ndcg > 1.2 * popular && rows[3].report.ndcg > 1.2 * popular ? 0 : 1;
+}
