@@ -13,11 +13,11 @@ struct Linear {
     static constexpr std::string_view name = "linear";
     static constexpr bool needs_input = false;  ///< derivative() takes the output
     template <class V>
-    V operator()(const V& x) const {
+    DEEPREC_INLINE V operator()(const V& x) const {
         return x;
     }
     template <class V>
-    V derivative(const V&) const {
+    DEEPREC_INLINE V derivative(const V&) const {
         return V(1);
     }
 };
@@ -27,11 +27,11 @@ struct ReLU {
     static constexpr std::string_view name = "relu";
     static constexpr bool needs_input = false;
     template <class V>
-    V operator()(const V& x) const {
+    DEEPREC_INLINE V operator()(const V& x) const {
         return kernels::at_least(x, V(0));
     }
     template <class V>
-    V derivative(const V& y) const {
+    DEEPREC_INLINE V derivative(const V& y) const {
         return kernels::select(y > V(0), V(1), V(0));
     }
 };
@@ -41,11 +41,11 @@ struct Sigmoid {
     static constexpr std::string_view name = "sigmoid";
     static constexpr bool needs_input = false;
     template <class V>
-    V operator()(const V& x) const {
+    DEEPREC_INLINE V operator()(const V& x) const {
         return kernels::sigmoid(x);
     }
     template <class V>
-    V derivative(const V& y) const {
+    DEEPREC_INLINE V derivative(const V& y) const {
         return y * (V(1) - y);
     }
 };
@@ -55,11 +55,11 @@ struct Tanh {
     static constexpr std::string_view name = "tanh";
     static constexpr bool needs_input = false;
     template <class V>
-    V operator()(const V& x) const {
+    DEEPREC_INLINE V operator()(const V& x) const {
         return kernels::tanh(x);
     }
     template <class V>
-    V derivative(const V& y) const {
+    DEEPREC_INLINE V derivative(const V& y) const {
         return V(1) - y * y;
     }
 };
@@ -69,11 +69,11 @@ struct HardSigmoid {
     static constexpr std::string_view name = "hard_sigmoid";
     static constexpr bool needs_input = false;
     template <class V>
-    V operator()(const V& x) const {
+    DEEPREC_INLINE V operator()(const V& x) const {
         return kernels::at_most(kernels::at_least(x + V(3), V(0)), V(6)) / V(6);
     }
     template <class V>
-    V derivative(const V& y) const {
+    DEEPREC_INLINE V derivative(const V& y) const {
         return kernels::select(y > V(0), kernels::select(y < V(1), V(1) / V(6), V(0)), V(0));
     }
 };

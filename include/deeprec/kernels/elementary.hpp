@@ -4,7 +4,7 @@
 ///
 ///     exp      1.2e-7 relative; 0 below ln(2^-126) except with AVX-512, Inf above ln(max float)
 ///     tanh     9e-8 absolute, 2e-7 relative; in [-1, 1]
-///     sigmoid  9e-8 absolute, 2e-7 relative down to x = -87; in [0, 1], exactly 0 or 1 far out
+///     sigmoid  9e-8 absolute, 5e-7 relative down to x = -87; in [0, 1], 0 below -89 and 1 above 18
 #pragma once
 
 #include <limits>
@@ -15,26 +15,28 @@ DEEPREC_BEGIN
 namespace kernels {
 namespace detail {
 
-/// x = n ln 2 + r with integral n and |r| <= ln 2 / 2, for |x| < 2^21.
+/// P of e^r = 1 + r + r^2 P(r) for |r| <= ln 2 / 2, minimax to 3e-9, at r = scale * x.
 template <class V>
-struct Reduced {
-    V n, r;
+DEEPREC_INLINE V exp_tail(const V& x, float scale) {
+    const float s2 = scale * scale;
+    V p = kernels::fma(x, V(1.3814934875e-3f * s2 * s2), V(8.36871007295e-3f * s2 * scale));
+    p = kernels::fma(p, x, V(4.16683831622e-2f * s2));
+    p = kernels::fma(p, x, V(1.66665206944e-1f * scale));
+    return kernels::fma(p, x, V(4.99999934579e-1f));
+}
 
-    DEEPREC_INLINE explicit Reduced(const V& x) {
-        const V round(0x1.8p23f);  // adding it drops the bits behind the point
-        n = kernels::fma(x, V(1.44269504f), round) - round;
-        r = kernels::fma(n, V(-0.693359375f), x);  // ln 2 in two parts: n times the first is exact
-        r = kernels::fma(n, V(2.12194440e-4f), r);
-    }
-    /// e^r - 1 = r + r^2 P(r), minimax to 3e-9 relative to e^r.
-    DEEPREC_INLINE V expm1() const {
-        V p = kernels::fma(r, V(1.3814934875e-3f), V(8.36871007295e-3f));
-        p = kernels::fma(p, r, V(4.16683831622e-2f));
-        p = kernels::fma(p, r, V(1.66665206944e-1f));
-        p = kernels::fma(p, r, V(4.99999934579e-1f));
-        return kernels::fma(p, r * r, r);
-    }
-};
+constexpr float log2e = 1.44269504f, ln2 = 0.693147181f;
+constexpr float to_integer = 0x1.8p23f;  // adding it to |x| < 2^21 drops the bits behind the point
+
+/// e^x = 2^n e^r with x = n ln 2 + r. ln 2 comes in two parts, so that n times the first is exact.
+template <class V>
+DEEPREC_INLINE V exp_in_range(const V& x) {
+    const V n = kernels::fma(x, V(log2e), V(to_integer)) - V(to_integer);
+    V r = kernels::fma(n, V(-0.693359375f), x);
+    r = kernels::fma(n, V(2.12194440e-4f), r);
+    const V p = kernels::fma(exp_tail(r, 1.f), r, V(1.f));
+    return kernels::ldexp(kernels::fma(p, r, V(1.f)), n);
+}
 }  // namespace detail
 
 /// e^x.
@@ -48,18 +50,16 @@ template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> exp(const xsimd::batch<float, Arch>& x) {
     using V = xsimd::batch<float, Arch>;
     if constexpr (detail::is_avx512<Arch>) {
-        const detail::Reduced<V> part(at_most(at_least(x, V(-104.f)), V(89.f)));
-        return kernels::ldexp(V(1.f) + part.expm1(), part.n);
+        return detail::exp_in_range(at_most(at_least(x, V(-104.f)), V(89.f)));
     } else {
         constexpr float low = -87.3365448f, high = 88.7228391f;  // normal results
-        const detail::Reduced<V> part(x);
-        const V y = kernels::ldexp(V(1.f) + part.expm1(), part.n);
         return kernels::select(x < V(low), V(0.f),
-                               kernels::select(x > V(high), V(std::numeric_limits<float>::infinity()), y));
+                               kernels::select(x > V(high), V(std::numeric_limits<float>::infinity()),
+                                               detail::exp_in_range(x)));
     }
 }
 
-/// tanh(x) = (e^2x - 1) / (e^2x + 1).
+/// tanh(x) = sign(x) (e^2|x| - 1) / (e^2|x| + 1).
 DEEPREC_INLINE float tanh(float x) { return std::tanh(x); }
 DEEPREC_INLINE double tanh(double x) { return std::tanh(x); }
 template <class Arch>
@@ -69,17 +69,38 @@ DEEPREC_INLINE xsimd::batch<double, Arch> tanh(const xsimd::batch<double, Arch>&
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> tanh(const xsimd::batch<float, Arch>& x) {
     using V = xsimd::batch<float, Arch>;
-    const V bounded = at_most(at_least(x, V(-9.1f)), V(9.1f));  // +-1 in float beyond
-    const detail::Reduced<V> part(bounded + bounded);
-    const V power = kernels::ldexp(V(1.f), part.n);
-    const V expm1 = kernels::fma(power, part.expm1(), power - V(1.f));  // small x keep their precision
-    return expm1 / (expm1 + V(2.f));
+    using detail::ln2, detail::log2e, detail::to_integer;
+    const V a = at_most(kernels::abs(x), V(9.1f));  // tanh is 1 in float from there
+    // 2a = n ln 2 + 2r, and e^2a - 1 = 2^n (2r + 4 r^2 P(2r)) + (2^n - 1), so that small x keep their precision.
+    const V n = kernels::fma(a, V(2 * log2e), V(to_integer)) - V(to_integer);
+    const V r = kernels::fma(n, V(-ln2 / 2), a);
+    const V twice_power = kernels::ldexp(V(2.f), n);
+    const V half = kernels::fma(detail::exp_tail(r, 2.f), r * (r + r), r);
+    const V expm1 = kernels::fma(twice_power, half, kernels::fma(twice_power, V(0.5f), V(-1.f)));
+    return kernels::copysign(expm1 / (expm1 + V(2.f)), x);
 }
 
 /// 1 / (1 + e^-x).
-template <class V>
-DEEPREC_INLINE V sigmoid(const V& x) {
-    return V(1) / (V(1) + kernels::exp(-x));
+DEEPREC_INLINE float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
+DEEPREC_INLINE double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+template <class Arch>
+DEEPREC_INLINE xsimd::batch<double, Arch> sigmoid(const xsimd::batch<double, Arch>& x) {
+    using V = xsimd::batch<double, Arch>;
+    return V(1.) / (V(1.) + kernels::exp(-x));
+}
+template <class Arch>
+DEEPREC_INLINE xsimd::batch<float, Arch> sigmoid(const xsimd::batch<float, Arch>& x) {
+    using V = xsimd::batch<float, Arch>;
+    using detail::ln2, detail::log2e, detail::to_integer;
+    constexpr bool saturates = detail::is_avx512<Arch>;
+    const V bounded = at_most(at_least(x, V(saturates ? -89.f : -88.f)), V(saturates ? 104.f : 87.f));
+    // x = r - n ln 2 and e^-x = 2^n e^-r.
+    const V n = V(to_integer) - kernels::fma(bounded, V(log2e), V(to_integer));
+    const V r = saturates ? kernels::fma(n, V(ln2), bounded)
+                          : kernels::fma(n, V(-2.12194440e-4f), kernels::fma(n, V(0.693359375f), bounded));
+    const V p = kernels::fma(detail::exp_tail(r, -1.f), r, V(-1.f));
+    const V y = V(1.f) / (V(1.f) + kernels::ldexp(kernels::fma(p, r, V(1.f)), n));
+    return saturates ? y : kernels::select(x < V(-88.f), V(0.f), y);
 }
 
 }  // namespace kernels

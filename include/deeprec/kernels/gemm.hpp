@@ -152,8 +152,8 @@ void pack_transposed(const T* b, Index ldb, Index k, Index n, T* packed) {
 /// `packed_b` comes from pack or pack_transposed with k = a.columns(); bias may be null. With `linear` (of C's layout)
 /// the value before act is stored too. k == 0 gives act(bias).
 template <class T, class Act = Linear, class Arch = xsimd::default_arch>
-void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc, const T* bias = nullptr,
-          const Act& act = {}, bool accumulate = false, T* linear = nullptr) {
+void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc, const std::type_identity_t<T>* bias = nullptr,
+          const Act& act = {}, bool accumulate = false, std::type_identity_t<T>* linear = nullptr) {
     using Tile = detail::Tile<T, Arch>;
     const Rows<T> a = rows.simplified();
     const Index k = a.columns(), panel_stride = k * Tile::width;

@@ -4,7 +4,6 @@
 /// Call them qualified, `kernels::exp(x)`: for a batch the bare name also finds xsimd's own function.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
@@ -47,8 +46,6 @@ namespace detail {
 template <class Arch>
 inline constexpr bool is_avx512 = std::is_base_of_v<xsimd::avx512f, Arch>;
 template <class Arch>
-inline constexpr bool is_avx2 = !is_avx512<Arch> && std::is_base_of_v<xsimd::avx2, Arch>;
-template <class Arch>
 inline constexpr bool is_neon64 = std::is_base_of_v<xsimd::neon64, Arch>;
 
 template <class V>
@@ -86,20 +83,40 @@ DEEPREC_INLINE void store(T* p, const xsimd::batch<T, Arch>& x) {
     x.store_unaligned(p);
 }
 
+namespace detail {
+#if defined(__AVX512F__)
+DEEPREC_INLINE __m512 load_masked(const float* p, unsigned m) { return _mm512_maskz_loadu_ps(__mmask16(m), p); }
+DEEPREC_INLINE __m512d load_masked(const double* p, unsigned m) { return _mm512_maskz_loadu_pd(__mmask8(m), p); }
+DEEPREC_INLINE void store_masked(float* p, unsigned m, __m512 x) { _mm512_mask_storeu_ps(p, __mmask16(m), x); }
+DEEPREC_INLINE void store_masked(double* p, unsigned m, __m512d x) { _mm512_mask_storeu_pd(p, __mmask8(m), x); }
+// The forms with a full mask are the same instructions, without GCC 12's false alarm about undefined registers.
+DEEPREC_INLINE __m512 max512(__m512 a, __m512 b) { return _mm512_maskz_max_ps(__mmask16(-1), a, b); }
+DEEPREC_INLINE __m512d max512(__m512d a, __m512d b) { return _mm512_maskz_max_pd(__mmask8(-1), a, b); }
+DEEPREC_INLINE __m512 min512(__m512 a, __m512 b) { return _mm512_maskz_min_ps(__mmask16(-1), a, b); }
+DEEPREC_INLINE __m512d min512(__m512d a, __m512d b) { return _mm512_maskz_min_pd(__mmask8(-1), a, b); }
+#endif
+}  // namespace detail
+
 /// The first n numbers (0 <= n <= lanes) at p, the other lanes are zero. Reads nothing behind them.
 template <class V>
 DEEPREC_INLINE V load_first(const detail::Element<V>* p, Index n) {
     using T = detail::Element<V>;
+#if defined(__AVX512F__)
+    if constexpr (detail::is_avx512<typename V::arch_type>) return V(detail::load_masked(p, (1u << n) - 1u));
+#endif
     alignas(64) T all[V::size] = {};
-    std::copy_n(p, n, all);
+    for (Index i = 0; i < n; ++i) all[i] = p[i];
     return V::load_aligned(all);
 }
 /// Stores the first n lanes (0 <= n <= lanes) and touches nothing behind them.
 template <class T, class Arch>
 DEEPREC_INLINE void store_first(T* p, const xsimd::batch<T, Arch>& x, Index n) {
+#if defined(__AVX512F__)
+    if constexpr (detail::is_avx512<Arch>) return detail::store_masked(p, (1u << n) - 1u, x);
+#endif
     alignas(64) T all[xsimd::batch<T, Arch>::size];
     x.store_aligned(all);
-    std::copy_n(all, n, p);
+    for (Index i = 0; i < n; ++i) p[i] = all[i];
 }
 
 /// Asks for the cache line at p.
@@ -124,14 +141,6 @@ DEEPREC_INLINE xsimd::batch<T, Arch> fma(const xsimd::batch<T, Arch>& x, const x
         return xsimd::fma(x, y, z);
 }
 
-/// max that gives NaN when either argument is NaN (std::max and xsimd::max hide one of them).
-DEEPREC_INLINE float max_nan(float a, float b) { return a > b || a != a ? a : b; }
-DEEPREC_INLINE double max_nan(double a, double b) { return a > b || a != a ? a : b; }
-template <class T, class Arch>
-DEEPREC_INLINE xsimd::batch<T, Arch> max_nan(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
-    return xsimd::select(a > b || a != a, a, b);
-}
-
 /// max(x, bound) and min(x, bound) that keep a NaN in x: one instruction each.
 DEEPREC_INLINE float at_least(float x, float bound) { return x < bound ? bound : x; }
 DEEPREC_INLINE double at_least(double x, double bound) { return x < bound ? bound : x; }
@@ -139,11 +148,26 @@ DEEPREC_INLINE float at_most(float x, float bound) { return x > bound ? bound : 
 DEEPREC_INLINE double at_most(double x, double bound) { return x > bound ? bound : x; }
 template <class T, class Arch>
 DEEPREC_INLINE xsimd::batch<T, Arch> at_least(const xsimd::batch<T, Arch>& x, const xsimd::batch<T, Arch>& bound) {
-    return xsimd::max(bound, x);  // x86 gives the second operand when one is NaN, NEON gives NaN
+    // x86 gives the second operand when one is NaN, NEON gives NaN.
+#if defined(__AVX512F__)
+    if constexpr (detail::is_avx512<Arch>) return xsimd::batch<T, Arch>(detail::max512(bound, x));
+#endif
+    return xsimd::max(bound, x);
 }
 template <class T, class Arch>
 DEEPREC_INLINE xsimd::batch<T, Arch> at_most(const xsimd::batch<T, Arch>& x, const xsimd::batch<T, Arch>& bound) {
+#if defined(__AVX512F__)
+    if constexpr (detail::is_avx512<Arch>) return xsimd::batch<T, Arch>(detail::min512(bound, x));
+#endif
     return xsimd::min(bound, x);
+}
+
+/// max that gives NaN when either argument is NaN (std::max and xsimd::max hide one of them).
+DEEPREC_INLINE float max_nan(float a, float b) { return a > b || a != a ? a : b; }
+DEEPREC_INLINE double max_nan(double a, double b) { return a > b || a != a ? a : b; }
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch<T, Arch> max_nan(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
+    return xsimd::select(a == a, kernels::at_least(b, a), a);  // not a != a: false for NaN in xsimd 8.1's AVX-512
 }
 
 /// condition ? a : b.
@@ -193,7 +217,7 @@ template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> ldexp(const xsimd::batch<float, Arch>& x,
                                                const xsimd::batch<float, Arch>& n) {
 #if defined(__AVX512F__)
-    if constexpr (detail::is_avx512<Arch>) return xsimd::batch<float, Arch>(_mm512_scalef_ps(x, n));
+    if constexpr (detail::is_avx512<Arch>) return xsimd::batch<float, Arch>(_mm512_maskz_scalef_ps(__mmask16(-1), x, n));
 #endif
     using Integers = xsimd::batch<std::int32_t, Arch>;
 #if XSIMD_VERSION_MAJOR >= 11
@@ -202,6 +226,14 @@ DEEPREC_INLINE xsimd::batch<float, Arch> ldexp(const xsimd::batch<float, Arch>& 
     return xsimd::bitwise_cast<xsimd::batch<float, Arch>>(
         Integers(xsimd::bitwise_cast<Integers>(x) + (xsimd::to_int(n) << 23)));
 #endif
+}
+
+/// Non-negative x with the sign of `sign`.
+DEEPREC_INLINE float copysign(float x, float sign) { return std::copysign(x, sign); }
+DEEPREC_INLINE double copysign(double x, double sign) { return std::copysign(x, sign); }
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch<T, Arch> copysign(const xsimd::batch<T, Arch>& x, const xsimd::batch<T, Arch>& sign) {
+    return x | xsimd::bitofsign(sign);
 }
 
 #define DEEPREC_ELEMENTWISE(function)                                                                                  \
