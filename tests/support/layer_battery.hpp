@@ -1,0 +1,329 @@
+/// What every layer must pass, whatever it computes:
+///
+///     TEST_CASE("Dense passes the battery", "[dense][threads]") {
+///         battery::check<2>([](battery::Random& random) {
+///             return battery::Subject{Dense<double, Tanh>{random.between(1, 7)}, {random.between(1, 9)}};
+///         });
+///     }
+///
+/// The function gives a new layer, not yet built, and the shape of one sample. Each of 50 configurations gets random
+/// parameters (biases too: zeros would sit on ReLU's kink), a random batch of 1 to 5 samples and, where the input is a
+/// sequence, a mask (none, random, first steps, all steps) and must show
+///  - shapes: `build` and `forward` agree;
+///  - gradients: backward = central differences in double, worst error relative to the largest of its tensor < 1e-6;
+///  - that backward adds into the gradients and that a second call gives the same dL/dx;
+///  - that a warm forward and backward make no heap allocation;
+///  - values: a copy gives the same bits and can be changed without changing the original;
+///  - const sharing: threads with caches of their own get the same bits from one layer;
+///  - shards: the samples of a slice get the bits that they got in the batch;
+///  - names: parameters written into another instance, by name, make it give the same bits.
+#pragma once
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <deeprec/core/layer.hpp>
+
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+
+namespace battery {
+
+using namespace deeprec;
+
+/// Random numbers in sequence.
+class Random {
+public:
+    explicit Random(std::uint64_t seed) : stream_(Seed{seed}) {}
+    double uniform(double low, double high) { return stream_.uniform(next_++, low, high); }
+    /// Uniform in low..high, both included.
+    Index between(Index low, Index high) {
+        return low + static_cast<Index>(stream_.below(next_++, static_cast<std::uint64_t>(high - low + 1)));
+    }
+    bool coin() { return between(0, 1) == 1; }
+    template <class T>
+    void fill(T* p, Index n, double low = -1, double high = 1) {
+        for (Index i = 0; i < n; ++i) p[i] = static_cast<T>(uniform(low, high));
+    }
+
+private:
+    RandomStream stream_;
+    std::uint64_t next_ = 0;
+};
+
+template <class L>
+struct Subject {
+    L layer;
+    Shape sample;
+    Index ids = 0;  ///< for layers that take ids: they are drawn from 0..ids-1
+};
+template <class L>
+Subject(L, Shape) -> Subject<L>;
+template <class L>
+Subject(L, Shape, Index) -> Subject<L>;
+
+namespace detail {
+
+inline std::map<std::string, std::vector<double>> copy_gradients(const auto& layer, auto& gradients) {
+    std::map<std::string, std::vector<double>> all;
+    for_each_parameter(std::as_const(layer), gradients, [&](std::string_view name, const auto&, const auto& gradient) {
+        const auto copy = [&](const auto& g) { all[std::string(name)].assign(g.data(), g.data() + g.size()); };
+        if constexpr (requires { gradient.dense(); })
+            copy(gradient.dense());
+        else
+            copy(gradient);
+    });
+    return all;
+}
+/// Compares without looking at signs of zero or at the kind of a NaN: the bits themselves.
+template <class A, class B>
+bool same_bits(const A& a, const B& b) {
+    return a.size() == b.size() &&
+           std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(*a.data())) == 0;
+}
+template <class V>
+std::vector<std::remove_const_t<typename V::Element>> values(const V& v) {
+    return {v.data(), v.data() + v.size()};
+}
+/// Worst difference, relative to the largest element; tensors of nearly nothing are compared absolutely.
+inline double difference(const std::vector<double>& a, const std::vector<double>& b) {
+    double largest = 1e-3, worst = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        largest = std::max({largest, std::abs(a[i]), std::abs(b[i])});
+        worst = std::max(worst, std::abs(a[i] - b[i]));
+        if (std::isnan(a[i]) || std::isnan(b[i])) return std::numeric_limits<double>::infinity();
+    }
+    return worst / largest;
+}
+
+template <int Rank>
+Eigen::array<Index, Rank> extents(Index batch, const Shape& sample) {
+    Eigen::array<Index, Rank> e;
+    e[0] = batch;
+    for (int axis = 1; axis < Rank; ++axis) e[static_cast<std::size_t>(axis)] = sample[axis - 1];
+    return e;
+}
+
+/// All checks on one configuration.
+template <class L, int Rank>
+class Trial {
+    using Element = typename L::InputElement;
+    static constexpr bool takes_ids = std::is_same_v<Element, std::int32_t>;
+
+public:
+    Trial(const Subject<L>& subject, Index batch, int mask_kind, Random& random)
+        : layer_(subject.layer), other_(subject.layer), x_(extents<Rank>(batch, subject.sample)) {
+        out_ = layer_.build(subject.sample, Seed{1});
+        other_.build(subject.sample, Seed{2});
+        for_each_parameter(layer_, [&](std::string_view, auto& p) { random.fill(p.data(), p.size()); });
+        if constexpr (takes_ids)
+            for (Index i = 0; i < x_.size(); ++i) x_.data()[i] = static_cast<std::int32_t>(random.between(0, subject.ids - 1));
+        else
+            random.fill(x_.data(), x_.size());
+        if constexpr (Rank == 3) {
+            const Index time = x_.dimension(1);
+            if (mask_kind > 0) mask_.resize(static_cast<std::size_t>(batch * time));
+            for (Index i = 0; i < static_cast<Index>(mask_.size()); ++i)
+                mask_[static_cast<std::size_t>(i)] = mask_kind == 1   ? random.coin()
+                                                     : mask_kind == 2 ? i % time > 0
+                                                                      : 0;
+        }
+    }
+
+    /// Returns the worst relative error of a gradient.
+    double run(Random& random) {
+        typename L::Cache cache;
+        const auto y = layer_.forward(x(), cache, training());
+        static_assert(rank_of<decltype(y)> == L::template output_rank<Element, Rank>());
+        CHECK(y.shape() == whole_shape(out_));
+        y_ = values(y);
+        up_.resize(y_.size());
+        random.fill(up_.data(), static_cast<Index>(up_.size()));
+        const View<const double, rank_of<decltype(y)>> up{up_.data(), y.extents()};
+
+        auto gradients = layer_.zero_gradients();
+        const std::vector<double> dx = numbers(layer_.backward(up, cache, gradients));
+        const auto once = copy_gradients(layer_, gradients);
+        const double worst = std::max(parameter_error(once), input_error(dx));
+
+        CHECK(numbers(layer_.backward(up, cache, gradients)) == dx);
+        for (const auto& [name, twice] : copy_gradients(layer_, gradients)) {
+            INFO("backward must add into the gradient of " << name);
+            std::vector<double> expected = once.at(name);
+            for (double& g : expected) g *= 2;
+            CHECK(difference(twice, expected) < 1e-12);
+        }
+        layer_.template backward<InputGradient::skip>(up, cache, gradients);
+        const auto warm = support::allocations_in([&] {
+            layer_.forward(x(), cache);
+            layer_.forward(x(), cache, training());
+            layer_.backward(up, cache, gradients);
+        });
+        CHECK(warm == 0);
+        return worst;
+    }
+    void values_and_sharing() {
+        const std::vector<double> predicted = predict(layer_);
+        L copy = layer_;
+        CHECK(same_bits(predict(copy), predicted));
+        for_each_parameter(copy, [](std::string_view, auto& p) { p.setConstant(0.5); });
+        CHECK(same_bits(predict(layer_), predicted));
+        copy = layer_;
+        CHECK(same_bits(predict(copy), predicted));
+        const L moved = std::move(copy);
+        CHECK(same_bits(predict(moved), predicted));
+
+        std::map<std::string, std::vector<double>> stored;
+        for_each_parameter(std::as_const(layer_),
+                           [&](std::string_view name, const auto& p) { stored[std::string(name)] = {p.data(), p.data() + p.size()}; });
+        for_each_parameter(other_, [&](std::string_view name, auto& p) {
+            const auto& from = stored.at(std::string(name));
+            REQUIRE(static_cast<Index>(from.size()) == p.size());
+            std::copy(from.begin(), from.end(), p.data());
+        });
+        CHECK(same_bits(predict(other_), predicted));
+
+        std::vector<std::vector<double>> results(3);
+        std::vector<std::thread> threads;
+        for (auto& result : results)
+            threads.emplace_back([&] {
+                typename L::Cache cache;
+                result = values(std::as_const(layer_).forward(x(), cache, training()));
+            });
+        for (auto& thread : threads) thread.join();
+        for (const auto& result : results) CHECK(same_bits(result, y_));
+    }
+    void shards() {
+        const Index batch = x_.dimension(0), per_sample = batch ? static_cast<Index>(y_.size()) / batch : 0;
+        typename L::Cache cache;
+        for (Index b = 0; b < batch; ++b) {
+            const auto y = layer_.forward(x().slice(b, b + 1), cache, Training{Seed{5}, b});
+            CHECK(std::memcmp(y.data(), y_.data() + b * per_sample, static_cast<std::size_t>(per_sample) * sizeof(double)) == 0);
+        }
+    }
+
+private:
+    static Training training() { return Training{Seed{5}}; }
+    View<const Element, Rank> x() const {
+        return {x_.data(), x_.dimensions(), Mask{mask_.empty() ? nullptr : mask_.data()}};
+    }
+    Shape whole_shape(const Shape& sample) const {
+        const Index batch = x_.dimension(0);
+        switch (sample.rank()) {
+            case 1: return {batch, sample[0]};
+            case 2: return {batch, sample[0], sample[1]};
+            default: return {batch, sample[0], sample[1], sample[2]};
+        }
+    }
+    std::vector<double> predict(const L& layer) const {
+        typename L::Cache cache;
+        return values(layer.forward(x(), cache));
+    }
+    template <class DX>
+    static std::vector<double> numbers(const DX& dx) {
+        if constexpr (std::is_same_v<DX, NoGradient>)
+            return {};
+        else
+            return values(dx);
+    }
+    double loss() {
+        const auto y = layer_.forward(x(), probe_, training());
+        double sum = 0;
+        for (std::size_t i = 0; i < up_.size(); ++i) sum += up_[i] * y.data()[i];
+        return sum;
+    }
+    /// (loss(v + h) - loss(v - h)) / 2h. Where that is far from `gradient`, the step may have crossed the kink of a ReLU
+    /// or a maximum: a step a hundred times smaller then decides.
+    template <class Set>
+    double slope(double value, double gradient, Set&& set) {
+        double found = 0;
+        for (const double h : {1e-5, 1e-7}) {
+            set(value + h);
+            const double above = loss();
+            set(value - h);
+            found = (above - loss()) / (2 * h);
+            if (std::abs(found - gradient) < 1e-6 * std::max(std::abs(gradient), 1e-2)) break;
+        }
+        set(value);
+        return found;
+    }
+    double input_error(const std::vector<double>& dx) {
+        if constexpr (takes_ids) {
+            return 0;
+        } else {
+            std::vector<double> expected(static_cast<std::size_t>(x_.size()));
+            REQUIRE(dx.size() == expected.size());
+            for (std::size_t i = 0; i < expected.size(); ++i)
+                expected[i] = slope(x_.data()[i], dx[i], [&](double v) { x_.data()[i] = v; });
+            return difference(dx, expected);
+        }
+    }
+    double parameter_error(const std::map<std::string, std::vector<double>>& gradients) {
+        double worst = 0;
+        for (const auto& [name, gradient] : gradients) {
+            std::vector<double> expected(gradient.size()), now;
+            for_each_parameter(std::as_const(layer_), [&](std::string_view n, const auto& p) {
+                if (n == name) now.assign(p.data(), p.data() + p.size());
+            });
+            for (std::size_t i = 0; i < expected.size(); ++i)
+                expected[i] = slope(now[i], gradient[i], [&](double v) {
+                    for_each_parameter(layer_, [&](std::string_view n, auto& p) {
+                        if (n == name) p.data()[i] = v;
+                    });
+                });
+            worst = std::max(worst, difference(gradient, expected));
+        }
+        return worst;
+    }
+
+    L layer_, other_;
+    Tensor<Element, Rank> x_;
+    std::vector<std::uint8_t> mask_;
+    Shape out_;
+    std::vector<double> y_, up_;
+    typename L::Cache probe_;
+};
+
+}  // namespace detail
+
+/// Runs the battery; `Rank` is that of the input with its batch axis.
+template <int Rank, class Make>
+void check(Make&& make, int configurations = 50) {
+    double worst = 0;
+    std::string_view name;
+    for (int i = 0; i < configurations; ++i) {
+        Random random(static_cast<std::uint64_t>(i));
+        auto subject = make(random);
+        using L = decltype(subject.layer);
+        static_assert(Layer<L>);
+        static_assert(std::is_same_v<typename L::Scalar, double>, "the battery needs the precision of double");
+        name = L::name();
+        constexpr Index batches[] = {1, 3, 2, 5};
+        INFO(name << ", configuration " << i << ": batch " << batches[i % 4] << ", sample " << subject.sample);
+        detail::Trial<L, Rank> trial(subject, batches[i % 4], i / 4 % 4, random);
+        const double error = trial.run(random);
+        CHECK(error < 1e-6);
+        worst = std::max(worst, error);
+        trial.values_and_sharing();
+        trial.shards();
+    }
+    std::printf("battery: %.*s: %d configurations, worst relative gradient error %.1e\n", static_cast<int>(name.size()),
+                name.data(), configurations, worst);
+}
+
+/// Checks names and shapes of the parameters of a built layer or model, in order.
+template <class L>
+void check_parameters(const L& layer, const std::vector<std::pair<std::string, std::vector<Index>>>& expected) {
+    std::vector<std::pair<std::string, std::vector<Index>>> found;
+    for_each_parameter(layer, [&](std::string_view name, const auto& p) {
+        found.emplace_back(name, std::vector<Index>(p.dimensions().begin(), p.dimensions().end()));
+    });
+    CHECK(found == expected);
+}
+
+}  // namespace battery
