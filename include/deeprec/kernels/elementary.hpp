@@ -44,7 +44,7 @@ DEEPREC_INLINE float exp(float x) { return std::exp(x); }
 DEEPREC_INLINE double exp(double x) { return std::exp(x); }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> exp(const xsimd::batch<double, Arch>& x) {
-    return xsimd::exp(x);
+    return kernels::select(x == x, xsimd::exp(x), x);  // xsimd 8.1 on SSE2 loses NaN
 }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> exp(const xsimd::batch<float, Arch>& x) {
@@ -64,7 +64,7 @@ DEEPREC_INLINE float tanh(float x) { return std::tanh(x); }
 DEEPREC_INLINE double tanh(double x) { return std::tanh(x); }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> tanh(const xsimd::batch<double, Arch>& x) {
-    return xsimd::tanh(x);
+    return kernels::select(x == x, xsimd::tanh(x), x);
 }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> tanh(const xsimd::batch<float, Arch>& x) {
