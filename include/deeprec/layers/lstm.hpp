@@ -158,7 +158,9 @@ private:
     auto run_back(const View<const T, rank>& dy, const T* dh, const T* dc, Cache& cache, Gradients& gradients) const {
         detail::check_trained(name(), cache.x);
         const kernels::RecurrentPass& pass = cache.pass;
-        detail::check_extent(name(), "units", units_, dy.last());
+        const Shape expected = output_shape(pass);
+        if (dy.shape() != expected)
+            throw ShapeError(message("LSTM: expected a gradient of ", expected, ", received ", dy.shape()));
         kernels::RecurrentGradient<T> to{gradients.kernel.data(), gradients.recurrent_kernel.data()};
         if (options_.use_bias) to.bias = gradients.bias.data();
         if (Want == InputGradient::compute) to.x = cache.dx.need(pass.batch * pass.time * features_);
@@ -177,6 +179,9 @@ private:
             return View<T, 3>{to.x, {pass.batch, pass.time, features_}};
     }
 
+    static Shape output_shape(const kernels::RecurrentPass& pass) {
+        return Return::sequences ? Shape{pass.batch, pass.time, pass.units} : Shape{pass.batch, pass.units};
+    }
     const T* state_data(std::string_view part, const Tensor<T, 2>& state, Index batch) const {
         if (state.size() == 0) return nullptr;
         if (state.dimension(0) != batch || state.dimension(1) != units_)
