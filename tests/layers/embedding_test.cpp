@@ -1,0 +1,89 @@
+#include <deeprec/layers/embedding.hpp>
+
+#include "support/layer_battery.hpp"
+
+using namespace deeprec;
+
+TEST_CASE("Embedding passes the battery", "[embedding][threads]") {
+    battery::check<2>([](battery::Random& random) {
+        const Index ids = random.between(1, 9);
+        return battery::Subject{Embedding<double>{ids, random.between(1, 19), {.mask_zero = random.coin()}},
+                                {random.between(1, 7)}, ids};
+    });
+}
+
+TEST_CASE("Embedding has Keras' parameters and start", "[embedding]") {
+    Embedding layer{100, 8, {.mask_zero = true}};
+    static_assert(std::is_same_v<decltype(layer), Embedding<float>>);
+    CHECK(layer.build({50}, Seed{1}) == Shape{50, 8});
+    battery::check_parameters(layer, {{"embeddings", {100, 8}}});
+    float low = 1, high = -1;
+    for (Index i = 0; i < 800; ++i) {
+        low = std::min(low, layer.parameters().embeddings.data()[i]);
+        high = std::max(high, layer.parameters().embeddings.data()[i]);
+    }
+    CHECK(low >= -0.05f);
+    CHECK(low < -0.049f);
+    CHECK(high < 0.05f);
+    CHECK(high > 0.049f);
+}
+
+TEST_CASE("Embedding masks id 0 on request", "[embedding]") {
+    Tensor<std::int32_t, 2> ids(2, 3);
+    ids.setValues({{0, 2, 1}, {1, 0, 0}});
+    Embedding<float>::Cache cache;
+    Embedding plain{3, 2}, padded{3, 2, {.mask_zero = true}};
+    plain.build({3}, Seed{1});
+    padded.build({3}, Seed{1});
+    CHECK_FALSE(plain.forward(ids, cache).mask);
+    const auto y = padded.forward(ids, cache);
+    REQUIRE(y.mask);
+    CHECK(std::vector<int>(y.mask.keep, y.mask.keep + 6) == std::vector<int>{0, 1, 1, 1, 0, 0});
+    CHECK(y(0, 0, 1) == padded.parameters().embeddings(0, 1));
+}
+
+TEST_CASE("Embedding: the gradient touches the used rows only, repeated ids add up", "[embedding]") {
+    Tensor<std::int32_t, 2> ids(1, 3);
+    ids.setValues({{4, 1, 4}});
+    Embedding layer{6, 2};
+    layer.build({3}, Seed{1});
+    Embedding<float>::Cache cache;
+    auto gradients = layer.zero_gradients();
+    layer.forward(ids, cache, Training{});
+    Tensor<float, 3> dy(1, 3, 2);
+    dy.setValues({{{1, 2}, {3, 4}, {10, 20}}});
+    layer.backward(dy, cache, gradients);
+    CHECK(gradients.embeddings.ids() == std::vector<std::int32_t>{4, 1});
+    const auto dense = gradients.embeddings.dense();
+    CHECK(dense(4, 0) == 11);
+    CHECK(dense(4, 1) == 22);
+    CHECK(dense(1, 0) == 3);
+    CHECK(dense(0, 0) == 0);
+    gradients.embeddings.setZero();
+    CHECK(gradients.embeddings.ids().empty());
+}
+
+TEST_CASE("Embedding says what is wrong", "[embedding]") {
+    CHECK_THROWS_WITH((Embedding{0, 4}), "Embedding: expected a positive input_dim, received 0");
+    CHECK_THROWS_WITH((Embedding{4, 0}), "Embedding: expected a positive output_dim, received 0");
+    CHECK_THROWS_WITH((Embedding{4, 4}.build({3, 2}, Seed{1})), "Embedding: expected samples of shape [time], received [3, 2]");
+    Embedding layer{10, 4};
+    layer.build({5}, Seed{1});
+    Embedding<float>::Cache cache;
+    for (const Index time : {5, 700}) {
+        Tensor<std::int32_t, 2> ids(2, time);
+        ids.setConstant(9);
+        CHECK_NOTHROW(layer.forward(ids, cache));
+        ids(1, 3) = 10;
+        CHECK_THROWS_AS(layer.forward(ids, cache), DataError);
+        CHECK_THROWS_WITH(layer.forward(ids, cache), "Embedding: id 10 at [1, 3] is outside the table of 10 rows");
+        ids(0, time - 1) = -1;
+        CHECK_THROWS_WITH(layer.forward(ids, cache),
+                          message("Embedding: id -1 at [0, ", time - 1, "] is outside the table of 10 rows"));
+    }
+    Embedding<float>::Cache fresh;
+    auto gradients = layer.zero_gradients();
+    const Tensor<float, 3> dy(2, 5, 4);
+    CHECK_THROWS_WITH(layer.backward(dy, fresh, gradients),
+                      "Embedding: backward needs a forward(x, cache, Training{...}) before it");
+}
