@@ -7,6 +7,7 @@
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/data/batch.hpp>
+#include <deeprec/kernels/vector.hpp>
 
 DEEPREC_BEGIN
 
