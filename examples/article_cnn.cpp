@@ -2,7 +2,9 @@
 //
 // A sample is what one person did in 50 steps, each step one of 8 kinds of behaviour (one-hot). The rule to find: the
 // person likes the item when behaviour 2 was followed by behaviour 5 within the next two steps, anywhere.
+#include <array>
 #include <cstdio>
+#include <iostream>
 
 #include <deeprec/deeprec.hpp>
 

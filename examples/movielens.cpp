@@ -1,6 +1,10 @@
 // The whole of deeprec in one program: read ratings, train the two-tower CNN and the two-tower RNN, compare them with
 // simple baselines under full ranking, and recommend films to three people.
+// test: --quick
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +21,7 @@ struct Options {
     std::uint64_t seed = 42;
     int threads = 0;
     Index cnn_epochs = 6, rnn_epochs = 4, samples = 40000;
+    bool quick = false;
 };
 
 // What both models train on. Vocabulary, counts and samplers see the train part only.
@@ -108,10 +113,17 @@ int main(int argc, char** argv) {
     app.add_option("--cnn-epochs", options.cnn_epochs, "for the CNN");
     app.add_option("--rnn-epochs", options.rnn_epochs, "for the RNN");
     app.add_option("--samples", options.samples, "training samples an epoch, drawn anew each time");
+    app.add_flag("--quick", options.quick, "a small synthetic world and short training, to see that all works");
     CLI11_PARSE(app, argc, argv);
+    SyntheticOptions size;
+    if (options.quick) {
+        size = {.users = 300, .items = 500, .mean_events = 50, .min_events = 10};
+        options.cnn_epochs = options.rnn_epochs = 4;
+        options.samples = 6000;
+    }
 
     std::optional<SyntheticWorld> synthetic;
-    if (options.data.empty()) synthetic.emplace(SyntheticOptions{}, Seed{options.seed});
+    if (options.data.empty()) synthetic.emplace(size, Seed{options.seed});
     const Dataset data = synthetic ? synthetic->dataset() : read_dataset(options.data);
     const World world(data, options);
     std::printf("%s\n", data.description.c_str());

@@ -22,7 +22,7 @@ struct RecommendOptions {
     std::function<bool(std::int32_t)> allow{};    ///< empty, or true for the items that may be recommended
 };
 
-/// `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow = predicate})`.
+/// An index of a TwoTower's items: `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow = predicate})`.
 ///
 /// Shapes: items [N, ...] as the item tower takes them; user [1, ...] as the user tower takes it. A concatenating head
 /// starts with a Dense layer, and W [u; v] = Wu u + Wv v: Wv v is computed once an item, a request adds Wu u + b.
@@ -30,14 +30,15 @@ struct RecommendOptions {
 /// the final activation, so saturated probabilities keep their order.
 /// The index reads the model and must be built again when the weights change. `recommend` is const and safe to call
 /// from many threads.
-template <class User, class Item, class Head>
+template <class Model>
 class ItemIndex {
+    using Head = decltype(Model::head);
+
 public:
-    using Model = TwoTower<User, Item, Head>;
     using T = typename Model::Scalar;
     /// Scratch memory of one caller; a request with a used cache allocates only its result.
     struct Cache {
-        typename User::Cache user;
+        typename decltype(Model::user)::Cache user;
         typename Head::Cache head;
         Buffer<T> query, hidden, scores;
         Buffer<std::uint8_t> excluded;
@@ -131,7 +132,7 @@ private:
     Index items_ = 0, item_width_ = 0;
     Buffer<T> cached_;       // [N, first head layer's units], or [N, D] item vectors
 };
-template <class User, class Item, class Head, class Items>
-ItemIndex(const TwoTower<User, Item, Head>&, const Items&, ItemIndexOptions = {}) -> ItemIndex<User, Item, Head>;
+template <class Model, class Items>
+ItemIndex(const Model&, const Items&, ItemIndexOptions = {}) -> ItemIndex<Model>;
 
 DEEPREC_END

@@ -94,7 +94,7 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
             progress.sample += static_cast<long>(indices.size());
             progress.loss = loss_sum / static_cast<double>(progress.sample);
             progress.seconds = detail::seconds_since(start);
-            const auto tell = [&](auto& callback) {
+            [[maybe_unused]] const auto tell = [&](auto& callback) {
                 if constexpr (requires { callback.on_batch_end(progress); }) callback.on_batch_end(progress);
             };
             (tell(callbacks), ...);
@@ -103,7 +103,7 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
         log.set("loss", progress.loss);
         if (options.validation)
             log.set("val_loss", detail::mean_loss(trainer, model, *options.validation, options.batch_size));
-        const auto tell = [&](auto& callback) {
+        [[maybe_unused]] const auto tell = [&](auto& callback) {
             if constexpr (requires { { callback.on_epoch_end(model, log) } -> std::same_as<bool>; })
                 history.stopped_early |= callback.on_epoch_end(model, log);
             else if constexpr (requires { callback.on_epoch_end(model, log); })
@@ -112,7 +112,7 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
         (tell(callbacks), ...);
         history.epochs.push_back(std::move(log));
     }
-    const auto tell = [&](auto& callback) {
+    [[maybe_unused]] const auto tell = [&](auto& callback) {
         if constexpr (requires { callback.on_train_end(model); }) callback.on_train_end(model);
     };
     (tell(callbacks), ...);
