@@ -143,9 +143,9 @@ private:
         f(parts_[0], Index(0));
         if (split_ != 0) f(parts_[1], split_);
     }
-    template <class Mode, class Act, int Rank>
-    View<T, Rank> run(const View<const T, Rank>& x, Cache& cache, Act act) const {
-        output_rank<T, Rank>();
+    template <class Mode, class Act, class Element, int Rank>
+    View<T, Rank> run(const View<const Element, Rank>& x, Cache& cache, Act act) const {
+        output_rank<Element, Rank>();
         detail::check_extent(name(), "input features", features_, x.last());
         const Index rows = x.rows();
         auto extents = x.extents();
