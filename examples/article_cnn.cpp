@@ -1,8 +1,7 @@
 // The convolutional recommender of the tutorial, layer for layer, on sequences that it can learn from.
 //
 // A sample is what one person did in 50 steps, each step one of 8 kinds of behaviour (one-hot). The rule to find: the
-// person likes the item when behaviour 2 was followed by behaviour 5 within the next two steps, anywhere.
-#include <array>
+// person likes the item when behaviour 2 was directly followed by behaviour 5, anywhere.
 #include <cstdio>
 #include <iostream>
 
@@ -20,14 +19,13 @@ auto make_data(Index n, Seed seed) {
     x.setZero();
     y.setZero();
     for (Index i = 0; i < n; ++i) {
-        std::array<std::uint64_t, steps> did;
+        Index before = 0;
         for (Index t = 0; t < steps; ++t) {
-            const auto draw = static_cast<std::uint64_t>(i * steps + t);
-            did[static_cast<std::size_t>(t)] = random.uniform(draw) < 0.8 ? random.below(draw + (1ull << 40), 8) % 5 : random.below(draw, 8);
-            x(i, t, static_cast<Index>(did[static_cast<std::size_t>(t)])) = 1;
+            const auto kind = static_cast<Index>(random.below(static_cast<std::uint64_t>(i * steps + t), kinds));
+            x(i, t, kind) = 1;
+            if (before == 2 && kind == 5) y(i, 0) = 1;
+            before = kind;
         }
-        for (std::size_t t = 0; t + 1 < did.size(); ++t)
-            if (did[t] == 2 && (did[t + 1] == 5 || (t + 2 < did.size() && did[t + 2] == 5))) y(i, 0) = 1;
     }
     return TensorDataset{x, y};
 }

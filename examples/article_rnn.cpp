@@ -2,7 +2,6 @@
 //
 // A sample is what one person did in 20 steps, each step one of 8 kinds of behaviour (one-hot). The rule to find needs
 // memory: the person likes the item when the last of behaviours 2 and 5 that was seen is 5.
-#include <array>
 #include <cstdio>
 #include <iostream>
 

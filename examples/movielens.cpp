@@ -14,7 +14,7 @@
 
 using namespace deeprec;
 
-constexpr Index steps = 50, tokens = 20, width = 64;  // behaviours of a user, features of an item, vectors of both
+constexpr Index steps = 50, tokens = 14, width = 64;  // behaviours of a user, features of an item, vectors of both
 
 struct Options {
     std::string data;
@@ -72,9 +72,9 @@ Row train(const std::string& name, Model& model, const World& world, Index epoch
     std::printf("\n%s\n", name.c_str());
     model.summary(std::cout);
     std::fflush(stdout);
-    // Positives are next items; 16 people share 64 negatives, drawn anew each epoch and never one of a person's own.
+    // Positives are next items; 32 people share 64 negatives, drawn anew each epoch and never one of a person's own.
     NextItemSamples samples(world.split.train().next_item_queries(), world.features, world.sampler,
-                            {.steps = steps, .negatives = 64, .per_epoch = world.options.samples, .block = 16});
+                            {.steps = steps, .negatives = 64, .per_epoch = world.options.samples, .block = 32});
     Adam optimizer{{.learning_rate = 2e-3}};
     const auto start = std::chrono::steady_clock::now();
     fit(model, samples, SampledSoftmax{}, optimizer,

@@ -1,7 +1,10 @@
 /// Keras' default initialisers. Element i of a tensor depends on (seed, i) alone.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include <deeprec/core/random.hpp>
 #include <deeprec/core/tensor.hpp>
@@ -28,15 +31,22 @@ void fill_orthogonal(Tensor<T, 2>& tensor, Seed seed) {
     const RandomStream random(seed);
     const Index rows = tensor.dimension(0), columns = tensor.dimension(1);
     const Index count = std::min(rows, columns), length = std::max(rows, columns);
-    Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> q(count, length);
-    for (Index i = 0; i < q.size(); ++i) q.data()[i] = random.normal(static_cast<std::uint64_t>(i));
+    std::vector<double> q(static_cast<std::size_t>(count * length));
+    for (std::size_t i = 0; i < q.size(); ++i) q[i] = random.normal(i);
+    const auto dot = [&](const double* a, const double* b) { return std::inner_product(a, a + length, b, 0.0); };
     for (Index i = 0; i < count; ++i) {
+        double* row = q.data() + i * length;
         for (int pass = 0; pass < 2; ++pass)  // the second pass removes what rounding left of the first
-            for (Index j = 0; j < i; ++j) q.row(i) -= q.row(i).dot(q.row(j)) * q.row(j);
-        q.row(i).normalize();
+            for (const double* other = q.data(); other < row; other += length) {
+                const double along = dot(row, other);
+                for (Index c = 0; c < length; ++c) row[c] -= along * other[c];
+            }
+        const double norm = std::sqrt(dot(row, row));
+        for (Index c = 0; c < length; ++c) row[c] /= norm;
     }
     for (Index r = 0; r < rows; ++r)
-        for (Index c = 0; c < columns; ++c) tensor(r, c) = static_cast<T>(rows <= columns ? q(r, c) : q(c, r));
+        for (Index c = 0; c < columns; ++c)
+            tensor(r, c) = static_cast<T>(q[static_cast<std::size_t>(rows <= columns ? r * length + c : c * length + r)]);
 }
 
 DEEPREC_END
