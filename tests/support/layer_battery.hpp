@@ -265,7 +265,9 @@ private:
     }
     double parameter_error(const std::map<std::string, std::vector<double>>& gradients) {
         double worst = 0;
-        for (const auto& [name, gradient] : gradients) {
+        for (const auto& entry : gradients) {
+            const std::string& name = entry.first;  // clang 14 does not capture structured bindings
+            const std::vector<double>& gradient = entry.second;
             std::vector<double> expected(gradient.size()), now;
             for_each_parameter(std::as_const(layer_), [&](std::string_view n, const auto& p) {
                 if (n == name) now.assign(p.data(), p.data() + p.size());
