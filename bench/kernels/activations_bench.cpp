@@ -53,7 +53,9 @@ template <class Act>
 bool all(const char* name) {
     const auto add = [&](const char* who, void (*run)(benchmark::State&)) {
         benchmark::RegisterBenchmark((std::string(name) + "<" + who + ">").c_str(), run)
-            ->ArgName("N")->Arg(4096)->Arg(1000000);
+            ->ArgName("N")
+            ->Arg(4096)
+            ->Arg(1000000);
     };
     add("deeprec", activation<Act, Who::deeprec>);
     add("eigen", activation<Act, Who::eigen>);

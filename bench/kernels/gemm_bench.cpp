@@ -53,7 +53,8 @@ void gemm(benchmark::State& state) {
     const auto rows = kernels::matrix_rows<float>(a.data(), m, k, k);
     for (auto _ : state) {
         if constexpr (who == Who::deeprec) kernels::gemm(rows, packed.data(), n, c.data(), n);
-        if constexpr (who == Who::eigen) Map(c.data(), m, n).noalias() = ConstMap(a.data(), m, k) * ConstMap(b.data(), k, n);
+        if constexpr (who == Who::eigen)
+            Map(c.data(), m, n).noalias() = ConstMap(a.data(), m, k) * ConstMap(b.data(), k, n);
         if constexpr (who == Who::reference) kernels::reference::gemm(rows, b.data(), n, c.data(), n);
         benchmark::DoNotOptimize(c.data());
         benchmark::ClobberMemory();
@@ -69,8 +70,7 @@ void windows(benchmark::State& state) {
     kernels::pack(b.data(), n, k, n, packed.data());
     const Rows<float> rows{x.data(), m, steps, time * features, features, 1, k, 0};
     for (auto _ : state) {
-        if constexpr (who == Who::deeprec)
-            kernels::gemm(rows, packed.data(), n, c.data(), n, bias.data(), relu);
+        if constexpr (who == Who::deeprec) kernels::gemm(rows, packed.data(), n, c.data(), n, bias.data(), relu);
         if constexpr (who == Who::eigen)
             for (Index r = 0; r < m; r += steps) {
                 using Strided = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
@@ -102,10 +102,17 @@ void gemm_tn(benchmark::State& state) {
 
 void gemm_shapes(benchmark::internal::Benchmark* b) {
     b->ArgNames({"M", "N", "K"});
-    for (const auto& s : std::vector<std::vector<std::int64_t>>{
-             {1, 512, 128}, {2, 512, 128}, {8, 512, 128}, {32, 512, 128}, {256, 512, 128},  // LSTM steps
-             {1, 100, 704}, {32, 100, 704}, {256, 100, 704},                                // Dense(100)
-             {12288, 64, 192}, {32, 1024, 1024}, {256, 1024, 1024}})
+    for (const auto& s : std::vector<std::vector<std::int64_t>>{{1, 512, 128},
+                                                                {2, 512, 128},
+                                                                {8, 512, 128},
+                                                                {32, 512, 128},
+                                                                {256, 512, 128},  // LSTM steps
+                                                                {1, 100, 704},
+                                                                {32, 100, 704},
+                                                                {256, 100, 704},  // Dense(100)
+                                                                {12288, 64, 192},
+                                                                {32, 1024, 1024},
+                                                                {256, 1024, 1024}})
         b->Args(s);
 }
 void small_shapes(benchmark::internal::Benchmark* b) {

@@ -8,8 +8,8 @@
 
 namespace deeprec::bench {
 
-/// GFLOP/s of fused multiply-adds on registers, one thread: the best of many windows of about 0.5 ms within 50 ms. Where
-/// the instruction set has no FMA, of a multiplication and an addition.
+/// GFLOP/s of fused multiply-adds on registers, one thread: the best of many windows of about 0.5 ms within 50 ms.
+/// Where the instruction set has no FMA, of a multiplication and an addition.
 template <class T>
 double peak_gflops() {
     using V = kernels::Batch<T>;

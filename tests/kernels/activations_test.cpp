@@ -39,7 +39,8 @@ Worst scan(const Act& act, const Exact& exact, float from, float to, std::uint32
         }
     };
     std::size_t n = 0;
-    for (std::uint32_t bits = std::bit_cast<std::uint32_t>(from); bits <= std::bit_cast<std::uint32_t>(to); bits += stride)
+    for (std::uint32_t bits = std::bit_cast<std::uint32_t>(from); bits <= std::bit_cast<std::uint32_t>(to);
+         bits += stride)
         for (const float sign : {1.f, -1.f}) {
             x[n++] = sign * std::bit_cast<float>(bits);
             if (n == x.size()) flush(block), n = 0;
@@ -109,9 +110,12 @@ TEST_CASE("derivatives equal central differences", "[kernels][activations]") {
 }
 
 TEST_CASE("float exp, tanh and sigmoid keep their stated bounds", "[kernels][activations]") {
-    CHECK(scan(Exp{}, [](double x) { return std::exp(x); }, 1e-10f, 87.3f).relative <= 1.2e-7);
+    CHECK(scan(
+              Exp{}, [](double x) { return std::exp(x); }, 1e-10f, 87.3f)
+              .relative <= 1.2e-7);
 
-    const Worst tanh_error = scan(deeprec::tanh, [](double x) { return std::tanh(x); }, 1e-10f, 50.f);
+    const Worst tanh_error = scan(
+        deeprec::tanh, [](double x) { return std::tanh(x); }, 1e-10f, 50.f);
     CHECK(tanh_error.absolute <= 9e-8);
     CHECK(tanh_error.relative <= 2e-7);
     CHECK(tanh_error.largest <= 1);

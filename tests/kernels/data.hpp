@@ -13,7 +13,8 @@
 
 namespace deeprec::test {
 
-/// n random numbers, `offset` elements behind a 64-byte boundary at most, followed by guards that kernels must not touch.
+/// n random numbers, `offset` elements behind a 64-byte boundary at most, followed by guards that kernels must not
+/// touch.
 template <class T>
 class Operand {
 public:

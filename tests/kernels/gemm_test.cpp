@@ -113,9 +113,10 @@ TEMPLATE_TEST_CASE("gemm with columns and rows beyond its blocks", "[kernels][ge
 
 TEMPLATE_TEST_CASE("gemm and gemm_tn read convolution windows in place", "[kernels][gemm]", float, double) {
     using T = TestType;
-    for (const Windows<T> w : {Windows<T>{1, 50, 8, 3, 1, 1}, Windows<T>{3, 24, 8, 3, 1, 1}, Windows<T>{5, 9, 4, 3, 1, 1},
-                               Windows<T>{4, 20, 5, 4, 2, 1}, Windows<T>{4, 20, 5, 3, 1, 2}, Windows<T>{7, 9, 3, 2, 3, 4},
-                               Windows<T>{9, 3, 6, 3, 1, 1}, Windows<T>{6, 5, 1, 5, 1, 1}, Windows<T>{30, 13, 4, 2, 1, 1}}) {
+    for (const Windows<T> w :
+         {Windows<T>{1, 50, 8, 3, 1, 1}, Windows<T>{3, 24, 8, 3, 1, 1}, Windows<T>{5, 9, 4, 3, 1, 1},
+          Windows<T>{4, 20, 5, 4, 2, 1}, Windows<T>{4, 20, 5, 3, 1, 2}, Windows<T>{7, 9, 3, 2, 3, 4},
+          Windows<T>{9, 3, 6, 3, 1, 1}, Windows<T>{6, 5, 1, 5, 1, 1}, Windows<T>{30, 13, 4, 2, 1, 1}}) {
         const Operand<T> x(w.numbers(), 1);
         for (const Index n : {1, 33, 64}) {
             check_gemm(w.rows(x.data()), n, 1, {true, false, true}, relu);
@@ -129,7 +130,8 @@ TEMPLATE_TEST_CASE("gemm_tn equals its scalar twin around the tile and block siz
     constexpr Index lanes = kernels::lanes<T>;
     for (const Index rows : {0, 1, 2, 37, 255, 256, 257, 600})
         for (const Index m : {0, 1, 3, 4, 5, 6, 12, 13, 30})
-            for (const Index n : {Index{0}, Index{1}, lanes - 1, lanes, lanes + 1, 2 * lanes, 2 * lanes + 3, 5 * lanes}) {
+            for (const Index n :
+                 {Index{0}, Index{1}, lanes - 1, lanes, lanes + 1, 2 * lanes, 2 * lanes + 3, 5 * lanes}) {
                 const Operand<T> a(rows * (m + 2), 1);
                 check_gemm_tn(kernels::matrix_rows(a.data(), rows, m, m + 2), n, (m + n) % 3);
             }
@@ -153,7 +155,8 @@ TEMPLATE_TEST_CASE("a row of gemm has the same bits in every batch", "[kernels][
     }
 }
 
-TEMPLATE_TEST_CASE("NaN and Inf reach every element that depends on them and no other", "[kernels][gemm]", float, double) {
+TEMPLATE_TEST_CASE("NaN and Inf reach every element that depends on them and no other", "[kernels][gemm]", float,
+                   double) {
     using T = TestType;
     const Index m = 17, k = 9, n = 45;
     for (const T bad : {std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity()}) {
@@ -162,8 +165,8 @@ TEMPLATE_TEST_CASE("NaN and Inf reach every element that depends on them and no 
         b[2 * n + 44] = bad;
         kernels::pack(b.data(), n, k, n, packed.data());
         kernels::gemm(kernels::matrix_rows(a.data(), m, k, k), packed.data(), n, c.data(), n, nullptr, relu);
-        kernels::reference::gemm(kernels::matrix_rows(a.data(), m, k, k), b.data(), n, expected.data(), n,
-                                 nullptr, relu);
+        kernels::reference::gemm(kernels::matrix_rows(a.data(), m, k, k), b.data(), n, expected.data(), n, nullptr,
+                                 relu);
         CHECK(distance(c, expected) <= bound<T>(k));
         CHECK((std::isnan(bad) == std::isnan(c[13 * n])));
         Operand<T> d(k * n, 5), expected_d(k * n, 5);

@@ -42,7 +42,8 @@ TEMPLATE_TEST_CASE("reductions see every lane", "[kernels][simd]", float, double
     }
 }
 
-TEMPLATE_TEST_CASE("max_nan, at_least and at_most keep NaN, in numbers and in batches", "[kernels][simd]", float, double) {
+TEMPLATE_TEST_CASE("max_nan, at_least and at_most keep NaN, in numbers and in batches", "[kernels][simd]", float,
+                   double) {
     using T = TestType;
     using V = kernels::Batch<T>;
     const T nan = std::numeric_limits<T>::quiet_NaN();

@@ -12,8 +12,8 @@ TEMPLATE_TEST_CASE("dot, axpy and add equal their scalar twins", "[kernels][vect
     using T = TestType;
     constexpr Index lanes = kernels::lanes<T>;
     const double epsilon = static_cast<double>(std::numeric_limits<T>::epsilon());
-    for (const Index n : {Index{0}, Index{1}, lanes - 1, lanes, lanes + 1, 2 * lanes + 3, 4 * lanes, 5 * lanes + 1,
-                          Index{1000}})
+    for (const Index n :
+         {Index{0}, Index{1}, lanes - 1, lanes, lanes + 1, 2 * lanes + 3, 4 * lanes, 5 * lanes + 1, Index{1000}})
         for (const Index offset : {0, 1, 3}) {
             const Operand<T> x(n, 1, offset), z(n, 2, 1);
             Operand<T> y(n, 3, offset), expected(n, 3, offset);

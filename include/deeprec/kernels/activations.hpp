@@ -78,8 +78,8 @@ struct HardSigmoid {
     }
 };
 
-/// The activations as values: `Dense{100, relu}`. After `using namespace deeprec` the bare name `tanh` is ambiguous with
-/// the C library's function: write `deeprec::tanh` or `Tanh{}`.
+/// The activations as values: `Dense{100, relu}`. After `using namespace deeprec` the bare name `tanh` is ambiguous
+/// with the C library's function: write `deeprec::tanh` or `Tanh{}`.
 inline constexpr Linear linear{};
 inline constexpr ReLU relu{};
 inline constexpr Sigmoid sigmoid{};
@@ -97,14 +97,18 @@ void activate(const T* x, T* y, Index n, const Act& act = {}) {
     if (i < n) kernels::store_first(y + i, act(kernels::load_first<V>(x + i, n - i)), n - i);
 }
 
-/// dx[i] = dy[i] * act'(...), of the input x[i] if Act::needs_input, else of the output y[i]. Any two may be the same memory.
+/// dx[i] = dy[i] * act'(...), of the input x[i] if Act::needs_input, else of the output y[i]. Any two may be the same
+/// memory.
 template <class Act, class T, class Arch = xsimd::default_arch>
 void activate_backward(const T* dy, const T* x_or_y, T* dx, Index n, const Act& act = {}) {
     using V = Batch<T, Arch>;
     Index i = 0;
     for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>)
         kernels::store(dx + i, kernels::load<V>(dy + i) * act.derivative(kernels::load<V>(x_or_y + i)));
-    if (i < n) kernels::store_first(dx + i, kernels::load_first<V>(dy + i, n - i) * act.derivative(kernels::load_first<V>(x_or_y + i, n - i)), n - i);
+    if (i < n)
+        kernels::store_first(
+            dx + i, kernels::load_first<V>(dy + i, n - i) * act.derivative(kernels::load_first<V>(x_or_y + i, n - i)),
+            n - i);
 }
 
 }  // namespace kernels

@@ -53,9 +53,9 @@ DEEPREC_INLINE xsimd::batch<float, Arch> exp(const xsimd::batch<float, Arch>& x)
         return detail::exp_in_range(at_most(at_least(x, V(-104.f)), V(89.f)));
     } else {
         constexpr float low = -87.3365448f, high = 88.7228391f;  // normal results
-        return kernels::select(x < V(low), V(0.f),
-                               kernels::select(x > V(high), V(std::numeric_limits<float>::infinity()),
-                                               detail::exp_in_range(x)));
+        return kernels::select(
+            x < V(low), V(0.f),
+            kernels::select(x > V(high), V(std::numeric_limits<float>::infinity()), detail::exp_in_range(x)));
     }
 }
 

@@ -7,8 +7,8 @@
 /// Columns are cut into blocks whose part of B stays in the L2 cache while all rows of A pass by.
 ///
 /// What holds. Each element of C is one chain of multiply-adds over increasing k, starting at 0 (at C when
-/// accumulating), then the bias: a row's bits do not depend on how many rows the call has. NaN and Inf in A or B reach C
-/// as in plain arithmetic. No pointer needs alignment. C overlaps neither A nor B. Nothing allocates.
+/// accumulating), then the bias: a row's bits do not depend on how many rows the call has. NaN and Inf in A or B reach
+/// C as in plain arithmetic. No pointer needs alignment. C overlaps neither A nor B. Nothing allocates.
 #pragma once
 
 #include <algorithm>
@@ -152,8 +152,9 @@ void pack_transposed(const T* b, Index ldb, Index k, Index n, T* packed) {
 /// `packed_b` comes from pack or pack_transposed with k = a.columns(); bias may be null. With `linear` (of C's layout)
 /// the value before act is stored too. k == 0 gives act(bias).
 template <class T, class Act = Linear, class Arch = xsimd::default_arch>
-void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc, const std::type_identity_t<T>* bias = nullptr,
-          const Act& act = {}, bool accumulate = false, std::type_identity_t<T>* linear = nullptr) {
+void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
+          const std::type_identity_t<T>* bias = nullptr, const Act& act = {}, bool accumulate = false,
+          std::type_identity_t<T>* linear = nullptr) {
     using Tile = detail::Tile<T, Arch>;
     const Rows<T> a = rows.simplified();
     const Index k = a.columns(), panel_stride = k * Tile::width;
@@ -169,8 +170,9 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc, cons
                 tile = {gathered, k, 1, k, 0};
             }
             constexpr Index panels = std::max<Index>(registers<Arch> / (4 * Height), 1);
-            detail::multiply_rows<Height, panels, T, Arch>(tile, packed_b + j * k, panel_stride, columns,
-                                                           {c + r * ldc + j, ldc, bias ? bias + j : nullptr, accumulate});
+            detail::multiply_rows<Height, panels, T, Arch>(
+                tile, packed_b + j * k, panel_stride, columns,
+                {c + r * ldc + j, ldc, bias ? bias + j : nullptr, accumulate});
             for (Index i = r; i < r + Height; ++i) {
                 T* const finished = c + i * ldc + j;
                 if (linear) std::copy_n(finished, columns, linear + i * ldc + j);

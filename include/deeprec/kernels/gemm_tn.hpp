@@ -1,13 +1,13 @@
 /// The product of a transposed matrix, C += A^T B: gradients of weights. A is read in place as in gemm, B is not packed
 /// beforehand.
 ///
-/// How it works. The rows are cut into blocks of 256. Per block a panel of B, two registers wide, is copied together, and
-/// tiles of C (12 columns of A, 6 with 16 registers, by one panel) stay in registers while a loop over the block's rows
-/// adds the outer products.
+/// How it works. The rows are cut into blocks of 256. Per block a panel of B, two registers wide, is copied together,
+/// and tiles of C (12 columns of A, 6 with 16 registers, by one panel) stay in registers while a loop over the block's
+/// rows adds the outer products.
 ///
 /// What holds. Each block is summed over increasing r from 0 in one chain and then added to C, so the rounding error
-/// grows with 256 + rows / 256 and the bits depend on nothing but the operands. NaN and Inf go through as in plain arithmetic.
-/// No pointer needs alignment. C overlaps neither A nor B. Nothing allocates.
+/// grows with 256 + rows / 256 and the bits depend on nothing but the operands. NaN and Inf go through as in plain
+/// arithmetic. No pointer needs alignment. C overlaps neither A nor B. Nothing allocates.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-/// Scalar twins: what each kernel means, as plain loops that tests and benchmarks call. Same signatures; the packed form of
-/// B is B itself, [k, n] row-major.
+/// Scalar twins: what each kernel means, as plain loops that tests and benchmarks call. Same signatures; the packed
+/// form of B is B itself, [k, n] row-major.
 #pragma once
 
 #include <type_traits>
@@ -34,9 +34,8 @@ T element(const Rows<T>& a, Index r, Index k) {
 }
 
 template <class T, class Act = Linear>
-void gemm(const Rows<T>& a, const T* packed_b, Index n, T* c, Index ldc,
-          const std::type_identity_t<T>* bias = nullptr, const Act& act = {},
-          bool accumulate = false, std::type_identity_t<T>* linear = nullptr) {
+void gemm(const Rows<T>& a, const T* packed_b, Index n, T* c, Index ldc, const std::type_identity_t<T>* bias = nullptr,
+          const Act& act = {}, bool accumulate = false, std::type_identity_t<T>* linear = nullptr) {
     for (Index r = 0; r < a.rows; ++r)
         for (Index j = 0; j < n; ++j) {
             T sum = accumulate ? c[r * ldc + j] : T(0);

@@ -32,7 +32,8 @@ struct Rows {
     Rows simplified() const {
         Rows a = *this;
         if (rows_per_batch == 1) a.row_stride = batch_stride;
-        if (rows_per_batch == 1 || batch_stride == rows_per_batch * row_stride) a.rows_per_batch = std::max<Index>(rows, 1);
+        if (rows_per_batch == 1 || batch_stride == rows_per_batch * row_stride)
+            a.rows_per_batch = std::max<Index>(rows, 1);
         return a;
     }
 };

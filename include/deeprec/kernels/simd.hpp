@@ -141,25 +141,24 @@ DEEPREC_INLINE xsimd::batch<T, Arch> fma(const xsimd::batch<T, Arch>& x, const x
         return xsimd::fma(x, y, z);
 }
 
-/// max(x, bound) and min(x, bound) that keep a NaN in x: one instruction each.
+/// max(x, bound) and min(x, bound) that keep a NaN in x.
 DEEPREC_INLINE float at_least(float x, float bound) { return x < bound ? bound : x; }
 DEEPREC_INLINE double at_least(double x, double bound) { return x < bound ? bound : x; }
 DEEPREC_INLINE float at_most(float x, float bound) { return x > bound ? bound : x; }
 DEEPREC_INLINE double at_most(double x, double bound) { return x > bound ? bound : x; }
 template <class T, class Arch>
 DEEPREC_INLINE xsimd::batch<T, Arch> at_least(const xsimd::batch<T, Arch>& x, const xsimd::batch<T, Arch>& bound) {
-    // x86 gives the second operand when one is NaN, NEON gives NaN.
 #if defined(__AVX512F__)
     if constexpr (detail::is_avx512<Arch>) return xsimd::batch<T, Arch>(detail::max512(bound, x));
 #endif
-    return xsimd::max(bound, x);
+    return xsimd::select(x < bound, bound, x);  // which operand max keeps beside NaN changed with xsimd 14
 }
 template <class T, class Arch>
 DEEPREC_INLINE xsimd::batch<T, Arch> at_most(const xsimd::batch<T, Arch>& x, const xsimd::batch<T, Arch>& bound) {
 #if defined(__AVX512F__)
     if constexpr (detail::is_avx512<Arch>) return xsimd::batch<T, Arch>(detail::min512(bound, x));
 #endif
-    return xsimd::min(bound, x);
+    return xsimd::select(x > bound, bound, x);
 }
 
 /// max that gives NaN when either argument is NaN (std::max and xsimd::max hide one of them).
@@ -176,8 +175,8 @@ DEEPREC_INLINE V select(bool condition, V a, V b) {
     return condition ? a : b;
 }
 template <class T, class Arch>
-DEEPREC_INLINE xsimd::batch<T, Arch> select(const xsimd::batch_bool<T, Arch>& condition,
-                                            const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
+DEEPREC_INLINE xsimd::batch<T, Arch> select(const xsimd::batch_bool<T, Arch>& condition, const xsimd::batch<T, Arch>& a,
+                                            const xsimd::batch<T, Arch>& b) {
     return xsimd::select(condition, a, b);
 }
 
@@ -211,13 +210,13 @@ DEEPREC_INLINE T reduce_max(const xsimd::batch<T, Arch>& x) {
     return detail::reduce(x, [](T a, T b) { return max_nan(a, b); });
 }
 
-/// x * 2^n for integral n in [-126, 128], where x and the result are normal numbers. With AVX-512 for any n and x: rounds
-/// to subnormal numbers, 0 and Inf.
+/// x * 2^n for integral n in [-126, 128], where x and the result are normal numbers. With AVX-512 for any n and x:
+/// rounds to subnormal numbers, 0 and Inf.
 template <class Arch>
-DEEPREC_INLINE xsimd::batch<float, Arch> ldexp(const xsimd::batch<float, Arch>& x,
-                                               const xsimd::batch<float, Arch>& n) {
+DEEPREC_INLINE xsimd::batch<float, Arch> ldexp(const xsimd::batch<float, Arch>& x, const xsimd::batch<float, Arch>& n) {
 #if defined(__AVX512F__)
-    if constexpr (detail::is_avx512<Arch>) return xsimd::batch<float, Arch>(_mm512_maskz_scalef_ps(__mmask16(-1), x, n));
+    if constexpr (detail::is_avx512<Arch>)
+        return xsimd::batch<float, Arch>(_mm512_maskz_scalef_ps(__mmask16(-1), x, n));
 #endif
     using Integers = xsimd::batch<std::int32_t, Arch>;
 #if XSIMD_VERSION_MAJOR >= 11

@@ -1,5 +1,5 @@
-/// Sums and products of vectors. Pointers need no alignment; where x and y are both written to or read, they are the same
-/// or apart. NaN and Inf go through as in plain arithmetic.
+/// Sums and products of vectors. Pointers need no alignment; where x and y are both written to or read, they are the
+/// same or apart. NaN and Inf go through as in plain arithmetic.
 #pragma once
 
 #include <deeprec/kernels/simd.hpp>
@@ -16,7 +16,8 @@ void axpy(T alpha, const T* x, T* y, Index n) {
     for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>)
         kernels::store(y + i, kernels::fma(a, kernels::load<V>(x + i), kernels::load<V>(y + i)));
     if (i < n)
-        kernels::store_first(y + i, kernels::fma(a, kernels::load_first<V>(x + i, n - i), kernels::load_first<V>(y + i, n - i)), n - i);
+        kernels::store_first(
+            y + i, kernels::fma(a, kernels::load_first<V>(x + i, n - i), kernels::load_first<V>(y + i, n - i)), n - i);
 }
 
 /// y += x.
@@ -39,7 +40,8 @@ T dot(const T* a, const T* b, Index n) {
             sum[j] = kernels::fma(kernels::load<V>(a + i + j * step), kernels::load<V>(b + i + j * step), sum[j]);
     }
     for (; i + step <= n; i += step) sum[0] = kernels::fma(kernels::load<V>(a + i), kernels::load<V>(b + i), sum[0]);
-    if (i < n) sum[1] = kernels::fma(kernels::load_first<V>(a + i, n - i), kernels::load_first<V>(b + i, n - i), sum[1]);
+    if (i < n)
+        sum[1] = kernels::fma(kernels::load_first<V>(a + i, n - i), kernels::load_first<V>(b + i, n - i), sum[1]);
     return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
