@@ -1,0 +1,99 @@
+#include <deeprec/core/parallel.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+
+TEST_CASE("A pool runs every task once, round after round", "[core][threads]") {
+    for (const int threads : {1, 2, 3, 5}) {
+        ThreadPool pool(threads);
+        CHECK(pool.threads() == threads);
+        std::vector<int> runs(300, 0);
+        long expected = 0, ran = 0;
+        for (int round = 0; round < 500; ++round) {
+            const Index tasks = round % 37 * (round % 5);  // 0, 1, fewer and more than threads
+            std::fill(runs.begin(), runs.end(), 0);
+            pool.run(tasks, [&](Index i) { ++runs[static_cast<std::size_t>(i)]; });
+            for (std::size_t i = 0; i < runs.size(); ++i) REQUIRE(runs[i] == (static_cast<Index>(i) < tasks ? 1 : 0));
+            expected += tasks;
+            ran += std::accumulate(runs.begin(), runs.end(), 0L);
+        }
+        CHECK(ran == expected);
+    }
+}
+
+TEST_CASE("Threads that fell asleep wake up for the next round", "[core][threads]") {
+    ThreadPool pool(3);
+    for (int round = 0; round < 5; ++round) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        std::atomic<int> ran{0};
+        pool.run(8, [&](Index) { ++ran; });
+        CHECK(ran == 8);
+    }
+}
+
+TEST_CASE("An exception of a task reaches the caller, and the pool goes on", "[core][threads]") {
+    for (const int threads : {1, 2, 4}) {
+        ThreadPool pool(threads);
+        for (int round = 0; round < 50; ++round) {
+            CHECK(message_of<DataError>([&] {
+                pool.run(20, [&](Index i) {
+                    if (i == round % 20) throw DataError("task " + std::to_string(i));
+                });
+            }) == "task " + std::to_string(round % 20));
+            CHECK_THROWS_AS(pool.run(20, [](Index) { throw DataError("all of them"); }), DataError);
+            std::atomic<int> ran{0};
+            pool.run(20, [&](Index) { ++ran; });
+            CHECK(ran == 20);
+        }
+    }
+}
+
+TEST_CASE("Pools may live inside the tasks of another", "[core][threads]") {
+    ThreadPool outer(2);
+    std::vector<Index> sums(4, 0);
+    outer.run(4, [&](Index task) {
+        ThreadPool inner(2);
+        std::vector<Index> squares(static_cast<std::size_t>(task) * 10);
+        inner.run(task * 10, [&](Index i) { squares[static_cast<std::size_t>(i)] = i * i; });
+        sums[static_cast<std::size_t>(task)] = std::accumulate(squares.begin(), squares.end(), Index(0));
+    });
+    CHECK(sums == std::vector<Index>{0, 285, 2470, 8555});
+}
+
+TEST_CASE("A pool's number of threads", "[core]") {
+    CHECK(ThreadPool(0).threads() >= 1);
+    CHECK(message_of<ArgumentError>([] { ThreadPool pool(-2); }) ==
+          "ThreadPool: expected 0 (all cores) or more threads, received -2");
+}
+
+TEST_CASE("Shards cover a batch with whole blocks", "[core]") {
+    for (Index batch = 0; batch < 700; batch += 1 + batch / 40)
+        for (const Index block : {1, 3, 8, 50}) {
+            const Shards cut(batch, block);
+            CAPTURE(batch, block, cut.rows, cut.count);
+            REQUIRE(cut.count <= Shards::most_shards);
+            Index covered = 0;
+            for (Index s = 0; s < cut.count; ++s) {
+                REQUIRE(cut.begin(s) == covered);
+                REQUIRE(cut.begin(s) % block == 0);
+                REQUIRE(cut.end(s) > cut.begin(s));
+                covered = cut.end(s);
+            }
+            REQUIRE(covered == batch);
+            if (cut.count > 1) REQUIRE(cut.rows >= Shards::least_rows);
+        }
+    CHECK(Shards(31).count == 1);
+    CHECK(Shards(33).count == 2);
+    CHECK(Shards(100000).count == Shards::most_shards);
+}
