@@ -56,7 +56,8 @@ private:
     template <class T>
     static T from_logit(T z, T y, T& derivative) {
         const T small = std::exp(-std::abs(z));  // in (0, 1]: no overflow on either side
-        derivative = (z >= 0 ? 1 / (1 + small) : small / (1 + small)) - y;
+        const T tail = small / (1 + small);  // sigmoid(-|z|), so that a saturated target keeps its small gradient
+        derivative = z >= 0 ? (1 - y) - tail : tail - y;
         return (z > 0 ? z : T(0)) - z * y + std::log1p(small);
     }
     template <class T>

@@ -51,9 +51,10 @@ public:
         const auto p = view(prediction);
         const auto y = view(target);
         check(p, y);
-        Tensor<ElementOf<P>, 1> out(p.rows());
+        using T = ElementOf<P>;
+        Tensor<T, 1> out(p.rows());
         for (Index r = 0; r < p.rows(); ++r)
-            out(r) = rule().sample(p.data() + r * p.last(), y.data() + r * p.last(), p.last(), {}, nullptr);
+            out(r) = rule().sample(p.data() + r * p.last(), y.data() + r * p.last(), p.last(), T(1), static_cast<T*>(nullptr));
         return out;
     }
 

@@ -40,7 +40,7 @@ public:
         if (gradient)
             for (Index j = 0; j < candidates; ++j)
                 gradient[j] = y[j] < 0 ? T(0) : scale * (std::exp(z[j] - largest) / total * target - y[j]);
-        return total > 0 ? std::log(total) * target - weighted : T(0);
+        return total == 0 ? T(0) : std::log(total) * target - weighted;  // 0: all are left out; NaN stays
     }
 };
 
