@@ -11,7 +11,7 @@
 DEEPREC_BEGIN
 
 /// Probability that a random positive scores above a random negative, ties count one half (Mann-Whitney), exact.
-/// Targets above 0.5 are positive. NaN while one class is missing. Weights multiply each pair.
+/// Targets above 0.5 are positive. NaN while one class is missing and once a score is NaN. Weights multiply each pair.
 class Auc {
 public:
     static constexpr std::string_view name() { return "auc"; }
@@ -27,13 +27,14 @@ public:
                              weights ? static_cast<double>(weights[i / y.last()]) : 1.0});
     }
     double result() const {
+        const auto is_nan = [](const Seen& s) { return s.score != s.score; };  // has no place in any order
+        if (std::any_of(seen_.begin(), seen_.end(), is_nan)) return std::numeric_limits<double>::quiet_NaN();
         std::vector<Seen> sorted = seen_;
         std::sort(sorted.begin(), sorted.end(), [](const Seen& a, const Seen& b) { return a.score < b.score; });
         double below = 0, pairs = 0, positives = 0;
         for (std::size_t i = 0; i < sorted.size();) {
             double tied_negatives = 0, tied_positives = 0;
             const double score = sorted[i].score;
-            if (!(score == score)) return std::numeric_limits<double>::quiet_NaN();
             for (; i < sorted.size() && sorted[i].score == score; ++i)
                 (sorted[i].positive ? tied_positives : tied_negatives) += sorted[i].weight;
             pairs += tied_positives * (below + tied_negatives / 2);

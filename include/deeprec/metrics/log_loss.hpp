@@ -10,7 +10,8 @@
 
 DEEPREC_BEGIN
 
-/// Weighted mean of -(y log p + (1 - y) log(1 - p)), p clipped to [1e-15, 1 - 1e-15]. NaN before the first update.
+/// Weighted mean of -(y log p + (1 - y) log(1 - p)), p clipped to [1e-7, 1 - 1e-7] as in the loss. NaN before the
+/// first update.
 class LogLoss {
 public:
     static constexpr std::string_view name() { return "log_loss"; }
@@ -23,7 +24,7 @@ public:
             throw ShapeError(message("LogLoss: expected ", p.size(), " targets, received ", y.size()));
         for (Index i = 0; i < p.size(); ++i) {
             const double w = weights ? static_cast<double>(weights[i / y.last()]) : 1.0;
-            const double q = std::clamp(static_cast<double>(p.data()[i]), 1e-15, 1 - 1e-15);
+            const double q = std::clamp(static_cast<double>(p.data()[i]), 1e-7, 1 - 1e-7);
             const double t = static_cast<double>(y.data()[i]);
             sum_ -= w * (t * std::log(q) + (1 - t) * std::log1p(-q));
             weight_ += w;

@@ -1,0 +1,64 @@
+#include <deeprec/metrics/auc.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <deeprec/core/random.hpp>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+
+namespace {
+double auc_of(const std::vector<double>& scores, const std::vector<double>& targets) {
+    Tensor<double, 2> p(static_cast<Index>(scores.size()), 1), y(static_cast<Index>(scores.size()), 1);
+    std::copy(scores.begin(), scores.end(), p.data());
+    std::copy(targets.begin(), targets.end(), y.data());
+    Auc metric;
+    metric.update(p, y);
+    return metric.result();
+}
+}  // namespace
+
+TEST_CASE("AUC by hand", "[metrics]") {
+    CHECK(auc_of({0.1, 0.4, 0.35, 0.8}, {0, 0, 1, 1}) == 0.75);
+    CHECK(auc_of({1, 1, 1, 1}, {0, 1, 0, 1}) == 0.5);    // ties count one half
+    CHECK(auc_of({1, 1, 2}, {0, 1, 0}) == 0.25);
+    CHECK(auc_of({-1, 0, 1}, {1, 0, 0}) == 0);
+}
+
+TEST_CASE("AUC is NaN without both classes, and where a score is NaN", "[metrics]") {
+    CHECK(std::isnan(Auc{}.result()));
+    CHECK(std::isnan(auc_of({0.3, 0.4}, {1, 1})));
+    CHECK(std::isnan(auc_of({0.3, 0.4}, {0, 0})));
+    const RandomStream random(Seed{1});
+    for (const std::size_t at : {0u, 50u, 99u}) {
+        std::vector<double> scores(100), targets(100);
+        for (std::size_t i = 0; i < 100; ++i) {
+            scores[i] = random.uniform(i);
+            targets[i] = static_cast<double>(i % 2);
+        }
+        scores[at] = std::nan("");
+        CHECK(std::isnan(auc_of(scores, targets)));
+    }
+}
+
+TEST_CASE("AUC counts all updates together, until reset", "[metrics]") {
+    Tensor<float, 2> p(2, 2), y(2, 2);
+    p.setValues({{0.1f, 0.4f}, {0.35f, 0.8f}});
+    y.setValues({{0, 0}, {1, 1}});
+    Auc metric;
+    metric.update(view(p).slice(0, 1), view(y).slice(0, 1));
+    CHECK(std::isnan(metric.result()));
+    metric.update(view(p).slice(1, 2), view(y).slice(1, 2));
+    CHECK(metric.result() == 0.75);
+    metric.reset();
+    CHECK(std::isnan(metric.result()));
+    const float weights[]{1, 3};  // of a row each
+    metric.update(p, y, weights);
+    CHECK(metric.result() == 0.75);
+    CHECK(support::message_of<ShapeError>([&] { metric.update(p, Tensor<float, 2>(2, 1)); }) ==
+          "Auc: expected 4 targets, received 2");
+}
