@@ -66,7 +66,7 @@ struct LstmBackward {
         const T* kept = gates + (t * n + r) * 4 * width;
         const T *const c_old = c + (t * n + r) * width, *const c_new = c_old + n * width;
         for (Index j = 0; j < U; j += lanes, kept += 4 * lanes) {
-            for (Index g = 0; g < 4; ++g) prefetch(kept - n * 4 * width + g * lanes);  // from memory, for the next step
+            if (t > 0) fetch_before(t, r, j);
             const V ki = kernels::load<V>(kept), kf = kernels::load<V>(kept + lanes);
             const V ka = kernels::load<V>(kept + 2 * lanes), ko = kernels::load<V>(kept + 3 * lanes);
             const V i = output_of(gate, ki), f = output_of(gate, kf), a = output_of(act, ka), o = output_of(gate, ko);
@@ -84,6 +84,14 @@ struct LstmBackward {
             kernels::store(dc_r + j, dc_j * f);
             kernels::store(dh_r + j, V(T(0)));
         }
+    }
+
+    /// Asks for what step t - 1 will read of these units: it comes from memory while step t multiplies.
+    DEEPREC_INLINE void fetch_before(Index t, Index r, Index j) const {
+        const Index row = (t - 1) * n + r, width = size.width();
+        for (Index g = 0; g < 4; ++g) prefetch(gates + row * 4 * width + 4 * j + g * lanes);
+        prefetch(c + row * width + j);
+        if (up.y && pass.return_sequences) prefetch(up.y + pass.output_row(first + r, t - 1) * size.units + j);
     }
 
     /// dW += x^T dz, dR += h_{t-1}^T dz, db += sum of dz for the steps [begin, end) that dz holds.
