@@ -14,7 +14,8 @@ DEEPREC_BEGIN
 /// Whose formula is followed where frameworks differ (epsilon placement, weight decay, momentum).
 enum class UpdateRule { keras, torch };
 
-/// Limits on gradients, applied before the update in this order; infinity = off. Names and rules are Keras'.
+/// Limits on gradients, applied before the update; infinity = off. Names and rules are Keras', which also allows one at a
+/// time.
 struct Clipping {
     double value = std::numeric_limits<double>::infinity();        ///< each number is cut to [-value, value]
     double norm = std::numeric_limits<double>::infinity();         ///< each parameter's gradient is scaled to this norm
@@ -34,7 +35,15 @@ public:
     using Options = typename Rule::Options;
 
     /// Throws ArgumentError for options without meaning.
-    explicit Optimizer(Options options = {}) : options_(options) { Rule::check(options); }
+    explicit Optimizer(Options options = {}) : options_(options) {
+        Rule::check(options);
+        int limits = 0;
+        for (const double limit : {options.clipping.value, options.clipping.norm, options.clipping.global_norm}) {
+            if (!(limit > 0)) throw ArgumentError(message(Rule::name(), ": expected a positive limit for clipping, received ", limit));
+            limits += limit < std::numeric_limits<double>::infinity();
+        }
+        if (limits > 1) throw ArgumentError(message(Rule::name(), ": expected one kind of clipping, received ", limits));
+    }
 
     const Options& options() const { return options_; }
     double learning_rate() const { return options_.learning_rate; }
