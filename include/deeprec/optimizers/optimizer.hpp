@@ -25,7 +25,7 @@ struct Clipping {
 /// An optimizer: `Rule` computes, this class keeps the books.
 ///
 /// Rule gives: Options (with learning_rate, clipping); `slots(options)` <= `max_slots` arrays of state a parameter;
-/// `template <class T> Step<T> step(const Options&, Index t, double rate)` for step number t = 1, 2, ...; and
+/// `template <class T> Step<T> step(const Options&, Index t)` for step number t = 1, 2, ...; and
 /// `update(const Step<T>&, T* w, const T* g, T* const* state, Index n)`, whose Step has `gradient_scale` and `clip`.
 /// A table whose gradient is SparseRows is stepped in the touched rows only: other rows keep value and state, the step
 /// number is the global one (PyTorch's SparseAdam). The state belongs to one model: use one optimizer for one model.

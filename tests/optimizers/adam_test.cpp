@@ -1,0 +1,74 @@
+#include <deeprec/optimizers/adam.hpp>
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include <deeprec/layers/dense.hpp>
+#include <deeprec/layers/embedding.hpp>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+
+TEST_CASE("Adam's first step is the learning rate, against the sign of the gradient", "[optimizers]") {
+    for (const UpdateRule rule : {UpdateRule::keras, UpdateRule::torch}) {
+        Dense<double, Linear> layer{2};
+        layer.build({3}, Seed{1});
+        const Tensor<double, 2> before = layer.parameters().kernel;
+        auto gradients = layer.zero_gradients();
+        gradients.kernel.setConstant(-100);
+        gradients.bias.setConstant(3);
+        Adam optimizer{{.learning_rate = 0.01, .rule = rule}};
+        optimizer.step(layer, gradients);
+        for (Index i = 0; i < 6; ++i) CHECK(layer.parameters().kernel.data()[i] == Approx(before.data()[i] + 0.01));
+        for (Index i = 0; i < 2; ++i) CHECK(layer.parameters().bias(i) == Approx(-0.01));
+    }
+}
+
+TEST_CASE("Adam steps the rows of an embedding that were used, and keeps the others' moments", "[optimizers]") {
+    Embedding<double> table{5, 3};
+    table.build({2}, Seed{1});
+    const auto row = [&](Index id) {
+        std::vector<double> values;
+        for_each_parameter(std::as_const(table), [&](std::string_view, const auto& p) {
+            for (Index j = 0; j < 3; ++j) values.push_back(p(id, j));
+        });
+        return values;
+    };
+    const auto row_1 = row(1), row_3 = row(3);
+    auto gradients = table.zero_gradients();
+    Tensor<std::int32_t, 2> ids(1, 2);
+    Embedding<double>::Cache cache;
+    Tensor<double, 3> dy(1, 2, 3);
+    dy.setConstant(1);
+    const auto use = [&](std::int32_t a, std::int32_t b) {
+        ids.setValues({{a, b}});
+        for_each_parameter(std::as_const(table), gradients, [](std::string_view, const auto&, auto& g) { g.setZero(); });
+        table.forward(ids, cache, Training{});
+        table.backward(dy, cache, gradients);
+    };
+    Adam optimizer{{.learning_rate = 0.1}};
+    use(3, 3);
+    optimizer.step(table, gradients);
+    CHECK(row(1) == row_1);
+    for (std::size_t j = 0; j < 3; ++j) CHECK(row(3)[j] == Approx(row_3[j] - 0.1));
+    const auto after_one = row(3);
+    use(1, 1);
+    optimizer.step(table, gradients);
+    CHECK(row(3) == after_one);  // Adam with a dense gradient of 0 would have moved it on
+    CHECK(row(1) != row_1);
+}
+
+TEST_CASE("Adam names options without meaning", "[optimizers]") {
+    CHECK(message_of<ArgumentError>([] { Adam{{.learning_rate = 0}}; }) == "Adam: expected a positive learning_rate, received 0");
+    CHECK(message_of<ArgumentError>([] { Adam{{.beta_1 = 1}}; }) == "Adam: expected beta_1 and beta_2 in [0, 1), received 1");
+    CHECK(message_of<ArgumentError>([] { Adam{{.beta_2 = -0.1}}; }) == "Adam: expected beta_1 and beta_2 in [0, 1), received -0.1");
+    CHECK(message_of<ArgumentError>([] { Adam{{.epsilon = -1}}; }) == "Adam: expected epsilon >= 0, received -1");
+    CHECK(message_of<ArgumentError>([] { Adam{{.weight_decay = -1}}; }) == "Adam: expected weight_decay >= 0, received -1");
+    CHECK_THROWS_AS(Adam{{.beta_1 = std::nan("")}}, ArgumentError);
+    CHECK(Adam{}.options().epsilon == 1e-7);
+    CHECK(Adam{{.learning_rate = 0.5}}.learning_rate() == 0.5);
+}
