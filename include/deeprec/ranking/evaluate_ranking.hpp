@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <deeprec/core/parallel.hpp>
@@ -31,14 +32,21 @@ struct RankingReport {
 /// Ranks every item for every query. `scorer(query, scores)` fills scores[1..items] (element 0 is padding) and must be
 /// callable from several threads; ties rank the lower item first, so that a constant scorer earns nothing by them.
 ///
-/// Throws DataError without queries or for a target outside 1..items, NumericError where a score is NaN.
+/// Throws DataError without queries or for a target or history outside 1..items, ArgumentError unless k is positive,
+/// NumericError where a score is NaN.
 template <class Scorer>
 RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> queries, std::int32_t items,
                                RankingProtocol protocol = {}) {
     if (queries.empty()) throw DataError("evaluate_ranking: there are no queries");
-    for (const Query& query : queries)
-        if (query.target < 1 || query.target > items)
-            throw DataError(message("evaluate_ranking: expected targets from 1 to ", items, ", received ", query.target));
+    if (protocol.k < 1) throw ArgumentError(message("evaluate_ranking: expected a positive k, received ", protocol.k));
+    const auto check = [&](std::string_view what, std::int32_t item) {
+        if (item < 1 || item > items)
+            throw DataError(message("evaluate_ranking: expected ", what, " from 1 to ", items, ", received ", item));
+    };
+    for (const Query& query : queries) {
+        check("targets", query.target);
+        for (const std::int32_t item : query.history) check("histories with items", item);
+    }
     RankingReport report{0, 0, 0, protocol, std::vector<Index>(queries.size(), 0)};
     std::vector<double> auc(queries.size(), 0.0);
     ThreadPool pool(protocol.threads);
@@ -56,9 +64,9 @@ RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> quer
             const float own = scores[target];
             Index above = 0, tied_before = 0, tied = 0, others = 0;
             for (std::size_t i = 1; i < scores.size(); ++i) {
-                if (!candidate[i] || i == target) continue;
-                if (scores[i] != scores[i] || own != own)
-                    throw NumericError(message("evaluate_ranking: the score of item ", i, " is NaN"));
+                if (!candidate[i] && i != target) continue;
+                if (scores[i] != scores[i]) throw NumericError(message("evaluate_ranking: the score of item ", i, " is NaN"));
+                if (i == target) continue;
                 ++others;
                 above += scores[i] > own;
                 tied += scores[i] == own;

@@ -1,6 +1,7 @@
 /// The first yardstick: everybody gets what most people took.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -9,10 +10,13 @@
 DEEPREC_BEGIN
 
 /// score(i) = number of training events with item i. Counts see the train part only.
+/// Throws DataError unless asked for the scores of the train part's items.
 class Popularity {
 public:
     explicit Popularity(const Sequences& train) : counts_(train.item_counts()) {}
     void operator()(const Query&, std::span<float> scores) const {
+        if (scores.size() != counts_.size())
+            throw DataError(message("Popularity: trained on items up to ", counts_.size() - 1, ", asked for scores of ", scores.size() - 1));
         for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = static_cast<float>(counts_[i]);
     }
 

@@ -1,0 +1,109 @@
+#include <deeprec/ranking/evaluate_ranking.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+using Ids = std::vector<std::int32_t>;
+
+namespace {
+/// Item i scores i.
+const auto by_number = [](const Query&, std::span<float> scores) {
+    for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = static_cast<float>(i);
+};
+const auto constant = [](const Query&, std::span<float> scores) { std::fill(scores.begin(), scores.end(), 1.0f); };
+}  // namespace
+
+TEST_CASE("HR, NDCG, AUC and ranks by hand", "[ranking]") {
+    const Ids history{10, 9, 1}, none;
+    const std::vector<Query> queries{
+        {1, none, 10},    // rank 1 of 10
+        {2, history, 7},  // 10 and 9 are gone: rank 2 of 7
+        {3, none, 3},     // rank 8 of 10
+    };
+    const auto report = evaluate_ranking(by_number, queries, 10, {.k = 3, .threads = 1});
+    CHECK(report.ranks == std::vector<Index>{1, 2, 8});
+    CHECK(report.hr == Approx(2.0 / 3));
+    CHECK(report.ndcg == Approx((1 + 1 / std::log2(3)) / 3));
+    CHECK(report.auc == Approx((1 + 5.0 / 6 + 2.0 / 9) / 3));
+    CHECK(report.protocol.k == 3);
+    const auto kept = evaluate_ranking(by_number, queries, 10, {.remove_history = false, .k = 3, .threads = 1});
+    CHECK(kept.ranks == std::vector<Index>{1, 4, 8});
+    CHECK(kept.hr == Approx(1.0 / 3));
+}
+
+TEST_CASE("A target in the history is no candidate where the history is removed", "[ranking]") {
+    const Ids history{4, 2};
+    const std::vector<Query> queries{{1, history, 4}};
+    const auto removed = evaluate_ranking(by_number, queries, 5);
+    CHECK(removed.ranks == std::vector<Index>{0});
+    CHECK(removed.hr == 0);
+    CHECK(removed.auc == 0);
+    CHECK(evaluate_ranking(by_number, queries, 5, {.remove_history = false}).ranks == std::vector<Index>{2});
+}
+
+TEST_CASE("A constant scorer earns nothing by ties", "[ranking]") {
+    constexpr std::int32_t items = 1000;
+    std::vector<Query> queries;
+    for (std::int32_t item = 1; item <= items; item += 3) queries.push_back({item, {}, item});
+    const auto report = evaluate_ranking(constant, queries, items, {.k = 10});
+    CHECK(report.hr == Approx(4.0 / static_cast<double>(queries.size())));  // the targets 1, 4, 7 and 10
+    CHECK(report.hr < 0.0125);
+    CHECK(report.auc == 0.5);
+    CHECK(report.ranks[5] == 16);  // ties by the lower item
+}
+
+TEST_CASE("Any number of threads reports the same", "[ranking][threads]") {
+    std::vector<Query> queries;
+    const Ids history{3, 50, 99};
+    for (std::int32_t i = 0; i < 57; ++i) queries.push_back({i + 1, history, i * 37 % 99 + 1});
+    const auto scorer = [](const Query& query, std::span<float> scores) {
+        for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = std::sin(static_cast<float>(i) * static_cast<float>(query.user));
+    };
+    const auto one = evaluate_ranking(scorer, queries, 100, {.threads = 1});
+    for (const int threads : {2, 3, 100}) {
+        const auto several = evaluate_ranking(scorer, queries, 100, {.threads = threads});
+        CHECK(several.ranks == one.ranks);
+        CHECK(several.auc == one.auc);
+        CHECK(several.hr == one.hr);
+        CHECK(several.ndcg == one.ndcg);
+    }
+}
+
+TEST_CASE("A score that is NaN stops the evaluation", "[ranking]") {
+    const std::vector<Query> queries{{1, {}, 2}};
+    for (const std::size_t at : {2u, 4u}) {  // the target's own score, and another's
+        const auto scorer = [at](const Query&, std::span<float> scores) {
+            std::fill(scores.begin(), scores.end(), 1.0f);
+            scores[at] = std::numeric_limits<float>::quiet_NaN();
+        };
+        CHECK(message_of<NumericError>([&] { evaluate_ranking(scorer, queries, 5); }) ==
+              message("evaluate_ranking: the score of item ", at, " is NaN"));
+    }
+    const auto only_padding = [](const Query& query, std::span<float> scores) {
+        by_number(query, scores);
+        scores[0] = std::numeric_limits<float>::quiet_NaN();
+    };
+    CHECK(evaluate_ranking(only_padding, queries, 5).ranks[0] == 4);
+}
+
+TEST_CASE("evaluate_ranking names queries that it cannot use", "[ranking]") {
+    const Ids history{2, 9};
+    const auto complaint = [](const std::vector<Query>& queries) {
+        return message_of<DataError>([&] { evaluate_ranking(by_number, queries, 5); });
+    };
+    CHECK(complaint({}) == "evaluate_ranking: there are no queries");
+    CHECK(complaint({{1, {}, 6}}) == "evaluate_ranking: expected targets from 1 to 5, received 6");
+    CHECK(complaint({{1, {}, 0}}) == "evaluate_ranking: expected targets from 1 to 5, received 0");
+    CHECK(complaint({{1, history, 1}}) == "evaluate_ranking: expected histories with items from 1 to 5, received 9");
+    const std::vector<Query> good{{1, {}, 1}};
+    CHECK(message_of<ArgumentError>([&] { evaluate_ranking(by_number, good, 5, {.k = 0}); }) ==
+          "evaluate_ranking: expected a positive k, received 0");
+}
