@@ -44,9 +44,13 @@ public:
         Buffer<std::uint8_t> excluded;
     };
 
+    /// Throws ShapeError unless the head gives one number.
     template <class Items>
     ItemIndex(const Model& model, const Items& items, ItemIndexOptions options = {})
         : model_(model), options_(options) {
+        if constexpr (!PairHead<Head>)
+            if (model.head.output_shape() != Shape{1})
+                throw ShapeError(message("ItemIndex: expected a head with one output, received ", model.head.output_shape()));
         const auto vectors = predict(model.item, items, {.threads = options.threads});
         items_ = vectors.dimension(0);
         item_width_ = vectors.dimension(1);

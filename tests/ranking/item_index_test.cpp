@@ -1,0 +1,180 @@
+#include <deeprec/ranking/item_index.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+#include <vector>
+
+#include <deeprec/core/initializers.hpp>
+#include <deeprec/layers/dot.hpp>
+
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+using Ids = std::vector<std::int32_t>;
+
+namespace {
+
+constexpr Index n_items = 300;  // more than two blocks of the scan
+
+Tensor<float, 2> features(Index rows, Index width, std::uint64_t seed) {
+    Tensor<float, 2> x(rows, width);
+    fill_uniform(x, 2, Seed{seed});
+    return x;
+}
+/// Towers over [5] and [4] features, under any head.
+template <class Head>
+auto model_with(Head head) {
+    TwoTower model{Sequential{Dense{7, deeprec::tanh}}, Sequential{Dense{7, deeprec::tanh}}, std::move(head)};
+    model.build({{5}, {4}}, Seed{3});
+    std::uint64_t use = 0;  // biases are not zero either
+    for_each_parameter(model, [&](std::string_view, auto& p) { fill_uniform(p, 0.7, Seed{++use}); });
+    return model;
+}
+/// What the model says to one user and every item.
+template <class Model>
+std::vector<float> all_scores(const Model& model, const Tensor<float, 2>& user, const Tensor<float, 2>& items) {
+    Tensor<float, 2> users(items.dimension(0), user.dimension(1));
+    for (Index i = 0; i < users.dimension(0); ++i) std::copy_n(user.data(), user.size(), &users(i, 0));
+    typename Model::Cache cache;
+    const auto y = model.forward(users, items, cache);
+    return {y.data(), y.data() + y.size()};
+}
+template <class Model>
+void check_scores(const Model& model) {
+    const auto items = features(n_items, 4, 11);
+    const ItemIndex index{model, items, {.first_item = 1, .threads = 1}};
+    CHECK(index.size() == n_items);
+    for (std::uint64_t u = 0; u < 3; ++u) {
+        const auto user = features(1, 5, 20 + u);
+        const auto scores = all_scores(model, user, items);
+        const auto hits = index.recommend(user, n_items);
+        REQUIRE(static_cast<Index>(hits.size()) == n_items);
+        std::vector<bool> seen(n_items, false);
+        for (std::size_t i = 0; i < hits.size(); ++i) {
+            const auto item = static_cast<std::size_t>(hits[i].item - 1);
+            REQUIRE(item < scores.size());
+            REQUIRE(!seen[item]);
+            seen[item] = true;
+            REQUIRE(hits[i].score == Approx(scores[item]).epsilon(1e-5).margin(1e-6));
+            if (i > 0) REQUIRE(hits[i - 1].score >= hits[i].score);
+        }
+        const auto ten = index.recommend(user, 10);
+        CHECK(ten == std::vector<Hit<float>>(hits.begin(), hits.begin() + 10));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("An index scores as the model does, whatever its head", "[ranking]") {
+    check_scores(model_with(Sequential{Dense{9, relu}, Dense{1, sigmoid}}));
+    check_scores(model_with(Sequential{Dense{1, sigmoid}}));
+    check_scores(model_with(Sequential{Dense{1}}));
+    check_scores(model_with(Sequential{Dense{33, relu}, Dense{6, deeprec::tanh}, Dense{1}}));
+    check_scores(model_with(Dot{}));
+    check_scores(model_with(Dot{.normalize = true}));
+    check_scores(model_with(Cosine{.temperature = 0.05f}));
+}
+
+TEST_CASE("k items come back whenever k may be recommended", "[ranking]") {
+    const auto model = model_with(Sequential{Dense{9, relu}, Dense{1, sigmoid}});
+    const auto items = features(n_items, 4, 11);
+    const auto user = features(1, 5, 20);
+    const ItemIndex index{model, items, {.first_item = 1, .threads = 1}};
+    const auto all = index.recommend(user, n_items);
+    Ids best_first;
+    for (const auto& hit : all) best_first.push_back(hit.item);
+
+    const Ids seen(best_first.begin(), best_first.begin() + 290);  // the best 290: only ten are left
+    const auto rest = index.recommend(user, 10, {.exclude = seen});
+    CHECK(rest == std::vector<Hit<float>>(all.begin() + 290, all.end()));
+    CHECK(index.recommend(user, 50, {.exclude = seen}).size() == 10);
+
+    const auto even = [](std::int32_t item) { return item % 2 == 0; };
+    const auto allowed = index.recommend(user, 150, {.allow = even});
+    REQUIRE(allowed.size() == 150);
+    std::size_t at = 0;
+    for (const auto& hit : all)
+        if (even(hit.item)) CHECK(allowed[at++] == hit);
+    const auto both = index.recommend(user, 300, {.exclude = seen, .allow = even});
+    CHECK(static_cast<std::ptrdiff_t>(both.size()) == std::count_if(best_first.begin() + 290, best_first.end(), even));
+
+    const Ids strangers{0, -5, n_items + 1, std::numeric_limits<std::int32_t>::max(), std::numeric_limits<std::int32_t>::min()};
+    CHECK(index.recommend(user, n_items, {.exclude = strangers}) == all);
+    CHECK(index.recommend(user, 0).empty());
+    CHECK(index.recommend(user, std::numeric_limits<Index>::max()) == all);
+}
+
+TEST_CASE("Items are numbered from first_item", "[ranking]") {
+    const auto model = model_with(Dot{});
+    const auto items = features(20, 4, 11);
+    const auto user = features(1, 5, 20);
+    const auto from_0 = ItemIndex{model, items}.recommend(user, 20), from_7 = ItemIndex{model, items, {.first_item = 7}}.recommend(user, 20);
+    for (std::size_t i = 0; i < 20; ++i) CHECK(from_7[i] == Hit<float>{from_0[i].item + 7, from_0[i].score});
+    const Ids gone{from_7[0].item};
+    CHECK(ItemIndex(model, items, {.first_item = 7}).recommend(user, 1, {.exclude = gone})[0] == from_7[1]);
+}
+
+TEST_CASE("Saturated probabilities keep the order of their logits, equal ones that of the items", "[ranking]") {
+    auto model = model_with(Sequential{Dense{1, sigmoid}});
+    for_each_parameter(model, [](std::string_view name, auto& p) {
+        if (name == "head.0.bias") p.setConstant(60);  // sigmoid is 1 in float
+    });
+    const auto items = features(n_items, 4, 11);
+    const auto user = features(1, 5, 20);
+    const ItemIndex index{model, items};
+    const auto hits = index.recommend(user, n_items);
+    ItemIndex<decltype(model)>::Cache cache;
+    const float* logits = index.score(user, cache);
+    for (std::size_t i = 1; i < hits.size(); ++i) {
+        CHECK(hits[i].score == 1);
+        const float before = logits[hits[i - 1].item], after = logits[hits[i].item];
+        CHECK((before > after || (before == after && hits[i - 1].item < hits[i].item)));
+    }
+    Tensor<float, 2> same(40, 4);
+    same.setConstant(0.5f);
+    const auto ties = ItemIndex{model, same}.recommend(user, 5);
+    for (std::int32_t i = 0; i < 5; ++i) CHECK(ties[static_cast<std::size_t>(i)].item == i);
+}
+
+TEST_CASE("Threads may ask one index", "[ranking][threads]") {
+    const auto model = model_with(Sequential{Dense{9, relu}, Dense{1, sigmoid}});
+    const auto items = features(n_items, 4, 11);
+    const ItemIndex index{model, items, {.threads = 3}};
+    std::vector<std::vector<Hit<float>>> expected(8), results(8);
+    for (std::size_t u = 0; u < 8; ++u) expected[u] = ItemIndex{model, items, {.threads = 1}}.recommend(features(1, 5, u), 20);
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < 4; ++t)
+        threads.emplace_back([&, t] {
+            ItemIndex<std::decay_t<decltype(model)>>::Cache cache;
+            for (std::size_t u = t; u < 8; u += 4) results[u] = index.recommend(features(1, 5, u), 20, {}, cache);
+        });
+    for (auto& thread : threads) thread.join();
+    CHECK(results == expected);
+}
+
+TEST_CASE("A request with a used cache allocates its result only", "[ranking]") {
+    const auto model = model_with(Sequential{Dense{9, relu}, Dense{1, sigmoid}});
+    const auto items = features(n_items, 4, 11);
+    const auto user = features(1, 5, 20);
+    const ItemIndex index{model, items};
+    ItemIndex<std::decay_t<decltype(model)>>::Cache cache;
+    index.recommend(user, 10, {}, cache);
+    CHECK(support::allocations_in([&] { index.recommend(user, 10, {}, cache); }) == 1);
+}
+
+TEST_CASE("An index names what it cannot use", "[ranking]") {
+    const auto model = model_with(Dot{});
+    const auto items = features(20, 4, 11);
+    const ItemIndex index{model, items};
+    CHECK(message_of<ShapeError>([&] { index.recommend(features(2, 5, 1), 10); }) == "ItemIndex: expected one user, received 2");
+    CHECK_THROWS_AS(index.recommend(features(1, 6, 1), 10), ShapeError);
+    CHECK(message_of<ArgumentError>([&] { index.recommend(features(1, 5, 1), -3); }) == "TopK: expected k >= 0, received -3");
+    CHECK_THROWS_AS(ItemIndex(model, features(20, 3, 1)), ShapeError);
+    const auto two_outputs = model_with(Sequential{Dense{9, relu}, Dense{2, sigmoid}});
+    CHECK(message_of<ShapeError>([&] { ItemIndex{two_outputs, items}; }) ==
+          "ItemIndex: expected a head with one output, received [2]");
+}
