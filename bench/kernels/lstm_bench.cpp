@@ -1,0 +1,92 @@
+// LSTM over 50 steps beside its scalar twin: GFLOP/s of the products and their share of the FMA peak measured at start-up.
+// lstm_forward<who>/B:sequences/F:features/U:units predicts; lstm_train<who> is the forward and the backward with all
+// gradients; in_shards cuts the sequences into parts of 32 as `fit` does, so that what is saved stays in the caches.
+#include "support/peak.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <deeprec/core/random.hpp>
+#include <deeprec/core/tensor.hpp>
+#include <deeprec/kernels/lstm.hpp>
+#include <deeprec/kernels/reference_lstm.hpp>
+
+using namespace deeprec;
+
+namespace {
+
+constexpr Index steps = 50;
+enum class Who { deeprec, in_shards, reference };
+
+struct Data {
+    Data(Index n, double limit) {
+        const RandomStream random(Seed{1});
+        float* const x = buffer.need(n);
+        for (Index i = 0; i < n; ++i)
+            x[i] = static_cast<float>(random.uniform(static_cast<std::uint64_t>(i), -limit, limit));
+    }
+    float* data() { return buffer.data(); }
+    Buffer<float> buffer;
+};
+
+template <Who who, bool train>
+void lstm(benchmark::State& state) {
+    static const double peak = bench::peak_gflops<float>();
+    const Index B = state.range(0), F = state.range(1), U = state.range(2);
+    const Index part = who == Who::in_shards ? std::min<Index>(B, 32) : B;
+    const kernels::RecurrentPass pass{part, steps, F, U, true};
+    const double scale = 1 / std::sqrt(static_cast<double>(F + U));
+    Data x(B * steps * F, 1), kernel(F * 4 * U, scale), recurrent(U * 4 * U, scale), bias(4 * U, 0.1);
+    Data y(B * steps * U, 0), dy(B * steps * U, 1), dx(B * steps * F, 0);
+    Data dkernel(F * 4 * U, 0), drecurrent(U * 4 * U, 0), dbias(4 * U, 0);
+    Data packed(kernels::lstm_packed_size<float>(F, U), 0), saved(kernels::lstm_saved_size<float>(pass), 0);
+    Data forward(kernels::lstm_forward_scratch_size<float>(pass), 0);
+    Data backward(kernels::lstm_backward_scratch_size<float>(pass), 0);
+    const kernels::RecurrentWeights<float> weights{kernel.data(), recurrent.data(), bias.data()};
+    kernels::lstm_pack<float>(weights, F, U, packed.data());
+    for (auto _ : state) {
+        if (train && who != Who::reference) kernels::lstm_pack<float>(weights, F, U, packed.data());  // they change each step
+        for (Index b = 0; b < B; b += part) {
+            const kernels::RecurrentInput<float> in{x.data() + b * steps * F};
+            const kernels::RecurrentOutput<float> out{y.data() + b * steps * U};
+            const kernels::RecurrentOutputGradient<float> up{dy.data() + b * steps * U};
+            const kernels::RecurrentGradient<float> to{dkernel.data(), drecurrent.data(), dbias.data(),
+                                                       dx.data() + b * steps * F};
+            if constexpr (who == Who::reference) {
+                const auto trace = kernels::reference::lstm_forward<Tanh, Sigmoid, float>(pass, weights, in, out);
+                if (train) kernels::reference::lstm_backward<Tanh, Sigmoid, float>(pass, weights, in, trace, up, to);
+            } else {
+                kernels::lstm_forward<Tanh, Sigmoid, float>(pass, packed.data(), in, out, train ? saved.data() : nullptr,
+                                                            forward.data());
+                if (train)
+                    kernels::lstm_backward<Tanh, Sigmoid, float>(pass, packed.data(), in, saved.data(), up, to,
+                                                                 backward.data());
+            }
+        }
+        benchmark::DoNotOptimize(y.data());
+        benchmark::ClobberMemory();
+    }
+    const double flops = (train ? 3 : 1) * 2.0 * static_cast<double>(B * steps * (F + U) * 4 * U);
+    const double total = flops * static_cast<double>(state.iterations()) * 1e-9;
+    state.counters["GFLOP/s"] = benchmark::Counter(total, benchmark::Counter::kIsRate);
+    state.counters["%peak"] = benchmark::Counter(100 * total / peak, benchmark::Counter::kIsRate);
+}
+
+void sizes(benchmark::internal::Benchmark* b) {
+    b->ArgNames({"B", "F", "U"})->Unit(benchmark::kMillisecond);
+    for (const Index batch : {1, 32, 256}) b->Args({batch, 64, 128});
+    b->Args({256, 128, 128});
+}
+void small(benchmark::internal::Benchmark* b) {
+    b->ArgNames({"B", "F", "U"})->Unit(benchmark::kMillisecond)->Args({1, 64, 128})->Args({32, 64, 128});
+}
+void large(benchmark::internal::Benchmark* b) {
+    b->ArgNames({"B", "F", "U"})->Unit(benchmark::kMillisecond)->Args({256, 64, 128})->Args({256, 128, 128});
+}
+
+BENCHMARK(lstm<Who::deeprec, false>)->Name("lstm_forward<deeprec>")->Apply(sizes);
+BENCHMARK(lstm<Who::reference, false>)->Name("lstm_forward<reference>")->Apply(small);
+BENCHMARK(lstm<Who::deeprec, true>)->Name("lstm_train<deeprec>")->Apply(sizes);
+BENCHMARK(lstm<Who::in_shards, true>)->Name("lstm_train<in_shards>")->Apply(large);
+BENCHMARK(lstm<Who::reference, true>)->Name("lstm_train<reference>")->Apply(small);
+
+}  // namespace
