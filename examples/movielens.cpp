@@ -10,6 +10,8 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <deeprec/data/readers/read_dataset.hpp>
+#include <deeprec/data/synthetic.hpp>
 #include <deeprec/deeprec.hpp>
 
 using namespace deeprec;
@@ -20,7 +22,7 @@ struct Options {
     std::string data;
     std::uint64_t seed = 42;
     int threads = 0;
-    Index cnn_epochs = 6, rnn_epochs = 4, samples = 40000;
+    Index cnn_epochs = 8, rnn_epochs = 4, samples = 40000;
     bool quick = false;
 };
 

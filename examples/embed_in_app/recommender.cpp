@@ -1,5 +1,6 @@
 #include "recommender.hpp"
 
+#include <deeprec/data/synthetic.hpp>
 #include <deeprec/deeprec.hpp>
 
 using namespace deeprec;

@@ -1,4 +1,5 @@
-/// Everything of deeprec that needs Eigen and xsimd only.
+/// Everything of deeprec but the readers of files (data/readers/read_dataset.hpp) and the generator of synthetic data
+/// (data/synthetic.hpp), which programs that need them include by name: they would cost all others compile time.
 #pragma once
 
 #include <deeprec/core/errors.hpp>
@@ -16,14 +17,8 @@
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/item_tokens.hpp>
 #include <deeprec/data/next_item_samples.hpp>
-#include <deeprec/data/readers/csv.hpp>
-#include <deeprec/data/readers/movielens.hpp>
-#include <deeprec/data/readers/read_dataset.hpp>
-#include <deeprec/data/readers/sequences.hpp>
-#include <deeprec/data/readers/text.hpp>
 #include <deeprec/data/samplers.hpp>
 #include <deeprec/data/sequences.hpp>
-#include <deeprec/data/synthetic.hpp>
 #include <deeprec/data/vocabulary.hpp>
 #include <deeprec/kernels/activations.hpp>
 #include <deeprec/layers/activation.hpp>
