@@ -55,8 +55,8 @@ TEST_CASE("Binary cross-entropy is finite for any logit, in float too", "[losses
             const double expected = std::max<double>(z, 0) - z * target + std::log1p(std::exp(-std::abs(z)));
             CAPTURE(z, target);
             CHECK(loss.forward(logit, y) == Approx(expected).epsilon(1e-6).margin(1e-7));
-            const double sigmoid = 1 / (1 + std::exp(-static_cast<double>(z)));
-            CHECK(loss.gradient(logit, y)(0, 0) == Approx(sigmoid - target).epsilon(1e-6).margin(1e-12));
+            const double probability = 1 / (1 + std::exp(-static_cast<double>(z)));
+            CHECK(loss.gradient(logit, y)(0, 0) == Approx(probability - target).epsilon(1e-6).margin(1e-12));
         }
 }
 
