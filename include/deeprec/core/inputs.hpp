@@ -47,7 +47,7 @@ Index sample_block(const View<T, Rank>&) {
 }
 template <class User, class Item>
 Index sample_block(const Pair<User, Item>& x) {
-    return x.block;
+    return x.block < 1 ? 1 : x.block;  // `slice_samples` refuses a block that cannot be
 }
 
 /// Samples `begin` to `end` (not included), whole blocks.

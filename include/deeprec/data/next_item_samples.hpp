@@ -30,15 +30,18 @@ struct NextItemOptions {
 class NextItemSamples {
 public:
     using Tokens = Tensor<std::int32_t, 2>;
-    /// Throws ArgumentError for options without meaning, DataError without queries.
+    /// Throws ArgumentError for options without meaning, DataError without queries or features of a target or negative.
     NextItemSamples(std::vector<Query> queries, const Tokens& item_features, const NegativeSampler& sampler,
                     NextItemOptions options = {})
         : queries_(std::move(queries)), features_(item_features), sampler_(sampler), options_(options) {
         if (options.steps < 1 || options.negatives < 1 || options.per_epoch < 0 || options.block < 1)
             throw ArgumentError(
-                message("NextItemSamples: expected positive steps and negatives and per_epoch >= 0, received ",
-                        options.steps, ", ", options.negatives, " and ", options.per_epoch));
+                message("NextItemSamples: expected positive steps and negatives, per_epoch >= 0 and a positive block, received ",
+                        options.steps, ", ", options.negatives, ", ", options.per_epoch, " and ", options.block));
         if (queries_.empty()) throw DataError("NextItemSamples: there are no queries");
+        if (sampler.items() >= features_.dimension(0))
+            throw DataError(message("NextItemSamples: the sampler draws items up to ", sampler.items(),
+                                    ", the features have items 1 to ", features_.dimension(0) - 1));
         for (const Query& query : queries_)
             if (query.target < 1 || query.target >= features_.dimension(0))
                 throw DataError(message("NextItemSamples: a target is item ", query.target,
@@ -59,7 +62,10 @@ public:
         for (std::size_t i = 0; i < static_cast<std::size_t>(size()); ++i)  // the first part of a Fisher-Yates shuffle
             std::swap(chosen_[i], chosen_[i + static_cast<std::size_t>(random.below(i, chosen_.size() - i))]);
     }
+    /// Throws DataError for an index that is not below size().
     auto batch(std::span<const Index> indices) const {
+        for (const Index i : indices)
+            if (i < 0 || i >= size()) throw DataError(message("NextItemSamples: expected indices below ", size(), ", received ", i));
         const Index samples = static_cast<Index>(indices.size()), tokens = features_.dimension(1);
         Index block = std::max<Index>(1, std::min(options_.block, samples));
         while (samples % block != 0) --block;

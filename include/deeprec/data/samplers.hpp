@@ -62,6 +62,8 @@ public:
         const RandomStream random{derive(derive(seed_, epoch), index)};
         for (std::size_t i = 0; i < negatives.size(); ++i) negatives[i] = item_at(random.uniform(i) * cumulative_.back());
     }
+    /// Largest item that is drawn.
+    std::int32_t items() const { return taken_.items(); }
     /// Whether the user's training part has the item.
     bool took(std::int32_t user, std::int32_t item) const {
         const auto taken = taken_[user];
