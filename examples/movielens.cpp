@@ -22,8 +22,9 @@ struct Options {
     std::string data;
     std::uint64_t seed = 42;
     int threads = 0;
-    Index cnn_epochs = 8, rnn_epochs = 4, samples = 40000;
-    bool quick = false;
+    Index cnn_epochs = 10, rnn_epochs = 4, samples = 30000;
+    Index negatives = 64, block = 32;
+    bool pointwise = false, quick = false;
 };
 
 // What both models train on. Vocabulary, counts and samplers see the train part only.
@@ -74,16 +75,20 @@ Row train(const std::string& name, Model& model, const World& world, Index epoch
     std::printf("\n%s\n", name.c_str());
     model.summary(std::cout);
     std::fflush(stdout);
-    // Positives are next items; 32 people share 64 negatives, drawn anew each epoch and never one of a person's own.
+    // Positives are next items; a block of people shares its negatives, drawn anew each epoch, never a person's own.
     NextItemSamples samples(world.split.train().next_item_queries(), world.features, world.sampler,
-                            {.steps = steps, .negatives = 64, .per_epoch = world.options.samples, .block = 32});
+                            {.steps = steps, .negatives = world.options.negatives, .per_epoch = world.options.samples,
+                             .block = world.options.block});
     Adam optimizer{{.learning_rate = 2e-3}};
     const auto start = std::chrono::steady_clock::now();
-    fit(model, samples, SampledSoftmax{}, optimizer,
-        {.epochs = epochs, .batch_size = 128, .threads = world.options.threads, .seed = world.options.seed},
-        OnEpochEnd{[&](const Model&, EpochLog& log) { log.set("val_ndcg@10", rank(model, world, world.validation).ndcg); }},
-        EarlyStopping{.monitor = "val_ndcg@10", .patience = 3, .mode = EarlyStopping::Mode::max, .restore_best_weights = true},
-        ProgressBar{});
+    const auto fit_with = [&](const auto& loss) {
+        const auto validate = [&](const Model&, EpochLog& log) { log.set("val_ndcg@10", rank(model, world, world.validation).ndcg); };
+        fit(model, samples, loss, optimizer,
+            {.epochs = epochs, .batch_size = 128, .threads = world.options.threads, .seed = world.options.seed}, OnEpochEnd{validate},
+            EarlyStopping{.monitor = "val_ndcg@10", .patience = 5, .mode = EarlyStopping::Mode::max, .restore_best_weights = true},
+            ProgressBar{});
+    };
+    world.options.pointwise ? fit_with(BinaryCrossEntropy{}) : fit_with(SampledSoftmax{});
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     return {name, rank(model, world, world.test), seconds.count(), parameter_count(model)};
 }
@@ -115,8 +120,12 @@ int main(int argc, char** argv) {
     app.add_option("--cnn-epochs", options.cnn_epochs, "for the CNN");
     app.add_option("--rnn-epochs", options.rnn_epochs, "for the RNN");
     app.add_option("--samples", options.samples, "training samples an epoch, drawn anew each time");
+    app.add_option("--negatives", options.negatives, "drawn for each block of people");
+    app.add_option("--block", options.block, "people who share their negatives and each other's positives");
+    app.add_flag("--pointwise", options.pointwise, "the tutorial's recipe: binary cross-entropy, negatives of one's own")->excludes("--block");
     app.add_flag("--quick", options.quick, "a small synthetic world and short training, to see that all works");
     CLI11_PARSE(app, argc, argv);
+    if (options.pointwise) options.block = 1;
     SyntheticOptions size;
     if (options.quick) {
         size = {.users = 300, .items = 500, .mean_events = 50, .min_events = 10};
