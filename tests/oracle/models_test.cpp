@@ -1,0 +1,142 @@
+#include <deeprec/layers/dot.hpp>
+#include <deeprec/layers/embedding.hpp>
+#include <deeprec/losses/binary_cross_entropy.hpp>
+#include <deeprec/optimizers/adam.hpp>
+#include <deeprec/training/fit.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "oracle/models.hpp"
+
+using namespace deeprec;
+
+namespace {
+
+/// Keras' Dot(normalize=True) and a Dense layer on its one number, as a head.
+template <class T>
+struct DotThenDense {
+    using PairTag = void;
+    using Scalar = T;
+    BasicDot<T> dot{.normalize = true};
+    Dense<T, Sigmoid> dense{1};
+
+    struct Cache {
+        typename BasicDot<T>::Cache dot;
+        typename Dense<T, Sigmoid>::Cache dense;
+    };
+    using Gradients = typename Dense<T, Sigmoid>::Gradients;
+    static constexpr std::string_view name() { return "DotThenDense"; }
+    Shape build(const Shape& u, const Shape& v, Seed seed) { return dense.build(dot.build(u, v, seed), seed); }
+    template <class U, class V, class Mode = Inference>
+    auto forward(const U& u, const V& v, Index block, Cache& cache, Mode mode = {}) const {
+        return dense.forward(dot.forward(u, v, block, cache.dot, mode), cache.dense, mode);
+    }
+    template <class DY>
+    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
+        NoParameters none;
+        return dot.backward(dense.backward(dy, cache.dense, gradients), cache.dot, none);
+    }
+    Gradients zero_gradients() const { return dense.zero_gradients(); }
+    void parameters_changed() { dense.parameters_changed(); }
+    template <class Visitor, class Self, class... Others>
+    static void visit(Visitor& visitor, Self& self, Others&... others) {
+        Dense<T, Sigmoid>::visit(visitor, self.dense, others...);
+    }
+};
+
+/// Compares a tensor, or of a large model the 16 numbers that stand for it.
+template <class T, class X>
+void close(oracle::Case<T>& c, const std::string& name, const X& x) {
+    if constexpr (requires { x.dense(); }) {
+        return close(c, name, x.dense());
+    } else {
+        if (c.config["store"] == "full") {
+            c.close(name, x);
+            return;
+        }
+        double sum = 0, absolute = 0, squares = 0;
+        for (Index i = 0; i < x.size(); ++i) {
+            const double v = static_cast<double>(x.data()[i]);
+            sum += v;
+            absolute += std::abs(v);
+            squares += v * v;
+        }
+        std::vector<double> checks{sum, absolute, std::sqrt(squares)};
+        for (Index i = 0; i <= 12; ++i) checks.push_back(static_cast<double>(x.data()[i * (x.size() - 1) / 12]));
+        c.close_values(name, checks.data(), 16);
+    }
+}
+
+/// Full-batch training by Keras' Adam, PyTorch's Adam and plain gradient descent, from the same weights.
+template <class T, class Model, class Inputs, class Rename>
+void check_training(oracle::Case<T>& c, Model& model, const Inputs& x, const Rename& rename) {
+    c.load(model, rename);
+    const auto before = predict(model, x);
+    c.close_values("out/pred0", before.data(), before.size(), "loss");
+    const TensorDataset data{x, c.template tensor<2>("in/y")};
+    const auto batch = data.batch(deeprec::detail::all_indices(data.size()));
+    const double rate = c.config["lr"];
+    const int steps = c.config["steps"];
+    ThreadPool pool(1);
+    const auto train = [&](const std::string& name, auto&& step) {
+        Model own = model;
+        Trainer<Model, BinaryCrossEntropy> trainer(own, BinaryCrossEntropy{}, pool);
+        std::vector<double> losses;
+        for (int t = 0; t <= steps; ++t) {
+            losses.push_back(trainer.gradient(own, batch, Seed{}));
+            if (t == 0)
+                for_each_parameter(own, trainer.gradients(), [&](std::string_view path, const auto&, const auto& gradient) {
+                    close(c, "out/grad0." + rename(std::string(path)), gradient);
+                });
+            if (t < steps) step(own, trainer.gradients());
+        }
+        c.close_values("out/" + name + ".loss", losses.data(), static_cast<Index>(losses.size()), "loss");
+        const auto y = predict(own, x);
+        c.close_values("out/" + name + ".pred_final", y.data(), y.size(), "loss");
+        for_each_parameter(std::as_const(own), [&](std::string_view path, const auto& parameter) {
+            close(c, "out/" + name + ".final." + rename(std::string(path)), parameter);
+        });
+    };
+    const auto adam = [](AdamOptions options) {
+        return [optimizer = Adam{options}](auto& own, auto& gradients) mutable { optimizer.step(own, gradients); };
+    };
+    train("adam_keras", adam({.learning_rate = rate}));
+    train("adam_torch", adam({.learning_rate = rate, .epsilon = 1e-8, .rule = UpdateRule::torch}));
+    train("sgd", [&](auto& own, auto& gradients) {
+        for_each_parameter(own, gradients, [&](std::string_view, auto& parameter, const auto& gradient) {
+            const auto descend = [&](const auto& g) {
+                for (Index i = 0; i < g.size(); ++i) parameter.data()[i] -= static_cast<T>(10 * rate) * g.data()[i];
+            };
+            if constexpr (requires { gradient.dense(); })
+                descend(gradient.dense());
+            else
+                descend(gradient);
+        });
+    });
+}
+
+}  // namespace
+
+TEST_CASE("Models train as in Keras", "[oracle][models]") {
+    oracle::run("models", "model_train", []<class T>(oracle::Case<T>& c) {
+        if (c.config["merge"] == "dot") {
+            const auto tower = [&](const oracle::Json& layers) {
+                return Sequential{Embedding<T>{layers[0]["input_dim"], layers[0]["output_dim"], {.mask_zero = layers[0]["mask_zero"]}},
+                                  LSTM<T>{layers[1]["units"]}};
+            };
+            const Shape steps{c.config["time"].template get<Index>()};
+            TwoTower model{tower(c.config["towers"][0]), tower(c.config["towers"][1]), DotThenDense<T>{}};
+            model.build({steps, steps}, Seed{1});
+            const Pair x{c.template tensor<2, std::int32_t>("in/x0"), c.template tensor<2, std::int32_t>("in/x1")};
+            return check_training(c, model, x, [](const std::string& path) {
+                if (path.starts_with("head.")) return "head.out." + path.substr(5);
+                return std::string(path.starts_with("user.") ? "tower0." : "tower1.") + (path[5] == '0' ? "emb" : "lstm") + path.substr(6);
+            });
+        }
+        oracle::with_model(c, [&](auto& model, const auto& rename) { check_training(c, model, oracle::inputs(c, model), rename); });
+    });
+}
