@@ -1,4 +1,4 @@
-// LSTM over 50 steps beside its scalar twin: GFLOP/s of the products and their share of the FMA peak measured at start-up.
+// LSTM over 50 steps beside its scalar twin: GFLOP/s of the products, share of the FMA peak measured at start-up.
 // lstm_forward<who>/B:sequences/F:features/U:units predicts; lstm_train<who> is the forward and the backward with all
 // gradients; in_shards cuts the sequences into parts of 32 as `fit` does, so that what is saved stays in the caches.
 #include "support/peak.hpp"
@@ -44,7 +44,8 @@ void lstm(benchmark::State& state) {
     const kernels::RecurrentWeights<float> weights{kernel.data(), recurrent.data(), bias.data()};
     kernels::lstm_pack<float>(weights, F, U, packed.data());
     for (auto _ : state) {
-        if (train && who != Who::reference) kernels::lstm_pack<float>(weights, F, U, packed.data());  // they change each step
+        if (train && who != Who::reference)  // the weights change at each step
+            kernels::lstm_pack<float>(weights, F, U, packed.data());
         for (Index b = 0; b < B; b += part) {
             const kernels::RecurrentInput<float> in{x.data() + b * steps * F};
             const kernels::RecurrentOutput<float> out{y.data() + b * steps * U};
@@ -55,8 +56,8 @@ void lstm(benchmark::State& state) {
                 const auto trace = kernels::reference::lstm_forward<Tanh, Sigmoid, float>(pass, weights, in, out);
                 if (train) kernels::reference::lstm_backward<Tanh, Sigmoid, float>(pass, weights, in, trace, up, to);
             } else {
-                kernels::lstm_forward<Tanh, Sigmoid, float>(pass, packed.data(), in, out, train ? saved.data() : nullptr,
-                                                            forward.data());
+                kernels::lstm_forward<Tanh, Sigmoid, float>(pass, packed.data(), in, out,
+                                                            train ? saved.data() : nullptr, forward.data());
                 if (train)
                     kernels::lstm_backward<Tanh, Sigmoid, float>(pass, packed.data(), in, saved.data(), up, to,
                                                                  backward.data());

@@ -22,8 +22,7 @@ template <class T>
 struct Data {
     Data(Index n, std::uint64_t seed, double scale = 1.0) : storage(static_cast<std::size_t>(n + 1)) {
         const RandomStream random(Seed{seed});
-        for (std::size_t i = 0; i < storage.size(); ++i)
-            storage[i] = static_cast<T>(random.uniform(i, -scale, scale));
+        for (std::size_t i = 0; i < storage.size(); ++i) storage[i] = static_cast<T>(random.uniform(i, -scale, scale));
     }
     T* data() { return storage.data() + 1; }
     std::vector<T> storage;
@@ -65,12 +64,12 @@ double difference(Index B, Index steps, Index F, Index U, const Options& o = {})
         }
     };
     const Index ny = B * (o.return_sequences ? steps : 1) * U;
-    const Result blank{{ny, 11}, {B * U, 12}, {B * U, 13}, {F * 4 * U, 14}, {U * 4 * U, 15}, {4 * U, 16},
-                       {B * steps * F, 17}, {B * U, 18}, {B * U, 19}};
+    const Result blank{{ny, 11},    {B * U, 12},         {B * U, 13}, {F * 4 * U, 14}, {U * 4 * U, 15},
+                       {4 * U, 16}, {B * steps * F, 17}, {B * U, 18}, {B * U, 19}};
     Result got = blank, expected = blank, inference = blank;
 
-    const auto trace = reference::lstm_forward<Act, Gate, T>(
-        pass, weights, in, {expected.y.data(), expected.h.data(), expected.c.data()});
+    const auto trace = reference::lstm_forward<Act, Gate, T>(pass, weights, in,
+                                                             {expected.y.data(), expected.h.data(), expected.c.data()});
     reference::lstm_backward<Act, Gate, T>(pass, weights, in, trace, up, expected.gradient(o.bias));
 
     const auto size = [](Index n) { return static_cast<std::size_t>(n); };
@@ -117,8 +116,8 @@ TEMPLATE_TEST_CASE("lstm kernel agrees with its scalar twin under every option",
                         for (const Index B : {1, 29}) {
                             INFO("sequences " << return_sequences << " backwards " << go_backwards << " bias " << bias
                                               << " state " << state << " mask " << mask << " B " << B);
-                            CHECK(difference<TestType>(B, 6, 5, 19, {return_sequences, go_backwards, bias, state, mask}) <
-                                  tolerance);
+                            CHECK(difference<TestType>(
+                                      B, 6, 5, 19, {return_sequences, go_backwards, bias, state, mask}) < tolerance);
                         }
 }
 

@@ -32,8 +32,10 @@ TEMPLATE_TEST_CASE("LSTM passes the battery", "[lstm][threads]", ReturnLast, Ret
 }
 
 TEST_CASE("LSTM passes the battery with other activations", "[lstm][threads]") {
-    battery::check<3>([](auto& random) { return random_subject<LSTM<double, ReturnSequences, ReLU, Sigmoid>>(random); }, 12);
-    battery::check<3>([](auto& random) { return random_subject<LSTM<double, ReturnLast, Tanh, HardSigmoid>>(random); }, 12);
+    battery::check<3>([](auto& random) { return random_subject<LSTM<double, ReturnSequences, ReLU, Sigmoid>>(random); },
+                      12);
+    battery::check<3>([](auto& random) { return random_subject<LSTM<double, ReturnLast, Tanh, HardSigmoid>>(random); },
+                      12);
 }
 
 TEST_CASE("LSTM has Keras' parameters, initial values and tags", "[lstm]") {
@@ -80,7 +82,8 @@ TEST_CASE("LSTM: a sequence read in parts with its state gives what it gives at 
 
     LSTM<double, ReturnSequences>::State state;
     for (Index t = 0; t < time; ++t) {
-        const Tensor<double, 3> part = x.slice(Eigen::array<Index, 3>{0, t, 0}, Eigen::array<Index, 3>{batch, 1, features});
+        const Tensor<double, 3> part =
+            x.slice(Eigen::array<Index, 3>{0, t, 0}, Eigen::array<Index, 3>{batch, 1, features});
         const auto y = layer.forward(part, state, cache);
         for (Index b = 0; b < batch; ++b)
             for (Index u = 0; u < units; ++u) CHECK(y(b, 0, u) == whole(b, t, u));

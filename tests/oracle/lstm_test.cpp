@@ -59,7 +59,8 @@ TEST_CASE("LSTM agrees with Keras", "[oracle][lstm]") {
         with_return(c, [&]<class Return>(Return) {
             oracle::with_activation(c, "activation", [&]<class Activation>(Activation) {
                 oracle::with_activation(c, "recurrent_activation", [&]<class Gate>(Gate) {
-                    const LSTMOptions options{.go_backwards = c.config["go_backwards"], .use_bias = c.config["use_bias"]};
+                    const LSTMOptions options{.go_backwards = c.config["go_backwards"],
+                                              .use_bias = c.config["use_bias"]};
                     LSTM<T, Return, Activation, Gate> layer{c.config["units"], {}, options};
                     with_input(c, [&](const auto& x) {
                         if (c.config["return_state"] || c.config["has_initial_state"])

@@ -3,9 +3,9 @@
 ///     [i f a o] = [gate gate act gate](x_t W + h_{t-1} R + b),   c_t = f c_{t-1} + i a,   h_t = o act(c_t).
 ///
 /// How it works. Sequences run through all steps in tiles of 32, so that their states stay in the L1 cache and the
-/// weights in L2. The weights are packed in panels: panel j holds, for each row of [b; W; R], the numbers of gates i, f,
-/// c and o for one register of units. So up to 6 (with 16 registers: 3) sequences times one panel are a register tile
-/// that ends with all four gates of those units, and the cell update follows without a trip to memory. One or two
+/// weights in L2. The weights are packed in panels: panel j holds, for each row of [b; W; R], the numbers of gates i,
+/// f, c and o for one register of units. So up to 6 (with 16 registers: 3) sequences times one panel are a register
+/// tile that ends with all four gates of those units, and the cell update follows without a trip to memory. One or two
 /// sequences cannot hide the latency of reading W from L2 at every step: their x_t W + b is computed for all steps at
 /// once. Backward runs the same tiles from the last step to the first: dh_t, dc_t give dz_t [4U], its products with R^T
 /// and W^T give dh_{t-1} and dx_t; dW, dR and db are products over 256 rows of dz, a few steps of the tile.
@@ -42,7 +42,8 @@ void lstm_pack(const RecurrentWeights<T>& weights, Index features, Index units, 
         for (Index k = 0; k < features; ++k) pack_row(weights.kernel + k * 4 * units);
         for (Index k = 0; k < units; ++k) pack_row(weights.recurrent_kernel + k * 4 * units);
     }
-    pack_transposed<T, Arch>(weights.recurrent_kernel, 4 * units, 4 * units, units, packed + size.recurrent_transposed());
+    pack_transposed<T, Arch>(weights.recurrent_kernel, 4 * units, 4 * units, units,
+                             packed + size.recurrent_transposed());
     pack_transposed<T, Arch>(weights.kernel, 4 * units, 4 * units, features, packed + size.kernel_transposed());
 }
 
@@ -64,16 +65,18 @@ Index lstm_backward_scratch_size(const RecurrentPass& pass) {
 
 /// y, and the final state where wanted. `saved` is null where no backward follows.
 template <class Act, class Gate, class T, class Arch = xsimd::default_arch>
-void lstm_forward(const RecurrentPass& pass, const T* packed, const RecurrentInput<T>& in, const RecurrentOutput<T>& out,
-                  T* saved, T* scratch, const Act& act = {}, const Gate& gate = {}) {
+void lstm_forward(const RecurrentPass& pass, const T* packed, const RecurrentInput<T>& in,
+                  const RecurrentOutput<T>& out, T* saved, T* scratch, const Act& act = {}, const Gate& gate = {}) {
     const detail::LstmLayout<T, Arch> size(pass.features, pass.units);
     for (Index first = 0; first < pass.batch; first += size.tile) {
-        const Index n = std::min(size.tile, pass.batch - first), states = (saved ? pass.time + 1 : 2) * n * size.width();
+        const Index n = std::min(size.tile, pass.batch - first),
+                    states = (saved ? pass.time + 1 : 2) * n * size.width();
         T* const h = saved ? saved + first * size.saved(pass.time) : scratch;
         T* const c = h + states;
         T* const gates = saved ? c + states : nullptr;
         T* const projected = n <= size.project_up_to ? scratch + size.tile * 4 * size.width() : nullptr;
-        detail::LstmForward<T, Act, Gate, Arch>{pass, size, packed, in, out, act, gate, first, n, h, c, gates, projected}
+        detail::LstmForward<T, Act, Gate, Arch>{pass,  size, packed, in, out,   act,      gate,
+                                                first, n,    h,      c,  gates, projected}
             .run();
     }
 }
@@ -88,8 +91,8 @@ void lstm_backward(const RecurrentPass& pass, const T* packed, const RecurrentIn
         const Index n = std::min(size.tile, pass.batch - first), states = (pass.time + 1) * n * size.width();
         const T* const h = saved + first * size.saved(pass.time);
         T *const dh = scratch, *const dc = dh + n * size.width(), *const dz = dc + n * size.width();
-        detail::LstmBackward<T, Act, Gate, Arch>{pass, size, packed, in,         up,             grad, act, gate, first,
-                                                 n,    h,    h + states, h + 2 * states, dh,   dc,  dz}
+        detail::LstmBackward<T, Act, Gate, Arch>{pass, size,       packed,         in, up, grad, act, gate, first, n,
+                                                 h,    h + states, h + 2 * states, dh, dc, dz}
             .run();
     }
 }

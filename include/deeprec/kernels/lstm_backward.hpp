@@ -97,8 +97,9 @@ struct LstmBackward {
     /// dW += x^T dz, dR += h_{t-1}^T dz, db += sum of dz for the steps [begin, end) that dz holds.
     void add_weight_gradients(Index begin, Index end) const {
         const Index F = size.features, U = size.units, stride = size.dz_stride(), rows = (end - begin) * n;
-        const Rows<T> x{in.x + (first * pass.time + pass.at(begin)) * F, rows, n, pass.go_backwards ? -F : F,
-                        pass.time * F, 1, F, 0};
+        const Index next = pass.go_backwards ? -F : F;  // from the x of a step to that of the step after it
+        const T* const x_begin = in.x + (first * pass.time + pass.at(begin)) * F;
+        const Rows<T> x{x_begin, rows, n, next, pass.time * F, 1, F, 0};
         gemm_tn<T, Arch>(x, dz, stride, 4 * U, grad.kernel, 4 * U);
         gemm_tn<T, Arch>(matrix_rows<T>(h + begin * n * size.width(), rows, U, size.width()), dz, stride, 4 * U,
                          grad.recurrent_kernel, 4 * U);

@@ -95,8 +95,8 @@ struct LstmForward {
                         const T* const panel = packed + j * size.panel_size();
                         V z[height][4];
                         load_gates(z, panel, 0);
-                        multiply_gates(z, in.x + ((first + r) * pass.time + pass.at(t)) * F, pass.go_backwards ? -F : F, F,
-                                       panel + 4 * lanes);
+                        multiply_gates(z, in.x + ((first + r) * pass.time + pass.at(t)) * F, pass.go_backwards ? -F : F,
+                                       F, panel + 4 * lanes);
                         store_gates(z, projected + t * stride + (r * size.panels() + j) * 4 * lanes, stride);
                     });
     }
@@ -115,7 +115,8 @@ struct LstmForward {
     /// The units of panel j of sequences r to r + Height at step t.
     template <Index Height>
     void update(Index t, Index j, Index r) const {
-        const Index width = size.width(), place = r * width + j * lanes, gate_place = (r * size.panels() + j) * 4 * lanes;
+        const Index width = size.width(), place = r * width + j * lanes,
+                    gate_place = (r * size.panels() + j) * 4 * lanes;
         const T* panel = packed + j * size.panel_size();
         V z[Height][4];
         if (projected) {

@@ -1,5 +1,5 @@
-/// What the kernels of recurrent layers share: the sizes of a pass, its reading order and mask, its arguments, and tiles
-/// of sequences whose states are kept padded to whole registers.
+/// What the kernels of recurrent layers share: the sizes of a pass, its reading order and mask, its arguments, and
+/// tiles of sequences whose states are kept padded to whole registers.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 DEEPREC_BEGIN
 namespace kernels {
 
-/// A pass over x [B, T, F] with states of U units, B, T, F, U >= 1. Step t means the t-th step read: `go_backwards` reads
-/// the time axis (and the mask) reversed, outputs stay in reading order.
+/// A pass over x [B, T, F] with states of U units, B, T, F, U >= 1. Step t means the t-th step read: `go_backwards`
+/// reads the time axis (and the mask) reversed, outputs stay in reading order.
 struct RecurrentPass {
     Index batch = 0, time = 0, features = 0, units = 0;
     bool return_sequences = false;  ///< y is [B, T, U] instead of the last step, [B, U]

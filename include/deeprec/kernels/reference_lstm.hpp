@@ -15,10 +15,11 @@ struct LstmTrace {
     std::vector<T> z, gates, h, c;  // [T, B, 4U] twice, [T + 1, B, U] twice
 };
 
-/// As kernels::lstm_forward, from weights in Keras' layout: kernel [F, 4U], recurrent_kernel [U, 4U], bias [4U] or null.
+/// As kernels::lstm_forward, from the weights themselves.
 template <class Activation, class RecurrentActivation, class T>
 LstmTrace<T> lstm_forward(const RecurrentPass& pass, const RecurrentWeights<T>& weights, const RecurrentInput<T>& in,
-                          const RecurrentOutput<T>& out, const Activation& act = {}, const RecurrentActivation& gate = {}) {
+                          const RecurrentOutput<T>& out, const Activation& act = {},
+                          const RecurrentActivation& gate = {}) {
     const Index B = pass.batch, steps = pass.time, F = pass.features, U = pass.units;
     const auto size = [](Index n) { return static_cast<std::size_t>(n); };
     LstmTrace<T> trace{std::vector<T>(size(steps * B * 4 * U)), std::vector<T>(size(steps * B * 4 * U)),

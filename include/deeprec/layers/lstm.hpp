@@ -145,9 +145,8 @@ private:
         T* const y = cache.y.need(batch * (Return::sequences ? time : 1) * units_);
         T* const saved = Mode::training ? cache.saved.need(kernels::lstm_saved_size<T>(cache.pass)) : nullptr;
         kernels::lstm_forward<Activation, RecurrentActivation, T>(
-            cache.pass, packed_.data(), {x.data(), h0, c0},
-            {y, cache.final_state.h.data(), cache.final_state.c.data()}, saved,
-            cache.scratch.need(kernels::lstm_forward_scratch_size<T>(cache.pass)));
+            cache.pass, packed_.data(), {x.data(), h0, c0}, {y, cache.final_state.h.data(), cache.final_state.c.data()},
+            saved, cache.scratch.need(kernels::lstm_forward_scratch_size<T>(cache.pass)));
         if constexpr (Return::sequences)
             return {y, {batch, time, units_}, x.mask};
         else
@@ -185,8 +184,9 @@ private:
     const T* state_data(std::string_view part, const Tensor<T, 2>& state, Index batch) const {
         if (state.size() == 0) return nullptr;
         if (state.dimension(0) != batch || state.dimension(1) != units_)
-            throw ShapeError(message("LSTM: expected ", part, " of [", batch, ", ", units_, "] or an empty one, received [",
-                                     state.dimension(0), ", ", state.dimension(1), "]"));
+            throw ShapeError(message("LSTM: expected ", part, " of [", batch, ", ", units_,
+                                     "] or an empty one, received [", state.dimension(0), ", ", state.dimension(1),
+                                     "]"));
         return state.data();
     }
 
@@ -196,7 +196,7 @@ private:
     Buffer<T> packed_;  // the weights as the kernel reads them
 };
 
-LSTM(Index) -> LSTM<float, ReturnLast>;
+LSTM(Index)->LSTM<float, ReturnLast>;
 template <class Return>
 LSTM(Index, Return, LSTMOptions = {}) -> LSTM<float, Return>;
 
