@@ -1,4 +1,5 @@
 /// Things to do while training. A callback is any value with some of the hooks
+///   on_train_begin(),
 ///   on_batch_end(const TrainingProgress&),
 ///   on_epoch_end(model, EpochLog&), returning nothing, or bool: true stops the training,
 ///   on_train_end(model).
@@ -43,6 +44,11 @@ struct EarlyStopping {
     long waited = 0;                     ///< epochs since then
     std::vector<double> best_weights{};  ///< of that epoch, all parameters in order
 
+    void on_train_begin() {
+        best_epoch = -1;
+        waited = 0;
+        best_weights.clear();
+    }
     /// Throws ArgumentError when the epoch has no figure of that name.
     template <class Model>
     bool on_epoch_end(const Model& model, EpochLog& log) {

@@ -75,6 +75,10 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
     std::vector<Index> order = detail::all_indices(train.size());
     History history;
     std::uint64_t step = 0;
+    [[maybe_unused]] const auto begin = [&](auto& callback) {
+        if constexpr (requires { callback.on_train_begin(); }) callback.on_train_begin();
+    };
+    (begin(callbacks), ...);
     for (Index epoch = 0; epoch < options.epochs && !history.stopped_early; ++epoch) {
         const auto start = std::chrono::steady_clock::now();
         const Seed epoch_seed = derive(seed, static_cast<std::uint64_t>(epoch));
@@ -125,7 +129,7 @@ struct PredictOptions {
 };
 
 /// The model's outputs for all samples of x (a tensor or view; a Pair of them for two towers), in batches over threads.
-/// Shape: [N, ...] as the model's output.
+/// Shape: [N, ...] as the model's output. Batches are of whole blocks of the Pair.
 template <class Model, class Inputs>
 auto predict_views(const Model& model, const Inputs& x, PredictOptions options) {
     using T = typename Model::Scalar;
@@ -133,6 +137,8 @@ auto predict_views(const Model& model, const Inputs& x, PredictOptions options) 
     using Output = decltype(model.forward(x, std::declval<typename Model::Cache&>()));
     constexpr int rank = Output::rank;
     const Index samples = sample_count(x);
+    const Index block = sample_block(x);
+    options.batch_size = (options.batch_size + block - 1) / block * block;
     const Index batches = (samples + options.batch_size - 1) / options.batch_size;
     Tensor<T, rank> result;
     const auto run = [&](typename Model::Cache& cache, Index batch) {
@@ -166,7 +172,7 @@ auto predict_views(const Model& model, const Inputs& x, PredictOptions options) 
 template <class Model, class X>
 auto predict(const Model& model, const X& x, PredictOptions options = {}) {
     if constexpr (requires { x.user; x.item; })
-        return predict_views(model, Pair{view(x.user), view(x.item)}, options);
+        return predict_views(model, Pair{view(x.user), view(x.item), x.block}, options);
     else
         return predict_views(model, view(x), options);
 }
