@@ -1,6 +1,8 @@
 /// Long short-term memory layer.
 #pragma once
 
+#include <algorithm>
+
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/kernels/lstm.hpp>
@@ -58,7 +60,7 @@ public:
         kernels::RecurrentPass pass;
         const T* x = nullptr;
         bool from_state = false;
-        Buffer<T> y, saved, scratch, dx;
+        Buffer<T> y, saved, scratch, dx, final_h, final_c;
         State final_state, initial_gradient;
     };
 
@@ -102,8 +104,16 @@ public:
         return run<Mode>(view(x), state_data("initial h", initial.h, batch), state_data("initial c", initial.c, batch),
                          cache);
     }
-    /// State after the last step of the last forward with this cache.
-    const State& final_state(const Cache& cache) const { return cache.final_state; }
+    /// State after the last step of the last forward with this cache, in the cache.
+    const State& final_state(Cache& cache) const {
+        const auto copy = [&](const Buffer<T>& from, Tensor<T, 2>& to) {
+            to.resize(cache.pass.batch, units_);
+            std::copy_n(from.data(), to.size(), to.data());
+        };
+        copy(cache.final_h, cache.final_state.h);
+        copy(cache.final_c, cache.final_state.c);
+        return cache.final_state;
+    }
 
     /// Formulas in kernels/lstm.hpp.
     template <InputGradient Want = InputGradient::compute, class DY>
@@ -140,13 +150,12 @@ private:
         if (time < 1) throw ShapeError("LSTM: expected sequences of at least one step, received none");
         cache.pass = {batch, time, features_, units_, Return::sequences, options_.go_backwards, x.mask.keep};
         cache.x = Mode::training ? x.data() : nullptr;
-        cache.final_state.h.resize(batch, units_);
-        cache.final_state.c.resize(batch, units_);
         T* const y = cache.y.need(batch * (Return::sequences ? time : 1) * units_);
         T* const saved = Mode::training ? cache.saved.need(kernels::lstm_saved_size<T>(cache.pass)) : nullptr;
         kernels::lstm_forward<Activation, RecurrentActivation, T>(
-            cache.pass, packed_.data(), {x.data(), h0, c0}, {y, cache.final_state.h.data(), cache.final_state.c.data()},
-            saved, cache.scratch.need(kernels::lstm_forward_scratch_size<T>(cache.pass)));
+            cache.pass, packed_.data(), {x.data(), h0, c0},
+            {y, cache.final_h.need(batch * units_), cache.final_c.need(batch * units_)}, saved,
+            cache.scratch.need(kernels::lstm_forward_scratch_size<T>(cache.pass)));
         if constexpr (Return::sequences)
             return {y, {batch, time, units_}, x.mask};
         else
