@@ -2,5 +2,6 @@
 #include <Eigen/Core>
 #include <nlohmann/json.hpp>
 #include <unsupported/Eigen/CXX11/Tensor>
+#include <xsimd/xsimd.hpp>
 
 #include "support/catch.hpp"
