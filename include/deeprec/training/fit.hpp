@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -90,7 +91,7 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
             const auto& batch = train.batch(indices);
             const double batch_loss = trainer.gradient(model, batch, derive(seed, ~step));
             if (!std::isfinite(batch_loss))
-                throw NumericError(message("fit: the loss became ", batch_loss, " in step ", step, " (epoch ", epoch + 1,
+                throw NumericError(message("fit: the loss became ", std::isnan(batch_loss) ? "NaN" : "infinite", " in step ", step, " (epoch ", epoch + 1,
                                            "); try a smaller learning rate or clipping"));
             optimizer.step(model, trainer.gradients(), &pool);
             ++step;
