@@ -47,10 +47,10 @@ TEST_CASE("An exception of a task reaches the caller, and the pool goes on", "[c
         ThreadPool pool(threads);
         for (int round = 0; round < 50; ++round) {
             CHECK(message_of<DataError>([&] {
-                pool.run(20, [&](Index i) {
-                    if (i == round % 20) throw DataError("task " + std::to_string(i));
-                });
-            }) == "task " + std::to_string(round % 20));
+                      pool.run(20, [&](Index i) {
+                          if (i == round % 20) throw DataError("task " + std::to_string(i));
+                      });
+                  }) == "task " + std::to_string(round % 20));
             CHECK_THROWS_AS(pool.run(20, [](Index) { throw DataError("all of them"); }), DataError);
             std::atomic<int> ran{0};
             pool.run(20, [&](Index) { ++ran; });

@@ -36,7 +36,8 @@ TEST_CASE("A batch has the rows that were asked for, in that order", "[data]") {
 }
 
 TEST_CASE("A batch of two towers has users and items of the same rows", "[data]") {
-    const TensorDataset data{Pair{counted<std::int32_t, 2>({4, 3}), counted<float, 2>({4, 2})}, counted<float, 2>({4, 1})};
+    const TensorDataset data{Pair{counted<std::int32_t, 2>({4, 3}), counted<float, 2>({4, 2})},
+                             counted<float, 2>({4, 1})};
     const auto batch = data.batch(std::vector<Index>{2, 1});
     CHECK(batch.weights == nullptr);
     CHECK(batch.inputs.block == 1);
@@ -59,14 +60,18 @@ TEST_CASE("Batches reuse their memory", "[data]") {
 
 TEST_CASE("TensorDataset names what does not fit", "[data]") {
     const auto x = counted<float, 2>({5, 3});
-    CHECK(message_of<ShapeError>([&] { TensorDataset{x, counted<float, 2>({4, 1})}; }) ==
-          "TensorDataset: expected targets and weights for 5 samples, received 4 and 0");
-    CHECK(message_of<ShapeError>([&] { TensorDataset{x, counted<float, 2>({5, 1}), counted<float, 1>({6})}; }) ==
-          "TensorDataset: expected targets and weights for 5 samples, received 5 and 6");
-    CHECK(message_of<ShapeError>([&] { TensorDataset{Pair{x, counted<float, 2>({6, 3})}, counted<float, 2>({5, 1})}; }) ==
-          "TensorDataset: expected as many items as users, received 6 and 5");
+    CHECK(message_of<ShapeError>([&] {
+              TensorDataset{x, counted<float, 2>({4, 1})};
+          }) == "TensorDataset: expected targets and weights for 5 samples, received 4 and 0");
+    CHECK(message_of<ShapeError>([&] {
+              TensorDataset{x, counted<float, 2>({5, 1}), counted<float, 1>({6})};
+          }) == "TensorDataset: expected targets and weights for 5 samples, received 5 and 6");
+    CHECK(message_of<ShapeError>([&] {
+              TensorDataset{Pair{x, counted<float, 2>({6, 3})}, counted<float, 2>({5, 1})};
+          }) == "TensorDataset: expected as many items as users, received 6 and 5");
     const TensorDataset data{x, counted<float, 2>({5, 1})};
     for (const Index bad : {Index{5}, Index{-1}})
-        CHECK(message_of<DataError>([&] { data.batch(std::vector<Index>{0, bad}); }) ==
-              message("TensorDataset: expected indices below 5, received ", bad));
+        CHECK(message_of<DataError>([&] {
+                  data.batch(std::vector<Index>{0, bad});
+              }) == message("TensorDataset: expected indices below 5, received ", bad));
 }

@@ -34,7 +34,9 @@ struct World {
             for (int t = 0; t < 6; ++t) x.add(user, user + 3 * t);
         return Sequences{x};
     }
-    NextItemSamples samples(NextItemOptions options) const { return {train.next_item_queries(), features, sampler, options}; }
+    NextItemSamples samples(NextItemOptions options) const {
+        return {train.next_item_queries(), features, sampler, options};
+    }
     bool took(std::int32_t user, std::int32_t item) const {
         const auto ids = train[user];
         return std::find(ids.begin(), ids.end(), item) != ids.end();
@@ -121,7 +123,8 @@ TEST_CASE("A held-out target that is drawn for another sample of the block is le
     const NegativeSampler sampler(split.train(), Seed{5});
     const auto queries = split.validation_queries();
     // users 1 and 4 share most items: 13 is the target of user 1 and in the train part of user 4
-    const NextItemSamples data({queries[0], queries[3], queries[0]}, world.features, sampler, {.steps = 4, .negatives = 1, .block = 3});
+    const NextItemSamples data({queries[0], queries[3], queries[0]}, world.features, sampler,
+                               {.steps = 4, .negatives = 1, .block = 3});
     const auto batch = data.batch(first(3));
     CHECK(batch.targets(0, 0) == 1);
     CHECK(batch.targets(0, 2) == left_out<>);  // the same target again, which its train part does not have
@@ -135,7 +138,8 @@ TEST_CASE("Negatives depend on sampler, epoch and sample, not on the batch", "[d
     NextItemSamples data = world.samples({.steps = 4, .negatives = 5});
     const auto negatives_of = [&](const NextItemSamples& source, std::vector<Index> indices, std::size_t at) {
         const auto items = candidates(source.batch(indices));
-        return std::vector<std::int32_t>(items.begin() + static_cast<std::ptrdiff_t>(6 * at), items.begin() + static_cast<std::ptrdiff_t>(6 * at + 6));
+        return std::vector<std::int32_t>(items.begin() + static_cast<std::ptrdiff_t>(6 * at),
+                                         items.begin() + static_cast<std::ptrdiff_t>(6 * at + 6));
     };
     const auto before = negatives_of(data, {17}, 0);
     CHECK(negatives_of(data, {3, 8, 17}, 2) == before);
@@ -187,15 +191,21 @@ TEST_CASE("Batches of samples reuse their memory", "[data]") {
 TEST_CASE("NextItemSamples names what it cannot use", "[data]") {
     const World world;
     const auto queries = world.train.next_item_queries();
-    CHECK(message_of<ArgumentError>([&] { world.samples({.steps = 0}); }).find("received 0, 4, 0 and 1") != std::string::npos);
-    CHECK(message_of<ArgumentError>([&] { world.samples({.negatives = 0}); }).find("received 50, 0, 0 and 1") != std::string::npos);
-    CHECK(message_of<ArgumentError>([&] { world.samples({.block = 0}); }).find("received 50, 4, 0 and 0") != std::string::npos);
-    CHECK(message_of<DataError>([&] { NextItemSamples({}, world.features, world.sampler); }) == "NextItemSamples: there are no queries");
-    CHECK(message_of<DataError>([&] { NextItemSamples({{1, {}, 41}}, world.features, world.sampler); }) ==
-          "NextItemSamples: a target is item 41, the features have items 1 to 40");
+    CHECK(message_of<ArgumentError>([&] { world.samples({.steps = 0}); }).find("received 0, 4, 0 and 1") !=
+          std::string::npos);
+    CHECK(message_of<ArgumentError>([&] { world.samples({.negatives = 0}); }).find("received 50, 0, 0 and 1") !=
+          std::string::npos);
+    CHECK(message_of<ArgumentError>([&] { world.samples({.block = 0}); }).find("received 50, 4, 0 and 0") !=
+          std::string::npos);
+    CHECK(message_of<DataError>([&] { NextItemSamples({}, world.features, world.sampler); }) ==
+          "NextItemSamples: there are no queries");
+    CHECK(message_of<DataError>([&] {
+              NextItemSamples({{1, {}, 41}}, world.features, world.sampler);
+          }) == "NextItemSamples: a target is item 41, the features have items 1 to 40");
     const Tensor<std::int32_t, 2> few(30, 3);
     CHECK(message_of<DataError>([&] { NextItemSamples(queries, few, world.sampler); }) ==
           "NextItemSamples: the sampler draws items up to 40, the features have items 1 to 29");
     const auto data = world.samples({});
-    CHECK(message_of<DataError>([&] { data.batch(std::vector<Index>{60}); }) == "NextItemSamples: expected indices below 60, received 60");
+    CHECK(message_of<DataError>([&] { data.batch(std::vector<Index>{60}); }) ==
+          "NextItemSamples: expected indices below 60, received 60");
 }

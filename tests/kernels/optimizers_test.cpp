@@ -26,7 +26,7 @@ void adam_plainly(double& w, double g, double& m, double& v, double* v_max, cons
 template <class T>
 kernels::AdamStep<T> cast(const kernels::AdamStep<double>& s) {
     const auto to = [](double x) { return static_cast<T>(x); };
-    return {to(s.beta_1), to(s.beta_2), to(s.rate), to(s.v_correction), to(s.epsilon),
+    return {to(s.beta_1), to(s.beta_2),         to(s.rate),           to(s.v_correction), to(s.epsilon),
             to(s.decay),  to(s.gradient_decay), to(s.gradient_scale), to(s.clip)};
 }
 }  // namespace
@@ -35,9 +35,9 @@ TEMPLATE_TEST_CASE("adam equals its scalar twin", "[kernels][optimizers]", float
     using T = TestType;
     constexpr Index lanes = kernels::lanes<T>;
     const kernels::AdamStep<double> steps[]{
-        {0.9, 0.999, 0.01, 1, 1e-7, 1, 0, 1, infinity},           // Keras
-        {0.9, 0.999, 0.01, 1.5, 1e-8, 1, 0.01, 1, infinity},      // PyTorch with weight decay
-        {0.8, 0.95, 0.05, 1, 1e-4, 0.999, 0, 0.5, 0.25},          // decoupled decay, clipping
+        {0.9, 0.999, 0.01, 1, 1e-7, 1, 0, 1, infinity},       // Keras
+        {0.9, 0.999, 0.01, 1.5, 1e-8, 1, 0.01, 1, infinity},  // PyTorch with weight decay
+        {0.8, 0.95, 0.05, 1, 1e-4, 0.999, 0, 0.5, 0.25},      // decoupled decay, clipping
     };
     for (const auto& step : steps)
         for (const bool amsgrad : {false, true})
@@ -49,12 +49,13 @@ TEMPLATE_TEST_CASE("adam equals its scalar twin", "[kernels][optimizers]", float
                 double worst = 0;
                 std::vector<double> expected;
                 for (Index i = 0; i < n; ++i) {
-                    double wi = static_cast<double>(w[i]), mi = static_cast<double>(m[i]), vi = static_cast<double>(v[i]),
-                           xi = static_cast<double>(v_max[i]);
+                    double wi = static_cast<double>(w[i]), mi = static_cast<double>(m[i]),
+                           vi = static_cast<double>(v[i]), xi = static_cast<double>(v_max[i]);
                     adam_plainly(wi, static_cast<double>(g.data()[i]), mi, vi, amsgrad ? &xi : nullptr, step);
                     expected.insert(expected.end(), {wi, mi, vi, xi});
                 }
-                kernels::adam<T>(w.data(), g.data(), m.data(), v.data(), amsgrad ? v_max.data() : nullptr, n, cast<T>(step));
+                kernels::adam<T>(w.data(), g.data(), m.data(), v.data(), amsgrad ? v_max.data() : nullptr, n,
+                                 cast<T>(step));
                 for (Index i = 0; i < n; ++i) {
                     const double got[]{static_cast<double>(w[i]), static_cast<double>(m[i]), static_cast<double>(v[i]),
                                        static_cast<double>(v_max[i])};
@@ -66,7 +67,8 @@ TEMPLATE_TEST_CASE("adam equals its scalar twin", "[kernels][optimizers]", float
             }
 }
 
-TEMPLATE_TEST_CASE("adam in chunks of whole vectors gives the bits of one call", "[kernels][optimizers]", float, double) {
+TEMPLATE_TEST_CASE("adam in chunks of whole vectors gives the bits of one call", "[kernels][optimizers]", float,
+                   double) {
     using T = TestType;
     constexpr Index chunk = 2 * kernels::lanes<T>, n = 2 * chunk + 3;  // threads cut parameters so
     const auto step = cast<T>({0.9, 0.999, 0.01, 1, 1e-7, 1, 0, 1, infinity});
@@ -75,7 +77,8 @@ TEMPLATE_TEST_CASE("adam in chunks of whole vectors gives the bits of one call",
     for (Index i = 0; i < n; ++i) v[i] = v_2[i] = std::abs(v[i]);
     kernels::adam<T>(w.data(), g.data(), m.data(), v.data(), nullptr, n, step);
     for (Index i = 0; i < n; i += chunk)
-        kernels::adam<T>(w_2.data() + i, g.data() + i, m_2.data() + i, v_2.data() + i, nullptr, std::min(chunk, n - i), step);
+        kernels::adam<T>(w_2.data() + i, g.data() + i, m_2.data() + i, v_2.data() + i, nullptr, std::min(chunk, n - i),
+                         step);
     CHECK((same(w, w_2) && same(m, m_2) && same(v, v_2)));
 }
 

@@ -10,7 +10,8 @@ using namespace deeprec::test;
 
 namespace {
 template <class T, class Act>
-void add_pairs_plainly(const T* a, const T* c, Index users, Index block, Index candidates, Index n, T* y, T* z, Act act) {
+void add_pairs_plainly(const T* a, const T* c, Index users, Index block, Index candidates, Index n, T* y, T* z,
+                       Act act) {
     for (Index b = 0; b < users; ++b)
         for (Index j = 0; j < candidates; ++j)
             for (Index i = 0; i < n; ++i) {
@@ -40,23 +41,27 @@ TEMPLATE_TEST_CASE("add_pairs equals its scalar twin", "[kernels][pairs]", float
             if (n > 0) a[n - 1] = std::numeric_limits<T>::quiet_NaN();
             Operand<T> y(pairs * n, 3), z(pairs * n, 4), expected_y(pairs * n, 3), expected_z(pairs * n, 4);
             kernels::add_pairs(a.data(), c.data(), users, block, candidates, n, y.data(), z.data(), relu);
-            add_pairs_plainly(a.data(), c.data(), users, block, candidates, n, expected_y.data(), expected_z.data(), relu);
+            add_pairs_plainly(a.data(), c.data(), users, block, candidates, n, expected_y.data(), expected_z.data(),
+                              relu);
             CHECK(same(y, expected_y));
             CHECK(same(z, expected_z));
             CHECK((y.guards_intact() && z.guards_intact()));
             Operand<T> without_z(pairs * n, 5);
-            kernels::add_pairs(a.data(), c.data(), users, block, candidates, n, without_z.data(), static_cast<T*>(nullptr), relu);
+            kernels::add_pairs(a.data(), c.data(), users, block, candidates, n, without_z.data(),
+                               static_cast<T*>(nullptr), relu);
             CHECK(same(without_z, expected_y));
         }
 }
 
-TEMPLATE_TEST_CASE("add_pairs_backward sums over candidates and over the users of a block", "[kernels][pairs]", float, double) {
+TEMPLATE_TEST_CASE("add_pairs_backward sums over candidates and over the users of a block", "[kernels][pairs]", float,
+                   double) {
     using T = TestType;
     for (const auto& [users, block, candidates] : sizes)
         for (const Index n : widths<T>()) {
             CAPTURE(users, block, candidates, n);
             const Operand<T> d(users * candidates * n, 1);
-            Operand<T> da(users * n, 2), dc(users / block * candidates * n, 3), expected_a(users * n), expected_c(dc.size());
+            Operand<T> da(users * n, 2), dc(users / block * candidates * n, 3), expected_a(users * n),
+                expected_c(dc.size());
             for (Index i = 0; i < expected_a.size(); ++i) expected_a[i] = 0;
             for (Index i = 0; i < expected_c.size(); ++i) expected_c[i] = 0;
             for (Index b = 0; b < users; ++b)

@@ -24,7 +24,7 @@ double auc_of(const std::vector<double>& scores, const std::vector<double>& targ
 
 TEST_CASE("AUC by hand", "[metrics]") {
     CHECK(auc_of({0.1, 0.4, 0.35, 0.8}, {0, 0, 1, 1}) == 0.75);
-    CHECK(auc_of({1, 1, 1, 1}, {0, 1, 0, 1}) == 0.5);    // ties count one half
+    CHECK(auc_of({1, 1, 1, 1}, {0, 1, 0, 1}) == 0.5);  // ties count one half
     CHECK(auc_of({1, 1, 2}, {0, 1, 0}) == 0.25);
     CHECK(auc_of({-1, 0, 1}, {1, 0, 0}) == 0);
 }

@@ -46,7 +46,8 @@ TEST_CASE("Adam steps the rows of an embedding that were used, and keeps the oth
     dy.setConstant(1);
     const auto use = [&](std::int32_t a, std::int32_t b) {
         ids.setValues({{a, b}});
-        for_each_parameter(std::as_const(table), gradients, [](std::string_view, const auto&, auto& g) { g.setZero(); });
+        for_each_parameter(std::as_const(table), gradients,
+                           [](std::string_view, const auto&, auto& g) { g.setZero(); });
         table.forward(ids, cache, Training{});
         table.backward(dy, cache, gradients);
     };
@@ -63,11 +64,15 @@ TEST_CASE("Adam steps the rows of an embedding that were used, and keeps the oth
 }
 
 TEST_CASE("Adam names options without meaning", "[optimizers]") {
-    CHECK(message_of<ArgumentError>([] { Adam{{.learning_rate = 0}}; }) == "Adam: expected a positive learning_rate, received 0");
-    CHECK(message_of<ArgumentError>([] { Adam{{.beta_1 = 1}}; }) == "Adam: expected beta_1 and beta_2 in [0, 1), received 1");
-    CHECK(message_of<ArgumentError>([] { Adam{{.beta_2 = -0.1}}; }) == "Adam: expected beta_1 and beta_2 in [0, 1), received -0.1");
+    CHECK(message_of<ArgumentError>([] { Adam{{.learning_rate = 0}}; }) ==
+          "Adam: expected a positive learning_rate, received 0");
+    CHECK(message_of<ArgumentError>([] { Adam{{.beta_1 = 1}}; }) ==
+          "Adam: expected beta_1 and beta_2 in [0, 1), received 1");
+    CHECK(message_of<ArgumentError>([] { Adam{{.beta_2 = -0.1}}; }) ==
+          "Adam: expected beta_1 and beta_2 in [0, 1), received -0.1");
     CHECK(message_of<ArgumentError>([] { Adam{{.epsilon = -1}}; }) == "Adam: expected epsilon >= 0, received -1");
-    CHECK(message_of<ArgumentError>([] { Adam{{.weight_decay = -1}}; }) == "Adam: expected weight_decay >= 0, received -1");
+    CHECK(message_of<ArgumentError>([] { Adam{{.weight_decay = -1}}; }) ==
+          "Adam: expected weight_decay >= 0, received -1");
     CHECK_THROWS_AS(Adam{{.beta_1 = std::nan("")}}, ArgumentError);
     CHECK(Adam{}.options().epsilon == 1e-7);
     CHECK(Adam{{.learning_rate = 0.5}}.learning_rate() == 0.5);

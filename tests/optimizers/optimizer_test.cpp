@@ -175,7 +175,8 @@ TEST_CASE("Threads step to the same bits", "[optimizers][threads]") {
         const RandomStream random(Seed{1});
         for (Index i = 0; i < model.bias.size(); ++i) gradients.bias(i) = random.uniform(static_cast<std::uint64_t>(i));
         for (std::int32_t row = 0; row < 3000; row += 1 + row % 2)
-            for (Index j = 0; j < 50; ++j) gradients.table.row(row)[j] = random.uniform(static_cast<std::uint64_t>(row + j));
+            for (Index j = 0; j < 50; ++j)
+                gradients.table.row(row)[j] = random.uniform(static_cast<std::uint64_t>(row + j));
         Plain optimizer{{.clipping = {.global_norm = 1}}};
         ThreadPool pool(threads);
         for (int step = 0; step < 3; ++step) optimizer.step(model, gradients, &pool);

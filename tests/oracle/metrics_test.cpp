@@ -42,16 +42,19 @@ TEST_CASE("LogLoss agrees with scikit-learn", "[oracle][metrics]") {
 
 TEST_CASE("HR, NDCG and reciprocal ranks of one relevant item agree with their definitions", "[oracle][metrics]") {
     oracle::run("metrics", "metric/ranking", []<class T>(oracle::Case<T>& c) {
-        if (c.config["kind"] != "one_positive") throw oracle::NotApplicable{"evaluate_ranking: one relevant item a query"};
+        if (c.config["kind"] != "one_positive")
+            throw oracle::NotApplicable{"evaluate_ranking: one relevant item a query"};
         const Tensor<T, 2> scores = c.template tensor<2>("in/scores");
         const auto relevance = c.template tensor<2, std::int32_t>("in/relevance");
         const Index rows = scores.dimension(0), items = scores.dimension(1);
         std::vector<Query> queries;
         for (Index u = 0; u < rows; ++u)
             for (Index i = 0; i < items; ++i)
-                if (relevance(u, i)) queries.push_back({static_cast<std::int32_t>(u + 1), {}, static_cast<std::int32_t>(i + 1)});
+                if (relevance(u, i))
+                    queries.push_back({static_cast<std::int32_t>(u + 1), {}, static_cast<std::int32_t>(i + 1)});
         const auto scorer = [&](const Query& query, std::span<float> out) {
-            for (Index i = 0; i < items; ++i) out[static_cast<std::size_t>(i) + 1] = static_cast<float>(scores(query.user - 1, i));
+            for (Index i = 0; i < items; ++i)
+                out[static_cast<std::size_t>(i) + 1] = static_cast<float>(scores(query.user - 1, i));
         };
         std::vector<double> hr(static_cast<std::size_t>(rows), 0), ndcg(hr), mrr(hr);
         for (const Query& query : queries) {

@@ -18,9 +18,10 @@ namespace oracle {
 template <class T>
 auto cnn_tower(const Json& layers) {
     using namespace deeprec;
-    return Sequential{Conv1D<T, ReLU>{layers[0]["filters"], layers[0]["kernel_size"]}, MaxPool1D<T>{layers[1]["pool_size"]},
-                      Conv1D<T, ReLU>{layers[2]["filters"], layers[2]["kernel_size"]}, MaxPool1D<T>{layers[3]["pool_size"]},
-                      Flatten<T>{}};
+    return Sequential{Conv1D<T, ReLU>{layers[0]["filters"], layers[0]["kernel_size"]},
+                      MaxPool1D<T>{layers[1]["pool_size"]},
+                      Conv1D<T, ReLU>{layers[2]["filters"], layers[2]["kernel_size"]},
+                      MaxPool1D<T>{layers[3]["pool_size"]}, Flatten<T>{}};
 }
 template <class T>
 auto rnn_tower(const Json& layers) {
@@ -37,11 +38,12 @@ template <class... Tower, class... Head>
 auto chain(const deeprec::Sequential<Tower...>& tower, const deeprec::Sequential<Head...>& head) {
     return [&]<std::size_t... I, std::size_t... J>(std::index_sequence<I...>, std::index_sequence<J...>) {
         return deeprec::Sequential{tower.template layer<I>()..., head.template layer<J>()...};
-    }(std::index_sequence_for<Tower...>{}, std::index_sequence_for<Head...>{});
+    }
+    (std::index_sequence_for<Tower...>{}, std::index_sequence_for<Head...>{});
 }
 
-/// Calls f(model, the config's name of each of its parameters) with the built model of a case: convolutions or LSTMs, one
-/// tower or two.
+/// Calls f(model, the config's name of each of its parameters) with the built model of a case: convolutions or LSTMs,
+/// one tower or two.
 template <class T, class F>
 void with_model(const Case<T>& c, F&& f) {
     const Json &towers = c.config["towers"], &head = c.config["head"];
@@ -60,7 +62,8 @@ void with_model(const Case<T>& c, F&& f) {
             return f(model, [&](const std::string& path) {  // "5.kernel": the tower's layers, then the head's
                 const auto dot = path.find('.');
                 const std::size_t number = std::stoul(path.substr(0, dot)), own = towers[0].size();
-                return (number < own ? name(towers[0], number, "tower0.") : name(head, number - own, "head.")) + path.substr(dot);
+                return (number < own ? name(towers[0], number, "tower0.") : name(head, number - own, "head.")) +
+                       path.substr(dot);
             });
         }
         deeprec::TwoTower model{make_tower(towers[0]), make_tower(towers[1]), head_layers};
@@ -69,8 +72,9 @@ void with_model(const Case<T>& c, F&& f) {
             const auto dot = path.find('.'), next = path.find('.', dot + 1);
             const std::string part = path.substr(0, dot);
             const std::size_t number = std::stoul(path.substr(dot + 1, next - dot - 1));
-            return (part == "head" ? name(head, number, "head.")
-                                   : name(towers[part == "user" ? 0 : 1], number, part == "user" ? "tower0." : "tower1.")) +
+            return (part == "head"
+                        ? name(head, number, "head.")
+                        : name(towers[part == "user" ? 0 : 1], number, part == "user" ? "tower0." : "tower1.")) +
                    path.substr(next);
         });
     };

@@ -89,9 +89,10 @@ void check_training(oracle::Case<T>& c, Model& model, const Inputs& x, const Ren
         for (int t = 0; t <= steps; ++t) {
             losses.push_back(trainer.gradient(own, batch, Seed{}));
             if (t == 0)
-                for_each_parameter(own, trainer.gradients(), [&](std::string_view path, const auto&, const auto& gradient) {
-                    close(c, "out/grad0." + rename(std::string(path)), gradient);
-                });
+                for_each_parameter(own, trainer.gradients(),
+                                   [&](std::string_view path, const auto&, const auto& gradient) {
+                                       close(c, "out/grad0." + rename(std::string(path)), gradient);
+                                   });
             if (t < steps) step(own, trainer.gradients());
         }
         c.close_values("out/" + name + ".loss", losses.data(), static_cast<Index>(losses.size()), "loss");
@@ -125,8 +126,10 @@ TEST_CASE("Models train as in Keras", "[oracle][models]") {
     oracle::run("models", "model_train", []<class T>(oracle::Case<T>& c) {
         if (c.config["merge"] == "dot") {
             const auto tower = [&](const oracle::Json& layers) {
-                return Sequential{Embedding<T>{layers[0]["input_dim"], layers[0]["output_dim"], {.mask_zero = layers[0]["mask_zero"]}},
-                                  LSTM<T>{layers[1]["units"]}};
+                return Sequential{
+                    Embedding<T>{
+                        layers[0]["input_dim"], layers[0]["output_dim"], {.mask_zero = layers[0]["mask_zero"]}},
+                    LSTM<T>{layers[1]["units"]}};
             };
             const Shape steps{c.config["time"].template get<Index>()};
             TwoTower model{tower(c.config["towers"][0]), tower(c.config["towers"][1]), DotThenDense<T>{}};
@@ -134,9 +137,11 @@ TEST_CASE("Models train as in Keras", "[oracle][models]") {
             const Pair x{c.template tensor<2, std::int32_t>("in/x0"), c.template tensor<2, std::int32_t>("in/x1")};
             return check_training(c, model, x, [](const std::string& path) {
                 if (path.starts_with("head.")) return "head.out." + path.substr(5);
-                return std::string(path.starts_with("user.") ? "tower0." : "tower1.") + (path[5] == '0' ? "emb" : "lstm") + path.substr(6);
+                return std::string(path.starts_with("user.") ? "tower0." : "tower1.") +
+                       (path[5] == '0' ? "emb" : "lstm") + path.substr(6);
             });
         }
-        oracle::with_model(c, [&](auto& model, const auto& rename) { check_training(c, model, oracle::inputs(c, model), rename); });
+        oracle::with_model(
+            c, [&](auto& model, const auto& rename) { check_training(c, model, oracle::inputs(c, model), rename); });
     });
 }

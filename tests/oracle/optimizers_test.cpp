@@ -35,8 +35,11 @@ struct Problem {
         if (kind == "mlp") {
             x = c.template tensor<2>("in/x");
             t = c.template tensor<2>("in/t");
-            weights = {{}, c.template tensor<1>("param/b1"), c.template tensor<1>("param/b2"),
-                       c.template tensor<2>("param/w1"), c.template tensor<2>("param/w2")};
+            weights = {{},
+                       c.template tensor<1>("param/b1"),
+                       c.template tensor<1>("param/b2"),
+                       c.template tensor<2>("param/w1"),
+                       c.template tensor<2>("param/w2")};
         } else {
             if (kind == "quadratic") a = c.template tensor<2>("in/A");
             if (kind == "partial") s = c.template tensor<1>("in/s");
@@ -95,7 +98,8 @@ template <class T>
 AdamOptions adam_options(const oracle::Case<T>& c) {
     const std::string name = c.config["name"];
     if (name != "adam" && name != "adamw") throw oracle::NotApplicable{"optimizer " + name};
-    if (name == "adamw" && c.semantics == "torch") throw oracle::NotApplicable{"decoupled weight decay with PyTorch's epsilon"};
+    if (name == "adamw" && c.semantics == "torch")
+        throw oracle::NotApplicable{"decoupled weight decay with PyTorch's epsilon"};
     const bool keras = c.semantics == "keras";
     AdamOptions o;
     o.rule = keras ? UpdateRule::keras : UpdateRule::torch;  // TensorFlow.js' rule is PyTorch's
@@ -176,10 +180,14 @@ struct Table {
 
 TEST_CASE("Adam on sparse rows agrees with PyTorch's SparseAdam", "[oracle][optimizers]") {
     oracle::run("sparse_optimizers", "optimizer_sparse", []<class T>(oracle::Case<T>& c) {
-        if (c.config["name"] != "sparse_adam") throw oracle::NotApplicable{"optimizer " + c.config["name"].template get<std::string>()};
+        if (c.config["name"] != "sparse_adam")
+            throw oracle::NotApplicable{"optimizer " + c.config["name"].template get<std::string>()};
         // PyTorch's sparse form, unlike its dense one, adds epsilon to the uncorrected root: Keras' rule
-        Adam optimizer{{.learning_rate = c.config["lr"], .beta_1 = c.config["betas"][0], .beta_2 = c.config["betas"][1],
-                        .epsilon = c.config["eps"], .rule = UpdateRule::keras}};
+        Adam optimizer{{.learning_rate = c.config["lr"],
+                        .beta_1 = c.config["betas"][0],
+                        .beta_2 = c.config["betas"][1],
+                        .epsilon = c.config["eps"],
+                        .rule = UpdateRule::keras}};
         Table<T> table{c.template tensor<2>("param/embeddings")};
         const auto ids = c.template tensor<2, std::int32_t>("in/ids");
         const auto row_gradient = c.template tensor<3>("in/row_grad");

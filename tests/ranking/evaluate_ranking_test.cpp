@@ -65,7 +65,8 @@ TEST_CASE("Any number of threads reports the same", "[ranking][threads]") {
     const Ids history{3, 50, 99};
     for (std::int32_t i = 0; i < 57; ++i) queries.push_back({i + 1, history, i * 37 % 99 + 1});
     const auto scorer = [](const Query& query, std::span<float> scores) {
-        for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = std::sin(static_cast<float>(i) * static_cast<float>(query.user));
+        for (std::size_t i = 0; i < scores.size(); ++i)
+            scores[i] = std::sin(static_cast<float>(i) * static_cast<float>(query.user));
     };
     const auto one = evaluate_ranking(scorer, queries, 100, {.threads = 1});
     for (const int threads : {2, 3, 100}) {

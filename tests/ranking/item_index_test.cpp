@@ -102,7 +102,8 @@ TEST_CASE("k items come back whenever k may be recommended", "[ranking]") {
     const auto both = index.recommend(user, 300, {.exclude = seen, .allow = even});
     CHECK(static_cast<std::ptrdiff_t>(both.size()) == std::count_if(best_first.begin() + 290, best_first.end(), even));
 
-    const Ids strangers{0, -5, n_items + 1, std::numeric_limits<std::int32_t>::max(), std::numeric_limits<std::int32_t>::min()};
+    const Ids strangers{0, -5, n_items + 1, std::numeric_limits<std::int32_t>::max(),
+                        std::numeric_limits<std::int32_t>::min()};
     CHECK(index.recommend(user, n_items, {.exclude = strangers}) == all);
     CHECK(index.recommend(user, 0).empty());
     CHECK(index.recommend(user, std::numeric_limits<Index>::max()) == all);
@@ -112,7 +113,8 @@ TEST_CASE("Items are numbered from first_item", "[ranking]") {
     const auto model = model_with(Dot{});
     const auto items = features(20, 4, 11);
     const auto user = features(1, 5, 20);
-    const auto from_0 = ItemIndex{model, items}.recommend(user, 20), from_7 = ItemIndex{model, items, {.first_item = 7}}.recommend(user, 20);
+    const auto from_0 = ItemIndex{model, items}.recommend(user, 20),
+               from_7 = ItemIndex{model, items, {.first_item = 7}}.recommend(user, 20);
     for (std::size_t i = 0; i < 20; ++i) CHECK(from_7[i] == Hit<float>{from_0[i].item + 7, from_0[i].score});
     const Ids gone{from_7[0].item};
     CHECK(ItemIndex(model, items, {.first_item = 7}).recommend(user, 1, {.exclude = gone})[0] == from_7[1]);
@@ -145,7 +147,8 @@ TEST_CASE("Threads may ask one index", "[ranking][threads]") {
     const auto items = features(n_items, 4, 11);
     const ItemIndex index{model, items, {.threads = 3}};
     std::vector<std::vector<Hit<float>>> expected(8), results(8);
-    for (std::size_t u = 0; u < 8; ++u) expected[u] = ItemIndex{model, items, {.threads = 1}}.recommend(features(1, 5, u), 20);
+    for (std::size_t u = 0; u < 8; ++u)
+        expected[u] = ItemIndex{model, items, {.threads = 1}}.recommend(features(1, 5, u), 20);
     std::vector<std::thread> threads;
     for (std::size_t t = 0; t < 4; ++t)
         threads.emplace_back([&, t] {
@@ -170,11 +173,14 @@ TEST_CASE("An index names what it cannot use", "[ranking]") {
     const auto model = model_with(Dot{});
     const auto items = features(20, 4, 11);
     const ItemIndex index{model, items};
-    CHECK(message_of<ShapeError>([&] { index.recommend(features(2, 5, 1), 10); }) == "ItemIndex: expected one user, received 2");
+    CHECK(message_of<ShapeError>([&] { index.recommend(features(2, 5, 1), 10); }) ==
+          "ItemIndex: expected one user, received 2");
     CHECK_THROWS_AS(index.recommend(features(1, 6, 1), 10), ShapeError);
-    CHECK(message_of<ArgumentError>([&] { index.recommend(features(1, 5, 1), -3); }) == "TopK: expected k >= 0, received -3");
+    CHECK(message_of<ArgumentError>([&] { index.recommend(features(1, 5, 1), -3); }) ==
+          "TopK: expected k >= 0, received -3");
     CHECK_THROWS_AS(ItemIndex(model, features(20, 3, 1)), ShapeError);
     const auto two_outputs = model_with(Sequential{Dense{9, relu}, Dense{2, sigmoid}});
-    CHECK(message_of<ShapeError>([&] { ItemIndex{two_outputs, items}; }) ==
-          "ItemIndex: expected a head with one output, received [2]");
+    CHECK(message_of<ShapeError>([&] {
+              ItemIndex{two_outputs, items};
+          }) == "ItemIndex: expected a head with one output, received [2]");
 }

@@ -29,7 +29,7 @@ std::vector<float> scores_after(const Ids& history) {
 }  // namespace
 
 TEST_CASE("Markov counts what followed the last item, with popularity below one count", "[ranking]") {
-    const auto scores = scores_after({4, 1});  // 1 was followed by 2 twice, by 3 once
+    const auto scores = scores_after({4, 1});     // 1 was followed by 2 twice, by 3 once
     CHECK(scores[2] == Approx(2 + 0.5 * 2 / 5));  // popularity: item 4 is taken most, five times
     CHECK(scores[3] == Approx(1 + 0.5 * 2 / 5));
     CHECK(scores[4] == Approx(0.5));
@@ -52,7 +52,8 @@ TEST_CASE("Without history, or after an item that nothing followed, Markov is po
 }
 
 TEST_CASE("Markov is asked for items that it knows", "[ranking]") {
-    CHECK(message_of<DataError>([] { scores_after({7}); }) == "Markov: trained on items up to 6, the history ends in 7");
+    CHECK(message_of<DataError>([] { scores_after({7}); }) ==
+          "Markov: trained on items up to 6, the history ends in 7");
     std::vector<float> scores(3);
     CHECK(message_of<DataError>([&] { Markov{sequences()}({}, scores); }) ==
           "Markov: trained on items up to 6, asked for scores of 2");

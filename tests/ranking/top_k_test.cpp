@@ -15,9 +15,8 @@ using namespace deeprec;
 namespace {
 std::vector<Hit<float>> sorted(std::vector<Hit<float>> hits, Index k) {
     std::erase_if(hits, [](const Hit<float>& h) { return std::isnan(h.score); });
-    std::sort(hits.begin(), hits.end(), [](const auto& a, const auto& b) {
-        return a.score != b.score ? a.score > b.score : a.item < b.item;
-    });
+    std::sort(hits.begin(), hits.end(),
+              [](const auto& a, const auto& b) { return a.score != b.score ? a.score > b.score : a.item < b.item; });
     hits.resize(std::min(hits.size(), static_cast<std::size_t>(k)));
     return hits;
 }

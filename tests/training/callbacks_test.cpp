@@ -19,15 +19,16 @@ namespace {
 
 /// Sets the figure that EarlyStopping looks at.
 auto figures(std::vector<double> values) {
-    return OnEpochEnd{[values](const auto&, EpochLog& log) { log.set("figure", values.at(static_cast<std::size_t>(log.epoch))); }};
+    return OnEpochEnd{
+        [values](const auto&, EpochLog& log) { log.set("figure", values.at(static_cast<std::size_t>(log.epoch))); }};
 }
 /// Epochs that a training makes whose figure takes these values.
 std::size_t epochs_until_stop(const std::vector<double>& values, EarlyStopping& stopping) {
     auto model = classifier();
     Adam optimizer;
     stopping.monitor = "figure";
-    return fit(model, points(20), BinaryCrossEntropy{}, optimizer, {.epochs = static_cast<Index>(values.size()), .threads = 1},
-               figures(values), stopping)
+    return fit(model, points(20), BinaryCrossEntropy{}, optimizer,
+               {.epochs = static_cast<Index>(values.size()), .threads = 1}, figures(values), stopping)
         .epochs.size();
 }
 std::size_t epochs_until_stop(const std::vector<double>& values, EarlyStopping&& stopping) {
@@ -41,7 +42,8 @@ struct Diary {
     long stop_after = 100;
     void on_train_begin() { entries->push_back(name + " begin"); }
     void on_batch_end(const TrainingProgress& progress) {
-        entries->push_back(message(name, " batch ", progress.sample, "/", progress.samples, " of ", progress.epoch + 1, "/", progress.epochs));
+        entries->push_back(message(name, " batch ", progress.sample, "/", progress.samples, " of ", progress.epoch + 1,
+                                   "/", progress.epochs));
     }
     template <class Model>
     bool on_epoch_end(const Model&, EpochLog& log) {
@@ -85,8 +87,9 @@ TEST_CASE("EarlyStopping brings back the best weights if asked", "[training]") {
         Adam optimizer{{.learning_rate = 0.1}};
         std::vector<std::vector<float>> seen;
         EarlyStopping stopping{.monitor = "figure", .patience = 2, .restore_best_weights = restore};
-        const History history = fit(model, points(60), BinaryCrossEntropy{}, optimizer, {.epochs = 10, .threads = 1},
-                                    figures({5, 3, 4, 4, 4}), OnEpochEnd{[&](const auto& m, EpochLog&) { seen.push_back(weights(m)); }}, stopping);
+        const History history = fit(
+            model, points(60), BinaryCrossEntropy{}, optimizer, {.epochs = 10, .threads = 1}, figures({5, 3, 4, 4, 4}),
+            OnEpochEnd{[&](const auto& m, EpochLog&) { seen.push_back(weights(m)); }}, stopping);
         CHECK(history.stopped_early);
         REQUIRE(seen.size() == 4);
         CHECK(same_bits(weights(model), seen[restore ? 1 : 3]));
@@ -111,13 +114,14 @@ TEST_CASE("Callbacks are called in the order in which they were given", "[traini
     std::vector<std::string> entries;
     const History history = fit(model, points(50), BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1},
                                 Diary{"a", &entries, 1}, Diary{"b", &entries});
-    CHECK(entries == std::vector<std::string>{
-                         "a begin",           "b begin",                                                         //
-                         "a batch 32/50 of 1/3", "b batch 32/50 of 1/3", "a batch 50/50 of 1/3", "b batch 50/50 of 1/3",  //
-                         "a epoch 0",         "b epoch 0",                                                       //
-                         "a batch 32/50 of 2/3", "b batch 32/50 of 2/3", "a batch 50/50 of 2/3", "b batch 50/50 of 2/3",  //
-                         "a epoch 1",         "b epoch 1",                                                       // a stops; b still hears it
-                         "a end",             "b end"});
+    CHECK(entries == std::vector<std::string>{"a begin", "b begin",  //
+                                              "a batch 32/50 of 1/3", "b batch 32/50 of 1/3", "a batch 50/50 of 1/3",
+                                              "b batch 50/50 of 1/3",    //
+                                              "a epoch 0", "b epoch 0",  //
+                                              "a batch 32/50 of 2/3", "b batch 32/50 of 2/3", "a batch 50/50 of 2/3",
+                                              "b batch 50/50 of 2/3",    //
+                                              "a epoch 1", "b epoch 1",  // a stops; b still hears it
+                                              "a end", "b end"});
     CHECK(history.stopped_early);
     CHECK(history.epochs.size() == 2);
 }
@@ -125,12 +129,13 @@ TEST_CASE("Callbacks are called in the order in which they were given", "[traini
 TEST_CASE("A callback adds figures to the history and may change the model", "[training]") {
     auto model = classifier();
     Adam optimizer;
-    const History history = fit(model, points(50), BinaryCrossEntropy{}, optimizer, {.epochs = 2, .threads = 1},
-                                OnEpochEnd{[](auto& m, EpochLog& log) {
-                                    log.set("parameters", static_cast<double>(parameter_count(m)));
-                                    for_each_parameter(m, [](std::string_view, auto& p) { p.setZero(); });
-                                }},
-                                OnEpochEnd{[&](const auto&, EpochLog&) { optimizer.set_learning_rate(0.5 * optimizer.learning_rate()); }});
+    const History history =
+        fit(model, points(50), BinaryCrossEntropy{}, optimizer, {.epochs = 2, .threads = 1},
+            OnEpochEnd{[](auto& m, EpochLog& log) {
+                log.set("parameters", static_cast<double>(parameter_count(m)));
+                for_each_parameter(m, [](std::string_view, auto& p) { p.setZero(); });
+            }},
+            OnEpochEnd{[&](const auto&, EpochLog&) { optimizer.set_learning_rate(0.5 * optimizer.learning_rate()); }});
     CHECK(history.series("parameters") == std::vector<double>{49, 49});
     CHECK(weights(model) == std::vector<float>(49, 0.0f));
     CHECK(optimizer.learning_rate() == Approx(0.00025));

@@ -35,9 +35,9 @@ Trained train_pairs(int threads, std::uint64_t seed = 7) {
     auto model = two_tower();
     const auto train = pairs(700), valid = pairs(100, 50);
     Adam optimizer{{.learning_rate = 0.01}};
-    const History history =
-        fit(model, train, BinaryCrossEntropy{}, optimizer,
-            {.epochs = 3, .batch_size = 150, .validation = &valid, .threads = threads, .seed = seed});  // the last has 100
+    const History history = fit(
+        model, train, BinaryCrossEntropy{}, optimizer,
+        {.epochs = 3, .batch_size = 150, .validation = &valid, .threads = threads, .seed = seed});  // the last has 100
     auto losses = history.series("loss");
     for (const double loss : history.series("val_loss")) losses.push_back(loss);
     return {weights(model), losses};
@@ -70,13 +70,15 @@ TEST_CASE("The same seed gives the same bits, with any number of threads", "[tra
     CHECK(one.losses[2] < one.losses[0]);
 }
 
-TEST_CASE("Blocks of users that share candidates train to the same bits, with any number of threads", "[training][threads]") {
+TEST_CASE("Blocks of users that share candidates train to the same bits, with any number of threads",
+          "[training][threads]") {
     const Sequences train = walks(60, 29);
     const NegativeSampler sampler(train, Seed{5});
     const auto features = ids(30, 7, 30, 3);
     const auto trained = [&](int threads) {
         auto model = two_tower();
-        NextItemSamples data(train.next_item_queries(), features, sampler, {.steps = 8, .negatives = 6, .per_epoch = 250, .block = 8});
+        NextItemSamples data(train.next_item_queries(), features, sampler,
+                             {.steps = 8, .negatives = 6, .per_epoch = 250, .block = 8});
         Adam optimizer{{.learning_rate = 0.01}};
         fit(model, data, SampledSoftmax{}, optimizer, {.epochs = 2, .batch_size = 96, .threads = threads, .seed = 1});
         return weights(model);
@@ -133,13 +135,15 @@ TEST_CASE("Samples come in a new order each epoch, or in the given one", "[train
         Recorder data{points(50), &seen, &epochs};
         auto model = classifier();
         Adam optimizer;
-        fit(model, data, BinaryCrossEntropy{}, optimizer, {.epochs = 2, .batch_size = 7, .threads = 1, .seed = seed, .shuffle = shuffle});
+        fit(model, data, BinaryCrossEntropy{}, optimizer,
+            {.epochs = 2, .batch_size = 7, .threads = 1, .seed = seed, .shuffle = shuffle});
         REQUIRE(seen.size() == 100);
         REQUIRE(epochs.size() == 2);
         CHECK(epochs[0].first == 0);
         CHECK(epochs[1].first == 1);
         CHECK(epochs[0].second != epochs[1].second);
-        return std::pair{std::vector<Index>(seen.begin(), seen.begin() + 50), std::vector<Index>(seen.begin() + 50, seen.end())};
+        return std::pair{std::vector<Index>(seen.begin(), seen.begin() + 50),
+                         std::vector<Index>(seen.begin() + 50, seen.end())};
     };
     const auto all = deeprec::detail::all_indices(50);
     const auto [first, second] = orders(true, 1);
@@ -163,7 +167,8 @@ TEST_CASE("A loss that stops being finite stops the training", "[training]") {
     const TensorDataset data{x, y};
     Adam optimizer;
     CHECK(message_of<NumericError>([&] {
-              fit(model, data, BinaryCrossEntropy{}, optimizer, {.epochs = 3, .batch_size = 10, .threads = 1, .shuffle = false});
+              fit(model, data, BinaryCrossEntropy{}, optimizer,
+                  {.epochs = 3, .batch_size = 10, .threads = 1, .shuffle = false});
           }) == "fit: the loss became NaN in step 1 (epoch 1); try a smaller learning rate or clipping");
     CHECK(optimizer.iterations() == 1);  // the bad step was not made
     for (const float w : weights(model)) CHECK(std::isfinite(w));
@@ -174,20 +179,23 @@ TEST_CASE("fit names options and data that it cannot use", "[training]") {
     const auto data = points(20), none = points(0);
     Adam optimizer;
     const BinaryCrossEntropy loss;
-    CHECK(message_of<ArgumentError>([&] { fit(model, data, loss, optimizer, {.epochs = -1}); }) == "fit: expected epochs >= 0, received -1");
+    CHECK(message_of<ArgumentError>([&] { fit(model, data, loss, optimizer, {.epochs = -1}); }) ==
+          "fit: expected epochs >= 0, received -1");
     CHECK(message_of<ArgumentError>([&] { fit(model, data, loss, optimizer, {.batch_size = 0}); }) ==
           "fit: expected a positive batch_size, received 0");
     CHECK(message_of<ArgumentError>([&] { fit(model, data, loss, optimizer, {.threads = -1}); }) ==
           "ThreadPool: expected 0 (all cores) or more threads, received -1");
-    CHECK(message_of<DataError>([&] { fit(model, none, loss, optimizer, {}); }) == "fit: the training data has no samples");
+    CHECK(message_of<DataError>([&] { fit(model, none, loss, optimizer, {}); }) ==
+          "fit: the training data has no samples");
     CHECK(message_of<DataError>([&] { fit(model, data, loss, optimizer, {.validation = &none}); }) ==
           "fit: the validation data has no samples");
     CHECK_THROWS_AS(fit(model, points(20, 5), loss, optimizer, {}), ShapeError);
     Tensor<float, 2> x(6, 4), y(6, 2);
     x.setZero();
     y.setZero();
-    CHECK(message_of<ShapeError>([&] { fit(model, TensorDataset{x, y}, loss, optimizer, {}); }) ==
-          "fit: the model gives 1 outputs a sample, the targets have 2");
+    CHECK(message_of<ShapeError>([&] {
+              fit(model, TensorDataset{x, y}, loss, optimizer, {});
+          }) == "fit: the model gives 1 outputs a sample, the targets have 2");
     CHECK(fit(model, data, loss, optimizer, {.epochs = 0}).epochs.empty());
     CHECK(optimizer.iterations() == 0);
 }

@@ -50,7 +50,9 @@ template <class Gradients, class Model>
 std::vector<float> flat(const Model& model, Gradients& gradients) {
     std::vector<float> all;
     for_each_parameter(model, gradients, [&](std::string_view, const auto&, const auto& g) {
-        const auto append = [&](const auto& dense) { all.insert(all.end(), dense.data(), dense.data() + dense.size()); };
+        const auto append = [&](const auto& dense) {
+            all.insert(all.end(), dense.data(), dense.data() + dense.size());
+        };
         if constexpr (requires { g.dense(); })
             append(g.dense());
         else
@@ -63,7 +65,8 @@ std::vector<float> flat(const Model& model, Gradients& gradients) {
 
 TEST_CASE("A warm training step allocates nothing", "[training]") {
     SECTION("CNN") {
-        Sequential cnn{Conv1D{8, 3, relu}, MaxPool1D{2}, Conv1D{8, 3, relu}, GlobalMaxPool1D{}, Dense{10, relu}, Dense{1, sigmoid}};
+        Sequential cnn{Conv1D{8, 3, relu}, MaxPool1D{2},    Conv1D{8, 3, relu},
+                       GlobalMaxPool1D{},  Dense{10, relu}, Dense{1, sigmoid}};
         cnn.build({20, 6}, Seed{1});
         CHECK(warm_allocations(cnn, TensorDataset{sequences(70, 20, 6), labels(70)}) == 0);
     }
@@ -125,7 +128,8 @@ TEST_CASE("A gradient does not remember the batch before", "[training]") {
     const auto data = pairs(200);
     ThreadPool pool(1);
     using Model = decltype(model);
-    Trainer<Model, BinaryCrossEntropy> used(model, BinaryCrossEntropy{}, pool), fresh(model, BinaryCrossEntropy{}, pool);
+    Trainer<Model, BinaryCrossEntropy> used(model, BinaryCrossEntropy{}, pool),
+        fresh(model, BinaryCrossEntropy{}, pool);
     const auto all = all_indices(200), some = all_indices(40);
     used.gradient(model, data.batch(all), Seed{1});
     used.gradient(model, data.batch(some), Seed{2});
@@ -157,7 +161,8 @@ TEST_CASE("A batch whose parts do not fit is named, from any thread", "[training
     auto batch = data.batch(all_indices(300));
     const Tensor<float, 2> few(7, 1), wide(300, 2);
     Batch<View<const float, 2>, float> wrong{batch.inputs, view(few)};
-    CHECK(message_of<ShapeError>([&] { trainer.gradient(model, wrong, Seed{}); }) == "fit: a batch of 300 samples came with 7 targets");
+    CHECK(message_of<ShapeError>([&] { trainer.gradient(model, wrong, Seed{}); }) ==
+          "fit: a batch of 300 samples came with 7 targets");
     Batch<View<const float, 2>, float> too_wide{batch.inputs, view(wide)};
     CHECK(message_of<ShapeError>([&] { trainer.gradient(model, too_wide, Seed{}); }) ==
           "fit: the model gives 1 outputs a sample, the targets have 2");

@@ -32,7 +32,8 @@ inline auto two_tower() {
 inline Tensor<std::int32_t, 2> ids(Index rows, Index steps, std::uint64_t limit, std::uint64_t seed) {
     Tensor<std::int32_t, 2> x(rows, steps);
     const RandomStream random(Seed{seed});
-    for (Index i = 0; i < x.size(); ++i) x.data()[i] = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(i), limit));
+    for (Index i = 0; i < x.size(); ++i)
+        x.data()[i] = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(i), limit));
     return x;
 }
 /// Likes, where the last behaviour and the first token have something to do with it.
@@ -62,7 +63,8 @@ inline auto classifier(Index features = 4) {
 template <class Model>
 std::vector<float> weights(const Model& model) {
     std::vector<float> all;
-    for_each_parameter(model, [&](std::string_view, const auto& p) { all.insert(all.end(), p.data(), p.data() + p.size()); });
+    for_each_parameter(model,
+                       [&](std::string_view, const auto& p) { all.insert(all.end(), p.data(), p.data() + p.size()); });
     return all;
 }
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {

@@ -7,10 +7,10 @@ DEEPREC_BEGIN
 
 /// Inputs of a two-tower model: who meets what.
 ///
-/// Users come in blocks of `block` samples (1 = each on its own) and every block has its own G candidates, so `item` has
-/// users / block * G samples. Each user of a block meets each of the block's candidates: user b meets the items
-/// b / block * G to b / block * G + G - 1. Towers run once for each user and once for each candidate, however often they
-/// meet. As many items as users in blocks of 1 is the plain case: one pair a sample.
+/// Users come in blocks of `block` samples (1 = each on its own) and every block has its own G candidates, so `item`
+/// has users / block * G samples. Each user of a block meets each of the block's candidates: user b meets the G items
+/// from b / block * G on. Towers run once for each user and once for each candidate, however often they meet. As many
+/// items as users in blocks of 1 is the plain case: one pair a sample.
 template <class User, class Item>
 struct Pair {
     User user;
@@ -22,12 +22,14 @@ Pair(User, Item) -> Pair<User, Item>;
 template <class User, class Item>
 Pair(User, Item, Index) -> Pair<User, Item>;
 
-/// How many candidates each user meets. Throws ShapeError unless the users fill their blocks and the items divide evenly.
+/// How many candidates each user meets. Throws ShapeError unless the users fill their blocks and the items divide
+/// evenly.
 inline Index candidates_per_user(Index users, Index items, Index block) {
     const Index blocks = block > 0 ? users / block : 0;
     if (block < 1 || blocks * block != users || (blocks == 0 ? items != 0 : items == 0 || items % blocks != 0))
-        throw ShapeError(message("TwoTower: expected users in whole blocks of ", block, " and as many items for each block, received ",
-                                 users, " users and ", items, " items"));
+        throw ShapeError(message("TwoTower: expected users in whole blocks of ", block,
+                                 " and as many items for each block, received ", users, " users and ", items,
+                                 " items"));
     return blocks == 0 ? 1 : items / blocks;
 }
 

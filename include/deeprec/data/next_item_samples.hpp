@@ -17,7 +17,7 @@ struct NextItemOptions {
     Index steps = 50;     ///< T: the last behaviours that the user tower sees
     Index negatives = 4;  ///< candidates of a sample are the target and so many items drawn anew each epoch
     Index per_epoch = 0;  ///< samples of an epoch, a new random choice each time; 0 = all queries
-    Index block = 1;            ///< samples that share candidates: the targets of all and the same negatives
+    Index block = 1;      ///< samples that share candidates: the targets of all and the same negatives
 };
 
 /// A data source (see data/batch.hpp) over queries. A sample is one query: the last `steps` behaviours as ids, padded
@@ -36,7 +36,8 @@ public:
         : queries_(std::move(queries)), features_(item_features), sampler_(sampler), options_(options) {
         if (options.steps < 1 || options.negatives < 1 || options.per_epoch < 0 || options.block < 1)
             throw ArgumentError(
-                message("NextItemSamples: expected positive steps and negatives, per_epoch >= 0 and a positive block, received ",
+                message("NextItemSamples: expected positive steps and negatives, per_epoch >= 0 and a positive block, "
+                        "received ",
                         options.steps, ", ", options.negatives, ", ", options.per_epoch, " and ", options.block));
         if (queries_.empty()) throw DataError("NextItemSamples: there are no queries");
         if (sampler.items() >= features_.dimension(0))
@@ -65,7 +66,8 @@ public:
     /// Throws DataError for an index that is not below size().
     auto batch(std::span<const Index> indices) const {
         for (const Index i : indices)
-            if (i < 0 || i >= size()) throw DataError(message("NextItemSamples: expected indices below ", size(), ", received ", i));
+            if (i < 0 || i >= size())
+                throw DataError(message("NextItemSamples: expected indices below ", size(), ", received ", i));
         const Index samples = static_cast<Index>(indices.size()), tokens = features_.dimension(1);
         Index block = std::max<Index>(1, std::min(options_.block, samples));
         while (samples % block != 0) --block;
@@ -94,7 +96,8 @@ public:
                 target[s] = 1;
                 if (block > 1)
                     for (Index j = 0; j < candidates; ++j)
-                        if (j != s && (drawn[j] == own.target || sampler_.took(own.user, drawn[j]))) target[j] = left_out<>;
+                        if (j != s && (drawn[j] == own.target || sampler_.took(own.user, drawn[j])))
+                            target[j] = left_out<>;
             }
         }
         return Batch<Pair<View<const std::int32_t, 2>, View<const std::int32_t, 2>>, float>{
@@ -111,7 +114,7 @@ private:
     const NegativeSampler& sampler_;
     NextItemOptions options_;
     std::uint64_t epoch_ = 0;
-    std::vector<Index> chosen_;                               // queries of this epoch; empty = all
+    std::vector<Index> chosen_;                           // queries of this epoch; empty = all
     mutable Buffer<std::int32_t> users_, items_, drawn_;  // the memory of the last batch
     mutable Buffer<float> targets_;
 };

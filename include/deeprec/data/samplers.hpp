@@ -60,7 +60,8 @@ public:
     /// (seed, epoch, index).
     void sample_shared(std::uint64_t epoch, std::uint64_t index, std::span<std::int32_t> negatives) const {
         const RandomStream random{derive(derive(seed_, epoch), index)};
-        for (std::size_t i = 0; i < negatives.size(); ++i) negatives[i] = item_at(random.uniform(i) * cumulative_.back());
+        for (std::size_t i = 0; i < negatives.size(); ++i)
+            negatives[i] = item_at(random.uniform(i) * cumulative_.back());
     }
     /// Largest item that is drawn.
     std::int32_t items() const { return taken_.items(); }

@@ -24,8 +24,8 @@ public:
     explicit BinaryCrossEntropy(BinaryCrossEntropyOptions options = {})
         : SampleLoss(options.reduction), options_(options) {
         if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
-            throw ArgumentError(message("BinaryCrossEntropy: expected label_smoothing in [0, 1], received ",
-                                        options.label_smoothing));
+            throw ArgumentError(
+                message("BinaryCrossEntropy: expected label_smoothing in [0, 1], received ", options.label_smoothing));
     }
     static constexpr std::string_view name() { return "BinaryCrossEntropy"; }
 
@@ -56,7 +56,7 @@ private:
     template <class T>
     static T from_logit(T z, T y, T& derivative) {
         const T small = std::exp(-std::abs(z));  // in (0, 1]: no overflow on either side
-        const T tail = small / (1 + small);  // sigmoid(-|z|), so that a saturated target keeps its small gradient
+        const T tail = small / (1 + small);      // sigmoid(-|z|), so that a saturated target keeps its small gradient
         derivative = z >= 0 ? (1 - y) - tail : tail - y;
         return (z > 0 ? z : T(0)) - z * y + std::log1p(small);
     }

@@ -54,7 +54,8 @@ public:
         using T = ElementOf<P>;
         Tensor<T, 1> out(p.rows());
         for (Index r = 0; r < p.rows(); ++r)
-            out(r) = rule().sample(p.data() + r * p.last(), y.data() + r * p.last(), p.last(), T(1), static_cast<T*>(nullptr));
+            out(r) = rule().sample(p.data() + r * p.last(), y.data() + r * p.last(), p.last(), T(1),
+                                   static_cast<T*>(nullptr));
         return out;
     }
 
@@ -65,13 +66,16 @@ public:
         double sum = 0;
         for (Index r = 0; r < rows; ++r) {
             const double w = scale * (weight ? static_cast<double>(weight[r]) : 1.0);
-            sum += w * static_cast<double>(rule().sample(prediction + r * outputs, target + r * outputs, outputs,
-                                                         static_cast<T>(w), gradient ? gradient + r * outputs : nullptr));
+            sum +=
+                w * static_cast<double>(rule().sample(prediction + r * outputs, target + r * outputs, outputs,
+                                                      static_cast<T>(w), gradient ? gradient + r * outputs : nullptr));
         }
         return sum;
     }
     /// What every sample's loss is multiplied with in a batch of `rows`.
-    double scale(Index rows) const { return reduction_ == Reduction::sum || rows == 0 ? 1.0 : 1.0 / static_cast<double>(rows); }
+    double scale(Index rows) const {
+        return reduction_ == Reduction::sum || rows == 0 ? 1.0 : 1.0 / static_cast<double>(rows);
+    }
 
 private:
     const Rule& rule() const { return static_cast<const Rule&>(*this); }
@@ -84,8 +88,8 @@ private:
     template <class P, class W>
     static auto weights(const P& prediction, const W& weight) {
         if (weight.size() != prediction.rows())
-            throw ShapeError(message(Rule::name(), ": expected ", prediction.rows(), " sample weights, received ",
-                                     weight.shape()));
+            throw ShapeError(
+                message(Rule::name(), ": expected ", prediction.rows(), " sample weights, received ", weight.shape()));
         return weight.data();
     }
     template <class T, int Rank, int TargetRank>

@@ -12,8 +12,8 @@ template <class T = float>
 inline constexpr T left_out = T(-1);
 
 /// loss = sum(y) log(sum over j of exp z_j) - sum over j of y_j z_j, the target y a distribution over the candidates
-/// (one-hot: the positive). dloss/dz_j = softmax(z)_j sum(y) - y_j. Candidates whose target is negative (`left_out`) are
-/// in no sum and get no gradient.
+/// (one-hot: the positive). dloss/dz_j = softmax(z)_j sum(y) - y_j. Candidates whose target is negative (`left_out`)
+/// are in no sum and get no gradient.
 ///
 /// Shapes: z and y [B, G]. Works on the values before a final sigmoid or none, so that the model still ends in a
 /// probability; any monotone activation ranks alike. The largest z is taken out first: finite for any finite z. With

@@ -29,9 +29,11 @@ struct AdamRule {
     static void check(const Options& o) {
         detail::check_rate(name(), o.learning_rate);
         for (const double beta : {o.beta_1, o.beta_2})
-            if (!(beta >= 0 && beta < 1)) throw ArgumentError(message("Adam: expected beta_1 and beta_2 in [0, 1), received ", beta));
+            if (!(beta >= 0 && beta < 1))
+                throw ArgumentError(message("Adam: expected beta_1 and beta_2 in [0, 1), received ", beta));
         if (!(o.epsilon >= 0)) throw ArgumentError(message("Adam: expected epsilon >= 0, received ", o.epsilon));
-        if (!(o.weight_decay >= 0)) throw ArgumentError(message("Adam: expected weight_decay >= 0, received ", o.weight_decay));
+        if (!(o.weight_decay >= 0))
+            throw ArgumentError(message("Adam: expected weight_decay >= 0, received ", o.weight_decay));
     }
     template <class T>
     struct Step : kernels::AdamStep<T> {

@@ -14,8 +14,8 @@ DEEPREC_BEGIN
 /// Whose formula is followed where frameworks differ (epsilon placement, weight decay, momentum).
 enum class UpdateRule { keras, torch };
 
-/// Limits on gradients, applied before the update; infinity = off. Names and rules are Keras', which also allows one at a
-/// time.
+/// Limits on gradients, applied before the update; infinity = off. Names and rules are Keras', which also allows one at
+/// a time.
 struct Clipping {
     double value = std::numeric_limits<double>::infinity();        ///< each number is cut to [-value, value]
     double norm = std::numeric_limits<double>::infinity();         ///< each parameter's gradient is scaled to this norm
@@ -39,10 +39,13 @@ public:
         Rule::check(options);
         int limits = 0;
         for (const double limit : {options.clipping.value, options.clipping.norm, options.clipping.global_norm}) {
-            if (!(limit > 0)) throw ArgumentError(message(Rule::name(), ": expected a positive limit for clipping, received ", limit));
+            if (!(limit > 0))
+                throw ArgumentError(
+                    message(Rule::name(), ": expected a positive limit for clipping, received ", limit));
             limits += limit < std::numeric_limits<double>::infinity();
         }
-        if (limits > 1) throw ArgumentError(message(Rule::name(), ": expected one kind of clipping, received ", limits));
+        if (limits > 1)
+            throw ArgumentError(message(Rule::name(), ": expected one kind of clipping, received ", limits));
     }
 
     const Options& options() const { return options_; }
@@ -64,18 +67,17 @@ public:
         double global_scale = 1;
         if (options_.clipping.global_norm < std::numeric_limits<double>::infinity()) {
             double squares = 0;
-            for_each_parameter(std::as_const(model), gradients, [&](std::string_view, const auto&, const auto& gradient) {
-                squares += sum_of_squares(gradient);
-            });
+            for_each_parameter(
+                std::as_const(model), gradients,
+                [&](std::string_view, const auto&, const auto& gradient) { squares += sum_of_squares(gradient); });
             global_scale = clip_scale(options_.clipping.global_norm, squares);
         }
         std::size_t number = 0;
         for_each_parameter(model, gradients, [&](std::string_view, auto& weights, const auto& gradient) {
             using T = typename std::remove_reference_t<decltype(weights)>::Scalar;
             auto step = Rule::template step<T>(options_, iterations_);
-            step.gradient_scale = static_cast<T>(global_scale * clip_scale(options_.clipping.norm, [&] {
-                return sum_of_squares(gradient);
-            }));
+            step.gradient_scale = static_cast<T>(
+                global_scale * clip_scale(options_.clipping.norm, [&] { return sum_of_squares(gradient); }));
             step.clip = static_cast<T>(options_.clipping.value);
             update(step, weights, gradient, state<T>(number++, weights.size()), pool);
         });
@@ -85,14 +87,16 @@ private:
     static constexpr Index chunk = 1 << 16;  // numbers a thread takes at once
 
     template <class T, int Rank, class Step>
-    static void update(const Step& step, Tensor<T, Rank>& weights, const Tensor<T, Rank>& gradient, T* state, ThreadPool* pool) {
+    static void update(const Step& step, Tensor<T, Rank>& weights, const Tensor<T, Rank>& gradient, T* state,
+                       ThreadPool* pool) {
         const Index n = weights.size();
         each_chunk(pool, n, chunk, [&](Index begin, Index end) {
             update_range(step, weights.data(), gradient.data() + begin, state, n, begin, end - begin);
         });
     }
     template <class T, class Step>
-    static void update(const Step& step, Tensor<T, 2>& weights, const SparseRows<T>& gradient, T* state, ThreadPool* pool) {
+    static void update(const Step& step, Tensor<T, 2>& weights, const SparseRows<T>& gradient, T* state,
+                       ThreadPool* pool) {
         const Index width = weights.dimension(1), touched = static_cast<Index>(gradient.ids().size());
         each_chunk(pool, touched, std::max<Index>(1, chunk / width), [&](Index begin, Index end) {
             for (Index i = begin; i < end; ++i) {
@@ -103,7 +107,8 @@ private:
         });
     }
     template <class T, class Step>
-    static void update_range(const Step& step, T* weights, const T* gradient, T* state, Index size, Index begin, Index n) {
+    static void update_range(const Step& step, T* weights, const T* gradient, T* state, Index size, Index begin,
+                             Index n) {
         std::array<T*, Rule::max_slots + 1> slots{};
         for (int s = 0; s < Rule::max_slots; ++s) slots[static_cast<std::size_t>(s)] = state + s * size + begin;
         Rule::update(step, weights + begin, gradient, slots.data(), n);
@@ -121,7 +126,8 @@ private:
     template <class T, int Rank>
     static double sum_of_squares(const Tensor<T, Rank>& gradient) {
         double sum = 0;
-        for (Index i = 0; i < gradient.size(); ++i) sum += static_cast<double>(gradient.data()[i]) * static_cast<double>(gradient.data()[i]);
+        for (Index i = 0; i < gradient.size(); ++i)
+            sum += static_cast<double>(gradient.data()[i]) * static_cast<double>(gradient.data()[i]);
         return sum;
     }
     template <class T>
@@ -153,8 +159,8 @@ private:
             std::fill_n(first, numbers, static_cast<T>(Rule::initial(options_)));
         }
         if (bytes.capacity() != needed)
-            throw ArgumentError(message(Rule::name(), ": this optimizer has the state of another model (parameter ", number,
-                                        " had ", bytes.capacity(), " bytes, needs ", needed, ")"));
+            throw ArgumentError(message(Rule::name(), ": this optimizer has the state of another model (parameter ",
+                                        number, " had ", bytes.capacity(), " bytes, needs ", needed, ")"));
         return reinterpret_cast<T*>(bytes.data());
     }
 

@@ -65,7 +65,8 @@ RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> quer
             Index above = 0, tied_before = 0, tied = 0, others = 0;
             for (std::size_t i = 1; i < scores.size(); ++i) {
                 if (!candidate[i] && i != target) continue;
-                if (scores[i] != scores[i]) throw NumericError(message("evaluate_ranking: the score of item ", i, " is NaN"));
+                if (scores[i] != scores[i])
+                    throw NumericError(message("evaluate_ranking: the score of item ", i, " is NaN"));
                 if (i == target) continue;
                 ++others;
                 above += scores[i] > own;
@@ -74,7 +75,9 @@ RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> quer
             }
             if (!candidate[target]) continue;
             report.ranks[q] = above + tied_before + 1;
-            auc[q] = others == 0 ? 1.0 : 1.0 - (static_cast<double>(above) + 0.5 * static_cast<double>(tied)) / static_cast<double>(others);
+            auc[q] = others == 0 ? 1.0
+                                 : 1.0 - (static_cast<double>(above) + 0.5 * static_cast<double>(tied)) /
+                                             static_cast<double>(others);
         }
     });
     for (std::size_t q = 0; q < queries.size(); ++q) {

@@ -18,11 +18,13 @@ struct ItemIndexOptions {
 };
 
 struct RecommendOptions {
-    std::span<const std::int32_t> exclude{};      ///< items never to recommend (seen ones); others than the index's are ignored
-    std::function<bool(std::int32_t)> allow{};    ///< empty, or true for the items that may be recommended
+    std::span<const std::int32_t>
+        exclude{};  ///< items never to recommend (seen ones); others than the index's are ignored
+    std::function<bool(std::int32_t)> allow{};  ///< empty, or true for the items that may be recommended
 };
 
-/// An index of a TwoTower's items: `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow = predicate})`.
+/// An index of a TwoTower's items: `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow =
+/// predicate})`.
 ///
 /// Shapes: items [N, ...] as the item tower takes them; user [1, ...] as the user tower takes it. A concatenating head
 /// starts with a Dense layer, and W [u; v] = Wu u + Wv v: Wv v is computed once an item, a request adds Wu u + b.
@@ -50,7 +52,8 @@ public:
         : model_(model), options_(options) {
         if constexpr (!PairHead<Head>)
             if (model.head.output_shape() != Shape{1})
-                throw ShapeError(message("ItemIndex: expected a head with one output, received ", model.head.output_shape()));
+                throw ShapeError(
+                    message("ItemIndex: expected a head with one output, received ", model.head.output_shape()));
         const auto vectors = predict(model.item, items, {.threads = options.threads});
         items_ = vectors.dimension(0);
         item_width_ = vectors.dimension(1);
@@ -76,7 +79,8 @@ public:
         const T* scores = score(user, cache);
         std::uint8_t* excluded = cache.excluded.need_zeros(items_);
         for (const std::int32_t item : options.exclude)
-            if (item >= options_.first_item && item - options_.first_item < items_) excluded[item - options_.first_item] = 1;
+            if (item >= options_.first_item && item - options_.first_item < items_)
+                excluded[item - options_.first_item] = 1;
         TopK<T> best(std::min(k, items_));
         for (Index i = 0; i < items_; ++i) {
             const std::int32_t item = static_cast<std::int32_t>(i) + options_.first_item;
@@ -122,7 +126,8 @@ private:
             if constexpr (Head::size() == 1) {
                 kernels::add_pairs(query, items, 1, 1, rows, units, scores + begin, static_cast<T*>(nullptr), Linear{});
             } else {
-                kernels::add_pairs(query, items, 1, 1, rows, units, hidden, static_cast<T*>(nullptr), first.activation());
+                kernels::add_pairs(query, items, 1, 1, rows, units, hidden, static_cast<T*>(nullptr),
+                                   first.activation());
                 const View<const T, 2> x{hidden, {rows, units}};
                 const auto y = model_.head.template forward_from<1, true>(x, cache.head);
                 std::copy_n(y.data(), rows, scores + begin);
@@ -134,7 +139,7 @@ private:
     const Model& model_;
     ItemIndexOptions options_;
     Index items_ = 0, item_width_ = 0;
-    Buffer<T> cached_;       // [N, first head layer's units], or [N, D] item vectors
+    Buffer<T> cached_;  // [N, first head layer's units], or [N, D] item vectors
 };
 template <class Model, class Items>
 ItemIndex(const Model&, const Items&, ItemIndexOptions = {}) -> ItemIndex<Model>;

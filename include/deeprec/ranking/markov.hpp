@@ -37,13 +37,16 @@ public:
     }
     void operator()(const Query& query, std::span<float> scores) const {
         if (scores.size() != counts_.size())
-            throw DataError(message("Markov: trained on items up to ", counts_.size() - 1, ", asked for scores of ", scores.size() - 1));
+            throw DataError(message("Markov: trained on items up to ", counts_.size() - 1, ", asked for scores of ",
+                                    scores.size() - 1));
         for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = popularity_scale_ * static_cast<float>(counts_[i]);
         if (query.history.empty()) return;
         const auto last = static_cast<std::size_t>(query.history.back());
         if (last >= counts_.size())
-            throw DataError(message("Markov: trained on items up to ", counts_.size() - 1, ", the history ends in ", query.history.back()));
-        for (std::size_t i = begin_[last]; i < begin_[last + 1]; ++i) scores[static_cast<std::size_t>(next_[i].item)] += next_[i].count;
+            throw DataError(message("Markov: trained on items up to ", counts_.size() - 1, ", the history ends in ",
+                                    query.history.back()));
+        for (std::size_t i = begin_[last]; i < begin_[last + 1]; ++i)
+            scores[static_cast<std::size_t>(next_[i].item)] += next_[i].count;
     }
 
 private:

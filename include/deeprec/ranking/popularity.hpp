@@ -16,7 +16,8 @@ public:
     explicit Popularity(const Sequences& train) : counts_(train.item_counts()) {}
     void operator()(const Query&, std::span<float> scores) const {
         if (scores.size() != counts_.size())
-            throw DataError(message("Popularity: trained on items up to ", counts_.size() - 1, ", asked for scores of ", scores.size() - 1));
+            throw DataError(message("Popularity: trained on items up to ", counts_.size() - 1, ", asked for scores of ",
+                                    scores.size() - 1));
         for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = static_cast<float>(counts_[i]);
     }
 

@@ -18,8 +18,8 @@ struct Hit {
     friend bool operator==(const Hit&, const Hit&) = default;
 };
 
-/// Keeps the k highest scores, ties by the lower item number. Most items of a long scan fail the one comparison with the
-/// k-th best and cost nothing more. NaN never enters.
+/// Keeps the k highest scores, ties by the lower item number. Most items of a long scan fail the one comparison with
+/// the k-th best and cost nothing more. NaN never enters.
 template <class T>
 class TopK {
 public:
@@ -33,7 +33,8 @@ public:
             if (score != score) return;
             heap_.push_back({item, score});
             std::push_heap(heap_.begin(), heap_.end(), better);
-        } else if (k_ > 0 && (score > heap_.front().score || (score == heap_.front().score && item < heap_.front().item))) {
+        } else if (k_ > 0 &&
+                   (score > heap_.front().score || (score == heap_.front().score && item < heap_.front().item))) {
             std::pop_heap(heap_.begin(), heap_.end(), better);
             heap_.back() = {item, score};
             std::push_heap(heap_.begin(), heap_.end(), better);

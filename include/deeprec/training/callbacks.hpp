@@ -28,8 +28,9 @@ struct OnEpochEnd {
 template <class F>
 OnEpochEnd(F) -> OnEpochEnd<F>;
 
-/// Stops once `monitor` has not improved by more than `min_delta` for `patience` epochs in a row (Keras' EarlyStopping),
-/// and brings back the weights of the best epoch if asked. `EarlyStopping{.monitor = "val_loss", .patience = 2}`.
+/// Stops once `monitor` has not improved by more than `min_delta` for `patience` epochs in a row (Keras'
+/// EarlyStopping), and brings back the weights of the best epoch if asked. `EarlyStopping{.monitor = "val_loss",
+/// .patience = 2}`.
 struct EarlyStopping {
     enum class Mode { min, max };
 

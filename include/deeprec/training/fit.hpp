@@ -66,9 +66,11 @@ template <class Model, class Data, class Loss, class Optimizer, class... Callbac
 History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
             FitOptions<std::remove_cvref_t<Data>> options, Callbacks&&... callbacks) {
     if (options.epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", options.epochs));
-    if (options.batch_size < 1) throw ArgumentError(message("fit: expected a positive batch_size, received ", options.batch_size));
+    if (options.batch_size < 1)
+        throw ArgumentError(message("fit: expected a positive batch_size, received ", options.batch_size));
     if (train.size() == 0) throw DataError("fit: the training data has no samples");
-    if (options.validation && options.validation->size() == 0) throw DataError("fit: the validation data has no samples");
+    if (options.validation && options.validation->size() == 0)
+        throw DataError("fit: the validation data has no samples");
 
     ThreadPool pool(options.threads);
     Trainer<Model, Loss> trainer(model, loss, pool);
@@ -91,7 +93,8 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
             const auto& batch = train.batch(indices);
             const double batch_loss = trainer.gradient(model, batch, derive(seed, ~step));
             if (!std::isfinite(batch_loss))
-                throw NumericError(message("fit: the loss became ", std::isnan(batch_loss) ? "NaN" : "infinite", " in step ", step, " (epoch ", epoch + 1,
+                throw NumericError(message("fit: the loss became ", std::isnan(batch_loss) ? "NaN" : "infinite",
+                                           " in step ", step, " (epoch ", epoch + 1,
                                            "); try a smaller learning rate or clipping"));
             optimizer.step(model, trainer.gradients(), &pool);
             ++step;
@@ -109,7 +112,9 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
         if (options.validation)
             log.set("val_loss", detail::mean_loss(trainer, model, *options.validation, options.batch_size));
         [[maybe_unused]] const auto tell = [&](auto& callback) {
-            if constexpr (requires { { callback.on_epoch_end(model, log) } -> std::same_as<bool>; })
+            if constexpr (requires {
+                              { callback.on_epoch_end(model, log) } -> std::same_as<bool>;
+                          })
                 history.stopped_early |= callback.on_epoch_end(model, log);
             else if constexpr (requires { callback.on_epoch_end(model, log); })
                 callback.on_epoch_end(model, log);
@@ -134,7 +139,8 @@ struct PredictOptions {
 template <class Model, class Inputs>
 auto predict_views(const Model& model, const Inputs& x, PredictOptions options) {
     using T = typename Model::Scalar;
-    if (options.batch_size < 1) throw ArgumentError(message("predict: expected a positive batch_size, received ", options.batch_size));
+    if (options.batch_size < 1)
+        throw ArgumentError(message("predict: expected a positive batch_size, received ", options.batch_size));
     using Output = decltype(model.forward(x, std::declval<typename Model::Cache&>()));
     constexpr int rank = Output::rank;
     const Index samples = sample_count(x);
@@ -172,7 +178,10 @@ auto predict_views(const Model& model, const Inputs& x, PredictOptions options) 
 }
 template <class Model, class X>
 auto predict(const Model& model, const X& x, PredictOptions options = {}) {
-    if constexpr (requires { x.user; x.item; })
+    if constexpr (requires {
+                      x.user;
+                      x.item;
+                  })
         return predict_views(model, Pair{view(x.user), view(x.item), x.block}, options);
     else
         return predict_views(model, view(x), options);

@@ -54,10 +54,10 @@ struct History {
 
 /// What a callback sees at the start and after each batch.
 struct TrainingProgress {
-    long epoch = 0, epochs = 0;  ///< epoch counts from 0
+    long epoch = 0, epochs = 0;    ///< epoch counts from 0
     long sample = 0, samples = 0;  ///< done in this epoch, and in all of it
-    double loss = 0;  ///< mean of this epoch so far
-    double seconds = 0;  ///< since the epoch began
+    double loss = 0;               ///< mean of this epoch so far
+    double seconds = 0;            ///< since the epoch began
 };
 
 DEEPREC_END

@@ -37,7 +37,8 @@ class Trainer {
 
 public:
     Trainer(const Model& model, const Loss& loss, ThreadPool& pool)
-        : pool_(pool), loss_([&] {
+        : pool_(pool),
+          loss_([&] {
               if constexpr (on_logits)
                   return loss.on_logits();
               else
@@ -70,7 +71,8 @@ private:
     double run(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed) {
         const Index samples = sample_count(batch.inputs);
         if (batch.targets.extent(0) != samples)
-            throw ShapeError(message("fit: a batch of ", samples, " samples came with ", batch.targets.extent(0), " targets"));
+            throw ShapeError(
+                message("fit: a batch of ", samples, " samples came with ", batch.targets.extent(0), " targets"));
         if (samples == 0) throw DataError("fit: a batch has no samples");
         const Shards cut(samples, sample_block(batch.inputs));
         while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({{}, empty_, {}, 0});
@@ -93,7 +95,8 @@ private:
             }();
             const Index outputs = batch.targets.last();
             if (y.size() != rows * outputs)
-                throw ShapeError(message("fit: the model gives ", y.size() / rows, " outputs a sample, the targets have ", outputs));
+                throw ShapeError(
+                    message("fit: the model gives ", y.size() / rows, " outputs a sample, the targets have ", outputs));
             const T* target = batch.targets.data() + begin * outputs;
             const T* weight = batch.weights ? batch.weights + begin : nullptr;
             T* dy = Train ? shard.dy.need(y.size()) : nullptr;
@@ -121,7 +124,9 @@ private:
             pool_.run((count - stride + 2 * stride - 1) / (2 * stride), [&](Index pair) {
                 auto& sum = shards_[static_cast<std::size_t>(2 * stride * pair)].gradients;
                 auto& other = shards_[static_cast<std::size_t>(2 * stride * pair + stride)].gradients;
-                const auto add = [](std::string_view, const auto&, auto& a, const auto& b) { detail::add_gradient(a, b); };
+                const auto add = [](std::string_view, const auto&, auto& a, const auto& b) {
+                    detail::add_gradient(a, b);
+                };
                 ParameterVisitor<decltype(add)> visitor(add);
                 Model::visit(visitor, model, sum, other);
             });
