@@ -22,7 +22,7 @@ struct Options {
     std::string data;
     std::uint64_t seed = 42;
     int threads = 0;
-    Index cnn_epochs = 10, rnn_epochs = 4, samples = 30000;
+    Index cnn_epochs = 10, rnn_epochs = 8, samples = 30000;
     Index negatives = 64, block = 32;
     bool pointwise = false, quick = false;
 };
