@@ -7,6 +7,8 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/layers/dot.hpp>
+#include <deeprec/layers/embedding.hpp>
+#include <deeprec/layers/flatten.hpp>
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
@@ -183,4 +185,27 @@ TEST_CASE("An index names what it cannot use", "[ranking]") {
     CHECK(message_of<ShapeError>([&] {
               ItemIndex{two_outputs, items};
           }) == "ItemIndex: expected a head with one output, received [2]");
+}
+
+TEST_CASE("ItemIndex is a scorer for evaluate_ranking", "[ranking]") {
+    TwoTower model{Sequential{Embedding{n_items + 1, 6}, Flatten{}}, Sequential{Embedding{n_items + 1, 6}, Flatten{}},
+                   Sequential{Dense{5, relu}, Dense{1, sigmoid}}};
+    model.build({{3}, {1}}, Seed{3});
+    Tensor<std::int32_t, 2> items(n_items, 1);
+    for (Index i = 0; i < n_items; ++i) items(i, 0) = static_cast<std::int32_t>(i) + 1;
+    const ItemIndex index{model, items, {.first_item = 1, .threads = 1}};
+
+    const Ids history{7, 8, 9, 10};
+    const Query query{1, history, 5};
+    std::vector<float> scores(n_items + 1);
+    index(query, scores);
+    Tensor<std::int32_t, 2> last(1, 3);
+    last.setValues({{8, 9, 10}});
+    typename decltype(index)::Cache cache;
+    const float* expected = index.score(last, cache);
+    for (std::size_t i = 1; i < scores.size(); ++i) CHECK(scores[i] == expected[i - 1]);
+
+    scores.pop_back();
+    CHECK(message_of([&] { index(query, scores); }) ==
+          "ItemIndex: it has items 1 to 300, asked for scores of items 1 to 299");
 }

@@ -108,6 +108,7 @@ public:
         return std::get<I>(layers_);
     }
     /// Shape of a sample after `build`.
+    const Shape& input_shape() const { return shapes_[0]; }
     const Shape& output_shape() const { return shapes_[count]; }
     std::vector<SummaryRow> summary_rows() const {
         std::vector<SummaryRow> rows;

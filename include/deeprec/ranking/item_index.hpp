@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include <deeprec/data/sequences.hpp>
 #include <deeprec/models/two_tower.hpp>
 #include <deeprec/ranking/top_k.hpp>
 #include <deeprec/training/fit.hpp>
@@ -100,6 +101,18 @@ public:
             return score_pairs(u, cache);
         else
             return score_joined(u, cache);
+    }
+
+    /// As a scorer for `evaluate_ranking`, where the user tower reads ids: it gets the last ones of the query's
+    /// history, padded in front. Throws DataError unless asked for items 0..N with item 1 the index's first row.
+    void operator()(const Query& query, std::span<T> scores) const {
+        if (options_.first_item != 1 || static_cast<Index>(scores.size()) != items_ + 1)
+            throw DataError(message("ItemIndex: it has items ", options_.first_item, " to ",
+                                    options_.first_item + items_ - 1, ", asked for scores of items 1 to ",
+                                    static_cast<Index>(scores.size()) - 1));
+        thread_local Cache cache;  // scratch alone: nothing in it outlives the call
+        const auto user = pad_last(std::span(&query, 1), model_.user.input_shape()[0]);
+        std::copy_n(score(user, cache), items_, scores.begin() + 1);
     }
 
 private:

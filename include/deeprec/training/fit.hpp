@@ -65,6 +65,8 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
 template <class Model, class Data, class Loss, class Optimizer, class... Callbacks>
 History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
             FitOptions<std::remove_cvref_t<Data>> options, Callbacks&&... callbacks) {
+    static_assert((!std::is_const_v<std::remove_reference_t<Callbacks>> && ...),
+                  "fit: callbacks keep state, so pass them as objects that are not const");
     if (options.epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", options.epochs));
     if (options.batch_size < 1)
         throw ArgumentError(message("fit: expected a positive batch_size, received ", options.batch_size));
