@@ -206,6 +206,6 @@ TEST_CASE("ItemIndex is a scorer for evaluate_ranking", "[ranking]") {
     for (std::size_t i = 1; i < scores.size(); ++i) CHECK(scores[i] == expected[i - 1]);
 
     scores.pop_back();
-    CHECK(message_of([&] { index(query, scores); }) ==
+    CHECK(message_of<DataError>([&] { index(query, scores); }) ==
           "ItemIndex: it has items 1 to 300, asked for scores of items 1 to 299");
 }
