@@ -21,6 +21,7 @@
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/vocabulary.hpp>
 #include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/softmax.hpp>
 #include <deeprec/layers/activation.hpp>
 #include <deeprec/layers/average_pool1d.hpp>
 #include <deeprec/layers/conv1d.hpp>

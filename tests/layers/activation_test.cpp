@@ -17,6 +17,15 @@ TEMPLATE_TEST_CASE("Activation passes the battery", "[activation][threads]", Lin
         10);
 }
 
+TEMPLATE_TEST_CASE("every activation passes the battery", "[activation][threads]", ReLU6, LeakyReLU, ELU, SELU, Gelu,
+                   GeluTanh, Swish, Softplus, Softsign, Exponential, Softmax) {
+    battery::check<2>(
+        [](battery::Random& random) {
+            return battery::Subject{Activation<double, TestType>{}, {random.between(1, 40)}};
+        },
+        8);
+}
+
 TEST_CASE("Activation is what the fused one gives, and passes a mask on", "[activation]") {
     Activation layer{sigmoid};
     static_assert(std::is_same_v<decltype(layer), Activation<float, Sigmoid>>);

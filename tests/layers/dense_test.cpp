@@ -6,7 +6,8 @@
 
 using namespace deeprec;
 
-TEMPLATE_TEST_CASE("Dense passes the battery", "[dense][threads]", Linear, ReLU, Sigmoid, Tanh) {
+TEMPLATE_TEST_CASE("Dense passes the battery", "[dense][threads]", Linear, ReLU, Sigmoid, Tanh, Gelu,
+                   Softmax) {
     battery::check<2>([](battery::Random& random) {
         return battery::Subject{Dense<double, TestType>{random.between(1, 19), {}, {.use_bias = random.coin()}},
                                 {random.between(1, 19)}};

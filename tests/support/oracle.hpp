@@ -32,7 +32,7 @@
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/core/window.hpp>
-#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/softmax.hpp>
 
 #include "support/catch.hpp"
 
@@ -403,6 +403,17 @@ void with_activation(const Case<T>& c, const std::string& key, F&& f) {
     if (name == "sigmoid") return f(deeprec::sigmoid);
     if (name == "tanh") return f(deeprec::tanh);
     if (name == "hard_sigmoid") return f(deeprec::hard_sigmoid);
+    if (name == "relu6") return f(deeprec::relu6);
+    if (name == "leaky_relu") return f(deeprec::LeakyReLU{c.config.at("negative_slope")});
+    if (name == "elu") return f(deeprec::ELU{c.config.at("alpha")});
+    if (name == "selu") return f(deeprec::selu);
+    if (name == "gelu") return f(deeprec::gelu);
+    if (name == "gelu_tanh") return f(deeprec::gelu_tanh);
+    if (name == "swish") return f(deeprec::swish);
+    if (name == "softplus") return f(deeprec::softplus);
+    if (name == "softsign") return f(deeprec::softsign);
+    if (name == "exponential") return f(deeprec::exponential);
+    if (name == "softmax") return f(deeprec::softmax);
     throw NotApplicable{"activation " + name};
 }
 inline deeprec::Padding padding(const std::string& name) {

@@ -176,7 +176,8 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
             for (Index i = r; i < r + Height; ++i) {
                 T* const finished = c + i * ldc + j;
                 if (linear) std::copy_n(finished, columns, linear + i * ldc + j);
-                if constexpr (!std::is_same_v<Act, Linear>) activate<Act, T, Arch>(finished, finished, columns, act);
+                if constexpr (!std::is_same_v<Act, Linear> && !RowActivation<Act>)
+                    activate<Act, T, Arch>(finished, finished, columns, act);
             }
             return Height;
         };
@@ -193,6 +194,8 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
                 r += multiply.template operator()<1>(r);
         }
     }
+    if constexpr (RowActivation<Act>)
+        for (Index r = 0; r < a.rows; ++r) act.row(c + r * ldc, c + r * ldc, n);
 }
 
 }  // namespace kernels

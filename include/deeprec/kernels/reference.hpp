@@ -86,5 +86,19 @@ void activate_backward(const T* dy, const T* x_or_y, T* dx, Index n, const Act& 
     for (Index i = 0; i < n; ++i) dx[i] = dy[i] * act.derivative(x_or_y[i]);
 }
 
+template <class T>
+void softmax_row(const T* x, T* y, Index n) {
+    T top = x[0], sum = 0;
+    for (Index i = 1; i < n; ++i) top = max_nan(top, x[i]);
+    for (Index i = 0; i < n; ++i) sum += y[i] = std::exp(x[i] - top);
+    for (Index i = 0; i < n; ++i) y[i] /= sum;
+}
+
+template <class T>
+void softmax_row_backward(const T* dy, const T* y, T* dx, Index n) {
+    const T mean = dot(dy, y, n);
+    for (Index i = 0; i < n; ++i) dx[i] = y[i] * (dy[i] - mean);
+}
+
 }  // namespace kernels::reference
 DEEPREC_END

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/softmax.hpp>
 
 DEEPREC_BEGIN
 
-/// y = function(x), element by element, as Keras' Activation: `Activation{relu}` is `Activation<float, ReLU>`. Where a
-/// Dense or Conv1D comes right before, its own activation argument is faster.
+/// y = function(x), element by element (softmax: row by row), as Keras' Activation: `Activation{relu}` is
+/// `Activation<float, ReLU>`. Where a Dense or Conv1D comes right before, its own activation argument is faster.
 ///
 /// Shapes: x [B, ...] -> y of the same shape. A mask travels on.
 template <class T = float, class Function = Linear>
@@ -36,7 +36,7 @@ public:
         const auto x = view(input);
         output_rank<ElementOf<X>, rank_of<X>>();
         View<T, rank_of<X>> y{cache.y.need(x.size()), x.extents(), x.mask};
-        kernels::activate<Function, T>(x.data(), y.data(), x.size(), function_);
+        kernels::activate_rows<Function, T>(x.data(), y.data(), x.rows(), x.last(), function_);
         cache.x = Mode::training ? x.data() : nullptr;
         return y;
     }
@@ -58,8 +58,8 @@ public:
             return NoGradient{};
         } else {
             View<T, rank_of<DY>> dx{cache.dx.need(d.size()), d.extents()};
-            kernels::activate_backward<Function, T>(d.data(), Function::needs_input ? cache.x : cache.y.data(), dx.data(),
-                                                    d.size(), function_);
+            const T* source = Function::needs_input ? cache.x : cache.y.data();
+            kernels::activate_rows_backward<Function, T>(d.data(), source, dx.data(), d.rows(), d.last(), function_);
             return dx;
         }
     }

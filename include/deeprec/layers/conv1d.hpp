@@ -4,8 +4,8 @@
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/window.hpp>
-#include <deeprec/kernels/activations.hpp>
 #include <deeprec/kernels/gemm.hpp>
+#include <deeprec/kernels/softmax.hpp>
 
 DEEPREC_BEGIN
 
@@ -106,8 +106,8 @@ public:
         const T* dz = d.data();
         if constexpr (!std::is_same_v<Activation, Linear>) {
             T* product = cache.dz.need(d.size());
-            kernels::activate_backward(d.data(), Activation::needs_input ? cache.linear.data() : cache.y.data(),
-                                          product, d.size(), activation_);
+            const T* source = Activation::needs_input ? cache.linear.data() : cache.y.data();
+            kernels::activate_rows_backward(d.data(), source, product, d.rows(), filters_, activation_);
             dz = product;
         }
         kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz, filters_, filters_, gradients.kernel.data(),

@@ -3,7 +3,7 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/softmax.hpp>
 #include <deeprec/layers/packed_kernel.hpp>
 
 DEEPREC_BEGIN
@@ -84,7 +84,7 @@ public:
             detail::check_trained(name(), cache.x);
             const T* source = Activation::needs_input ? cache.linear.data() : cache.y.data();
             T* dz = cache.dz.need(d.size());
-            kernels::activate_backward(d.data(), source, dz, d.size(), activation_);
+            kernels::activate_rows_backward(d.data(), source, dz, d.rows(), units_, activation_);
             return backward_logits<Want>(View<const T, rank_of<DY>>{dz, d.extents()}, cache, gradients);
         }
     }

@@ -1,0 +1,57 @@
+/// Softmax of rows.
+#pragma once
+
+#include <limits>
+
+#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/vector.hpp>
+
+DEEPREC_BEGIN
+
+/// y_j = exp(x_j - max x) / sum over k of exp(x_k - max x) on the last axis; dx_j = y_j (dy_j - sum over k of dy_k
+/// y_k). Finite for any finite x. A row with NaN or +Inf, or of -Inf alone, is NaN. `Dense{10, softmax}`.
+struct Softmax {
+    static constexpr std::string_view name = "softmax";
+    static constexpr bool needs_input = false;
+
+    /// One row of n numbers. x and y may be the same memory.
+    template <class T, class Arch = xsimd::default_arch>
+    void row(const T* x, T* y, Index n) const {
+        using V = kernels::Batch<T, Arch>;
+        constexpr Index step = kernels::lanes<T, Arch>;
+        V largest(-std::numeric_limits<T>::infinity());
+        Index i = 0;
+        for (; i + step <= n; i += step) largest = kernels::max_nan(largest, kernels::load<V>(x + i));
+        T top = kernels::reduce_max(largest);
+        for (Index j = i; j < n; ++j) top = kernels::max_nan(top, x[j]);
+        V sums(T(0));
+        for (i = 0; i + step <= n; i += step) {
+            const V e = kernels::exp(kernels::load<V>(x + i) - V(top));
+            kernels::store(y + i, e);
+            sums = sums + e;
+        }
+        if (i < n) {
+            kernels::store_first(y + i, kernels::exp(kernels::load_first<V>(x + i, n - i) - V(top)), n - i);
+            sums = sums + kernels::load_first<V>(y + i, n - i);
+        }
+        const V sum(kernels::reduce_add(sums));
+        for (i = 0; i + step <= n; i += step) kernels::store(y + i, kernels::load<V>(y + i) / sum);
+        if (i < n) kernels::store_first(y + i, kernels::load_first<V>(y + i, n - i) / sum, n - i);
+    }
+    /// dx of one row. dy and dx may be the same memory.
+    template <class T, class Arch = xsimd::default_arch>
+    void row_backward(const T* dy, const T* y, T* dx, Index n) const {
+        using V = kernels::Batch<T, Arch>;
+        constexpr Index step = kernels::lanes<T, Arch>;
+        const V mean(kernels::dot<T, Arch>(dy, y, n));
+        Index i = 0;
+        for (; i + step <= n; i += step)
+            kernels::store(dx + i, kernels::load<V>(y + i) * (kernels::load<V>(dy + i) - mean));
+        if (i < n)
+            kernels::store_first(
+                dx + i, kernels::load_first<V>(y + i, n - i) * (kernels::load_first<V>(dy + i, n - i) - mean), n - i);
+    }
+};
+inline constexpr Softmax softmax{};
+
+DEEPREC_END
