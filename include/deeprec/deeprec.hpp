@@ -20,6 +20,9 @@
 #include <deeprec/data/samplers.hpp>
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/vocabulary.hpp>
+#include <deeprec/io/json_header.hpp>
+#include <deeprec/io/replace_file.hpp>
+#include <deeprec/io/safetensors.hpp>
 #include <deeprec/kernels/activations.hpp>
 #include <deeprec/kernels/softmax.hpp>
 #include <deeprec/layers/activation.hpp>

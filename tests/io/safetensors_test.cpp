@@ -1,0 +1,212 @@
+#include <deeprec/io/safetensors.hpp>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <sstream>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+#include <deeprec/core/random.hpp>
+
+using namespace deeprec;
+using support::message_of;
+
+namespace {
+
+SafetensorsReader reader(std::string bytes) {
+    return {std::make_unique<std::istringstream>(std::move(bytes)), "test.safetensors"};
+}
+/// A file of this header and `data` bytes of data.
+std::string file(const std::string& header, std::size_t data) {
+    const std::uint64_t length = header.size();
+    return std::string(reinterpret_cast<const char*>(&length), 8) + header + std::string(data, 'x');
+}
+/// Opens it and reads all that can be read.
+void read_all(std::string bytes) {
+    auto stored = reader(std::move(bytes));
+    for (const auto& item : stored.tensors()) {
+        const auto& [name, entry] = item;
+        std::size_t numbers = 1;
+        for (const Index extent : entry.shape) numbers *= static_cast<std::size_t>(extent);
+        const auto read = [&](auto zero) {
+            std::vector<decltype(zero)> to(numbers);
+            stored.read(name, entry.shape, to.data());
+        };
+        if (entry.dtype == "F32") read(0.0f);
+        if (entry.dtype == "F64") read(0.0);
+        if (entry.dtype == "I32") read(std::int32_t(0));
+    }
+}
+std::string written(const SafetensorsWriter& writer) {
+    std::ostringstream out;
+    writer.write(out);
+    return out.str();
+}
+
+const float floats[] = {1.5f, -0.0f, std::numeric_limits<float>::quiet_NaN(), 1e-42f, -3e38f, 6};
+const double doubles[] = {0.1, -std::numeric_limits<double>::infinity()};
+const std::int32_t ids[] = {-7};
+const std::string odd_name = "quote \" slash \\ line\n tab\t unit\x01 caf\xc3\xa9";
+
+SafetensorsWriter sample() {
+    SafetensorsWriter writer;
+    writer.metadata = {{"format", "deeprec"}, {odd_name, odd_name}};
+    writer.add<float>("a", {2, 3}, floats);
+    writer.add<std::int32_t>(odd_name, {}, ids);
+    writer.add<double>("b", {2}, doubles);
+    writer.add<float>("nothing", {3, 0}, nullptr);
+    return writer;
+}
+
+}  // namespace
+
+TEST_CASE("tensors and texts come back bit for bit, aligned", "[io]") {
+    const std::string bytes = written(sample());
+    auto stored = reader(bytes);
+    CHECK(stored.metadata() == sample().metadata);
+    REQUIRE(stored.tensors().size() == 4);
+    CHECK(stored.tensors().at("a").shape == std::vector<Index>{2, 3});
+    float a[6];
+    double b[2];
+    std::int32_t c[1];
+    stored.read("a", {2, 3}, a);
+    stored.read("b", {2}, b);
+    stored.read(odd_name, {}, c);
+    stored.read<float>("nothing", {3, 0}, nullptr);
+    CHECK(std::memcmp(a, floats, sizeof a) == 0);
+    CHECK(std::memcmp(b, doubles, sizeof b) == 0);
+    CHECK(c[0] == -7);
+    std::uint64_t header = 0;
+    std::memcpy(&header, bytes.data(), 8);
+    CHECK(header % 8 == 0);
+    CHECK(stored.tensors().at("b").begin == 0);
+}
+
+TEST_CASE("what is not asked for as it is stored is refused by name", "[io]") {
+    auto stored = reader(written(sample()));
+    float to[6];
+    double wide[6];
+    CHECK(message_of<FormatError>([&] { stored.read("kernel", {2}, to); }) ==
+          "test.safetensors: expected a tensor 'kernel', the file has none");
+    CHECK(message_of<FormatError>([&] {
+              stored.read("a", {3, 2}, to);
+          }) == "test.safetensors: tensor 'a': expected F32 [3, 2], received F32 [2, 3]");
+    CHECK(message_of<FormatError>([&] {
+              stored.read("a", {2, 3}, wide);
+          }) == "test.safetensors: tensor 'a': expected F64 [2, 3], received F32 [2, 3]");
+    SafetensorsWriter writer = sample();
+    CHECK_THROWS_AS(writer.add<float>("a", {1}, floats), ArgumentError);
+    CHECK_THROWS_AS(writer.add<float>("__metadata__", {1}, floats), ArgumentError);
+}
+
+TEST_CASE("escapes of JSON", "[io]") {
+    const auto stored =
+        reader(file(R"( {"__metadata__" : {"k" : "\u0041\u00e9\u20AC\ud83d\ude00\/\b\f\n\r\t\"\\"} }  )", 0));
+    CHECK(stored.metadata().at("k") == "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/\b\f\n\r\t\"\\");
+    CHECK(stored.tensors().empty());
+}
+
+TEST_CASE("hostile files are refused with what was expected", "[io]") {
+    const auto entry = [](const std::string& name, const std::string& shape, const std::string& offsets,
+                          const std::string& dtype = "F32") {
+        return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets +
+               "}";
+    };
+    const std::string good = entry("a", "[2]", "[0,8]");
+    REQUIRE_NOTHROW(read_all(file("{" + good + "}", 8)));
+    REQUIRE_NOTHROW(read_all(file("{}", 0)));
+    const struct {
+        std::string bytes, complaint;
+    } table[] = {
+        {"", "at least 8 bytes, received 0"},
+        {"1234567", "at least 8 bytes, received 7"},
+        {std::string(8, '\0'), "expected '{'"},
+        {file("{" + good + "}", 8).substr(0, 20), "header of at most 12 bytes"},
+        {std::string(8, '\xff') + "{}", "received a length of 18446744073709551615"},
+        {std::string("\0\0\0\0\0\0\0\x80{}", 10), "received a length of"},
+        {file("{" + good + "}", 7), "needs more than the 7 bytes"},
+        {file("{" + good + "}", 9), "expected 8 bytes of data, received 9"},
+        {file("{" + good, 8), "expected '}'"},
+        {file("{" + good + ",}", 8), "expected '\"'"},
+        {file("{" + good + "}x", 8), "expected the end of the header"},
+        {file("{" + good + "," + good + "}", 8), "tensor 'a': occurs twice"},
+        {file("{" + good + "," + entry("b", "[2]", "[4,12]") + "}", 12), "tensor 'b': expected data_offsets [8, 16]"},
+        {file("{" + good + "," + entry("b", "[2]", "[0,8]") + "}", 8), "expected data_offsets [8, 16]"},
+        {file("{" + good + "," + entry("b", "[2]", "[12,20]") + "}", 20), "tensor 'b': expected data_offsets [8, 16]"},
+        {file("{" + entry("a", "[2]", "[8,0]") + "}", 8), "expected data_offsets [0, 8]"},
+        {file("{" + entry("a", "[2]", "[0,4]") + "}", 8), "received [0, 4]"},
+        {file("{" + entry("a", "[2]", "[0,8,8]") + "}", 8), "two data_offsets, received 3"},
+        {file("{" + entry("a", "[2]", "[]") + "}", 8), "two data_offsets, received 0"},
+        {file("{" + entry("a", "[-2]", "[0,8]") + "}", 8), "not negative"},
+        {file("{" + entry("a", "[2.0]", "[0,8]") + "}", 8), "expected ']'"},
+        {file("{" + entry("a", "[2e0]", "[0,8]") + "}", 8), "expected ']'"},
+        {file("{" + entry("a", "[02]", "[0,8]") + "}", 8), "without leading zeros"},
+        {file("{" + entry("a", "[9223372036854775808]", "[0,8]") + "}", 8), "below 2^63"},
+        {file("{" + entry("a", "[9223372036854775807]", "[0,8]") + "}", 8), "needs more than the 8 bytes"},
+        {file("{" + entry("a", "[4294967296,4294967296]", "[0,0]") + "}", 0), "needs more than the 0 bytes"},
+        {file("{" + entry("a", "[4611686018427387904,4,2]", "[0,8]") + "}", 8), "needs more than"},
+        {file("{" + entry("a", "[0,4611686018427387904]", "[0,8]") + "}", 8), "expected data_offsets [0, 0]"},
+        {file("{" + entry("a", "[[2]]", "[0,8]") + "}", 8), "whole number"},
+        {file("{" + entry("a", "[2]", "[0,8]", "F33") + "}", 8), "unknown dtype 'F33'"},
+        {file(R"({"a":{"dtype":"F32","shape":[2]}})", 8), "received fewer"},
+        {file(R"({"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8), "an entry occurs twice"},
+        {file(R"({"a":{"type":"F32"}})", 8), "received 'type'"},
+        {file(R"({"a":3})", 8), "expected '{'"},
+        {file(R"({"a":{"dtype":null}})", 8), "received 'null}}'"},
+        {file(R"({"__metadata__":{"k":1}})", 0), "expected '\"'"},
+        {file(R"({"__metadata__":{"k":{}}})", 0), "expected '\"'"},
+        {file(R"({"__metadata__":{"k":"","k":""}})", 0), "metadata 'k' occurs twice"},
+        {file(R"({"__metadata__":{},"__metadata__":{}})", 0), "__metadata__ occurs twice"},
+        {file(R"({"a)", 0), "closing quote"},
+        {file(R"({"\x":{}})", 0), "an escape of JSON"},
+        {file(R"({"\u12G4":{}})", 0), "four hexadecimal digits"},
+        {file(R"({"\ud800":{}})", 0), "second half of a surrogate pair"},
+        {file(R"({"\udc00":{}})", 0), "first half of a surrogate pair"},
+        {file("{\"a\nb\":{}}", 0), "control character"},
+        {file(std::string(100000, '['), 0), "expected '{'"},
+        {file("{\"a\":{\"shape\":" + std::string(100000, '['), 0), "whole number"},
+    };
+    for (const auto& hostile : table) {
+        const std::string complaint = message_of<FormatError>([&] { read_all(hostile.bytes); });
+        INFO(complaint << " should contain " << hostile.complaint);
+        CHECK(complaint.find(hostile.complaint) != std::string::npos);
+        CHECK(complaint.find("test.safetensors") == 0);
+    }
+}
+
+TEST_CASE("any damage gives an Error or a file", "[io]") {
+    const std::string good = written(sample());
+    const RandomStream random(Seed{2000});
+    int refused = 0;
+    for (std::uint64_t trial = 0; trial < 2000; ++trial) {
+        std::string bytes = good;
+        std::uint64_t next = trial * 64;
+        for (std::uint64_t flips = 1 + random.below(next++, 4); flips > 0; --flips) {
+            char& byte = bytes[random.below(next++, bytes.size())];
+            byte = static_cast<char>(byte ^ (1 << random.below(next++, 8)));
+        }
+        if (random.below(next++, 4) == 0) bytes.resize(random.below(next++, bytes.size()));
+        try {
+            read_all(std::move(bytes));
+        } catch (const Error&) {
+            ++refused;
+        }
+    }
+    INFO(refused << " of 2000 refused");
+    CHECK(refused > 1000);
+    for (std::size_t length = 0; length < good.size(); ++length)
+        CHECK_THROWS_AS(read_all(good.substr(0, length)), FormatError);
+}
+
+TEST_CASE("files that cannot be read or written", "[io]") {
+    const support::TemporaryDirectory directory;
+    CHECK_THROWS_AS(SafetensorsReader(directory.path() / "none"), FileError);
+    CHECK_THROWS_AS(SafetensorsReader(directory.path()), Error);
+    CHECK_THROWS_AS(sample().write(directory.path() / "none" / "a.safetensors"), FileError);
+    CHECK_THROWS_AS(sample().write(directory.path()), FileError);
+    const auto path = directory.path() / "a.safetensors";
+    sample().write(path);
+    CHECK_NOTHROW(SafetensorsReader(path).check<float>("a", {2, 3}));
+}
