@@ -34,11 +34,13 @@
 #include <deeprec/layers/embedding.hpp>
 #include <deeprec/layers/flatten.hpp>
 #include <deeprec/layers/global_pool1d.hpp>
+#include <deeprec/layers/gru.hpp>
 #include <deeprec/layers/lstm.hpp>
 #include <deeprec/layers/max_pool1d.hpp>
 #include <deeprec/layers/packed_kernel.hpp>
 #include <deeprec/layers/pool1d.hpp>
 #include <deeprec/layers/recurrent.hpp>
+#include <deeprec/layers/simple_rnn.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/loss.hpp>
 #include <deeprec/losses/sampled_softmax.hpp>

@@ -1,56 +1,21 @@
-#include "support/catch.hpp"
+#include "kernels/recurrent_data.hpp"
 
-#include <limits>
-#include <vector>
-
-#include <deeprec/core/random.hpp>
 #include <deeprec/kernels/lstm.hpp>
 #include <deeprec/kernels/reference_lstm.hpp>
 
 using namespace deeprec;
 using namespace deeprec::kernels;
+using namespace deeprec::test;
 
 namespace {
 
-struct Options {
-    bool return_sequences = true, go_backwards = false, bias = true, state = true;
-    int mask = 0;  // 0 none, 1 random, 2 everything masked, 3 leading steps masked
-};
-
-/// Random numbers at an address that is no multiple of the register size.
-template <class T>
-struct Data {
-    Data(Index n, std::uint64_t seed, double scale = 1.0) : storage(static_cast<std::size_t>(n + 1)) {
-        const RandomStream random(Seed{seed});
-        for (std::size_t i = 0; i < storage.size(); ++i) storage[i] = static_cast<T>(random.uniform(i, -scale, scale));
-    }
-    T* data() { return storage.data() + 1; }
-    std::vector<T> storage;
-};
-
-template <class T>
-double worst(const Data<T>& got, const Data<T>& expected) {
-    double error = 0;
-    for (std::size_t i = 0; i < got.storage.size(); ++i) {
-        const auto g = static_cast<double>(got.storage[i]), e = static_cast<double>(expected.storage[i]);
-        error = std::max(error, std::abs(g - e) / std::max(1.0, std::abs(e)));
-        if (std::isnan(g) != std::isnan(e)) error = std::numeric_limits<double>::infinity();
-    }
-    return error;
-}
-
 /// Largest relative difference between kernel and twin over all outputs and gradients.
 template <class T, class Act = Tanh, class Gate = Sigmoid>
-double difference(Index B, Index steps, Index F, Index U, const Options& o = {}) {
+double difference(Index B, Index steps, Index F, Index U, const RecurrentOptions& o = {}) {
     const double scale = 1.0 / std::sqrt(static_cast<double>(F + U));
     Data<T> x(B * steps * F, 1), h0(B * U, 2), c0(B * U, 3), kernel(F * 4 * U, 4, scale);
     Data<T> recurrent(U * 4 * U, 5, scale), bias(4 * U, 6), dy(B * steps * U, 7), dh(B * U, 8), dc(B * U, 9);
-    std::vector<std::uint8_t> keep(static_cast<std::size_t>(B * steps), 1);
-    for (std::size_t i = 0; i < keep.size(); ++i) {
-        if (o.mask == 1) keep[i] = RandomStream(Seed{10}).uniform(i) < 0.6;
-        if (o.mask == 2) keep[i] = 0;
-        if (o.mask == 3) keep[i] = static_cast<Index>(i) % steps >= static_cast<Index>(i) / steps;
-    }
+    const std::vector<std::uint8_t> keep = keep_steps(B, steps, o.mask);
     const RecurrentPass pass{B, steps, F, U, o.return_sequences, o.go_backwards, o.mask ? keep.data() : nullptr};
     const RecurrentWeights<T> weights{kernel.data(), recurrent.data(), o.bias ? bias.data() : nullptr};
     const RecurrentInput<T> in{x.data(), o.state ? h0.data() : nullptr, o.state ? c0.data() : nullptr};

@@ -1,0 +1,78 @@
+/// The simplest recurrent layer.
+#pragma once
+
+#include <deeprec/kernels/simple_rnn.hpp>
+#include <deeprec/layers/recurrent.hpp>
+
+DEEPREC_BEGIN
+
+struct SimpleRNNOptions {
+    bool go_backwards = false;  ///< reads the sequence (and its mask) from the end; the outputs are in reading order
+    bool use_bias = true;
+};
+
+namespace detail {
+/// What RecurrentLayer needs to know of a SimpleRNN.
+template <class T, class Activation>
+struct SimpleRNNCell {
+    static constexpr std::string_view name = "SimpleRNN";
+    using Scalar = T;
+    using Options = SimpleRNNOptions;
+    using State = HiddenState<T>;
+    using Parameters = RecurrentParameters<T>;
+    using Pass = kernels::RecurrentPass;
+
+    void initialize(Index features, Index units, Seed seed) {
+        initialize_kernels(parameters, features, units, units, seed);
+        parameters.bias.resize(options.use_bias ? units : 0);
+        parameters.bias.setZero();
+    }
+    void pack(Index features, Index units) {
+        kernels::simple_rnn_pack<T>(
+            {parameters.kernel.data(), parameters.recurrent_kernel.data(), bias_data(parameters)}, features, units,
+            packed.need(kernels::simple_rnn_packed_size<T>(features, units)));
+    }
+    static auto bias_data(auto& parameters) { return data_or_null(parameters.bias); }
+    Index saved_size(const Pass& pass) const { return kernels::simple_rnn_saved_size<T>(pass); }
+    Index forward_scratch_size(const Pass& pass) const { return kernels::simple_rnn_forward_scratch_size<T>(pass); }
+    Index backward_scratch_size(const Pass& pass) const { return kernels::simple_rnn_backward_scratch_size<T>(pass); }
+    void forward(const Pass& pass, const kernels::RecurrentInput<T>& in, const kernels::RecurrentOutput<T>& out,
+                 T* saved, T* scratch) const {
+        kernels::simple_rnn_forward<Activation, T>(pass, packed.data(), in, out, saved, scratch);
+    }
+    void backward(const Pass& pass, const kernels::RecurrentInput<T>& in, const T* saved,
+                  const kernels::RecurrentOutputGradient<T>& up, const kernels::RecurrentGradient<T>& gradient,
+                  T* scratch) const {
+        kernels::simple_rnn_backward<Activation, T>(pass, packed.data(), in, saved, up, gradient, scratch);
+    }
+
+    Options options;
+    Parameters parameters;
+    Buffer<T> packed;  // the weights as the kernel reads them
+};
+}  // namespace detail
+
+/// Elman's recurrent network (1990) as Keras' SimpleRNN, for each step t of a sequence:
+///
+///     h_t = act(x_t W + h_{t-1} R + b)
+///
+/// The output of step t is h_t; a masked step keeps the state and repeats the previous output, which is zero before the
+/// first kept step.
+///
+/// Shapes: x [B, T, F] -> y [B, units], or [B, T, units] with `return_sequences`, where the mask travels on; `kernel`
+/// [F, units] (glorot uniform), `recurrent_kernel` [units, units] (orthogonal), `bias` [units] (zeros).
+/// `SimpleRNN{128}` is `SimpleRNN<float, ReturnLast>`; another activation: `SimpleRNN<float, ReturnLast, ReLU>{128}`.
+/// Members, states and streaming: RecurrentLayer.
+template <class T = float, class Return = ReturnLast, class Activation = Tanh>
+class SimpleRNN : public RecurrentLayer<detail::SimpleRNNCell<T, Activation>, Return> {
+public:
+    /// Throws ArgumentError unless units is positive.
+    explicit SimpleRNN(Index units, Return = {}, SimpleRNNOptions options = {})
+        : SimpleRNN::RecurrentLayer(units, options) {}
+};
+
+SimpleRNN(Index) -> SimpleRNN<float, ReturnLast>;
+template <class Return>
+SimpleRNN(Index, Return, SimpleRNNOptions = {}) -> SimpleRNN<float, Return>;
+
+DEEPREC_END
