@@ -1,0 +1,53 @@
+#include <deeprec/layers/simple_rnn.hpp>
+
+#include "layers/recurrent_checks.hpp"
+
+using namespace deeprec;
+using namespace deeprec::test;
+
+namespace {
+
+template <class L>
+battery::Subject<L> random_subject(battery::Random& random) {
+    const SimpleRNNOptions options{.go_backwards = random.coin(), .use_bias = random.coin()};
+    return {L{random.between(1, 11), {}, options}, {random.between(1, 5), random.between(1, 9)}};
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("SimpleRNN passes the battery", "[simple_rnn][threads]", ReturnLast, ReturnSequences) {
+    battery::check<3>([](auto& random) { return random_subject<SimpleRNN<double, TestType>>(random); });
+}
+
+TEST_CASE("SimpleRNN passes the battery with another activation", "[simple_rnn][threads]") {
+    battery::check<3>([](auto& random) { return random_subject<SimpleRNN<double, ReturnSequences, Swish>>(random); },
+                      12);
+}
+
+TEST_CASE("SimpleRNN has Keras' parameters and tags", "[simple_rnn]") {
+    SimpleRNN last{5};
+    SimpleRNN sequences{5, return_sequences, {.go_backwards = true}};
+    static_assert(std::is_same_v<decltype(last), SimpleRNN<float, ReturnLast>>);
+    static_assert(std::is_same_v<decltype(sequences), SimpleRNN<float, ReturnSequences>>);
+    CHECK(last.build({7, 3}, Seed{1}) == Shape{5});
+    CHECK(sequences.build({7, 3}, Seed{1}) == Shape{7, 5});
+    battery::check_parameters(last, {{"kernel", {3, 5}}, {"recurrent_kernel", {5, 5}}, {"bias", {5}}});
+    SimpleRNN without{5, return_last, {.use_bias = false}};
+    without.build({7, 3}, Seed{1});
+    battery::check_parameters(without, {{"kernel", {3, 5}}, {"recurrent_kernel", {5, 5}}});
+}
+
+TEST_CASE("SimpleRNN carries its state", "[simple_rnn]") {
+    check_streaming(SimpleRNN<double, ReturnSequences>{6});
+    check_state_gradients(SimpleRNN<double>{5});
+    check_masks(SimpleRNN<double, ReturnSequences>{4});
+}
+
+TEST_CASE("SimpleRNN says what is wrong", "[simple_rnn]") {
+    CHECK_THROWS_WITH(SimpleRNN{0}, "SimpleRNN: expected a positive units, received 0");
+    SimpleRNN layer{3};
+    layer.build({4, 2}, Seed{1});
+    SimpleRNN<>::Cache cache;
+    const Tensor<float, 3> wide(2, 4, 3);
+    CHECK_THROWS_WITH(layer.forward(wide, cache), "SimpleRNN: built for 2 input features, received 3");
+}
