@@ -21,6 +21,8 @@
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/vocabulary.hpp>
 #include <deeprec/io/json_header.hpp>
+#include <deeprec/io/model_file.hpp>
+#include <deeprec/io/model_options.hpp>
 #include <deeprec/io/replace_file.hpp>
 #include <deeprec/io/safetensors.hpp>
 #include <deeprec/kernels/activations.hpp>

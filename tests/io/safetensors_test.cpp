@@ -27,7 +27,8 @@ std::string file(const std::string& header, std::size_t data) {
 void read_all(std::string bytes) {
     auto stored = reader(std::move(bytes));
     for (const auto& item : stored.tensors()) {
-        const auto& [name, entry] = item;
+        const std::string& name = item.first;  // clang 14 does not capture structured bindings
+        const TensorEntry& entry = item.second;
         std::size_t numbers = 1;
         for (const Index extent : entry.shape) numbers *= static_cast<std::size_t>(extent);
         const auto read = [&](auto zero) {

@@ -80,6 +80,23 @@ void for_each_parameter(const Layer& layer, typename Layer::Gradients& gradients
     Layer::visit(visitor, layer, gradients);
 }
 
+namespace detail {
+template <class Visitor, class Layer>
+void visit_state(Visitor& visitor, Layer& layer) {
+    using L = std::remove_const_t<Layer>;
+    if constexpr (requires { L::visit_state(visitor, layer); }) L::visit_state(visitor, layer);
+}
+}  // namespace detail
+
+/// `f(name, auto& tensor)` for what layers keep besides their parameters, as the moving statistics of a
+/// BatchNormalization: a layer names it in `visit_state(visitor, self)` as parameters in `visit`. It is saved and copied
+/// with the model, and no optimizer touches it.
+template <class Layer, class F>
+void for_each_state(Layer& layer, F&& f) {
+    ParameterVisitor<std::remove_reference_t<F>> visitor(f);
+    detail::visit_state(visitor, layer);
+}
+
 /// Number of trainable numbers.
 template <class Layer>
 Index parameter_count(const Layer& layer) {

@@ -24,12 +24,15 @@ public:
     Shape(std::initializer_list<Index> extents) {
         if (extents.size() > max_rank)
             throw ShapeError(message("Shape: at most ", max_rank, " extents, received ", extents.size()));
-        for (const Index extent : extents) {
-            if (extent < 0) throw ShapeError(message("Shape: extents are not negative, received ", extent));
-            extents_[static_cast<std::size_t>(rank_++)] = extent;
-        }
+        for (const Index extent : extents) push_back(extent);
     }
 
+    /// Adds an axis. Throws as the constructor.
+    void push_back(Index extent) {
+        if (rank_ == max_rank) throw ShapeError(message("Shape: at most ", max_rank, " extents, received one more"));
+        if (extent < 0) throw ShapeError(message("Shape: extents are not negative, received ", extent));
+        extents_[static_cast<std::size_t>(rank_++)] = extent;
+    }
     int rank() const { return rank_; }
     Index operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
     Index& operator[](int axis) { return extents_[static_cast<std::size_t>(axis)]; }

@@ -70,6 +70,11 @@ public:
         return view(dz);
     }
 
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor("activation", self.function_);
+    }
+
 private:
     [[no_unique_address]] Function function_;
 };

@@ -133,6 +133,16 @@ public:
     static void visit(Visitor& visitor, Self& self, Others&... others) {
         Parameters::visit(visitor, self.parameters_, others...);
     }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor.size("filters", self.filters_);
+        visitor.size("kernel_size", self.kernel_size_);
+        visitor("activation", self.activation_);
+        visitor("strides", self.options_.strides);
+        visitor("padding", self.options_.padding);
+        visitor("dilation_rate", self.options_.dilation_rate);
+        visitor("use_bias", self.options_.use_bias);
+    }
     void parameters_changed() {
         const Index rows = kernel_size_ * features_, turned_rows = kernel_size_ * filters_;
         const T* kernel = parameters_.kernel.data();

@@ -120,6 +120,12 @@ public:
     static void visit(Visitor& visitor, Self& self, Others&... others) {
         Parameters::visit(visitor, self.parameters_, others...);
     }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor.size("units", self.units_);
+        visitor("activation", self.activation_);
+        visitor("use_bias", self.options_.use_bias);
+    }
     void parameters_changed() {
         const Index above = split_ == 0 ? features_ : split_;
         parts_[0].pack(parameters_.kernel.data(), above, units_);

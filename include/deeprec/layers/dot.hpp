@@ -113,6 +113,10 @@ struct BasicDot {
         return detail::PairScore<T>::backward(name(), view(dy), T(1), normalize, cache);
     }
     Gradients zero_gradients() const { return {}; }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor("normalize", self.normalize);
+    }
     void parameters_changed() {}
     template <class Visitor, class Self, class... Others>
     static void visit(Visitor&, Self&, Others&...) {}
@@ -149,6 +153,10 @@ struct BasicCosine {
         return detail::PairScore<T>::backward(name(), view(dy), T(1) / temperature, true, cache);
     }
     Gradients zero_gradients() const { return {}; }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor("temperature", self.temperature);
+    }
     void parameters_changed() {}
     template <class Visitor, class Self, class... Others>
     static void visit(Visitor&, Self&, Others&...) {}

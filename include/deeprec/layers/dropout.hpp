@@ -66,6 +66,11 @@ public:
         }
     }
 
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor("rate", self.rate_);
+    }
+
 private:
     double rate_ = 0;
 };

@@ -93,6 +93,12 @@ public:
 
     const Parameters& parameters() const { return parameters_; }
     Gradients zero_gradients() const { return {SparseRows<T>(parameters_.embeddings.dimension(0), output_dim_)}; }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor.size("input_dim", self.input_dim_);
+        visitor.size("output_dim", self.output_dim_);
+        visitor("mask_zero", self.options_.mask_zero);
+    }
     void parameters_changed() {}
     template <class Visitor, class Self, class... Others>
     static void visit(Visitor& visitor, Self& self, Others&... others) {

@@ -40,6 +40,8 @@ public:
         detail::check_extent(name(), "outputs", cache.time * cache.features, d.last());
         return {d.data(), {d.extent(0), cache.time, cache.features}};
     }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor&, Self&) {}
 };
 
 Flatten() -> Flatten<float>;

@@ -76,6 +76,11 @@ public:
         }
     }
 
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self&) {
+        visitor.fixed("keepdims", Keep);
+    }
+
 private:
     Index features_ = 0;
 };

@@ -75,6 +75,13 @@ public:
         }
     }
 
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor("pool_size", self.pool_size_);
+        visitor("strides", self.strides_);
+        visitor("padding", self.padding_);
+    }
+
 private:
     kernels::PoolWindows windows(Index batch, Index time) const {
         const WindowSizes sizes = window_sizes(name(), time, pool_size_, strides_, padding_);

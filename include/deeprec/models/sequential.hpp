@@ -18,6 +18,16 @@ constexpr int rank_after() {
     else
         return rank_after<typename First::Scalar, rank, Rest...>();
 }
+/// Builds a layer, or each layer of a composition, after `before` has seen it.
+template <class L, class Before>
+Shape build_before(L& layer, const Shape& in, Seed seed, Before& before) {
+    if constexpr (requires { layer.build(in, seed, before); }) {
+        return layer.build(in, seed, before);
+    } else {
+        before(std::as_const(layer), in);
+        return layer.build(in, seed);
+    }
+}
 }  // namespace detail
 
 /// y = layer_n(... layer_1(x)), a layer itself: `Sequential{Conv1D{64, 3, relu}, MaxPool1D{2}, Flatten{}, Dense{1, sigmoid}}`.
@@ -54,10 +64,15 @@ public:
     }
     /// Sizes and initialises every layer for samples of shape `in` (no batch axis).
     Shape build(const Shape& in, Seed seed) {
+        return build(in, seed, [](const auto&, const Shape&) {});
+    }
+    /// With before(layer, shape of its input) called before each layer is sized.
+    template <class Before>
+    Shape build(const Shape& in, Seed seed, Before&& before) {
         shapes_[0] = in;
         each([&]<std::size_t I>(auto& layer) {
             try {
-                shapes_[I + 1] = layer.build(shapes_[I], derive(seed, I));
+                shapes_[I + 1] = detail::build_before(layer, shapes_[I], derive(seed, I), before);
             } catch (const ShapeError& error) {
                 throw ShapeError(message("layer ", I, ": ", error.what()));
             }
@@ -131,6 +146,16 @@ public:
         self.each([&]<std::size_t I>(auto& layer) {
             visitor.scope(I, [&] { LayerAt<I>::visit(visitor, layer, std::get<I>(others.layers)...); });
         });
+    }
+
+    template <class Visitor, class Self>
+    static void visit_state(Visitor& visitor, Self& self) {
+        self.each([&]<std::size_t I>(auto& layer) { visitor.scope(I, [&] { detail::visit_state(visitor, layer); }); });
+    }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor("input_shape", self.shapes_[0]);
+        self.each([&]<std::size_t I>(auto& layer) { visitor.part(I, layer); });
     }
 
 private:

@@ -63,15 +63,22 @@ public:
     static constexpr std::string_view name() { return "TwoTower"; }
     /// Sizes and initialises all parts: `build({{50}, {20}}, Seed{42})`.
     Shape build(const TowerShapes& in, Seed seed) {
-        const Shape u = shapes_[0] = part("user tower", [&] { return user.build(in.user, derive(seed, 0)); });
-        const Shape v = shapes_[1] = part("item tower", [&] { return item.build(in.item, derive(seed, 1)); });
+        return build(in, seed, [](const auto&, const Shape&) {});
+    }
+    /// With before(layer, shape of its input) called before each layer is sized.
+    template <class Before>
+    Shape build(const TowerShapes& in, Seed seed, Before&& before) {
+        const Shape u = shapes_[0] =
+            part("user tower", [&] { return detail::build_before(user, in.user, derive(seed, 0), before); });
+        const Shape v = shapes_[1] =
+            part("item tower", [&] { return detail::build_before(item, in.item, derive(seed, 1), before); });
         if (u.rank() != 1 || v.rank() != 1)
             throw ShapeError(message("TwoTower: towers must give one vector a sample, received ", u, " and ", v));
         shapes_[2] = part("head", [&] {
             if constexpr (PairHead<Head>)
                 return head.build(u, v, derive(seed, 2));
             else
-                return head.build({u[0] + v[0]}, derive(seed, 2));
+                return detail::build_before(head, {u[0] + v[0]}, derive(seed, 2), before);
         });
         if constexpr (!PairHead<Head>) head.template layer<0>().split_input(u[0]);
         return shapes_[2];
@@ -130,6 +137,19 @@ public:
         visitor.scope("user", [&] { User::visit(visitor, self.user, others.user...); });
         visitor.scope("item", [&] { Item::visit(visitor, self.item, others.item...); });
         visitor.scope("head", [&] { Head::visit(visitor, self.head, others.head...); });
+    }
+
+    template <class Visitor, class Self>
+    static void visit_state(Visitor& visitor, Self& self) {
+        visitor.scope("user", [&] { detail::visit_state(visitor, self.user); });
+        visitor.scope("item", [&] { detail::visit_state(visitor, self.item); });
+        visitor.scope("head", [&] { detail::visit_state(visitor, self.head); });
+    }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor.part("user", self.user);
+        visitor.part("item", self.item);
+        visitor.part("head", self.head);
     }
 
     User user;

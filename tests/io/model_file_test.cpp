@@ -1,0 +1,294 @@
+#include <deeprec/io/model_file.hpp>
+
+#include <cstring>
+#include <sstream>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+#include <deeprec/layers/activation.hpp>
+#include <deeprec/layers/average_pool1d.hpp>
+#include <deeprec/layers/conv1d.hpp>
+#include <deeprec/layers/dense.hpp>
+#include <deeprec/layers/dot.hpp>
+#include <deeprec/layers/dropout.hpp>
+#include <deeprec/layers/embedding.hpp>
+#include <deeprec/layers/flatten.hpp>
+#include <deeprec/layers/global_pool1d.hpp>
+#include <deeprec/layers/lstm.hpp>
+#include <deeprec/layers/max_pool1d.hpp>
+#include <deeprec/models/two_tower.hpp>
+
+using namespace deeprec;
+using support::message_of;
+
+namespace {
+
+SafetensorsReader reader(std::string bytes) {
+    return {std::make_unique<std::istringstream>(std::move(bytes)), "model.safetensors"};
+}
+template <class Model>
+std::string saved(const Model& model, const Metadata& metadata = {}) {
+    std::ostringstream out;
+    save(model, out, metadata);
+    return out.str();
+}
+template <class Model>
+Model loaded(std::string bytes) {
+    auto file = reader(std::move(bytes));
+    return load<Model>(file);
+}
+/// Random numbers for parameters that would start as zeros or ones.
+template <class Model>
+void randomize(Model& model) {
+    std::uint64_t seed = 5;
+    for_each_parameter(model, [&](std::string_view, auto& p) { fill_uniform(p, 1, Seed{seed++}); });
+}
+template <class V>
+bool same_bits(const V& a, const V& b) {
+    return a.shape() == b.shape() &&
+           std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(*a.data())) == 0;
+}
+Tensor<std::int32_t, 2> some_ids(Index rows, Index steps, std::uint64_t limit) {
+    Tensor<std::int32_t, 2> ids(rows, steps);
+    for (Index i = 0; i < ids.size(); ++i)
+        ids.data()[i] = static_cast<std::int32_t>(RandomStream(Seed{3}).below(static_cast<std::uint64_t>(i), limit));
+    return ids;
+}
+/// `metadata` of a file with some of its text replaced, in place.
+std::string with(std::string bytes, const std::string& from, const std::string& to) {
+    const std::size_t at = bytes.find(from);
+    REQUIRE(at != std::string::npos);
+    bytes.replace(at, from.size(), to);
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), 8);
+    length += to.size() - from.size();
+    std::memcpy(bytes.data(), &length, 8);
+    return bytes;
+}
+
+/// Every layer, every option away from its default.
+template <class T>
+auto every_layer() {
+    Sequential model{
+        Embedding<T>{20, 6, {.mask_zero = true}},
+        LSTM<T, ReturnSequences>{5, return_sequences, {.go_backwards = true, .use_bias = false}},
+        Conv1D<T, LeakyReLU>{4, 3, LeakyReLU{0.3}, {.padding = Padding::causal, .dilation_rate = 2}},
+        Dropout<T>{0.25},
+        MaxPool1D<T>{3, {.strides = 2, .padding = Padding::same}},
+        Conv1D<T, Linear>{4, 2, linear, {.strides = 2, .use_bias = false}},
+        AveragePool1D<T>{2, {.strides = 1}},
+        Dense<T, ReLU>{7, relu, {.use_bias = false}},
+        Activation<T, Softmax>{softmax},
+        GlobalAveragePool1D<T, true>{},
+        Flatten<T>{},
+        Dense<T, Sigmoid>{3, sigmoid},
+    };
+    model.build({12}, Seed{1});
+    randomize(model);
+    return model;
+}
+template <class T>
+void comes_back() {
+    const auto model = every_layer<T>();
+    const auto again = loaded<std::remove_const_t<decltype(model)>>(saved(model));
+    const auto ids = some_ids(4, 12, 20);
+    typename decltype(every_layer<T>())::Cache a, b;
+    CHECK(same_bits(model.forward(ids, a), again.forward(ids, b)));
+    CHECK(saved(again) == saved(model));
+    const auto x = model.forward(ids, a, Training{1}), y = again.forward(ids, b, Training{1});  // dropout's rate too
+    CHECK(same_bits(x, y));
+}
+
+template <class Head>
+auto towers(Head head) {
+    using T = typename Head::Scalar;
+    TwoTower model{Sequential{Embedding<T>{30, 4}, LSTM<T>{6}},
+                   Sequential{Embedding<T>{20, 4}, Conv1D<T, ReLU>{3, 2, relu}, Flatten<T>{}, Dense<T>{6}}, head};
+    model.build({{5}, {4}}, Seed{1});
+    randomize(model);
+    return model;
+}
+template <class Model>
+void pairs_come_back(const Model& model) {
+    const support::TemporaryDirectory directory;
+    const auto path = directory.path() / "model.safetensors";
+    save(model, path, {{"note", "mine"}});
+    const auto again = load<Model>(path);
+    const auto users = some_ids(3, 5, 30), items = some_ids(6, 4, 20);
+    typename Model::Cache a, b;
+    CHECK(same_bits(model.forward(users, items, a), again.forward(users, items, b)));
+    CHECK(SafetensorsReader(path).metadata().at("note") == "mine");
+}
+
+/// A layer with something besides parameters.
+struct Counter : WithoutParameters {
+    using Scalar = float;
+    using InputElement = float;
+    struct Cache {};
+    Tensor<float, 1> seen{1};
+    static constexpr std::string_view name() { return "Counter"; }
+    template <class Element, int Rank>
+    static constexpr int output_rank() {
+        return Rank;
+    }
+    Shape build(const Shape& in, Seed) { return in; }
+    template <class X, class Mode = Inference>
+    auto forward(const X& x, Cache&, Mode = {}) const {
+        return view(x);
+    }
+    template <class Visitor, class Self>
+    static void visit_state(Visitor& visitor, Self& self) {
+        visitor("seen", self.seen);
+    }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor&, Self&) {}
+};
+
+}  // namespace
+
+TEST_CASE("every layer comes back from its file, bit for bit", "[io]") {
+    comes_back<float>();
+    comes_back<double>();
+}
+
+TEST_CASE("two towers come back, with every head", "[io]") {
+    pairs_come_back(towers(Sequential{Dense{8, relu}, Dense{1, sigmoid}}));
+    pairs_come_back(towers(Sequential{Dense<double, ReLU>{8, relu}, Dense<double, Sigmoid>{1, sigmoid}}));
+    pairs_come_back(towers(Cosine{.temperature = 0.05f}));
+}
+
+TEST_CASE("what a file says", "[io]") {
+    auto file = reader(saved(towers(Dot{.normalize = true}), {{"dataset", "ml-100k"}}));
+    CHECK(file.metadata() ==
+          Metadata{
+              {"dataset", "ml-100k"},
+              {"deeprec.model", "TwoTower"},
+              {"deeprec.user", "Sequential input_shape=5"},
+              {"deeprec.user.0", "Embedding input_dim=30 output_dim=4 mask_zero=false"},
+              {"deeprec.user.1",
+               "LSTM units=6 return_sequences=false activation=tanh recurrent_activation=sigmoid "
+               "go_backwards=false use_bias=true"},
+              {"deeprec.item", "Sequential input_shape=4"},
+              {"deeprec.item.0", "Embedding input_dim=20 output_dim=4 mask_zero=false"},
+              {"deeprec.item.1",
+               "Conv1D filters=3 kernel_size=2 activation=relu strides=1 padding=valid dilation_rate=1 use_bias=true"},
+              {"deeprec.item.2", "Flatten"},
+              {"deeprec.item.3", "Dense units=6 activation=linear use_bias=true"},
+              {"deeprec.head", "Dot normalize=true"}});
+    std::vector<std::string> names;
+    for (const auto& [name, entry] : file.tensors()) names.push_back(name + detail::shape_text(entry.shape));
+    CHECK(names == std::vector<std::string>{"item.0.embeddings[20, 4]", "item.1.bias[3]", "item.1.kernel[2, 4, 3]",
+                                            "item.3.bias[6]", "item.3.kernel[9, 6]", "user.0.embeddings[30, 4]",
+                                            "user.1.bias[24]", "user.1.kernel[4, 24]",
+                                            "user.1.recurrent_kernel[6, 24]"});
+}
+
+TEST_CASE("states are saved with the parameters", "[io]") {
+    Sequential model{Counter{}, Dense{2}};
+    model.build({3}, Seed{1});
+    model.layer<0>().seen(0) = 42;
+    CHECK(loaded<decltype(model)>(saved(model)).layer<0>().seen(0) == 42);
+}
+
+TEST_CASE("a file and a model that disagree", "[io]") {
+    Sequential model{Dense{4, relu}, Dense{2}};
+    const auto unbuilt = model;
+    model.build({3}, Seed{1});
+    const std::string bytes = saved(model);
+    const auto complaint = [&](auto other, const std::string& file) {
+        const std::string before = parameter_count(other) ? saved(other) : "";
+        const std::string text = message_of<Error>([&] {
+            auto stored = reader(file);
+            load(other, stored);
+        });
+        if (!before.empty()) CHECK((saved(other) == before) == !text.empty());
+        return text;
+    };
+    const auto built = [](auto other, Index features) {
+        other.build({features}, Seed{2});
+        return other;
+    };
+    CHECK(complaint(built(unbuilt, 3), bytes) == "");
+    CHECK(complaint(unbuilt, bytes) == "load: the model has no parameters; build it first");
+    CHECK(complaint(built(unbuilt, 5), bytes) ==
+          "model.safetensors: tensor '0.kernel': expected F32 [5, 4], received F32 [3, 4]");
+    CHECK(complaint(built(Sequential{Dense<double, ReLU>{4}, Dense<double>{2}}, 3), bytes) ==
+          "model.safetensors: tensor '0.kernel': expected F64 [3, 4], received F32 [3, 4]");
+    CHECK(complaint(built(Sequential{Dense{4}, Dense{2}, Dense{1}}, 3), bytes) ==
+          "model.safetensors: expected a tensor '2.kernel', the file has none");
+    CHECK(complaint(built(Sequential{Dense{4}, Dense{2, linear, {.use_bias = false}}}, 3), bytes) ==
+          "model.safetensors: tensor '1.bias' of [2]: the model has no parameter of this name");
+    CHECK(message_of<ArgumentError>([&] { saved(unbuilt); }) == "save: the model has no parameters; build it first");
+    CHECK_THROWS_AS(saved(model, {{"deeprec.model", "x"}}), ArgumentError);
+
+    using Other = Sequential<Dense<float, Tanh>, Dense<float>>;
+    CHECK(message_of<FormatError>([&] { loaded<Other>(bytes); }) ==
+          "model.safetensors: deeprec.0: activation: expected tanh from the model's type, received relu");
+    using Deeper = Sequential<Dense<float, ReLU>, Dense<float>, Dense<float>>;
+    CHECK(message_of<FormatError>([&] { loaded<Deeper>(bytes); }).find("deeprec.2: expected the options of Dense") !=
+          std::string::npos);
+    using Kind = Sequential<Dropout<float>, Dense<float>>;
+    CHECK(message_of<FormatError>([&] { loaded<Kind>(bytes); }) ==
+          "model.safetensors: deeprec.0: expected Dropout, received Dense");
+}
+
+TEST_CASE("hostile options build nothing that the file has no numbers for", "[io]") {
+    const auto dense = [] {
+        Sequential model{Dense{4, relu}, Dense{2}};
+        model.build({3}, Seed{1});
+        return model;
+    }();
+    const auto recurrent = [] {
+        Sequential model{LSTM{4}};
+        model.build({6, 3}, Seed{1});
+        return model;
+    }();
+    const auto refuse = [](const auto& model, const std::string& from, const std::string& to, const std::string& why) {
+        const std::string text =
+            message_of<FormatError>([&] { loaded<std::decay_t<decltype(model)>>(with(saved(model), from, to)); });
+        INFO(text << " should contain " << why);
+        CHECK(text.find(why) != std::string::npos);
+    };
+    refuse(dense, "units=4", "units=5", "tensor '0.kernel': expected F32 [3, 5], received F32 [3, 4]");
+    refuse(dense, "units=4", "units=2147483647", "units=2147483647 does not fit the 16 parameters");
+    refuse(dense, "units=4", "units=99999999999", "0 to 2^31 - 1");
+    refuse(dense, "units=4", "units=0", "units=0 does not fit");
+    refuse(dense, "units=4", "units=-4", "0 to 2^31 - 1");
+    refuse(dense, "units=4", "units=4.5", "expected a number");
+    refuse(dense, "units=4", "units=", "expected a number");
+    refuse(dense, "units=4", "unit=4", "expected the option units, received unit");
+    refuse(dense, "units=4", "units", "expected name=value");
+    refuse(dense, " use_bias=true", "", "expected the option use_bias, received fewer");
+    refuse(dense, "use_bias=true", "use_bias=yes", "expected true or false");
+    refuse(dense, "use_bias=true", "use_bias=true a=b", "expected no option 'a'");
+    refuse(dense, "input_shape=3", "input_shape=2147483647", "input features=2147483647 does not fit");
+    refuse(dense, "input_shape=3", "input_shape=1,1,1,1,1", "expected at most 4 extents");
+    refuse(dense, "input_shape=3", "input_shape=", "cannot be built");
+    refuse(recurrent, "units=4", "units=12", "units=12 does not fit the 128 parameters");
+    refuse(recurrent, "input_shape=6,3", "input_shape=6,40", "input features=40 does not fit");
+}
+
+TEST_CASE("any damage to a model's file gives an Error or a model", "[io]") {
+    const auto model = towers(Sequential{Dense{8, relu}, Dense{1, sigmoid}});
+    const std::string good = saved(model);
+    std::uint64_t header = 0;
+    std::memcpy(&header, good.data(), 8);
+    const RandomStream random(Seed{2000});
+    int refused = 0;
+    for (std::uint64_t trial = 0; trial < 2000; ++trial) {
+        std::string bytes = good;
+        std::uint64_t next = trial * 64;
+        for (std::uint64_t flips = 1 + random.below(next++, 2); flips > 0; --flips) {
+            char& byte = bytes[random.below(next++, 8 + header)];
+            byte = static_cast<char>(byte ^ (1 << random.below(next++, 8)));
+        }
+        if (random.below(next++, 4) == 0) bytes.resize(random.below(next++, bytes.size()));
+        try {
+            loaded<std::remove_const_t<decltype(model)>>(std::move(bytes));
+        } catch (const Error&) {
+            ++refused;
+        }
+    }
+    CHECK(refused > 1000);
+}
