@@ -20,6 +20,7 @@
 #include <deeprec/data/samplers.hpp>
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/vocabulary.hpp>
+#include <deeprec/io/checkpoint.hpp>
 #include <deeprec/io/json_header.hpp>
 #include <deeprec/io/model_file.hpp>
 #include <deeprec/io/model_options.hpp>

@@ -1,0 +1,88 @@
+#include <deeprec/io/checkpoint.hpp>
+
+#include <cstring>
+#include <limits>
+#include <set>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+#include <deeprec/layers/dense.hpp>
+#include <deeprec/losses/binary_cross_entropy.hpp>
+#include <deeprec/models/sequential.hpp>
+#include <deeprec/optimizers/adam.hpp>
+#include <deeprec/training/fit.hpp>
+
+#include "training/worlds.hpp"
+
+using namespace deeprec;
+
+namespace {
+
+std::set<std::string> files(const std::filesystem::path& directory) {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) names.insert(entry.path().filename());
+    return names;
+}
+EpochLog figures(long epoch, double value) { return {epoch, 0, {{"val_loss", value}}}; }
+
+}  // namespace
+
+TEST_CASE("checkpoints of every epoch and of the best", "[io]") {
+    const support::TemporaryDirectory directory;
+    Checkpoint checkpoint{directory.path() / "a" / "b"};
+    auto model = worlds::classifier();
+    using Model = decltype(model);
+    const auto end_epoch = [&](long epoch, double value) {
+        for_each_parameter(model, [&](std::string_view, auto& p) { p.setConstant(static_cast<float>(epoch)); });
+        checkpoint.on_epoch_end(model, figures(epoch, value));
+    };
+    checkpoint.on_train_begin();
+    end_epoch(0, std::numeric_limits<double>::quiet_NaN());
+    CHECK(files(checkpoint.directory) == std::set<std::string>{"epoch-001.safetensors"});
+    end_epoch(1, 0.5);
+    end_epoch(2, 0.4);
+    end_epoch(3, 0.4);
+    CHECK(checkpoint.best_epoch == 2);
+    CHECK(checkpoint.best_value == 0.4);
+    CHECK(files(checkpoint.directory) == std::set<std::string>{"best.safetensors", "epoch-001.safetensors",
+                                                               "epoch-002.safetensors", "epoch-003.safetensors",
+                                                               "epoch-004.safetensors"});
+    CHECK(worlds::weights(load<Model>(checkpoint.best_path())).front() == 2);
+    CHECK(worlds::weights(load<Model>(checkpoint.epoch_path(3))).front() == 3);
+    CHECK(SafetensorsReader(checkpoint.best_path()).metadata().at("epoch") == "3");
+    CHECK(SafetensorsReader(checkpoint.best_path()).metadata().at("val_loss") == "0.4");
+    CHECK(checkpoint.epoch_path(1233).filename() == "epoch-1234.safetensors");
+
+    checkpoint.on_train_begin();  // a new training forgets the old best
+    end_epoch(0, 0.9);
+    CHECK(checkpoint.best_epoch == 0);
+}
+
+TEST_CASE("only the best, by a figure that grows", "[io]") {
+    const support::TemporaryDirectory directory;
+    Checkpoint checkpoint{
+        .directory = directory.path(), .monitor = "auc", .save_best_only = true, .mode = EarlyStopping::Mode::max};
+    const auto model = worlds::classifier();
+    checkpoint.on_train_begin();
+    checkpoint.on_epoch_end(model, {0, 0, {{"auc", 0.7}}});
+    checkpoint.on_epoch_end(model, {1, 0, {{"auc", 0.6}}});
+    CHECK(checkpoint.best_epoch == 0);
+    CHECK(files(directory.path()) == std::set<std::string>{"best.safetensors"});
+    CHECK_THROWS_AS(checkpoint.on_epoch_end(model, figures(2, 0.1)), ArgumentError);
+}
+
+TEST_CASE("fit saves through the callback", "[io]") {
+    const support::TemporaryDirectory directory;
+    auto model = worlds::classifier();
+    const auto data = worlds::points(64);
+    Adam optimizer{{.learning_rate = 1e-2}};
+    Checkpoint checkpoint{directory.path()};
+    fit(model, data, BinaryCrossEntropy{}, optimizer, {.epochs = 2, .threads = 1}, checkpoint);
+    CHECK(files(directory.path()) == std::set<std::string>{"epoch-001.safetensors", "epoch-002.safetensors"});
+    const auto last = load<decltype(model)>(checkpoint.epoch_path(1));
+    CHECK(worlds::same_bits(worlds::weights(last), worlds::weights(model)));
+
+    Checkpoint nowhere{directory.write("file", "") / "below"};
+    CHECK_THROWS_AS(nowhere.on_train_begin(), FileError);
+}
