@@ -30,6 +30,7 @@
 #include <deeprec/kernels/softmax.hpp>
 #include <deeprec/layers/activation.hpp>
 #include <deeprec/layers/average_pool1d.hpp>
+#include <deeprec/layers/bidirectional.hpp>
 #include <deeprec/layers/conv1d.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/dot.hpp>

@@ -86,7 +86,7 @@ double relative_distance(Operand<T> a, Operand<T> b) {
 template <class T, class Act>
 void check_twin(const Act& act, double bound = 0) {
     const auto error = [&](const Operand<T>& got, const Operand<T>& expected) {
-        return bound ? relative_distance(got, expected) : distance(got, expected);
+        return bound > 0 ? relative_distance(got, expected) : distance(got, expected);
     };
     constexpr Index lanes = kernels::lanes<T>;
     for (const Index n : {Index{0}, Index{1}, lanes - 1, lanes, lanes + 1, 2 * lanes + 3, Index{100}})
@@ -96,7 +96,7 @@ void check_twin(const Act& act, double bound = 0) {
             kernels::activate(x.data(), y.data(), n, act);
             kernels::reference::activate(x.data(), expected.data(), n, act);
             CAPTURE(Act::name, n, offset);
-            CHECK(error(y, expected) <= (bound ? bound : 2e-7));
+            CHECK(error(y, expected) <= (bound > 0 ? bound : 2e-7));
             CHECK(y.guards_intact());
             kernels::activate(in_place.data(), in_place.data(), n, act);
             CHECK(same(in_place, y));
@@ -105,7 +105,7 @@ void check_twin(const Act& act, double bound = 0) {
             kernels::activate_backward(dy.data(), y.data(), dx.data(), n, act);
             kernels::reference::activate_backward(dy.data(), y.data(), expected_dx.data(), n, act);
             CHECK(error(dx, expected_dx) <=
-                  (bound ? bound : 4 * static_cast<double>(std::numeric_limits<T>::epsilon())));
+                  (bound > 0 ? bound : 4 * static_cast<double>(std::numeric_limits<T>::epsilon())));
             CHECK(dx.guards_intact());
         }
     CHECK(std::isnan(one(act, std::numeric_limits<T>::quiet_NaN())));

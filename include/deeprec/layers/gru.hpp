@@ -89,6 +89,12 @@ class GRU : public RecurrentLayer<detail::GRUCell<T, Activation, RecurrentActiva
 public:
     /// Throws ArgumentError unless units is positive.
     explicit GRU(Index units, Return = {}, GRUOptions options = {}) : GRU::RecurrentLayer(units, options) {}
+    template <class Element, int Rank>
+    static constexpr int output_rank() {
+        static_assert(same_scalar<Element, T>, "GRU: the input must have the scalar type of the layer");
+        static_assert(Rank == any_rank || Rank == 3, "GRU: the input must be [batch, time, features], rank 3");
+        return GRU::rank;
+    }
 };
 
 GRU(Index) -> GRU<float, ReturnLast>;

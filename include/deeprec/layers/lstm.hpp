@@ -73,6 +73,12 @@ class LSTM : public RecurrentLayer<detail::LSTMCell<T, Activation, RecurrentActi
 public:
     /// Throws ArgumentError unless units is positive.
     explicit LSTM(Index units, Return = {}, LSTMOptions options = {}) : LSTM::RecurrentLayer(units, options) {}
+    template <class Element, int Rank>
+    static constexpr int output_rank() {
+        static_assert(same_scalar<Element, T>, "LSTM: the input must have the scalar type of the layer");
+        static_assert(Rank == any_rank || Rank == 3, "LSTM: the input must be [batch, time, features], rank 3");
+        return LSTM::rank;
+    }
 };
 
 LSTM(Index) -> LSTM<float, ReturnLast>;

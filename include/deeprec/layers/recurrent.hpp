@@ -55,9 +55,14 @@ template <class Tensor>
 auto data_or_null(Tensor& tensor) -> decltype(tensor.data()) {
     return tensor.size() ? tensor.data() : nullptr;
 }
+template <class Visitor, template <class...> class Cell, class T, class Activation, class... Recurrent>
+void visit_activations(Visitor& visitor, const Cell<T, Activation, Recurrent...>&) {
+    visitor.fixed("activation", Activation{});
+    (visitor.fixed("recurrent_activation", Recurrent{}), ...);
+}
 }  // namespace detail
 
-/// A layer around a cell: LSTM, GRU and SimpleRNN are this with constructors. The cell has
+/// A layer around a cell: LSTM, GRU and SimpleRNN are this with a constructor and output_rank. The cell has
 ///     T, name, Options (with go_backwards and use_bias), Parameters, State (h, perhaps c)
 ///     options, parameters
 ///     initialize(F, U, seed)   sizes and fills the parameters      pack(F, U)   renews what its kernel reads
@@ -77,6 +82,8 @@ auto data_or_null(Tensor& tensor) -> decltype(tensor.data()) {
 template <class Cell, class Return>
 class RecurrentLayer {
     using T = typename Cell::Scalar;
+
+protected:
     static constexpr int rank = Return::sequences ? 3 : 2;
 
 public:
@@ -101,14 +108,6 @@ public:
     }
 
     static constexpr std::string_view name() { return Cell::name; }
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        static_assert(same_scalar<Element, T>,
-                      "LSTM, GRU, SimpleRNN: the input must have the scalar type of the layer");
-        static_assert(Rank == any_rank || Rank == 3,
-                      "LSTM, GRU, SimpleRNN: the input must be [batch, time, features], rank 3");
-        return rank;
-    }
     Shape build(const Shape& in, Seed seed) {
         detail::check_rank(name(), in, 2, "[time, features]");
         features_ = in[1];
@@ -162,6 +161,16 @@ public:
     template <class Visitor, class Self, class... Others>
     static void visit(Visitor& visitor, Self& self, Others&... others) {
         Parameters::visit(visitor, self.cell_.parameters, others...);
+    }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        auto& options = self.cell_.options;
+        visitor.size("units", self.units_, 2);
+        visitor.fixed("return_sequences", Return::sequences);
+        detail::visit_activations(visitor, self.cell_);
+        visitor("go_backwards", options.go_backwards);
+        visitor("use_bias", options.use_bias);
+        if constexpr (requires { options.reset_after; }) visitor("reset_after", options.reset_after);
     }
     void parameters_changed() { cell_.pack(features_, units_); }
 

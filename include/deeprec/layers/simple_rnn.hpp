@@ -69,6 +69,12 @@ public:
     /// Throws ArgumentError unless units is positive.
     explicit SimpleRNN(Index units, Return = {}, SimpleRNNOptions options = {})
         : SimpleRNN::RecurrentLayer(units, options) {}
+    template <class Element, int Rank>
+    static constexpr int output_rank() {
+        static_assert(same_scalar<Element, T>, "SimpleRNN: the input must have the scalar type of the layer");
+        static_assert(Rank == any_rank || Rank == 3, "SimpleRNN: the input must be [batch, time, features], rank 3");
+        return SimpleRNN::rank;
+    }
 };
 
 SimpleRNN(Index) -> SimpleRNN<float, ReturnLast>;
