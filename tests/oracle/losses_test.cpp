@@ -1,7 +1,15 @@
-#include <deeprec/losses/binary_cross_entropy.hpp>
+#include <deeprec/losses/binary_focal_cross_entropy.hpp>
+#include <deeprec/losses/categorical_cross_entropy.hpp>
+#include <deeprec/losses/cosine_embedding.hpp>
+#include <deeprec/losses/cosine_similarity.hpp>
+#include <deeprec/losses/hinge.hpp>
+#include <deeprec/losses/in_batch_softmax.hpp>
+#include <deeprec/losses/kl_divergence.hpp>
+#include <deeprec/losses/pairwise.hpp>
+#include <deeprec/losses/regression.hpp>
+#include <deeprec/losses/triplet_margin.hpp>
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -11,90 +19,219 @@ using namespace deeprec;
 
 namespace {
 
-/// Samples as rows, each with a weight: what a case is made of once its reduction, weights and mask are worked in.
 template <class T>
-struct Samples {
-    Tensor<T, 2> prediction, target;
-    Tensor<T, 1> weight;
-    Samples(const oracle::Case<T>& c, Index rows) {
-        const std::vector<T> p = c.values("in/pred"), y = c.values("in/target");
-        const Index outputs = static_cast<Index>(p.size()) / rows;
-        prediction.resize(rows, outputs);
-        target.resize(rows, outputs);
-        weight.resize(rows);
-        weight.setConstant(1);
-        std::copy(p.begin(), p.end(), prediction.data());
-        std::copy(y.begin(), y.end(), target.data());
-    }
-    void weigh(const std::vector<T>& by) {
-        REQUIRE(static_cast<Index>(by.size()) == weight.size());
-        for (Index r = 0; r < weight.size(); ++r) weight(r) *= by[static_cast<std::size_t>(r)];
-    }
-};
+Tensor<T, 1> vector(const std::vector<T>& values) {
+    Tensor<T, 1> out(static_cast<Index>(values.size()));
+    std::copy(values.begin(), values.end(), out.data());
+    return out;
+}
 
 template <class T>
-void check(oracle::Case<T>& c, Samples<T> samples, BinaryCrossEntropyOptions options) {
-    if (c.has("in/sample_weight")) samples.weigh(c.values("in/sample_weight"));
-    const std::string reduction = c.config["reduction"];
-    const auto gradient = [&](const BinaryCrossEntropy& loss) {
-        const auto g = loss.gradient(samples.prediction, samples.target, samples.weight);
-        c.close_values("grad/pred", g.data(), g.size());
-    };
-    if (reduction == "none") {  // the upstream gradient of each loss is one more weight
-        const BinaryCrossEntropy loss{{options.from_logits, options.label_smoothing, Reduction::sum}};
-        Tensor<T, 1> each = loss.per_sample(samples.prediction, samples.target);
-        for (Index r = 0; r < each.size(); ++r) each(r) *= samples.weight(r);
+Reduction reduction_of(const oracle::Case<T>& c) {
+    return c.config["reduction"] == "sum" || c.config["reduction"] == "none" ? Reduction::sum : Reduction::mean;
+}
+
+/// Compares loss and gradient of a view p; `reduction: none` takes the upstream gradient as weights.
+template <class T, class Loss, class P, class Y>
+void check_view(oracle::Case<T>& c, const Loss& loss, const P& p, const Y& y) {
+    Tensor<T, 1> weight(p.rows());
+    weight.setConstant(1);
+    if (c.has("in/sample_weight")) weight = vector(c.values("in/sample_weight"));
+    if (c.config["reduction"] == "none") {
+        const Tensor<T, 1> each = loss.per_sample(p, y, weight);
         c.close_values("out/loss", each.data(), each.size());
-        samples.weigh(c.values("up/loss"));
-        return gradient(loss);
+        const Tensor<T, 1> up = c.has("up/loss") ? vector(c.values("up/loss")) : weight;
+        for (Index r = 0; r < weight.size(); ++r) weight(r) *= up(r);
+    } else {
+        const double value = loss.forward(p, y, weight), plain = loss.forward(p, y);
+        c.close_values("out/loss", &value, 1);
+        if (!c.has("in/sample_weight")) c.close_values("out/loss", &plain, 1);
     }
-    options.reduction = reduction == "sum" ? Reduction::sum : Reduction::sum_over_batch_size;
-    if (c.has("in/mask")) {  // what is masked has no weight, and the rest is divided by its own number
-        const std::vector<T> mask = c.values("in/mask");
-        const T kept = std::accumulate(mask.begin(), mask.end(), T(0));
-        samples.weigh(mask);
-        samples.weigh(std::vector<T>(mask.size(), 1 / kept));
-        options.reduction = Reduction::sum;
-    }
-    const BinaryCrossEntropy loss{options};
-    const double value = loss.forward(samples.prediction, samples.target, samples.weight);
-    c.close_values("out/loss", &value, 1);
-    if (!c.has("in/mask") && !c.has("in/sample_weight")) {
-        const double unweighted = loss.forward(samples.prediction, samples.target);
-        c.close_values("out/loss", &unweighted, 1);
-    }
-    gradient(loss);
+    if (!c.has("grad/pred")) return;
+    const auto gradient = loss.gradient(p, y, weight);
+    c.close_values("grad/pred", gradient.data(), gradient.size());
+}
+
+/// A case of predictions and targets. PyTorch's losses of elements count every number as a sample.
+template <class T, class Loss>
+void check(oracle::Case<T>& c, const Loss& loss, bool elements = false) {
+    const std::vector<T> p = c.values("in/pred"), y = c.values("in/target");
+    const Index all = static_cast<Index>(p.size()), outputs = elements ? 1 : c.shape("in/pred").back();
+    const Index width = loss.target_outputs(outputs);
+    REQUIRE(static_cast<Index>(y.size()) == all / outputs * width);
+    if (!c.has("in/mask"))
+        return check_view(c, loss, View<const T, 2>{p.data(), {all / outputs, outputs}},
+                          View<const T, 2>{y.data(), {all / outputs, width}});
+    const auto shape = c.shape("in/pred");
+    const auto keep = c.template tensor<2, std::uint8_t>("in/mask");
+    const View<const T, 3> prediction{p.data(), {shape[0], shape[1], shape[2]}, Mask{keep.data()}};
+    check_view(c, loss, prediction, View<const T, 3>{y.data(), {shape[0], shape[1], width}});
+}
+
+/// A test for one op: `make(c)` gives the loss of a case.
+template <class Make>
+void run(const std::string& op, Make&& make) {
+    oracle::run("losses", "loss/" + op,
+                [&]<class T>(oracle::Case<T>& c) { check(c, make(c), c.semantics == "torch"); });
+}
+template <class Loss>
+void run(const std::string& op) {
+    run(op, [](const auto& c) { return Loss{reduction_of(c)}; });
 }
 
 }  // namespace
 
-TEST_CASE("Binary cross-entropy agrees with Keras and PyTorch", "[oracle][losses]") {
-    oracle::run("losses", "loss/binary_crossentropy", []<class T>(oracle::Case<T>& c) {
-        const auto extents = c.shape("in/pred");
-        const Index all = static_cast<Index>(c.values("in/pred").size());
-        if (c.semantics == "torch") {  // a loss and a weight for each number
-            const Samples<T> samples(c, all);
-            const auto is_certain = [](T p) { return p < T(1e-7) || p > T(1 - 1e-7); };
-            if (std::any_of(samples.prediction.data(), samples.prediction.data() + all, is_certain))
-                throw oracle::NotApplicable{"probabilities of 0 and 1 under PyTorch's clamp of the logarithm"};
-            return check(c, samples, {});
-        }
-        check(c, Samples<T>(c, all / extents.back()), {c.config["from_logits"], c.config["label_smoothing"]});
+TEST_CASE("Binary cross-entropies agree with Keras and PyTorch", "[oracle][losses]") {
+    run("binary_crossentropy", [](const auto& c) {
+        return BinaryCrossEntropy{{.from_logits = c.config["from_logits"],
+                                   .label_smoothing = c.config.value("label_smoothing", 0.0),
+                                   .reduction = reduction_of(c),
+                                   .clamp_log = c.semantics == "torch"}};
+    });
+    run("bce_with_logits", [](const auto& c) {
+        return BinaryCrossEntropy{
+            {.from_logits = true, .reduction = reduction_of(c), .pos_weight = c.config.value("pos_weight", 1.0)}};
+    });
+    run("binary_focal_crossentropy", [](const auto& c) {
+        return BinaryFocalCrossEntropy{{.apply_class_balancing = c.config["apply_class_balancing"],
+                                        .alpha = c.config["alpha"],
+                                        .gamma = c.config["gamma"],
+                                        .from_logits = c.config["from_logits"],
+                                        .label_smoothing = c.config["label_smoothing"],
+                                        .reduction = reduction_of(c)}};
+    });
+    run("sigmoid_focal_loss", [](const auto& c) {
+        return BinaryFocalCrossEntropy{{.apply_class_balancing = true,
+                                        .alpha = c.config["alpha"],
+                                        .gamma = c.config["gamma"],
+                                        .from_logits = true,
+                                        .reduction = reduction_of(c)}};
     });
 }
 
-TEST_CASE("Binary cross-entropy from logits agrees with PyTorch", "[oracle][losses]") {
-    oracle::run("losses", "loss/bce_with_logits", []<class T>(oracle::Case<T>& c) {
-        Samples<T> samples(c, static_cast<Index>(c.values("in/pred").size()));
-        if (c.config.contains("pos_weight")) {  // the weight of the samples whose label is 1
-            std::vector<T> labels = c.values("in/target");
-            const T positive = c.config["pos_weight"];
-            for (T& y : labels) {
-                if (y != 0 && y != 1) throw oracle::NotApplicable{"pos_weight of labels between 0 and 1"};
-                y = y == 1 ? positive : T(1);
-            }
-            samples.weigh(labels);
+TEST_CASE("Regression losses agree with Keras and PyTorch", "[oracle][losses]") {
+    run<MeanSquaredError>("mean_squared_error");
+    run<MeanSquaredError>("mse_loss");
+    run<MeanAbsoluteError>("mean_absolute_error");
+    run<MeanAbsoluteError>("l1_loss");
+    run<LogCosh>("log_cosh");
+    run<MeanSquaredLogarithmicError>("mean_squared_logarithmic_error");
+    run<MeanAbsolutePercentageError>("mean_absolute_percentage_error");
+    run<Poisson>("poisson");
+    for (const char* op : {"huber", "huber_loss"})
+        run(op, [](const auto& c) { return Huber{{c.config["delta"], reduction_of(c)}}; });
+    run("smooth_l1_loss", [](const auto& c) { return SmoothL1{{c.config["beta"], reduction_of(c)}}; });
+}
+
+TEST_CASE("Hinges, divergence and cosine agree with Keras", "[oracle][losses]") {
+    run<Hinge>("hinge");
+    run<SquaredHinge>("squared_hinge");
+    run<CategoricalHinge>("categorical_hinge");
+    run<KLDivergence>("kl_divergence");
+    run<CosineSimilarity>("cosine_similarity");
+}
+
+TEST_CASE("Categorical cross-entropies agree with Keras and PyTorch", "[oracle][losses]") {
+    run("categorical_crossentropy", [](const auto& c) {
+        return CategoricalCrossEntropy{{c.config["from_logits"], c.config["label_smoothing"], reduction_of(c)}};
+    });
+    run("sparse_categorical_crossentropy", [](const auto& c) {
+        return SparseCategoricalCrossEntropy{{.from_logits = c.config["from_logits"], .reduction = reduction_of(c)}};
+    });
+    oracle::run("losses", "loss/cross_entropy", []<class T>(oracle::Case<T>& c) {
+        SparseCategoricalCrossEntropyOptions options{.from_logits = true,
+                                                     .ignore_class = c.config["ignore_index"],
+                                                     .reduction = reduction_of(c),
+                                                     .label_smoothing = c.config["label_smoothing"]};
+        if (!c.config["class_weight"].is_null()) {
+            for (const auto& w : c.config["class_weight"]) options.class_weight.push_back(w);
+            if (options.reduction == Reduction::mean) options.reduction = Reduction::mean_with_sample_weight;
         }
-        check(c, samples, {.from_logits = true});
+        check(c, SparseCategoricalCrossEntropy{options});
+    });
+}
+
+namespace {
+/// Every pair of a positive and a negative of its row as one sample.
+template <class T, class Loss>
+void check_pairs(oracle::Case<T>& c, const Loss& loss) {
+    const std::vector<T> pos = c.values("in/pos"), neg = c.values("in/neg");
+    const std::size_t each = neg.size() / pos.size();
+    const Index n = static_cast<Index>(neg.size());
+    Tensor<T, 2> z(n, 2), y(n, 2);
+    Tensor<T, 1> weight(n);
+    const std::vector<T> weights =
+        c.has("in/sample_weight") ? c.values("in/sample_weight") : std::vector<T>(pos.size(), T(1));
+    for (std::size_t k = 0; k < neg.size(); ++k) {
+        const auto r = static_cast<Index>(k);
+        z(r, 0) = pos[k / each];
+        z(r, 1) = neg[k];
+        y(r, 0) = 1;
+        y(r, 1) = 0;
+        weight(r) = weights[k / each];
+    }
+    const double value = loss.forward(z, y, weight);
+    c.close_values("out/loss", &value, 1);
+    const auto gradient = loss.gradient(z, y, weight);
+    std::vector<T> d_pos(pos.size(), T(0)), d_neg;
+    for (std::size_t k = 0; k < neg.size(); ++k) {
+        d_pos[k / each] += gradient(static_cast<Index>(k), 0);
+        d_neg.push_back(gradient(static_cast<Index>(k), 1));
+    }
+    c.close_values("grad/pos", d_pos.data(), static_cast<Index>(d_pos.size()));
+    c.close_values("grad/neg", d_neg.data(), n);
+}
+}  // namespace
+
+TEST_CASE("Pairwise losses agree with their formulas", "[oracle][losses]") {
+    oracle::run("losses", "loss/bpr", []<class T>(oracle::Case<T>& c) { check_pairs(c, Bpr{reduction_of(c)}); });
+    oracle::run("losses", "loss/pairwise_hinge", []<class T>(oracle::Case<T>& c) {
+        check_pairs(c, PairwiseHinge{{c.config["margin"], reduction_of(c)}});
+    });
+}
+
+TEST_CASE("In-batch softmax agrees with its formula", "[oracle][losses]") {
+    oracle::run("losses", "loss/in_batch_softmax", []<class T>(oracle::Case<T>& c) {
+        const InBatchSoftmax loss{{c.config["temperature"], c.config["normalize"], reduction_of(c)}};
+        const Tensor<T, 2> query = c.template tensor<2>("in/query"), item = c.template tensor<2>("in/item");
+        std::vector<T> log_q, weight;
+        std::vector<std::int32_t> ids;
+        InBatch<T> batch;
+        if (c.config["logq"]) batch.log_q = (log_q = c.values("in/log_q")).data();
+        if (c.config["mask_duplicates"]) batch.item_ids = (ids = c.template values<std::int32_t>("in/item_ids")).data();
+        if (c.has("in/sample_weight")) batch.sample_weight = (weight = c.values("in/sample_weight")).data();
+        const double value = loss.forward(query, item, batch);
+        c.close_values("out/loss", &value, 1);
+        const auto gradient = loss.gradient(query, item, batch);
+        c.close("grad/query", gradient.query);
+        c.close("grad/item", gradient.item);
+    });
+}
+
+namespace {
+template <class T, class Loss, class... X>
+void check_vectors(oracle::Case<T>& c, const Loss& loss, const std::vector<std::string>& names, const X&... x) {
+    const bool none = c.config["reduction"] == "none";
+    const std::vector<T> up = c.values("up/loss");
+    if (none) {
+        c.close("out/loss", loss.per_sample(x...));
+    } else {
+        const double value = loss.forward(x...);
+        c.close_values("out/loss", &value, 1);
+    }
+    const auto gradient = loss.gradient(x..., none ? up.data() : nullptr);
+    for (std::size_t k = 0; k < gradient.size(); ++k) c.close("grad/" + names[k], gradient[k]);
+}
+}  // namespace
+
+TEST_CASE("Losses of vectors agree with PyTorch", "[oracle][losses]") {
+    oracle::run("losses", "loss/cosine_embedding_loss", []<class T>(oracle::Case<T>& c) {
+        check_vectors(c, CosineEmbedding{{c.config["margin"], reduction_of(c)}}, {"a", "b"},
+                      c.template tensor<2>("in/a"), c.template tensor<2>("in/b"), c.template tensor<1>("in/target"));
+    });
+    oracle::run("losses", "loss/triplet_margin_loss", []<class T>(oracle::Case<T>& c) {
+        check_vectors(c, TripletMargin{{c.config["margin"], c.config["eps"], reduction_of(c)}},
+                      {"anchor", "positive", "negative"}, c.template tensor<2>("in/anchor"),
+                      c.template tensor<2>("in/positive"), c.template tensor<2>("in/negative"));
     });
 }

@@ -11,21 +11,45 @@ struct BinaryCrossEntropyOptions {
     bool from_logits = false;
     double label_smoothing = 0;  ///< s: targets become y (1 - s) + s / 2
     Reduction reduction = Reduction::sum_over_batch_size;
+    double pos_weight = 1;   ///< class weight of y = 1, as PyTorch's
+    double neg_weight = 1;   ///< class weight of y = 0
+    bool clamp_log = false;  ///< PyTorch's rule for probabilities: no clipping, but a logarithm is at least -100
 };
+
+namespace detail {
+/// -(pos y log s + neg (1 - y) log(1 - s)), s = sigmoid(z), with its slope in z; exact and finite for any z.
+template <class T>
+T binary_cross_entropy_from_logit(T z, T y, T pos, T neg, T& derivative) {
+    const T small = std::exp(-std::abs(z));  // in (0, 1]: no overflow on either side
+    const T tail = small / (1 + small);      // sigmoid(-|z|), so that a saturated target keeps its small gradient
+    const T both = pos * y + neg * (1 - y);
+    derivative = z >= 0 ? neg * (1 - y) - both * tail : both * tail - pos * y;
+    return (z >= 0 ? neg * (1 - y) : -pos * y) * z + both * std::log1p(small);
+}
+/// -(pos y log q + neg (1 - y) log(1 - q)), q = p clipped to [1e-7, 1 - 1e-7]; no slope outside.
+template <class T>
+T binary_cross_entropy_from_probability(T p, T y, T pos, T neg, T& derivative) {
+    const T low = static_cast<T>(1e-7), high = 1 - low;
+    const bool outside = p < low || p > high;
+    const T q = std::clamp(p, low, high);
+    derivative = outside ? T(0) : (neg * (1 - y) * q - pos * y * (1 - q)) / (q * (1 - q));
+    return -(pos * y * std::log(q) + neg * (1 - y) * std::log1p(-q));
+}
+}  // namespace detail
 
 /// loss = mean over outputs of -(y log p + (1 - y) log(1 - p)), as Keras' BinaryCrossentropy.
 ///
 /// Probabilities are clipped to [1e-7, 1 - 1e-7]; the gradient is zero outside. From logits z the loss is
 /// max(z, 0) - z y + log(1 + exp(-|z|)) with gradient sigmoid(z) - y: exact and finite for any z. `fit` takes that form
-/// by itself for a model that ends in `sigmoid`.
-class BinaryCrossEntropy : public SampleLoss<BinaryCrossEntropy> {
+/// by itself for a model that ends in `sigmoid`. The class weights multiply the two terms.
+class BinaryCrossEntropy : public ElementLoss<BinaryCrossEntropy> {
 public:
-    /// Throws ArgumentError unless label_smoothing is in [0, 1].
+    /// Throws ArgumentError unless label_smoothing is in [0, 1] and no class weight is negative.
     explicit BinaryCrossEntropy(BinaryCrossEntropyOptions options = {})
-        : SampleLoss(options.reduction), options_(options) {
-        if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
-            throw ArgumentError(
-                message("BinaryCrossEntropy: expected label_smoothing in [0, 1], received ", options.label_smoothing));
+        : ElementLoss(options.reduction), options_(options) {
+        detail::require_option(name(), "label_smoothing", options.label_smoothing, 0, 1);
+        detail::require_not_negative(name(), "pos_weight", options.pos_weight);
+        detail::require_not_negative(name(), "neg_weight", options.neg_weight);
     }
     static constexpr std::string_view name() { return "BinaryCrossEntropy"; }
 
@@ -39,34 +63,21 @@ public:
     }
 
     template <class T>
-    T sample(const T* prediction, const T* target, Index outputs, T scale, T* gradient) const {
-        T sum = 0;
-        const T each = T(1) / static_cast<T>(outputs), smoothing = static_cast<T>(options_.label_smoothing);
-        for (Index j = 0; j < outputs; ++j) {
-            const T y = target[j] * (1 - smoothing) + smoothing / 2;
-            T derivative;
-            sum += options_.from_logits ? from_logit(prediction[j], y, derivative)
-                                        : from_probability(prediction[j], y, derivative);
-            if (gradient) gradient[j] = scale * each * derivative;
-        }
-        return sum * each;
+    T element(T prediction, T target, T& derivative) const {
+        const T smoothing = static_cast<T>(options_.label_smoothing), y = target * (1 - smoothing) + smoothing / 2;
+        const T pos = static_cast<T>(options_.pos_weight), neg = static_cast<T>(options_.neg_weight);
+        if (options_.from_logits) return detail::binary_cross_entropy_from_logit(prediction, y, pos, neg, derivative);
+        if (options_.clamp_log) return clamped(prediction, y, pos, neg, derivative);
+        return detail::binary_cross_entropy_from_probability(prediction, y, pos, neg, derivative);
     }
 
 private:
+    /// ATen's binary_cross_entropy: its slope has max(p (1 - p), 1e-12) below, also where a logarithm is held.
     template <class T>
-    static T from_logit(T z, T y, T& derivative) {
-        const T small = std::exp(-std::abs(z));  // in (0, 1]: no overflow on either side
-        const T tail = small / (1 + small);      // sigmoid(-|z|), so that a saturated target keeps its small gradient
-        derivative = z >= 0 ? (1 - y) - tail : tail - y;
-        return (z > 0 ? z : T(0)) - z * y + std::log1p(small);
-    }
-    template <class T>
-    static T from_probability(T p, T y, T& derivative) {
-        const T low = static_cast<T>(1e-7), high = 1 - low;
-        const bool outside = p < low || p > high;
-        const T q = std::clamp(p, low, high);
-        derivative = outside ? T(0) : (q - y) / (q * (1 - q));
-        return -(y * std::log(q) + (1 - y) * std::log1p(-q));
+    static T clamped(T p, T y, T pos, T neg, T& derivative) {
+        derivative = (neg * (1 - y) * p - pos * y * (1 - p)) / kernels::max_nan(static_cast<T>(1e-12), p * (1 - p));
+        return -(pos * y * kernels::max_nan(T(-100), std::log(p)) +
+                 neg * (1 - y) * kernels::max_nan(T(-100), std::log1p(-p)));
     }
 
     BinaryCrossEntropyOptions options_;

@@ -1,7 +1,9 @@
 /// What a loss is, and the part that all losses over independent samples share.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <type_traits>
 
 #include <deeprec/core/tensor.hpp>
@@ -9,15 +11,19 @@
 
 DEEPREC_BEGIN
 
-/// How the losses of the samples become one number. `sum_over_batch_size` divides by the number of samples, not by
-/// their weights (Keras).
-enum class Reduction { sum_over_batch_size, sum };
+/// How the losses of the samples become one number.
+/// - `sum_over_batch_size` (Keras; PyTorch's `mean`): divided by the number of samples, not by their weights.
+/// - `mean_with_sample_weight`: divided by the summed weights (PyTorch's `mean` under class weights).
+/// - `sum`: not divided. Keras' and PyTorch's `none` is `per_sample`; its gradient under an upstream gradient u [rows]
+///   is `gradient(prediction, target, u)` of the sum.
+enum class Reduction { sum_over_batch_size, mean = sum_over_batch_size, sum, mean_with_sample_weight };
 
 /// Base of losses in which every sample stands alone. `Rule` gives
-///   T sample(const T* prediction, const T* target, Index outputs, T scale, T* gradient) const
+///   T sample(const T* prediction, const Y* target, Index outputs, T scale, T* gradient) const
 /// : the loss of one sample, and (unless gradient is null) gradient[j] = scale * dloss/dprediction[j].
 ///
 /// Shapes: prediction and target [B, ..., C], one sample a row of the last axis; weight [B, ...] or [B, ..., 1].
+/// Predictions [B, T, C] with a mask: the masked steps have neither loss nor gradient, and do not count as samples.
 template <class Rule>
 class SampleLoss {
 public:
@@ -45,45 +51,71 @@ public:
         run(view(prediction), view(target), weights(view(prediction), view(weight)), out.data());
         return out;
     }
-    /// The loss of each sample before weights and reduction, [rows].
+    /// The loss of each sample, times its weight, before any reduction: [rows].
     template <class P, class Y>
     auto per_sample(const P& prediction, const Y& target) const {
-        const auto p = view(prediction);
-        const auto y = view(target);
-        check(p, y);
-        using T = ElementOf<P>;
-        Tensor<T, 1> out(p.rows());
-        for (Index r = 0; r < p.rows(); ++r)
-            out(r) = rule().sample(p.data() + r * p.last(), y.data() + r * p.last(), p.last(), T(1),
-                                   static_cast<T*>(nullptr));
-        return out;
+        return each(view(prediction), view(target), nullptr);
+    }
+    template <class P, class Y, class W>
+    auto per_sample(const P& prediction, const Y& target, const W& weight) const {
+        return each(view(prediction), view(target), weights(view(prediction), view(weight)));
     }
 
     /// Sum over `rows` samples of scale * weight * loss, and its gradient; the part that training cuts into shards.
-    template <class T>
-    double accumulate(const T* prediction, const T* target, Index rows, Index outputs, const T* weight, double scale,
-                      T* gradient) const {
+    template <class T, class Y>
+    double accumulate(const T* prediction, const Y* target, Index rows, Index outputs, const T* weight, double scale,
+                      T* gradient, const std::uint8_t* keep = nullptr) const {
+        const Index width = rule().target_outputs(outputs);
         double sum = 0;
         for (Index r = 0; r < rows; ++r) {
+            T* d = gradient ? gradient + r * outputs : nullptr;
+            if ((keep && !keep[r]) || rule().share(target + r * width) == 0) {
+                if (d) std::fill_n(d, outputs, T(0));
+                continue;
+            }
             const double w = scale * (weight ? static_cast<double>(weight[r]) : 1.0);
-            sum +=
-                w * static_cast<double>(rule().sample(prediction + r * outputs, target + r * outputs, outputs,
-                                                      static_cast<T>(w), gradient ? gradient + r * outputs : nullptr));
+            sum += w * static_cast<double>(
+                           rule().sample(prediction + r * outputs, target + r * width, outputs, static_cast<T>(w), d));
         }
         return sum;
     }
-    /// What every sample's loss is multiplied with in a batch of `rows`.
-    double scale(Index rows) const {
-        return reduction_ == Reduction::sum || rows == 0 ? 1.0 : 1.0 / static_cast<double>(rows);
+    /// What every sample's loss is multiplied with in a batch of `rows` with targets of `width` numbers.
+    template <class T, class Y>
+    double scale(const Y* target, Index rows, Index width, const T* weight, const std::uint8_t* keep = nullptr) const {
+        if (reduction_ == Reduction::sum) return 1;
+        double total = 0;
+        for (Index r = 0; r < rows; ++r) {
+            const double share = keep && !keep[r] ? 0.0 : static_cast<double>(rule().share(target + r * width));
+            if (reduction_ == Reduction::mean_with_sample_weight)
+                total += share * (weight ? static_cast<double>(weight[r]) : 1.0);
+            else
+                total += share != 0;
+        }
+        return total == 0 ? 1.0 : 1.0 / total;
     }
+
+    /// Numbers of the target of a sample with so many outputs. A Rule may have its own.
+    static constexpr Index target_outputs(Index outputs) { return outputs; }
+    /// What this target adds to the divisor of `mean_with_sample_weight`; a sample with 0 is ignored. As above.
+    template <class Y>
+    static constexpr double share(const Y*) {
+        return 1;
+    }
+    template <class FinalActivation>
+    static constexpr bool takes_logits = false;
 
 private:
     const Rule& rule() const { return static_cast<const Rule&>(*this); }
     template <class P, class Y>
-    static void check(const P& prediction, const Y& target) {
-        if (prediction.size() != target.size() || prediction.last() != target.last())
+    void check(const P& prediction, const Y& target) const {
+        const Index width = rule().target_outputs(prediction.last());
+        if (target.size() == prediction.rows() * width && (width == 1 || target.last() == width)) return;
+        if (width == prediction.last())
             throw ShapeError(message(Rule::name(), ": expected a target of the prediction's shape ", prediction.shape(),
                                      ", received ", target.shape()));
+        throw ShapeError(message(Rule::name(), ": expected ", prediction.rows(), " targets of ", width,
+                                 " numbers for a prediction of shape ", prediction.shape(), ", received ",
+                                 target.shape()));
     }
     template <class P, class W>
     static auto weights(const P& prediction, const W& weight) {
@@ -92,14 +124,71 @@ private:
                 message(Rule::name(), ": expected ", prediction.rows(), " sample weights, received ", weight.shape()));
         return weight.data();
     }
-    template <class T, int Rank, int TargetRank>
-    double run(const View<const T, Rank>& p, const View<const T, TargetRank>& y, std::type_identity_t<const T*> weight,
+    template <class T, int Rank>
+    static const std::uint8_t* mask_of(const View<const T, Rank>& p) {
+        return Rank == 3 ? p.mask.keep : nullptr;
+    }
+    template <class T, int Rank, class Y, int TargetRank>
+    double run(const View<const T, Rank>& p, const View<const Y, TargetRank>& y, std::type_identity_t<const T*> weight,
                std::type_identity_t<T*> gradient) const {
         check(p, y);
-        return accumulate(p.data(), y.data(), p.rows(), p.last(), weight, scale(p.rows()), gradient);
+        const Index width = rule().target_outputs(p.last());
+        return accumulate(p.data(), y.data(), p.rows(), p.last(), weight,
+                          scale(y.data(), p.rows(), width, weight, mask_of(p)), gradient, mask_of(p));
+    }
+    template <class T, int Rank, class Y, int TargetRank>
+    Tensor<T, 1> each(const View<const T, Rank>& p, const View<const Y, TargetRank>& y,
+                      std::type_identity_t<const T*> weight) const {
+        check(p, y);
+        Tensor<T, 1> out(p.rows());
+        const Index width = rule().target_outputs(p.last());
+        for (Index r = 0; r < p.rows(); ++r)
+            out(r) = static_cast<T>(accumulate(p.data() + r * p.last(), y.data() + r * width, 1, p.last(),
+                                               weight ? weight + r : nullptr, 1.0, static_cast<T*>(nullptr),
+                                               mask_of(p) ? mask_of(p) + r : nullptr));
+        return out;
     }
 
     Reduction reduction_;
 };
+
+/// Base of losses that are a mean over the outputs of a sample. `Rule` gives
+///   T element(T prediction, T target, T& derivative) const.
+/// PyTorch, which does not average over the outputs first, sees [B, C] as B * C samples: give it as [B * C, 1].
+template <class Rule>
+class ElementLoss : public SampleLoss<Rule> {
+public:
+    using SampleLoss<Rule>::SampleLoss;
+
+    template <class T, class Y>
+    T sample(const T* prediction, const Y* target, Index outputs, T scale, T* gradient) const {
+        const T each = T(1) / static_cast<T>(outputs);
+        T sum = 0;
+        for (Index j = 0; j < outputs; ++j) {
+            T derivative;
+            sum += static_cast<const Rule&>(*this).element(prediction[j], static_cast<T>(target[j]), derivative);
+            if (gradient) gradient[j] = scale * each * derivative;
+        }
+        return sum * each;
+    }
+};
+
+namespace detail {
+/// Throws ArgumentError unless low <= value <= high.
+inline void require_option(std::string_view who, std::string_view option, double value, double low, double high) {
+    if (value >= low && value <= high) return;
+    throw ArgumentError(message(who, ": expected ", option, " in [", low, ", ", high, "], received ", value));
+}
+/// Throws ArgumentError unless value > 0 and finite.
+inline void require_positive(std::string_view who, std::string_view option, double value) {
+    if (value > 0 && std::isfinite(value)) return;
+    throw ArgumentError(message(who, ": expected a positive ", option, ", received ", value));
+}
+/// Throws ArgumentError unless value >= 0 and finite.
+inline void require_not_negative(std::string_view who, std::string_view option, double value) {
+    if (value >= 0 && std::isfinite(value)) return;
+    throw ArgumentError(message(who, ": expected ", option, " >= 0, received ", value));
+}
+}  // namespace detail
 
 DEEPREC_END

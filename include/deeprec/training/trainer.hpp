@@ -76,7 +76,8 @@ private:
         if (samples == 0) throw DataError("fit: a batch has no samples");
         const Shards cut(samples, sample_block(batch.inputs));
         while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({{}, empty_, {}, 0});
-        const double scale = loss_.scale(samples);
+        const Index width = batch.targets.last();
+        const double scale = loss_.scale(batch.targets.data(), samples, width, batch.weights);
         pool_.run(cut.count, [&](Index s) {
             Shard& shard = shards_[static_cast<std::size_t>(s)];
             const Index begin = cut.begin(s), rows = cut.end(s) - begin;
@@ -93,11 +94,11 @@ private:
                 else
                     return model.forward(inputs, shard.cache, mode);
             }();
-            const Index outputs = batch.targets.last();
-            if (y.size() != rows * outputs)
+            const Index outputs = y.size() / rows;
+            if (y.size() != rows * outputs || loss_.target_outputs(outputs) != width)
                 throw ShapeError(
-                    message("fit: the model gives ", y.size() / rows, " outputs a sample, the targets have ", outputs));
-            const T* target = batch.targets.data() + begin * outputs;
+                    message("fit: the model gives ", outputs, " outputs a sample, the targets have ", width));
+            const T* target = batch.targets.data() + begin * width;
             const T* weight = batch.weights ? batch.weights + begin : nullptr;
             T* dy = Train ? shard.dy.need(y.size()) : nullptr;
             shard.loss = loss_.accumulate(y.data(), target, rows, outputs, weight, scale, dy);

@@ -1,0 +1,61 @@
+/// Margin losses of class scores.
+#pragma once
+
+#include <limits>
+
+#include <deeprec/losses/loss.hpp>
+
+DEEPREC_BEGIN
+
+/// mean over outputs of max(1 - y p, 0), y = -1 or 1; a target of 0 means -1. The slope at the corner is 0.
+class Hinge : public ElementLoss<Hinge> {
+public:
+    using ElementLoss::ElementLoss;
+    static constexpr std::string_view name() { return "Hinge"; }
+    template <class T>
+    T element(T p, T target, T& derivative) const {
+        const T y = target == 0 ? T(-1) : target, missing = 1 - y * p;
+        derivative = missing <= 0 ? T(0) : -y;
+        return missing <= 0 ? T(0) : missing;  // NaN stays
+    }
+};
+
+/// mean over outputs of max(1 - y p, 0)^2, targets as in Hinge.
+class SquaredHinge : public ElementLoss<SquaredHinge> {
+public:
+    using ElementLoss::ElementLoss;
+    static constexpr std::string_view name() { return "SquaredHinge"; }
+    template <class T>
+    T element(T p, T target, T& derivative) const {
+        const T missing = Hinge{}.element(p, target, derivative);
+        derivative *= 2 * missing;
+        return missing * missing;
+    }
+};
+
+/// max(0, 1 + max over j of (1 - y_j) p_j - sum over j of y_j p_j), y one-hot. Of tied maxima the first has the slope.
+class CategoricalHinge : public SampleLoss<CategoricalHinge> {
+public:
+    using SampleLoss::SampleLoss;
+    static constexpr std::string_view name() { return "CategoricalHinge"; }
+    template <class T, class Y>
+    T sample(const T* p, const Y* y, Index outputs, T scale, T* gradient) const {
+        T own = 0, other = -std::numeric_limits<T>::infinity();
+        Index at = 0;
+        for (Index j = 0; j < outputs; ++j) {
+            const T t = static_cast<T>(y[j]), negative = (1 - t) * p[j];
+            own += t * p[j];
+            if (negative > other || !(negative == negative)) other = negative, at = j;
+        }
+        const T loss = 1 + other - own;
+        const bool none = loss <= 0;
+        if (gradient)
+            for (Index j = 0; j < outputs; ++j) {
+                const T t = static_cast<T>(y[j]);
+                gradient[j] = none ? T(0) : scale * ((j == at ? 1 - t : T(0)) - t);
+            }
+        return none ? T(0) : loss;
+    }
+};
+
+DEEPREC_END
