@@ -29,8 +29,40 @@ struct RankingReport {
     std::vector<Index> ranks;  ///< of each query's target, from 1; 0 where the target was no candidate
 };
 
+namespace detail {
+struct TargetRank {
+    Index rank = 0;  // 0: the target is no candidate
+    double auc = 0;
+};
+/// Where the target of one query stands among its candidates; `candidate` is scratch.
+inline TargetRank rank_target(const Query& query, std::span<const float> scores, std::vector<std::uint8_t>& candidate,
+                              const RankingProtocol& protocol) {
+    std::fill(candidate.begin() + 1, candidate.end(), std::uint8_t{1});
+    if (protocol.remove_history)
+        for (const std::int32_t item : query.history) candidate[static_cast<std::size_t>(item)] = 0;
+    const auto target = static_cast<std::size_t>(query.target);
+    const float own = scores[target];
+    Index above = 0, tied_before = 0, tied = 0, others = 0;
+    for (std::size_t i = 1; i < scores.size(); ++i) {
+        if (!candidate[i] && i != target) continue;
+        if (scores[i] != scores[i]) throw NumericError(message("evaluate_ranking: the score of item ", i, " is NaN"));
+        if (i == target) continue;
+        ++others;
+        above += scores[i] > own;
+        tied += scores[i] == own;
+        tied_before += scores[i] == own && i < target;
+    }
+    if (!candidate[target]) return {};
+    return {above + tied_before + 1,
+            others == 0
+                ? 1.0
+                : 1.0 - (static_cast<double>(above) + 0.5 * static_cast<double>(tied)) / static_cast<double>(others)};
+}
+}  // namespace detail
+
 /// Ranks every item for every query. `scorer(query, scores)` fills scores[1..items] (element 0 is padding) and must be
 /// callable from several threads; ties rank the lower item first, so that a constant scorer earns nothing by them.
+/// A scorer that also takes a span of queries, with items + 1 scores for each, is asked for many at once.
 ///
 /// Throws DataError without queries or for a target or history outside 1..items, ArgumentError unless k is positive,
 /// NumericError where a score is NaN.
@@ -51,33 +83,24 @@ RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> quer
     std::vector<double> auc(queries.size(), 0.0);
     ThreadPool pool(protocol.threads);
     const Index lanes = std::min<Index>(pool.threads(), static_cast<Index>(queries.size()));
+    [[maybe_unused]] constexpr bool in_blocks = requires(std::span<float> scores) { scorer(queries, scores); };
+    const std::size_t block = in_blocks ? 64 : 1, width = static_cast<std::size_t>(items) + 1;
     pool.run(lanes, [&](Index lane) {
-        std::vector<float> scores(static_cast<std::size_t>(items) + 1);
-        std::vector<std::uint8_t> candidate(scores.size());
-        for (auto q = static_cast<std::size_t>(lane); q < queries.size(); q += static_cast<std::size_t>(lanes)) {
-            const Query& query = queries[q];
-            scorer(query, std::span<float>(scores));
-            std::fill(candidate.begin() + 1, candidate.end(), std::uint8_t{1});
-            if (protocol.remove_history)
-                for (const std::int32_t item : query.history) candidate[static_cast<std::size_t>(item)] = 0;
-            const auto target = static_cast<std::size_t>(query.target);
-            const float own = scores[target];
-            Index above = 0, tied_before = 0, tied = 0, others = 0;
-            for (std::size_t i = 1; i < scores.size(); ++i) {
-                if (!candidate[i] && i != target) continue;
-                if (scores[i] != scores[i])
-                    throw NumericError(message("evaluate_ranking: the score of item ", i, " is NaN"));
-                if (i == target) continue;
-                ++others;
-                above += scores[i] > own;
-                tied += scores[i] == own;
-                tied_before += scores[i] == own && i < target;
+        std::vector<float> block_scores(block * width);
+        std::vector<std::uint8_t> candidate(width);
+        const std::size_t stride = block * static_cast<std::size_t>(lanes);
+        for (std::size_t first = block * static_cast<std::size_t>(lane); first < queries.size(); first += stride) {
+            const auto asked = queries.subspan(first, std::min(block, queries.size() - first));
+            if constexpr (in_blocks)
+                scorer(asked, std::span(block_scores).first(asked.size() * width));
+            else
+                scorer(asked.front(), std::span(block_scores));
+            for (std::size_t i = 0; i < asked.size(); ++i) {
+                const detail::TargetRank rank = detail::rank_target(
+                    asked[i], std::span(block_scores).subspan(i * width, width), candidate, protocol);
+                report.ranks[first + i] = rank.rank;
+                auc[first + i] = rank.auc;
             }
-            if (!candidate[target]) continue;
-            report.ranks[q] = above + tied_before + 1;
-            auc[q] = others == 0 ? 1.0
-                                 : 1.0 - (static_cast<double>(above) + 0.5 * static_cast<double>(tied)) /
-                                             static_cast<double>(others);
         }
     });
     for (std::size_t q = 0; q < queries.size(); ++q) {
