@@ -1,0 +1,75 @@
+/// Training samples for next-item training: whole sequences, of which every step is a target.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <deeprec/core/random.hpp>
+#include <deeprec/data/sequences.hpp>
+
+DEEPREC_BEGIN
+
+/// Some sequences, oldest event first: each event but a sequence's first is a target, those before it its history.
+struct SequenceBatch {
+    std::span<const std::span<const std::int32_t>> sequences;
+};
+
+/// A data source (see data/batch.hpp) over sequences. A user with more than `length` + 1 events becomes several samples
+/// whose cuts move each epoch, so that every event is a target once an epoch and histories have all lengths.
+/// Users with fewer than two events have no target and are left out. Looks into the Sequences, which must outlive it.
+class SequenceSamples {
+public:
+    /// Throws ArgumentError unless length is positive, DataError where nobody has two events.
+    explicit SequenceSamples(const Sequences& train, Index length = 50) : train_(&train), length_(length) {
+        if (length < 1) throw ArgumentError(message("SequenceSamples: expected a positive length, received ", length));
+        for (std::int32_t user = 1; user <= train.users(); ++user) {
+            const Index targets = static_cast<Index>(train[user].size()) - 1;
+            if (targets < 1) continue;
+            const Index parts = targets <= length ? 1 : (targets + length - 1) / length + 1;
+            for (Index part = 0; part < parts; ++part) samples_.push_back({user, part});
+        }
+        if (samples_.empty()) throw DataError("SequenceSamples: no user has two events");
+    }
+
+    Index size() const { return static_cast<Index>(samples_.size()); }
+    /// Moves the cuts.
+    void start_epoch(Index, Seed seed) { seed_ = seed; }
+    /// Throws DataError for an index that is not below size().
+    SequenceBatch batch(std::span<const Index> indices) const {
+        const RandomStream random(derive(seed_, 0x637574));
+        batch_.clear();
+        for (const Index i : indices) {
+            if (i < 0 || i >= size())
+                throw DataError(message("SequenceSamples: expected indices below ", size(), ", received ", i));
+            const Sample& sample = samples_[static_cast<std::size_t>(i)];
+            const auto events = (*train_)[sample.user];
+            const Index n = static_cast<Index>(events.size());
+            if (n <= length_ + 1) {
+                batch_.push_back(events);
+                continue;
+            }
+            const Index first = 1 + static_cast<Index>(random.below(static_cast<std::uint64_t>(sample.user),
+                                                                    static_cast<std::uint64_t>(length_)));
+            const Index begin = sample.part == 0 ? 0 : first + (sample.part - 1) * length_;
+            const Index end = std::min(n - 1, first + sample.part * length_);  // the last target
+            if (begin < end)
+                batch_.push_back(
+                    events.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin + 1)));
+        }
+        return {batch_};
+    }
+
+private:
+    struct Sample {
+        std::int32_t user;
+        Index part;
+    };
+    const Sequences* train_;
+    Index length_;
+    Seed seed_{};
+    std::vector<Sample> samples_;
+    mutable std::vector<std::span<const std::int32_t>> batch_;  // the memory of the last batch
+};
+
+DEEPREC_END

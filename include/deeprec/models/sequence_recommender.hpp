@@ -1,0 +1,212 @@
+/// A recommender that reads a user's items in order and scores every item as the next one, at every step at once.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <deeprec/core/initializers.hpp>
+#include <deeprec/core/layer.hpp>
+#include <deeprec/core/sparse_rows.hpp>
+#include <deeprec/kernels/gather.hpp>
+#include <deeprec/kernels/vector.hpp>
+
+DEEPREC_BEGIN
+
+struct SequenceRecommenderOptions {
+    Index width = 64;                                     ///< D, numbers of an item vector
+    double scale = 0;                                     ///< 0: the score is h.v + b; else scale * cosine(h, v) + b
+    bool use_bias = true;                                 ///< b, one number an item
+    bool use_ids = true;                                  ///< a vector of its own for each item
+    std::vector<std::vector<std::int32_t>> attributes{};  ///< of each item id (element 0 is padding), numbered from 1
+};
+
+/// score of item j after events e_1 ... e_t = h_t . v_j + b_j, with h = tower(v of e_1, ..., v of e_t): the items'
+/// vectors are the input and the output (tied weights, Inan et al. 2017).
+///
+/// The vector of an item is its row of `items` plus the mean of the rows of `attributes` that it has; with
+/// `scale` = s, both sides are cut to length one and the score is s cosine(h, v) + b (NISER, Gupta et al. 2019).
+///
+/// Shapes: ids [B, T], events first and padding (id 0) AFTER them -> h [B, T, D]. `Tower` is a causal layer
+/// [B, T, D] -> [B, T, D]: step t reads steps up to t alone, so that padding behind the events changes no score and one
+/// pass trains every prefix. `items` [N + 1, D], `attributes` [A + 1, D], `bias` [N + 1]; row 0 is padding and stays 0.
+template <class Tower>
+class SequenceRecommender {
+public:
+    using Scalar = typename Tower::Scalar;
+    using InputElement = std::int32_t;
+    using T = Scalar;
+    struct Gradients {
+        Tensor<T, 2> items, attributes;
+        Tensor<T, 1> bias;
+        typename Tower::Gradients tower;
+    };
+    /// What one pass of the tower contributes; `vectors` holds the gradients of item vectors.
+    struct PassGradients {
+        SparseRows<T> vectors;
+        typename Tower::Gradients tower;
+    };
+    struct Cache {
+        typename Tower::Cache tower;
+        View<const std::int32_t, 2>::Extents extents{};
+        const std::int32_t* ids = nullptr;
+        Buffer<T> x, h, lengths, dh;
+    };
+
+    /// Throws ArgumentError for options without meaning, attributes that are not one list for each item and padding.
+    SequenceRecommender(Index items, Tower user_tower, SequenceRecommenderOptions options = {})
+        : tower(std::move(user_tower)), n_(items), options_(std::move(options)) {
+        detail::check_positive(name(), "number of items", items);
+        detail::check_positive(name(), "width", options_.width);
+        if (!(options_.scale >= 0))
+            throw ArgumentError(message(name(), ": expected scale >= 0, received ", options_.scale));
+        const auto& lists = options_.attributes;
+        if (!lists.empty() && static_cast<Index>(lists.size()) != items + 1)
+            throw ArgumentError(message(name(), ": expected attributes of padding and ", items, " items, received ",
+                                        lists.size(), " lists"));
+        if (lists.empty() && !options_.use_ids) throw ArgumentError(message(name(), ": items need ids or attributes"));
+        begin_.push_back(0);
+        for (const auto& list : lists) {
+            for (const std::int32_t a : list) {
+                if (a < 1) throw ArgumentError(message(name(), ": expected attributes from 1, received ", a));
+                attribute_of_.push_back(a);
+                attribute_rows_ = std::max<Index>(attribute_rows_, a + 1);
+            }
+            begin_.push_back(attribute_of_.size());
+        }
+    }
+
+    static constexpr std::string_view name() { return "SequenceRecommender"; }
+    /// Sizes and initialises everything; `steps` is what towers that depend on the length of sequences are built for.
+    void build(Index steps, Seed seed) {
+        const Shape in{steps, width()}, out = tower.build(in, derive(seed, 0));
+        if (out != in) throw ShapeError(message(name(), ": expected a tower that gives ", in, ", received ", out));
+        const auto table = [&](Tensor<T, 2>& rows, Index n, std::uint64_t part) {
+            rows.resize(n, width());
+            fill_uniform(rows, 0.05, derive(seed, part));
+            if (n > 0) std::fill_n(rows.data(), width(), T(0));
+        };
+        table(items_, options_.use_ids ? n_ + 1 : 0, 1);
+        table(attributes_, attribute_rows_, 2);
+        bias_.resize(options_.use_bias ? n_ + 1 : 0);
+        bias_.setZero();
+        parameters_changed();
+    }
+
+    /// Throws DataError for an id outside 0..N.
+    template <class X, class Mode = Inference>
+    View<const T, 3> forward(const X& input, Cache& cache, Mode mode = {}) const {
+        const auto ids = view(input);
+        const Index n = ids.size();
+        const Index bad = kernels::find_out_of_range(ids.data(), n, n_ + 1);
+        if (bad < n) throw DataError(message(name(), ": expected items up to ", n_, ", received ", ids.data()[bad]));
+        const View<T, 3> x{cache.x.need(n * width()), {ids.extent(0), ids.extent(1), width()}};
+        kernels::gather_rows<T>(vectors(), width(), ids.data(), n, x.data());
+        const auto h = tower.forward(x, cache.tower, mode.for_part(0));
+        cache.ids = Mode::training ? ids.data() : nullptr;
+        cache.extents = ids.extents();
+        if (options_.scale == 0) return {h.data(), h.extents()};
+        T* unit = cache.h.need(h.size());
+        normalise(h.data(), n, unit, cache.lengths.need(n), static_cast<T>(options_.scale));
+        return {unit, h.extents()};
+    }
+    /// Adds to the gradients of the tower and of the item vectors that it read.
+    template <class DH>
+    void backward(const DH& dh, Cache& cache, PassGradients& gradients) const {
+        detail::check_trained(name(), cache.ids);
+        const auto d = view(dh);
+        const Index n = cache.extents[0] * cache.extents[1];
+        const T* dtower = d.data();
+        if (options_.scale != 0) {
+            T* out = cache.dh.need(d.size());
+            normalise_backward(dtower, cache.h.data(), cache.lengths.data(), n, out, static_cast<T>(options_.scale));
+            dtower = out;
+        }
+        const auto dx = tower.backward(View<const T, 3>{dtower, d.extents()}, cache.tower, gradients.tower);
+        for (Index i = 0; i < n; ++i)
+            if (cache.ids[i] != 0)
+                kernels::add<T>(dx.data() + i * width(), gradients.vectors.row(cache.ids[i]), width());
+    }
+    PassGradients zero_pass_gradients() const { return {SparseRows<T>(n_ + 1, width()), tower.zero_gradients()}; }
+
+    /// The items' vectors [N + 1, D], row 0 is zero.
+    const T* vectors() const { return derived() ? vectors_.data() : items_.data(); }
+    /// b [N + 1], null without.
+    const T* bias() const { return bias_.size() ? bias_.data() : nullptr; }
+    /// Takes dL/dvectors [N + 1, D] on to the parameters behind them; overwrites `dv`.
+    void vectors_backward(T* dv, Gradients& gradients) const {
+        const Index d = width();
+        if (options_.scale != 0) normalise_backward(dv + d, vectors_.data() + d, lengths_.data() + 1, n_, dv + d, T(1));
+        if (items_.size()) kernels::add<T>(dv + d, gradients.items.data() + d, n_ * d);
+        for (std::size_t i = 1; i + 1 < begin_.size(); ++i)
+            for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
+                kernels::axpy<T>(T(1) / static_cast<T>(begin_[i + 1] - begin_[i]), dv + static_cast<Index>(i) * d,
+                                 gradients.attributes.data() + attribute_of_[k] * d, d);
+    }
+
+    Index items() const { return n_; }
+    Index width() const { return options_.width; }
+    const SequenceRecommenderOptions& options() const { return options_; }
+    Gradients zero_gradients() const {
+        Gradients g{items_, attributes_, bias_, tower.zero_gradients()};
+        g.items.setZero();
+        g.attributes.setZero();
+        g.bias.setZero();
+        return g;
+    }
+    /// Renews the item vectors.
+    void parameters_changed() {
+        tower.parameters_changed();
+        if (!derived()) return;
+        const Index d = width();
+        T* v = vectors_.need((n_ + 1) * d);
+        if (items_.size())
+            std::copy_n(items_.data(), items_.size(), v);
+        else
+            std::fill_n(v, (n_ + 1) * d, T(0));
+        for (std::size_t i = 1; i + 1 < begin_.size(); ++i)
+            for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
+                kernels::axpy<T>(T(1) / static_cast<T>(begin_[i + 1] - begin_[i]),
+                                 attributes_.data() + attribute_of_[k] * d, v + static_cast<Index>(i) * d, d);
+        if (options_.scale != 0) normalise(v + d, n_, v + d, lengths_.need(n_ + 1) + 1, T(1));
+    }
+    template <class Visitor, class Self, class... Others>
+    static void visit(Visitor& visitor, Self& self, Others&... others) {
+        visitor("items", self.items_, others.items...);
+        visitor("attributes", self.attributes_, others.attributes...);
+        visitor("bias", self.bias_, others.bias...);
+        visitor.scope("tower", [&] { Tower::visit(visitor, self.tower, others.tower...); });
+    }
+
+    Tower tower;
+
+private:
+    bool derived() const { return options_.scale != 0 || !options_.attributes.empty(); }
+    /// y = scale x / |x| of each row; a row of zeros stays.
+    void normalise(const T* x, Index rows, T* y, T* lengths, T scale) const {
+        for (Index r = 0; r < rows; ++r, x += width(), y += width()) {
+            lengths[r] = std::sqrt(kernels::dot<T>(x, x, width()));
+            const T factor = lengths[r] > 0 ? scale / lengths[r] : T(0);
+            for (Index j = 0; j < width(); ++j) y[j] = factor * x[j];
+        }
+    }
+    /// dx = scale / |x| (dy - u (u . dy)) with u = y / scale.
+    void normalise_backward(const T* dy, const T* y, const T* lengths, Index rows, T* dx, T scale) const {
+        for (Index r = 0; r < rows; ++r, dy += width(), y += width(), dx += width()) {
+            const T along = kernels::dot<T>(y, dy, width()) / (scale * scale);
+            const T factor = lengths[r] > 0 ? scale / lengths[r] : T(0);
+            for (Index j = 0; j < width(); ++j) dx[j] = factor * (dy[j] - y[j] * along);
+        }
+    }
+
+    Index n_ = 0, attribute_rows_ = 0;
+    SequenceRecommenderOptions options_;
+    std::vector<std::size_t> begin_;  // item i has attribute_of_[begin_[i]] up to [begin_[i + 1]]
+    std::vector<std::int32_t> attribute_of_;
+    Tensor<T, 2> items_, attributes_;
+    Tensor<T, 1> bias_;
+    Buffer<T> vectors_, lengths_;  // of the items, where they are not the table itself
+};
+
+DEEPREC_END

@@ -1,0 +1,91 @@
+/// Ranks all items for a history, with the item vectors packed in advance.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <deeprec/core/tensor.hpp>
+#include <deeprec/data/sequences.hpp>
+#include <deeprec/kernels/gemm.hpp>
+#include <deeprec/models/sequence_recommender.hpp>
+#include <deeprec/ranking/item_index.hpp>
+
+DEEPREC_BEGIN
+
+/// `SequenceIndex index{model}; index.recommend(history, 10, {.exclude = history})`, and a scorer for
+/// `evaluate_ranking`.
+///
+/// A score is h.v + b with h the tower's output at the last event; the last `length` events are read. An empty history
+/// has no h and ranks by b alone. Reads the model and must be built again when the weights change; const and safe to
+/// call from many threads.
+template <class Model>
+class SequenceIndex {
+public:
+    using T = typename Model::Scalar;
+
+    /// Throws ArgumentError unless length is positive.
+    explicit SequenceIndex(const Model& model, Index length = 50) : model_(model), length_(length) {
+        if (length < 1) throw ArgumentError(message("SequenceIndex: expected a positive length, received ", length));
+        const Index n = model.items() + 1, d = model.width();
+        kernels::pack_transposed<T>(model.vectors(), d, d, n, packed_.need(kernels::packed_size<T>(d, n)));
+    }
+
+    /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.
+    /// Throws DataError for items that the model does not know, ShapeError for another number of scores.
+    void operator()(std::span<const Query> queries, std::span<T> scores) const {
+        const Index rows = static_cast<Index>(queries.size()), n = model_.items() + 1, d = model_.width();
+        if (static_cast<Index>(scores.size()) != rows * n)
+            throw ShapeError(message("SequenceIndex: expected ", n, " scores for each of ", rows, " queries, received ",
+                                     scores.size()));
+        Index steps = 1;
+        for (const Query& query : queries)
+            steps = std::max(steps, std::min(length_, static_cast<Index>(query.history.size())));
+        thread_local Scratch scratch;
+        std::int32_t* ids = scratch.ids.need_zeros(rows * steps);
+        for (Index r = 0; r < rows; ++r) {
+            const auto events = last_of(queries[static_cast<std::size_t>(r)].history, steps);
+            std::copy(events.begin(), events.end(), ids + r * steps);
+        }
+        const auto y = model_.forward(View<const std::int32_t, 2>{ids, {rows, steps}}, scratch.cache);
+        T* h = scratch.h.need_zeros(rows * d);
+        for (Index r = 0; r < rows; ++r) {
+            const Index events =
+                std::min(steps, static_cast<Index>(queries[static_cast<std::size_t>(r)].history.size()));
+            if (events > 0) std::copy_n(y.data() + (r * steps + events - 1) * d, d, h + r * d);
+        }
+        kernels::gemm<T>(kernels::matrix_rows(h, rows, d, d), packed_.data(), n, scores.data(), n, model_.bias());
+    }
+    void operator()(const Query& query, std::span<T> scores) const { (*this)(std::span(&query, 1), scores); }
+
+    /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.
+    std::vector<Hit<T>> recommend(std::span<const std::int32_t> history, Index k,
+                                  const RecommendOptions& options = {}) const {
+        std::vector<T> scores(static_cast<std::size_t>(model_.items()) + 1);
+        (*this)(Query{0, history, 0}, scores);
+        std::vector<std::uint8_t> excluded(scores.size(), 0);
+        for (const std::int32_t item : options.exclude)
+            if (item > 0 && item <= model_.items()) excluded[static_cast<std::size_t>(item)] = 1;
+        TopK<T> best(std::min(k, model_.items()));
+        for (std::int32_t item = 1; item <= model_.items(); ++item)
+            if (!excluded[static_cast<std::size_t>(item)] && (!options.allow || options.allow(item)))
+                best.offer(item, scores[static_cast<std::size_t>(item)]);
+        return best.take();
+    }
+
+private:
+    struct Scratch {
+        typename Model::Cache cache;
+        Buffer<std::int32_t> ids;
+        Buffer<T> h;
+    };
+    static std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, Index most) {
+        return ids.last(std::min(ids.size(), static_cast<std::size_t>(most)));
+    }
+    const Model& model_;
+    Index length_;
+    Buffer<T> packed_;
+};
+
+DEEPREC_END

@@ -1,0 +1,165 @@
+/// Next-item training: the softmax over all items at every step of a sequence.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include <deeprec/data/sequence_samples.hpp>
+#include <deeprec/kernels/softmax_over_items.hpp>
+#include <deeprec/models/sequence_recommender.hpp>
+#include <deeprec/training/trainer.hpp>
+
+DEEPREC_BEGIN
+
+/// loss = mean over the targets of a batch of log(sum over items j of exp score_j) - score_target, over the whole
+/// catalogue: no sampling, nothing to correct. With a SequenceRecommender and SequenceSamples for `fit`.
+struct NextItemSoftmax {
+    static constexpr std::string_view name() { return "NextItemSoftmax"; }
+};
+
+/// One training step of a SequenceRecommender. Sequences are sorted by length and cut into shards, so that little of a
+/// shard is padding; each shard runs the tower, then all steps that have a target meet all items at once, and the
+/// shards run backward. The order of every sum depends on the batch alone: same bits for any number of threads.
+template <class Tower>
+class Trainer<SequenceRecommender<Tower>, NextItemSoftmax> {
+    using Model = SequenceRecommender<Tower>;
+    using T = typename Model::Scalar;
+
+public:
+    Trainer(const Model& model, const NextItemSoftmax&, ThreadPool& pool)
+        : pool_(pool), gradients_(model.zero_gradients()), empty_(model.zero_pass_gradients()) {}
+
+    /// The loss of the batch, with its gradient in `gradients()`.
+    double gradient(const Model& model, const SequenceBatch& batch, Seed step_seed) {
+        return run<true>(model, batch, step_seed);
+    }
+    /// The loss of the batch without training.
+    double evaluate(const Model& model, const SequenceBatch& batch) { return run<false>(model, batch, Seed{}); }
+    typename Model::Gradients& gradients() { return gradients_; }
+
+private:
+    struct Shard {
+        typename Model::Cache cache;
+        typename Model::PassGradients gradients;
+        Buffer<std::int32_t> ids;
+        Buffer<T> dh;
+        Index steps = 0, first_target = 0;
+    };
+
+    template <bool Train>
+    double run(const Model& model, const SequenceBatch& batch, Seed step_seed) {
+        const Index targets = cut_up(batch), d = model.width();
+        if constexpr (Train) clear(model);
+        if (targets == 0) return 0;
+        T* h = h_.need(targets * d);
+        std::int32_t* target = targets_.need(targets);
+        pool_.run(cut_.count, [&](Index s) {
+            Shard& shard = shards_[static_cast<std::size_t>(s)];
+            const Index begin = cut_.begin(s), rows = cut_.end(s) - begin;
+            std::int32_t* ids = shard.ids.need_zeros(rows * shard.steps);
+            Index at = shard.first_target;
+            for (Index r = 0; r < rows; ++r) {
+                const auto events = sorted_[static_cast<std::size_t>(begin + r)];
+                std::copy(events.begin(), events.end() - 1, ids + r * shard.steps);
+                for (std::size_t t = 1; t < events.size(); ++t) target[at++] = events[t] - 1;
+            }
+            const auto mode = [&] {
+                if constexpr (Train)
+                    return Training(step_seed, begin);
+                else
+                    return Inference{};
+            }();
+            const auto y = model.forward(View<const std::int32_t, 2>{ids, {rows, shard.steps}}, shard.cache, mode);
+            each_row(shard, begin, rows, [&](Index r, Index first, Index n) {
+                std::copy_n(y.data() + r * shard.steps * d, n * d, h + first * d);
+            });
+        });
+        const kernels::ItemSoftmax<T> items{model.vectors() + d, model.bias() ? model.bias() + 1 : nullptr,
+                                            model.items(), d};
+        const T scale = T(1) / static_cast<T>(targets);
+        T *dh = nullptr, *dv = nullptr, *db = nullptr;
+        if constexpr (Train) {
+            dh = dh_.need(targets * d);
+            dv = dv_.need_zeros((model.items() + 1) * d);
+            db = model.bias() ? gradients_.bias.data() + 1 : nullptr;
+        }
+        const double loss = kernels::softmax_over_items(items, h, target, targets, scale, dh, dv ? dv + d : nullptr, db,
+                                                        pool_, scratch_);
+        if constexpr (Train) {
+            pool_.run(cut_.count, [&](Index s) {
+                Shard& shard = shards_[static_cast<std::size_t>(s)];
+                const Index begin = cut_.begin(s), rows = cut_.end(s) - begin;
+                T* dy = shard.dh.need_zeros(rows * shard.steps * d);
+                each_row(shard, begin, rows, [&](Index r, Index first, Index n) {
+                    std::copy_n(dh + first * d, n * d, dy + r * shard.steps * d);
+                });
+                model.backward(View<const T, 3>{dy, {rows, shard.steps, d}}, shard.cache, shard.gradients);
+            });
+            reduce(model, dv);
+        }
+        return loss;
+    }
+    /// Sorts the sequences, longest first, and cuts them into shards. Returns the number of targets.
+    Index cut_up(const SequenceBatch& batch) {
+        sorted_.assign(batch.sequences.begin(), batch.sequences.end());
+        std::erase_if(sorted_, [](const auto& events) { return events.size() < 2; });
+        std::sort(sorted_.begin(), sorted_.end(),
+                  [](const auto& a, const auto& b) {  // equal lengths by place in memory
+                      return a.size() != b.size() ? a.size() > b.size() : std::less<>{}(a.data(), b.data());
+                  });
+        cut_ = Shards(static_cast<Index>(sorted_.size()));
+        while (static_cast<Index>(shards_.size()) < cut_.count) shards_.push_back({{}, empty_, {}, {}});
+        Index targets = 0;
+        for (Index s = 0; s < cut_.count; ++s) {
+            Shard& shard = shards_[static_cast<std::size_t>(s)];
+            shard.first_target = targets;
+            shard.steps = static_cast<Index>(sorted_[static_cast<std::size_t>(cut_.begin(s))].size()) - 1;
+            for (Index i = cut_.begin(s); i < cut_.end(s); ++i)
+                targets += static_cast<Index>(sorted_[static_cast<std::size_t>(i)].size()) - 1;
+        }
+        return targets;
+    }
+    /// f(row of the shard, its first target in the batch, its targets).
+    template <class F>
+    void each_row(const Shard& shard, Index begin, Index rows, F&& f) const {
+        Index at = shard.first_target;
+        for (Index r = 0; r < rows; ++r) {
+            const Index n = static_cast<Index>(sorted_[static_cast<std::size_t>(begin + r)].size()) - 1;
+            f(r, at, n);
+            at += n;
+        }
+    }
+    void clear(const Model& model) {
+        for_each_parameter(model, gradients_, [](std::string_view, const auto&, auto& g) { g.setZero(); });
+        for (Shard& shard : shards_) {
+            shard.gradients.vectors.setZero();
+            for_each_parameter(model.tower, shard.gradients.tower,
+                               [](std::string_view, const auto&, auto& g) { g.setZero(); });
+        }
+    }
+    void reduce(const Model& model, T* dv) {
+        const Index d = model.width();
+        for (Index s = 0; s < cut_.count; ++s) {
+            auto& pass = shards_[static_cast<std::size_t>(s)].gradients;
+            const auto add = [](std::string_view, const auto&, auto& a, const auto& b) { detail::add_gradient(a, b); };
+            ParameterVisitor<decltype(add)> visitor(add);
+            Tower::visit(visitor, model.tower, gradients_.tower, pass.tower);
+            for (std::size_t i = 0; i < pass.vectors.ids().size(); ++i)
+                kernels::add<T>(pass.vectors.values(i), dv + pass.vectors.ids()[i] * d, d);
+        }
+        model.vectors_backward(dv, gradients_);
+    }
+
+    ThreadPool& pool_;
+    typename Model::Gradients gradients_;
+    typename Model::PassGradients empty_;
+    std::vector<Shard> shards_;
+    Shards cut_{0};
+    std::vector<std::span<const std::int32_t>> sorted_;
+    Buffer<T> h_, dh_, dv_;
+    Buffer<std::int32_t> targets_;
+    kernels::ItemSoftmaxScratch<T> scratch_;
+};
+
+DEEPREC_END

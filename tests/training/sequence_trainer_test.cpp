@@ -1,0 +1,117 @@
+#include <deeprec/training/sequence_trainer.hpp>
+
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <deeprec/optimizers/adam.hpp>
+#include <deeprec/training/fit.hpp>
+
+#include "models/sequences.hpp"
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+
+using namespace deeprec;
+
+namespace {
+template <class Model>
+std::map<std::string, std::vector<double>> weights(const Model& model) {
+    std::map<std::string, std::vector<double>> all;
+    for_each_parameter(model, [&](std::string_view name, const auto& p) {
+        all[std::string(name)].assign(p.data(), p.data() + p.size());
+    });
+    return all;
+}
+template <class Data>
+auto first_batch(const Data& data, Index n) {
+    std::vector<Index> indices(static_cast<std::size_t>(n));
+    std::iota(indices.begin(), indices.end(), Index(0));
+    return data.batch(indices);
+}
+}  // namespace
+
+TEST_CASE("The gradient of a training step is that of its loss", "[sequence_trainer]") {
+    const Sequences train = sequences::walks(40, 11);
+    const SequenceSamples samples{train, 6};
+    const double scale = GENERATE(0.0, 3.0);
+    SequenceRecommender model{
+        11, sequences::double_tower(4), {.width = 4, .scale = scale, .attributes = sequences::attributes(11)}};
+    model.build(6, Seed{5});
+    for_each_parameter(model, [](std::string_view name, auto& p) {
+        const Index padding = name.starts_with("tower") ? 0 : p.dimension(0) ? p.size() / p.dimension(0) : 0;
+        for (Index i = padding; i < p.size(); ++i) p.data()[i] = std::sin(static_cast<double>(i) * 1.7);
+    });
+    ThreadPool pool(1);
+    Trainer<decltype(model), NextItemSoftmax> trainer(model, {}, pool);
+    const auto batch = first_batch(samples, 37);  // two shards
+    const auto loss = [&] { return trainer.gradient(model, batch, Seed{8}); };
+    loss();
+    std::map<std::string, std::vector<double>> gradients;
+    for_each_parameter(std::as_const(model), trainer.gradients(), [&](std::string_view name, const auto&, auto& g) {
+        gradients[std::string(name)].assign(g.data(), g.data() + g.size());
+    });
+    CHECK(gradients.size() == 3 + 7);
+    for (const auto& entry : gradients) {
+        const std::string& name = entry.first;
+        double largest = 1e-3, worst = 0;
+        for (std::size_t i = 0; i < entry.second.size(); i += 3) {
+            const auto shift = [&](double by) {
+                for_each_parameter(model, [&](std::string_view n, auto& p) {
+                    if (n == name) p.data()[i] += by;
+                });
+            };
+            const bool padding = !name.starts_with("tower") && i < (name == "bias" ? 1u : 4u);
+            if (padding) {
+                CHECK(entry.second[i] == 0);
+                continue;
+            }
+            shift(1e-5);
+            const double above = loss();
+            shift(-2e-5);
+            const double slope = (above - loss()) / 2e-5;
+            shift(1e-5);
+            largest = std::max(largest, std::abs(slope));
+            worst = std::max(worst, std::abs(slope - entry.second[i]));
+        }
+        INFO(name);
+        CHECK(worst / largest < 1e-6);
+    }
+}
+
+TEST_CASE("The loss of an untrained model with equal scores is log of the number of items", "[sequence_trainer]") {
+    const Sequences train = sequences::walks(20, 30);
+    SequenceRecommender model{30, sequences::cnn_tower(8), {.width = 8}};
+    model.build(50, Seed{1});
+    for_each_parameter(model, [](std::string_view, auto& p) { p.setZero(); });
+    ThreadPool pool(1);
+    Trainer<decltype(model), NextItemSoftmax> trainer(model, {}, pool);
+    const SequenceSamples samples{train};
+    CHECK(trainer.evaluate(model, first_batch(samples, samples.size())) == Approx(std::log(30.0)));
+}
+
+TEST_CASE("Training gives the same bits on any number of threads, and a warm step allocates nothing",
+          "[sequence_trainer][threads]") {
+    const Sequences train = sequences::walks(150, 40);
+    const auto trained = [&](int threads) {
+        SequenceRecommender model{40, sequences::rnn_tower(8, 0.3), {.width = 8, .scale = 8}};
+        model.build(50, Seed{1});
+        Adam adam;
+        SequenceSamples samples{train};
+        fit(model, samples, NextItemSoftmax{}, adam,
+            FitOptions<SequenceSamples>{.epochs = 2, .batch_size = 70, .threads = threads, .seed = 3});
+        return weights(model);
+    };
+    CHECK(trained(1) == trained(3));
+
+    SequenceRecommender model{40, sequences::cnn_tower(8, 0.3), {.width = 8}};
+    model.build(50, Seed{1});
+    ThreadPool pool(1);
+    Trainer<decltype(model), NextItemSoftmax> trainer(model, {}, pool);
+    const SequenceSamples samples{train};
+    const auto batch = first_batch(samples, 100);
+    trainer.gradient(model, batch, Seed{1});
+    trainer.gradient(model, batch, Seed{1});
+    CHECK(support::allocations_in([&] { trainer.gradient(model, batch, Seed{2}); }) == 0);
+}
