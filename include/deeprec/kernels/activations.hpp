@@ -295,14 +295,14 @@ concept RowActivation = requires(const F& f, const float* in, float* out, Index 
 template <class Act, class T, class Arch = xsimd::default_arch>
 void activate_rows(const T* x, T* y, Index rows, Index n, const Act& act = {}) {
     if constexpr (RowActivation<Act>)
-        for (Index r = 0; r < rows; ++r) act.row(x + r * n, y + r * n, n);
+        for (Index r = 0; r < rows; ++r) act.template row<T, Arch>(x + r * n, y + r * n, n);
     else
         activate<Act, T, Arch>(x, y, rows * n, act);
 }
 template <class Act, class T, class Arch = xsimd::default_arch>
 void activate_rows_backward(const T* dy, const T* x_or_y, T* dx, Index rows, Index n, const Act& act = {}) {
     if constexpr (RowActivation<Act>)
-        for (Index r = 0; r < rows; ++r) act.row_backward(dy + r * n, x_or_y + r * n, dx + r * n, n);
+        for (Index r = 0; r < rows; ++r) act.template row_backward<T, Arch>(dy + r * n, x_or_y + r * n, dx + r * n, n);
     else
         activate_backward<Act, T, Arch>(dy, x_or_y, dx, rows * n, act);
 }

@@ -195,7 +195,7 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
         }
     }
     if constexpr (RowActivation<Act>)
-        for (Index r = 0; r < a.rows; ++r) act.row(c + r * ldc, c + r * ldc, n);
+        for (Index r = 0; r < a.rows; ++r) act.template row<T, Arch>(c + r * ldc, c + r * ldc, n);
 }
 
 }  // namespace kernels

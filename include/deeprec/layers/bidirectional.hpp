@@ -1,6 +1,8 @@
 /// A recurrent layer that reads a sequence from both ends.
 #pragma once
 
+#include <algorithm>
+
 #include <deeprec/core/layer.hpp>
 #include <deeprec/kernels/vector.hpp>
 
