@@ -4,44 +4,23 @@
 #include <cmath>
 #include <limits>
 
-#include <deeprec/core/random.hpp>
-
-#include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/loss_battery.hpp"
 
 using namespace deeprec;
 using support::message_of;
 
 namespace {
-/// Largest difference between the gradient and central differences, of random logits or probabilities.
-double worst_gradient_error(const BinaryCrossEntropy& loss, double low, double high) {
-    const RandomStream random(Seed{4});
-    Tensor<double, 2> p(7, 3), y(7, 3);
-    Tensor<double, 1> weight(7);
-    for (Index i = 0; i < p.size(); ++i) {
-        p.data()[i] = random.uniform(static_cast<std::uint64_t>(i), low, high);
-        y.data()[i] = static_cast<double>(i % 2);
-        weight(i % 7) = 0.5 * static_cast<double>(i % 7);
-    }
-    const auto gradient = loss.gradient(p, y, weight);
-    double worst = 0;
-    for (Index i = 0; i < p.size(); ++i) {
-        const double at = p.data()[i], h = 1e-6;
-        p.data()[i] = at + h;
-        const double above = loss.forward(p, y, weight);
-        p.data()[i] = at - h;
-        worst = std::max(worst, std::abs((above - loss.forward(p, y, weight)) / (2 * h) - gradient.data()[i]));
-        p.data()[i] = at;
-    }
-    return worst;
+const auto labels = [](Index r, Index j) { return (r + j) % 2 ? 1.0 : 0.0; };
 }
-}  // namespace
 
-TEST_CASE("Gradients of binary cross-entropy are its slopes", "[losses]") {
+TEST_CASE("Binary cross-entropy passes the battery", "[losses]") {
     for (const double smoothing : {0.0, 0.1})
         for (const Reduction reduction : {Reduction::sum_over_batch_size, Reduction::sum}) {
-            CHECK(worst_gradient_error(BinaryCrossEntropy{{false, smoothing, reduction}}, 0.05, 0.95) < 1e-6);
-            CHECK(worst_gradient_error(BinaryCrossEntropy{{true, smoothing, reduction}}, -6, 6) < 1e-6);
+            battery::check_loss(BinaryCrossEntropy{{false, smoothing, reduction, 2, 0.5}}, 3, {0.05, 0.95}, labels);
+            battery::check_loss(BinaryCrossEntropy{{false, smoothing, reduction, 1, 1, true}}, 3, {0.05, 0.95}, labels);
+            battery::check_loss(BinaryCrossEntropy{{true, smoothing, reduction, 2, 0.5}}, 3, {-6, 6}, labels);
+            battery::check_large_logits(BinaryCrossEntropy{{true, smoothing, reduction, 2, 0.5}}, 3, labels);
         }
 }
 
@@ -88,4 +67,20 @@ TEST_CASE("label_smoothing must be a share", "[losses]") {
     CHECK(message_of<ArgumentError>([] { BinaryCrossEntropy{{.label_smoothing = 1.5}}; }) ==
           "BinaryCrossEntropy: expected label_smoothing in [0, 1], received 1.5");
     CHECK_THROWS_AS((BinaryCrossEntropy{{.label_smoothing = std::nan("")}}), ArgumentError);
+}
+
+TEST_CASE("Class weights multiply the two terms of binary cross-entropy", "[losses]") {
+    Tensor<double, 2> p(2, 1), y(2, 1);
+    p.setConstant(0.25);
+    y.setValues({{1}, {0}});
+    const auto each = BinaryCrossEntropy{{.pos_weight = 3, .neg_weight = 0.5}}.per_sample(p, y);
+    CHECK(each(0) == Approx(-3 * std::log(0.25)));
+    CHECK(each(1) == Approx(-0.5 * std::log(0.75)));
+}
+
+TEST_CASE("PyTorch's rule holds logarithms at -100", "[losses]") {
+    Tensor<double, 2> p(1, 1), y(1, 1);
+    p.setZero();
+    y.setConstant(1);
+    CHECK(BinaryCrossEntropy{{.clamp_log = true}}.forward(p, y) == 100);
 }

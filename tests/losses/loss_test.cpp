@@ -1,5 +1,6 @@
 #include <deeprec/losses/loss.hpp>
 
+#include <cmath>
 #include <initializer_list>
 
 #include "support/catch.hpp"
@@ -58,6 +59,32 @@ TEST_CASE("A loss takes sequences and rows of weights", "[losses]") {
     CHECK(Squares{}.forward(p, y) == Approx(2));
     CHECK(Squares{}.forward(p, y, weight) == Approx(1));
     CHECK(Squares{Reduction::sum}.gradient(p, y, weight)(1, 2, 0) == 6);
+}
+
+TEST_CASE("Masked steps neither cost nor count", "[losses]") {
+    Tensor<double, 3> p(2, 2, 1), y(2, 2, 1);
+    Tensor<std::uint8_t, 2> mask(2, 2);
+    p.setValues({{{2}, {std::nan("")}}, {{4}, {6}}});
+    y.setZero();
+    mask.setValues({{1, 0}, {1, 0}});
+    CHECK(Squares{}.forward(masked(p, mask), y) == 5);  // (2 + 8) / 2
+    CHECK(Squares{Reduction::sum}.forward(masked(p, mask), y) == 10);
+    const auto gradient = Squares{}.gradient(masked(p, mask), y);
+    CHECK(gradient(0, 1, 0) == 0);
+    CHECK(gradient(1, 0, 0) == 2);
+    CHECK(Squares{}.per_sample(masked(p, mask), y)(1) == 0);
+}
+
+TEST_CASE("mean_with_sample_weight divides by the weights", "[losses]") {
+    const auto p = rows({{1, 2}, {3, 0}}), y = rows({{0, 0}, {1, 0}});  // losses 2.5 and 2
+    Tensor<double, 1> weight(2);
+    weight.setValues({2, 0.5});
+    const Squares mean(Reduction::mean_with_sample_weight);
+    CHECK(mean.forward(p, y, weight) == Approx(6 / 2.5));
+    CHECK(mean.forward(p, y) == 2.25);
+    CHECK(mean.gradient(p, y, weight)(1, 0) == Approx(2 * 0.5 / 2.5));
+    weight.setZero();
+    CHECK(mean.forward(p, y, weight) == 0);
 }
 
 TEST_CASE("An empty batch has no loss", "[losses]") {

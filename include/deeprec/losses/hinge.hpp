@@ -14,9 +14,8 @@ public:
     static constexpr std::string_view name() { return "Hinge"; }
     template <class T>
     T element(T p, T target, T& derivative) const {
-        const T y = target == 0 ? T(-1) : target, missing = 1 - y * p;
-        derivative = missing <= 0 ? T(0) : -y;
-        return missing <= 0 ? T(0) : missing;  // NaN stays
+        const T y = target == 0 ? T(-1) : target;
+        return detail::hinge(1 - y * p, -y, derivative);
     }
 };
 
@@ -47,14 +46,14 @@ public:
             own += t * p[j];
             if (negative > other || !(negative == negative)) other = negative, at = j;
         }
-        const T loss = 1 + other - own;
-        const bool none = loss <= 0;
+        T slope;
+        const T loss = detail::hinge(1 + other - own, scale, slope);
         if (gradient)
             for (Index j = 0; j < outputs; ++j) {
                 const T t = static_cast<T>(y[j]);
-                gradient[j] = none ? T(0) : scale * ((j == at ? 1 - t : T(0)) - t);
+                gradient[j] = slope * ((j == at ? 1 - t : T(0)) - t);
             }
-        return none ? T(0) : loss;
+        return loss;
     }
 };
 

@@ -174,6 +174,12 @@ public:
 };
 
 namespace detail {
+/// max(x, 0) with its derivative, `slope` above 0 and 0 else. NaN stays.
+template <class T>
+T hinge(T x, T slope, T& derivative) {
+    derivative = x > 0 ? slope : x <= 0 ? T(0) : x;
+    return x <= 0 ? T(0) : x;
+}
 /// Throws ArgumentError unless low <= value <= high.
 inline void require_option(std::string_view who, std::string_view option, double value, double low, double high) {
     if (value >= low && value <= high) return;

@@ -69,9 +69,7 @@ public:
     static constexpr std::string_view name() { return "PairwiseHinge"; }
     template <class T>
     T pair(T d, T& derivative) const {
-        const T missing = static_cast<T>(margin_) - d;
-        derivative = missing <= 0 ? T(0) : T(-1);
-        return missing <= 0 ? T(0) : missing;
+        return detail::hinge(static_cast<T>(margin_) - d, T(-1), derivative);
     }
 
 private:

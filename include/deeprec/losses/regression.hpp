@@ -26,8 +26,9 @@ public:
     static constexpr std::string_view name() { return "MeanAbsoluteError"; }
     template <class T>
     T element(T p, T y, T& derivative) const {
-        derivative = p == y ? T(0) : std::copysign(T(1), p - y);
-        return std::abs(p - y);
+        const T d = p - y;
+        derivative = d > 0 ? T(1) : d < 0 ? T(-1) : d;  // NaN stays
+        return std::abs(d);
     }
 };
 
@@ -115,8 +116,9 @@ public:
     template <class T>
     T element(T p, T y, T& derivative) const {
         const T percent = 100 / kernels::max_nan(static_cast<T>(1e-7), std::abs(y));
-        derivative = p == y ? T(0) : std::copysign(percent, p - y);
-        return percent * std::abs(p - y);
+        const T size = MeanAbsoluteError{}.element(p, y, derivative);
+        derivative *= percent;
+        return percent * size;
     }
 };
 
