@@ -21,6 +21,10 @@
 #include <deeprec/data/sequence_samples.hpp>
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/vocabulary.hpp>
+#include <deeprec/explain/counterfactual.hpp>
+#include <deeprec/explain/explain.hpp>
+#include <deeprec/explain/explanation.hpp>
+#include <deeprec/explain/occlusion.hpp>
 #include <deeprec/io/checkpoint.hpp>
 #include <deeprec/io/json_header.hpp>
 #include <deeprec/io/model_file.hpp>

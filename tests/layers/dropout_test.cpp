@@ -11,7 +11,10 @@ TEST_CASE("Dropout passes the battery", "[dropout][threads]") {
         return battery::Subject{Dropout<double>{random.uniform(0, 1)}, {random.between(1, 5), random.between(1, 7)}};
     });
     battery::check<2>(
-        [](battery::Random& random) { return battery::Subject{Dropout<double>{0.5}, {random.between(1, 19)}}; }, 10);
+        [](battery::Random& random) {
+            return battery::Subject{Dropout<double>{0.5}, {random.between(1, 19)}};
+        },
+        10);
 }
 
 TEST_CASE("Dropout is the identity in inference, and passes a mask on", "[dropout]") {
@@ -85,5 +88,18 @@ TEST_CASE("Dropout says what is wrong", "[dropout]") {
     Tensor<float, 2> x(1, 2);
     x.setZero();
     layer.forward(x, cache);
-    CHECK_THROWS_WITH(layer.backward(x, cache, none), "Dropout: backward needs a forward(x, cache, Training{...}) before it");
+    CHECK_THROWS_WITH(layer.backward(x, cache, none),
+                      "Dropout: backward needs a forward(x, cache, Training{...}) before it");
+}
+
+TEST_CASE("Dropout passes everything in a differentiable inference, both ways", "[dropout]") {
+    const Dropout<double> layer{0.5};
+    Tensor<double, 2> x(3, 7);
+    x.setRandom();
+    Dropout<double>::Cache cache;
+    NoParameters none;
+    const auto y = layer.forward(x, cache, DifferentiableInference{});
+    CHECK(std::equal(y.data(), y.data() + y.size(), x.data()));
+    const auto dx = layer.backward(x, cache, none);
+    CHECK(std::equal(dx.data(), dx.data() + dx.size(), x.data()));
 }

@@ -20,18 +20,27 @@ DEEPREC_BEGIN
 /// Mode of a forward pass that only predicts.
 struct Inference {
     static constexpr bool training = false;
+    static constexpr bool predicts = true;
     Inference for_part(std::uint64_t) const { return {}; }
 };
 
 /// Mode of a forward pass that backward will follow: `Training{step_seed}`.
 struct Training {
     static constexpr bool training = true;
+    static constexpr bool predicts = false;
     Training() = default;
     explicit Training(Seed step_seed, Index row = 0) : seed(step_seed), first_row(row) {}
     explicit Training(std::uint64_t step_seed) : seed{step_seed} {}
     Seed seed{};          ///< of this step; every layer derives its own
     Index first_row = 0;  ///< place of the view's first sample in its batch, so that shards draw what the batch would
     Training for_part(std::uint64_t part) const { return Training(derive(seed, part), first_row); }
+};
+
+/// Mode of a forward pass that predicts, though backward will follow: what is random or learns in training (Dropout,
+/// statistics of a batch) does as in Inference. For gradients of a prediction.
+struct DifferentiableInference : Training {
+    static constexpr bool predicts = true;
+    DifferentiableInference for_part(std::uint64_t) const { return {}; }
 };
 
 /// Whether backward has to produce dL/dx; the first layer of a model is spared the work in training.

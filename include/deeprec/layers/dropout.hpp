@@ -44,7 +44,7 @@ public:
             const Index n = x.size(), rows = x.extent(0);
             T* m = cache.multipliers.need(n);
             T* y = cache.y.need(n);
-            const double keep = 1 - rate_;
+            const double keep = Mode::predicts ? 1 : 1 - rate_;
             kernels::draw_multipliers<T>(mode.seed, mode.first_row, rows, rows ? n / rows : 0, keep,
                                          static_cast<T>(keep > 0 ? 1 / keep : 0), m);
             kernels::multiply<T>(x.data(), m, y, n);

@@ -108,6 +108,23 @@ public:
         return run_back<Want, true>(view(dz), cache, gradients);
     }
 
+    /// The head alone on the towers' vectors (with `Logits` but for its last activation), and back to Pair{du, dv}: for
+    /// callers that run the towers themselves.
+    template <bool Logits, class U, class V, class Mode = Inference>
+    auto forward_head(const U& u, const V& v, Index block, Cache& cache, Mode mode = {}) const {
+        if constexpr (PairHead<Head>)
+            return head.forward(u, v, block, cache.head, mode);
+        else
+            return Glue::template forward<Logits>(head, u, v, block, cache.glue, cache.head, mode);
+    }
+    template <bool Logits, class DY>
+    auto backward_head(const DY& dy, Cache& cache, Gradients& gradients) const {
+        if constexpr (PairHead<Head>)
+            return head.backward(dy, cache.head, gradients.head);
+        else
+            return Glue::template backward<Logits>(head, dy, cache.glue, cache.head, gradients.head);
+    }
+
     void summary(std::ostream& out) const {
         std::vector<SummaryRow> rows;
         const auto add = [&](std::string_view prefix, const auto& tower, const Shape& output) {
@@ -170,20 +187,11 @@ private:
         const auto u = user.forward(x.user, cache.user, mode.for_part(0));
         const Index candidates = candidates_per_user(sample_count(x), view(x.item).extent(0), x.block);
         const auto v = item.forward(x.item, cache.item, at_candidates(mode.for_part(1), candidates, x.block));
-        const auto head_mode = at_candidates(mode.for_part(2), candidates, 1);
-        if constexpr (PairHead<Head>)
-            return head.forward(u, v, x.block, cache.head, head_mode);
-        else
-            return Glue::template forward<Logits>(head, u, v, x.block, cache.glue, cache.head, head_mode);
+        return forward_head<Logits>(u, v, x.block, cache, at_candidates(mode.for_part(2), candidates, 1));
     }
     template <InputGradient Want, bool Logits, class DY>
     auto run_back(const DY& dy, Cache& cache, Gradients& gradients) const {
-        const auto d = [&] {
-            if constexpr (PairHead<Head>)
-                return head.backward(dy, cache.head, gradients.head);
-            else
-                return Glue::template backward<Logits>(head, dy, cache.glue, cache.head, gradients.head);
-        }();
+        const auto d = backward_head<Logits>(dy, cache, gradients);
         auto dv = item.template backward<Want>(d.item, cache.item, gradients.item);
         return Pair{user.template backward<Want>(d.user, cache.user, gradients.user), dv};
     }

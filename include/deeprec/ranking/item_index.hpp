@@ -67,6 +67,9 @@ public:
 
     /// Number of items.
     Index size() const { return items_; }
+    /// Item number of the first row.
+    std::int32_t first_item() const { return options_.first_item; }
+    const Model& model() const { return model_; }
 
     /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.
     /// Throws ArgumentError for a negative k, ShapeError unless `user` is one sample.

@@ -1,0 +1,57 @@
+/// What an explanation is made of.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include <deeprec/core/tensor.hpp>
+
+DEEPREC_BEGIN
+
+/// What one id of a sequence did.
+struct Contribution {
+    Index position = 0;   ///< step of the sequence, from 0
+    std::int32_t id = 0;  ///< what stands there, never padding
+    double value = 0;     ///< positive: it speaks for the item
+    friend bool operator==(const Contribution&, const Contribution&) = default;
+};
+
+/// Why a model scores an item for a user as it does.
+struct Explanation {
+    double score = 0;                  ///< before the final activation
+    double baseline = 0;               ///< the same without any event or token
+    std::vector<Contribution> events;  ///< of the user's sequence, the largest value first
+    std::vector<Contribution> tokens;  ///< of the item's sequence, the largest value first
+    /// All values together.
+    double sum() const {
+        double total = 0;
+        for (const auto* part : {&events, &tokens})
+            for (const Contribution& c : *part) total += c.value;
+        return total;
+    }
+};
+
+namespace detail {
+/// A contribution of 0 for each id that is not padding.
+inline std::vector<Contribution> contributions_of(const View<const std::int32_t, 2>& ids) {
+    std::vector<Contribution> found;
+    for (Index t = 0; t < ids.extent(1); ++t)
+        if (ids.data()[t] != 0) found.push_back({t, ids.data()[t], 0});
+    return found;
+}
+/// The largest value first; equal ones in the order of the sequence.
+inline void sort_contributions(std::vector<Contribution>& list) {
+    std::stable_sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.value > b.value; });
+}
+template <class X>
+View<const std::int32_t, 2> one_sequence(std::string_view what, const X& x) {
+    static_assert(std::is_same_v<ElementOf<X>, std::int32_t> && rank_of<X> == 2,
+                  "explain: sequences are [1, steps] ids");
+    const auto ids = view(x);
+    if (ids.extent(0) != 1) throw ShapeError(message(what, ": expected one sequence, received ", ids.extent(0)));
+    return ids;
+}
+}  // namespace detail
+
+DEEPREC_END
