@@ -67,7 +67,15 @@
 #include <deeprec/losses/triplet_margin.hpp>
 #include <deeprec/losses/vector_loss.hpp>
 #include <deeprec/metrics/auc.hpp>
+#include <deeprec/metrics/auc_approximate.hpp>
+#include <deeprec/metrics/binary.hpp>
+#include <deeprec/metrics/calibration_error.hpp>
+#include <deeprec/metrics/catalogue.hpp>
 #include <deeprec/metrics/log_loss.hpp>
+#include <deeprec/metrics/metric.hpp>
+#include <deeprec/metrics/ranking.hpp>
+#include <deeprec/metrics/regression.hpp>
+#include <deeprec/metrics/top_k_accuracy.hpp>
 #include <deeprec/models/concat_head.hpp>
 #include <deeprec/models/residual.hpp>
 #include <deeprec/models/sequence_recommender.hpp>

@@ -1,57 +1,127 @@
-/// Area under the ROC curve.
+/// Areas under the ROC and the precision-recall curve, exact.
 #pragma once
 
 #include <algorithm>
-#include <limits>
-#include <string_view>
+#include <cstdint>
+#include <map>
 #include <vector>
 
-#include <deeprec/core/tensor.hpp>
+#include <deeprec/metrics/metric.hpp>
 
 DEEPREC_BEGIN
 
-/// Probability that a random positive scores above a random negative, ties count one half (Mann-Whitney), exact.
-/// Targets above 0.5 are positive. NaN while one class is missing and once a score is NaN. Weights multiply each pair.
-class Auc {
+namespace detail {
+/// Keeps every score with its class: what exact areas are made of.
+template <class Rule>
+class ScoreMetric : public ElementMetric<Rule> {
 public:
-    static constexpr std::string_view name() { return "auc"; }
-    /// Adds predictions and targets of equal size; `weights` (null = all 1) has one number a row of the targets.
-    template <class P, class Y, class W = double>
-    void update(const P& prediction, const Y& target, const W* weights = nullptr) {
-        const auto p = view(prediction);
-        const auto y = view(target);
-        if (p.size() != y.size())
-            throw ShapeError(message("Auc: expected ", p.size(), " targets, received ", y.size()));
-        for (Index i = 0; i < p.size(); ++i)
-            seen_.push_back({static_cast<double>(p.data()[i]), y.data()[i] > 0.5,
-                             weights ? static_cast<double>(weights[i / y.last()]) : 1.0});
-    }
-    double result() const {
-        const auto is_nan = [](const Seen& s) { return s.score != s.score; };  // has no place in any order
-        if (std::any_of(seen_.begin(), seen_.end(), is_nan)) return std::numeric_limits<double>::quiet_NaN();
-        std::vector<Seen> sorted = seen_;
-        std::sort(sorted.begin(), sorted.end(), [](const Seen& a, const Seen& b) { return a.score < b.score; });
-        double below = 0, pairs = 0, positives = 0;
-        for (std::size_t i = 0; i < sorted.size();) {
-            double tied_negatives = 0, tied_positives = 0;
-            const double score = sorted[i].score;
-            for (; i < sorted.size() && sorted[i].score == score; ++i)
-                (sorted[i].positive ? tied_positives : tied_negatives) += sorted[i].weight;
-            pairs += tied_positives * (below + tied_negatives / 2);
-            below += tied_negatives;
-            positives += tied_positives;
-        }
-        return positives > 0 && below > 0 ? pairs / (positives * below) : std::numeric_limits<double>::quiet_NaN();
-    }
+    void add(double prediction, double target, double weight) { seen_.push_back({prediction, target > 0.5, weight}); }
     void reset() { seen_.clear(); }
+    void merge(const Rule& other) { seen_.insert(seen_.end(), other.seen_.begin(), other.seen_.end()); }
 
-private:
+protected:
     struct Seen {
         double score;
         bool positive;
         double weight;
     };
+    /// f(weight of positives, weight of negatives) for each distinct score, best first. False where a score is NaN,
+    /// which has no place in any order.
+    template <class F>
+    bool each_score(F&& f) const {
+        if (std::any_of(seen_.begin(), seen_.end(), [](const Seen& s) { return s.score != s.score; })) return false;
+        std::vector<Seen> sorted = seen_;
+        std::sort(sorted.begin(), sorted.end(), [](const Seen& a, const Seen& b) { return a.score > b.score; });
+        for (std::size_t i = 0; i < sorted.size();) {
+            double positives = 0, negatives = 0;
+            const double score = sorted[i].score;
+            for (; i < sorted.size() && sorted[i].score == score; ++i)
+                (sorted[i].positive ? positives : negatives) += sorted[i].weight;
+            f(positives, negatives);
+        }
+        return true;
+    }
     std::vector<Seen> seen_;
+};
+}  // namespace detail
+
+/// Probability that a random positive scores above a random negative, ties count one half (Mann-Whitney), exact.
+/// Targets above 0.5 are positive. NaN while one class is missing and once a score is NaN. Weights multiply each pair.
+class Auc : public detail::ScoreMetric<Auc> {
+public:
+    static constexpr std::string_view label = "Auc";
+    static constexpr std::string_view name() { return "auc"; }
+    double result() const {
+        double above = 0, pairs = 0, negatives = 0;  // above: positives with a higher score
+        const bool ordered = each_score([&](double tied_positives, double tied_negatives) {
+            pairs += tied_negatives * (above + tied_positives / 2);
+            above += tied_positives;
+            negatives += tied_negatives;
+        });
+        return ordered && above > 0 && negatives > 0 ? pairs / (above * negatives) : detail::nan;
+    }
+    /// How many predictions were seen.
+    Index count() const { return static_cast<Index>(seen_.size()); }
+
+private:
+    friend class detail::ScoreMetric<Auc>;
+};
+
+/// Average precision of a classifier: sum over the distinct scores, best first, of precision * (gain in recall), as
+/// scikit-learn; tied scores are one threshold. NaN without a positive and once a score is NaN.
+class AveragePrecision : public detail::ScoreMetric<AveragePrecision> {
+public:
+    static constexpr std::string_view label = "AveragePrecision";
+    static constexpr std::string_view name() { return "average_precision"; }
+    double result() const {
+        double found = 0, all = 0, sum = 0;
+        const bool ordered = each_score([&](double positives, double negatives) {
+            found += positives;
+            all += positives + negatives;
+            sum += positives * detail::ratio(found, all, 0);
+        });
+        return ordered ? detail::ratio(sum, found) : detail::nan;
+    }
+
+private:
+    friend class detail::ScoreMetric<AveragePrecision>;
+};
+
+/// Mean of the users' AUC weighted by their numbers of predictions (Zhu et al. 2017); users of one class are left out.
+/// NaN if none is left. `update` takes the group (user) of each prediction as well.
+class Gauc {
+public:
+    static constexpr std::string_view name() { return "gauc"; }
+    /// Throws ShapeError unless the three have equal sizes.
+    template <class P, class Y, class G>
+    void update(const P& prediction, const Y& target, const G& group) {
+        const auto p = view(prediction);
+        const auto y = view(target);
+        const auto g = view(group);
+        if (p.size() != y.size() || p.size() != g.size())
+            throw ShapeError(
+                message("Gauc: expected ", p.size(), " targets and groups, received ", y.size(), " and ", g.size()));
+        for (Index i = 0; i < p.size(); ++i)
+            groups_[static_cast<std::int64_t>(g.data()[i])].add(static_cast<double>(p.data()[i]),
+                                                                static_cast<double>(y.data()[i]), 1);
+    }
+    double result() const {
+        double sum = 0, weight = 0;
+        for (const auto& [group, auc] : groups_) {
+            const double value = auc.result();
+            if (value != value) continue;
+            sum += value * static_cast<double>(auc.count());
+            weight += static_cast<double>(auc.count());
+        }
+        return detail::ratio(sum, weight);
+    }
+    void reset() { groups_.clear(); }
+    void merge(const Gauc& other) {
+        for (const auto& [group, auc] : other.groups_) groups_[group].merge(auc);
+    }
+
+private:
+    std::map<std::int64_t, Auc> groups_;
 };
 
 DEEPREC_END

@@ -1,0 +1,157 @@
+/// What a recommender does to its catalogue: coverage, concentration, novelty, diversity of its lists.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <deeprec/metrics/metric.hpp>
+
+DEEPREC_BEGIN
+
+namespace detail {
+/// How often each item 1 ... items was recommended. `Rule` gives double result() const.
+template <class Rule>
+class ItemCountMetric {
+public:
+    /// Throws ArgumentError unless items is positive.
+    explicit ItemCountMetric(std::int32_t items) {
+        if (items < 1)
+            throw ArgumentError(message(Rule::label, ": expected a positive number of items, received ", items));
+        counts_.resize(static_cast<std::size_t>(items), 0);
+    }
+    /// Adds one list. Throws DataError for an item that the catalogue does not have.
+    void update(std::span<const std::int32_t> list) {
+        for (const std::int32_t item : list) {
+            if (item < 1 || static_cast<std::size_t>(item) > counts_.size())
+                throw DataError(
+                    message(Rule::label, ": expected items from 1 to ", counts_.size(), ", received ", item));
+            ++counts_[static_cast<std::size_t>(item) - 1];
+        }
+    }
+    void reset() { counts_.assign(counts_.size(), 0); }
+    /// Throws ArgumentError unless both have the same catalogue.
+    void merge(const ItemCountMetric& other) {
+        if (counts_.size() != other.counts_.size())
+            throw ArgumentError(message(Rule::label, ": expected another of ", counts_.size(), " items, received ",
+                                        other.counts_.size()));
+        for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    }
+
+protected:
+    std::vector<std::int64_t> counts_;
+};
+}  // namespace detail
+
+/// Share of the items 1 ... `items` that are in any list.
+class Coverage : public detail::ItemCountMetric<Coverage> {
+public:
+    using ItemCountMetric::ItemCountMetric;
+    static constexpr std::string_view label = "Coverage";
+    static constexpr std::string_view name() { return "coverage"; }
+    double result() const {
+        const auto shown = std::count_if(counts_.begin(), counts_.end(), [](std::int64_t n) { return n > 0; });
+        return static_cast<double>(shown) / static_cast<double>(counts_.size());
+    }
+};
+
+/// Gini index of how often the items are recommended: sum over i of (2 i - n - 1) x_i / (n sum x), x ascending. 0: all
+/// equally often; near 1: always the same few. NaN before the first item.
+class Gini : public detail::ItemCountMetric<Gini> {
+public:
+    using ItemCountMetric::ItemCountMetric;
+    static constexpr std::string_view label = "Gini";
+    static constexpr std::string_view name() { return "gini"; }
+    double result() const {
+        std::vector<std::int64_t> x = counts_;
+        std::sort(x.begin(), x.end());
+        const double n = static_cast<double>(x.size());
+        double weighted = 0, sum = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            weighted += (2 * static_cast<double>(i + 1) - n - 1) * static_cast<double>(x[i]);
+            sum += static_cast<double>(x[i]);
+        }
+        return detail::ratio(weighted, n * sum);
+    }
+};
+
+namespace detail {
+/// Mean of one figure a list or item.
+class Mean {
+public:
+    double result() const { return ratio(sum_, count_); }
+    void reset() { sum_ = count_ = 0; }
+
+protected:
+    void add(double value) {
+        sum_ += value;
+        ++count_;
+    }
+    void add(const Mean& other) {
+        sum_ += other.sum_;
+        count_ += other.count_;
+    }
+
+private:
+    double sum_ = 0, count_ = 0;
+};
+}  // namespace detail
+
+/// Mean surprise of the recommended items, -log2(share of the interactions) (Zhou et al. 2010). An item that nobody had
+/// counts as if it had one interaction.
+class Novelty : public detail::Mean {
+public:
+    static constexpr std::string_view name() { return "novelty"; }
+    /// `interactions[i - 1]` of item i. Throws DataError if there are none at all.
+    explicit Novelty(std::vector<std::int64_t> interactions) : interactions_(std::move(interactions)) {
+        for (const std::int64_t n : interactions_) total_ += static_cast<double>(n);
+        if (!(total_ > 0)) throw DataError("Novelty: expected interactions, received none");
+    }
+    /// Adds one list. Throws DataError for an unknown item.
+    void update(std::span<const std::int32_t> list) {
+        for (const std::int32_t item : list) {
+            if (item < 1 || static_cast<std::size_t>(item) > interactions_.size())
+                throw DataError(
+                    message("Novelty: expected items from 1 to ", interactions_.size(), ", received ", item));
+            const std::int64_t seen = interactions_[static_cast<std::size_t>(item) - 1];
+            add(std::log2(total_ / static_cast<double>(std::max<std::int64_t>(seen, 1))));
+        }
+    }
+    void merge(const Novelty& other) { add(other); }
+
+private:
+    std::vector<std::int64_t> interactions_;
+    double total_ = 0;
+};
+
+/// Mean over the lists of 1 - cosine of the vectors of two items of the list, over all its pairs (Ziegler et al. 2005).
+/// Lists of fewer than two items do not count; a zero vector has cosine 0 with all.
+class IntraListDiversity : public detail::Mean {
+public:
+    static constexpr std::string_view name() { return "intra_list_diversity"; }
+    /// Adds one list, its items' vectors [n, D].
+    template <class T>
+    void update(const Tensor<T, 2>& vectors) {
+        const Index n = vectors.dimension(0), width = vectors.dimension(1);
+        if (n < 2) return;
+        const auto dot = [&](Index a, Index b) {
+            double sum = 0;
+            for (Index j = 0; j < width; ++j)
+                sum += static_cast<double>(vectors(a, j)) * static_cast<double>(vectors(b, j));
+            return sum;
+        };
+        std::vector<double> norms;
+        for (Index i = 0; i < n; ++i) norms.push_back(std::sqrt(dot(i, i)));
+        double sum = 0;
+        for (Index i = 0; i < n; ++i)
+            for (Index j = 0; j < i; ++j)
+                sum += 1 - detail::ratio(dot(i, j),
+                                         norms[static_cast<std::size_t>(i)] * norms[static_cast<std::size_t>(j)], 0);
+        add(2 * sum / static_cast<double>(n * (n - 1)));
+    }
+    void merge(const IntraListDiversity& other) { add(other); }
+};
+
+DEEPREC_END
