@@ -8,6 +8,7 @@
 
 #include <deeprec/layers/activation.hpp>
 #include <deeprec/layers/average_pool1d.hpp>
+#include <deeprec/layers/bidirectional.hpp>
 #include <deeprec/layers/conv1d.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/dot.hpp>
@@ -15,8 +16,11 @@
 #include <deeprec/layers/embedding.hpp>
 #include <deeprec/layers/flatten.hpp>
 #include <deeprec/layers/global_pool1d.hpp>
+#include <deeprec/layers/gru.hpp>
 #include <deeprec/layers/lstm.hpp>
 #include <deeprec/layers/max_pool1d.hpp>
+#include <deeprec/layers/simple_rnn.hpp>
+#include <deeprec/models/residual.hpp>
 #include <deeprec/models/two_tower.hpp>
 
 using namespace deeprec;
@@ -34,7 +38,7 @@ std::string saved(const Model& model, const Metadata& metadata = {}) {
     return out.str();
 }
 template <class Model>
-Model loaded(std::string bytes) {
+auto loaded(std::string bytes) {
     auto file = reader(std::move(bytes));
     return load<Model>(file);
 }
@@ -91,7 +95,7 @@ auto every_layer() {
 template <class T>
 void comes_back() {
     const auto model = every_layer<T>();
-    const auto again = loaded<std::remove_const_t<decltype(model)>>(saved(model));
+    const auto again = loaded<decltype(model)>(saved(model));
     const auto ids = some_ids(4, 12, 20);
     typename decltype(every_layer<T>())::Cache a, b;
     CHECK(same_bits(model.forward(ids, a), again.forward(ids, b)));
@@ -150,6 +154,35 @@ struct Counter : WithoutParameters {
 TEST_CASE("every layer comes back from its file, bit for bit", "[io]") {
     comes_back<float>();
     comes_back<double>();
+}
+
+TEST_CASE("layers around layers come back", "[io]") {
+    const auto model = [] {
+        Sequential parts{
+            Residual{Sequential{Dense{7, relu}, Dense{3}}},
+            Bidirectional{GRU{4, return_sequences, {.reset_after = false}}, {.merge_mode = MergeMode::mul}},
+            Bidirectional{SimpleRNN{5}},
+        };
+        parts.build({6, 3}, Seed{1});
+        randomize(parts);
+        return parts;
+    }();
+    const auto again = loaded<decltype(model)>(saved(model));
+    Tensor<float, 3> x(2, 6, 3);
+    fill_uniform(x, 1, Seed{8});
+    std::decay_t<decltype(model)>::Cache a, b;
+    CHECK(same_bits(model.forward(x, a), again.forward(x, b)));
+    const auto refuse = [&](const std::string& from, const std::string& to, const std::string& why) {
+        const std::string text =
+            message_of<FormatError>([&] { loaded<decltype(model)>(with(saved(model), from, to)); });
+        INFO(text << " should contain " << why);
+        CHECK(text.find(why) != std::string::npos);
+    };
+    refuse("merge_mode=mul", "merge_mode=max", "received max");
+    refuse("GRU units=4", "GRU units=40", "units=40 does not fit");
+    refuse("Dense units=7", "Dense units=100", "units=100 does not fit");
+    refuse("model\":\"Sequential input_shape=6,3", "model\":\"Sequential input_shape=6,1000",
+           "input features=1000 does not fit");
 }
 
 TEST_CASE("two towers come back, with every head", "[io]") {
@@ -246,7 +279,7 @@ TEST_CASE("hostile options build nothing that the file has no numbers for", "[io
     }();
     const auto refuse = [](const auto& model, const std::string& from, const std::string& to, const std::string& why) {
         const std::string text =
-            message_of<FormatError>([&] { loaded<std::decay_t<decltype(model)>>(with(saved(model), from, to)); });
+            message_of<FormatError>([&] { loaded<decltype(model)>(with(saved(model), from, to)); });
         INFO(text << " should contain " << why);
         CHECK(text.find(why) != std::string::npos);
     };
@@ -285,7 +318,7 @@ TEST_CASE("any damage to a model's file gives an Error or a model", "[io]") {
         }
         if (random.below(next++, 4) == 0) bytes.resize(random.below(next++, bytes.size()));
         try {
-            loaded<std::remove_const_t<decltype(model)>>(std::move(bytes));
+            loaded<decltype(model)>(std::move(bytes));
         } catch (const Error&) {
             ++refused;
         }

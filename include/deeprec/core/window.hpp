@@ -1,6 +1,10 @@
 /// Sizes of sliding windows over time, shared by convolution and pooling (Keras' rules).
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include <deeprec/core/shape.hpp>
 
 DEEPREC_BEGIN
@@ -8,6 +12,7 @@ DEEPREC_BEGIN
 /// valid: windows inside the sequence. same: ceil(T / strides) windows, the smaller half of the padding in front.
 /// causal: all padding in front, so that step t sees nothing after t.
 enum class Padding { valid, same, causal };
+inline constexpr std::array<std::string_view, 3> padding_names{"valid", "same", "causal"};
 
 /// Windows of `extent` steps over a sequence: how many, and how many padding steps lie before and after it.
 struct WindowSizes {

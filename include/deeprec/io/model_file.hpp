@@ -105,8 +105,8 @@ void load(Model& model, const std::filesystem::path& path) {
 /// The model that was saved, a Sequential or a TwoTower of Sequentials. Throws FormatError unless the file comes from a
 /// model of this type.
 template <class Model>
-Model load(SafetensorsReader& file) {
-    Model model = detail::Blank<Model>::make();
+std::remove_cvref_t<Model> load(SafetensorsReader& file) {
+    auto model = detail::Blank<std::remove_cvref_t<Model>>::make();
     detail::OptionReader options(file);
     options.part("", model);
     const auto before = [&](const auto& layer, const Shape& in) { options.check(layer, in); };
@@ -124,7 +124,7 @@ Model load(SafetensorsReader& file) {
     return model;
 }
 template <class Model>
-Model load(const std::filesystem::path& path) {
+std::remove_cvref_t<Model> load(const std::filesystem::path& path) {
     SafetensorsReader file(path);
     return load<Model>(file);
 }

@@ -19,7 +19,6 @@
 #include <vector>
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/core/window.hpp>
 #include <deeprec/io/safetensors.hpp>
 
 DEEPREC_BEGIN
@@ -48,9 +47,6 @@ template <std::floating_point T>
 std::string option_text(T value) {
     char digits[32];
     return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
-}
-inline std::string option_text(Padding value) {
-    return value == Padding::valid ? "valid" : value == Padding::same ? "same" : "causal";
 }
 inline std::string option_text(const Shape& shape) {
     std::string text;
@@ -87,6 +83,11 @@ public:
     void fixed(std::string_view name, const Value& value) {
         (*this)(name, value);
     }
+    /// A value of an enumeration by its name, `names` being in the order of their numbers.
+    template <class Enum, class Names>
+    void choice(std::string_view name, Enum value, const Names& names) {
+        text_ += message(" ", name, "=", names[static_cast<std::size_t>(value)]);
+    }
     template <class Value>
     void operator()(std::string_view name, const Value& value) {
         text_ += message(" ", name, "=", option_text(value));
@@ -109,14 +110,17 @@ public:
         static_assert(
             requires { L::visit_options(*this, layer); },
             "load<Model>: a layer does not say its options; load(model, path) into a built model works");
-        constexpr bool is_layer = Layer<L> && !requires { layer.input_shape(); };
+        constexpr bool is_sequence = requires { layer.input_shape(); };
+        constexpr bool is_layer = Layer<L> && !is_sequence;
         const std::string outer_path = path_;
         path_ += message(path_.empty() ? "" : ".", key);
         Line outer = std::exchange(line_, parse(L::name()));
         if (is_layer && depth_ == 0) bounds_.push_back({path_, stored_numbers()});
+        const int side_by_side = std::exchange(several_, several_ + (is_sequence && depth_ > 0));
         depth_ += is_layer;
         L::visit_options(*this, layer);
         depth_ -= is_layer;
+        several_ = side_by_side;
         if (line_.next < line_.options.size()) fail("expected no option '", line_.options[line_.next].first, "'");
         line_ = std::move(outer);
         path_ = outer_path;
@@ -126,7 +130,7 @@ public:
         (*this)(name, value);
         Bound& bound = bounds_.back();
         if (value < 1 || value > bound.stored / (power > 1 ? value : 1)) fail_size(name, value, bound);
-        if (depth_ > 1) return;  // parts of a layer share what is stored for it
+        if (several_ > 0) return;  // layers inside of one layer share what is stored for it
         if (value > bound.stored / bound.product) fail_size(name, value, bound);
         bound.product *= value;
     }
@@ -145,11 +149,12 @@ public:
     void operator()(std::string_view name, T& value) {
         value = number<T>(name, take(name));
     }
-    void operator()(std::string_view name, Padding& value) {
+    template <class Enum, class Names>
+    void choice(std::string_view name, Enum& value, const Names& names) {
         const std::string text = take(name);
-        for (const Padding known : {Padding::valid, Padding::same, Padding::causal})
-            if (text == option_text(known)) return void(value = known);
-        fail(name, ": expected valid, same or causal, received ", text);
+        const auto found = std::find(names.begin(), names.end(), text);
+        if (found == names.end()) fail(name, ": expected one of ", names.size(), " known words, received ", text);
+        value = static_cast<Enum>(found - names.begin());
     }
     void operator()(std::string_view name, Shape& value) {
         const std::string text = take(name);
@@ -250,7 +255,7 @@ private:
     const SafetensorsReader& file_;
     std::string path_;
     Line line_;
-    int depth_ = 0;
+    int depth_ = 0, several_ = 0;
     std::vector<Bound> bounds_;
     std::size_t built_ = 0;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 
 #include <deeprec/core/layer.hpp>
 #include <deeprec/kernels/vector.hpp>
@@ -10,6 +11,7 @@ DEEPREC_BEGIN
 
 /// How Bidirectional joins its two outputs a and b: [a b], a + b, a b or (a + b) / 2.
 enum class MergeMode { concat, sum, mul, ave };
+inline constexpr std::array<std::string_view, 4> merge_mode_names{"concat", "sum", "mul", "ave"};
 
 struct BidirectionalOptions {
     MergeMode merge_mode = MergeMode::concat;
@@ -122,6 +124,15 @@ public:
     static void visit(Visitor& visitor, Self& self, Others&... others) {
         visitor.scope("forward", [&] { L::visit(visitor, self.forward_, others.forward...); });
         visitor.scope("backward", [&] { L::visit(visitor, self.backward_, others.backward...); });
+    }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor.part("forward", self.forward_);
+        if constexpr (!std::is_const_v<Self>) {  // reading
+            self.backward_ = self.forward_;
+            self.backward_.reverse();
+        }
+        visitor.choice("merge_mode", self.options_.merge_mode, merge_mode_names);
     }
     void parameters_changed() {
         forward_.parameters_changed();

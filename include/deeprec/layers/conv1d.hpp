@@ -139,7 +139,7 @@ public:
         visitor.size("kernel_size", self.kernel_size_);
         visitor("activation", self.activation_);
         visitor("strides", self.options_.strides);
-        visitor("padding", self.options_.padding);
+        visitor.choice("padding", self.options_.padding, padding_names);
         visitor("dilation_rate", self.options_.dilation_rate);
         visitor("use_bias", self.options_.use_bias);
     }

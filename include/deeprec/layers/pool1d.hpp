@@ -79,7 +79,7 @@ public:
     static void visit_options(Visitor& visitor, Self& self) {
         visitor("pool_size", self.pool_size_);
         visitor("strides", self.strides_);
-        visitor("padding", self.padding_);
+        visitor.choice("padding", self.padding_, padding_names);
     }
 
 private:

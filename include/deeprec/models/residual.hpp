@@ -73,6 +73,14 @@ public:
     static void visit(Visitor& visitor, Self& self, Others&... others) {
         visitor.scope("inner", [&] { Inner::visit(visitor, self.inner_, others...); });
     }
+    template <class Visitor, class Self>
+    static void visit_state(Visitor& visitor, Self& self) {
+        visitor.scope("inner", [&] { detail::visit_state(visitor, self.inner_); });
+    }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor.part("inner", self.inner_);
+    }
 
 private:
     Inner inner_;
