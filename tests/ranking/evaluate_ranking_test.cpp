@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -107,4 +108,43 @@ TEST_CASE("evaluate_ranking names queries that it cannot use", "[ranking]") {
     const std::vector<Query> good{{1, {}, 1}};
     CHECK(message_of<ArgumentError>([&] { evaluate_ranking(by_number, good, 5, {.k = 0}); }) ==
           "evaluate_ranking: expected a positive k, received 0");
+}
+
+TEST_CASE("Given negatives, a target is ranked against its user's alone", "[ranking]") {
+    Interactions x;
+    for (int user = 1; user <= 3; ++user) x.users.add(std::to_string(user));
+    for (int item = 1; item <= 10; ++item) x.items.add(std::to_string(item));
+    for (const std::int32_t item : {2, 9, 4}) x.add(1, item);
+    for (const std::int32_t item : {10, 1}) x.add(2, item);
+    const Sequences negatives{x};
+    const Ids history{9, 3};
+    const std::vector<Query> queries{{1, history, 5}, {2, {}, 7}};  // 9 was taken before: 4, 2; then 10, 1
+    const auto report = evaluate_ranking(by_number, queries, 10, {.k = 1, .negatives = &negatives});
+    CHECK(report.ranks == std::vector<Index>{1, 2});
+    CHECK(report.auc == Approx(0.75));
+    const auto kept =
+        evaluate_ranking(by_number, queries, 10, {.remove_history = false, .k = 1, .negatives = &negatives});
+    CHECK(kept.ranks == std::vector<Index>{2, 2});
+    const std::vector<Query> without{{3, {}, 1}};
+    CHECK(message_of<DataError>([&] { evaluate_ranking(by_number, without, 10, {.negatives = &negatives}); }) ==
+          "evaluate_ranking: user 3 has no negatives");
+    CHECK(message_of<DataError>([&] { evaluate_ranking(by_number, queries, 8, {.negatives = &negatives}); }) ==
+          "evaluate_ranking: expected histories with items from 1 to 8, received 9");
+}
+
+TEST_CASE("A scorer that takes many queries at once gives the same ranks", "[ranking]") {
+    struct Blocks {
+        void operator()(std::span<const Query> queries, std::span<float> scores) const {
+            for (std::size_t q = 0; q < queries.size(); ++q)
+                for (std::size_t i = 0; i <= 100; ++i)
+                    scores[q * 101 + i] =
+                        static_cast<float>((i * 37 + static_cast<std::size_t>(queries[q].user)) % 101);
+        }
+        void operator()(const Query& query, std::span<float> scores) const { (*this)(std::span(&query, 1), scores); }
+    };
+    const auto one_by_one = [](const Query& query, std::span<float> scores) { Blocks{}(query, scores); };
+    std::vector<Query> queries;
+    for (std::int32_t user = 1; user <= 150; ++user) queries.push_back({user, {}, user % 100 + 1});
+    const auto blocks = evaluate_ranking(Blocks{}, queries, 100, {.threads = 3});
+    CHECK(blocks.ranks == evaluate_ranking(one_by_one, queries, 100, {.threads = 1}).ranks);
 }

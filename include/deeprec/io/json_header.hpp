@@ -1,6 +1,7 @@
 /// The JSON that a safetensors header may contain, and no more: objects of strings and of tensor entries.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -24,7 +25,14 @@ inline std::string printable(std::string_view text) {
 /// Every function throws FormatError with `where` and the place when the text has something else.
 class JsonReader {
 public:
-    JsonReader(std::string_view text, std::string where) : text_(text), where_(std::move(where)) {}
+    JsonReader(std::string_view text, std::string where) : text_(text), where_(std::move(where) + ": header, byte ") {}
+    /// For a whole file: complaints name line and column instead of the byte of a header.
+    static JsonReader of_file(std::string_view text, const std::string& path) {
+        JsonReader reader(text, {});
+        reader.where_ = path + ":";
+        reader.by_line_ = true;
+        return reader;
+    }
 
     /// member(key) for each member of an object; `member` reads the value.
     template <class F>
@@ -73,14 +81,22 @@ public:
     /// Nothing but blanks may follow.
     void end() {
         skip_space();
-        if (at_ < text_.size()) fail("the end of the header");
+        if (at_ < text_.size()) fail(by_line_ ? "the end of the file" : "the end of the header");
     }
     [[noreturn]] void fail(std::string_view expected) const {
-        throw FormatError(message(where_, ": header, byte ", at_, ": expected ", expected, ", received ",
+        throw FormatError(message(where_, place(), ": expected ", expected, ", received ",
                                   at_ < text_.size() ? "'" + printable(text_.substr(at_, 8)) + "'" : "its end"));
     }
 
 private:
+    std::string place() const {
+        if (!by_line_) return std::to_string(at_);
+        const std::string_view before = text_.substr(0, at_);
+        const auto line_begin = before.rfind('\n') + 1;  // npos + 1 = 0
+        const auto starts = [](char c) { return (c & 0xc0) != 0x80; };  // of a character of UTF-8
+        return message(1 + std::count(before.begin(), before.end(), '\n'), ":",
+                       1 + std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_begin), before.end(), starts));
+    }
     template <class F>
     void each(char open, char close, F&& part) {
         expect(open);
@@ -143,6 +159,7 @@ private:
     std::string_view text_;
     std::string where_;
     std::size_t at_ = 0;
+    bool by_line_ = false;
 };
 
 /// A JSON string in quotes.

@@ -1,4 +1,4 @@
-/// How well a recommender ranks: leave-one-out over the whole catalogue.
+/// How well a recommender ranks: the target of each query among the whole catalogue, or among negatives that are given.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +18,8 @@ struct RankingProtocol {
     bool remove_history = true;  ///< items of the query's history cannot be recommended
     Index k = 10;
     int threads = 0;  ///< 0 = all cores
+    /// Not null: a query's target is ranked against these items of its user alone, not against all (`read_negatives`).
+    const Sequences* negatives = nullptr;
 };
 
 /// Means over all queries, and what each query contributed.
@@ -37,7 +39,11 @@ struct TargetRank {
 /// Where the target of one query stands among its candidates; `candidate` is scratch.
 inline TargetRank rank_target(const Query& query, std::span<const float> scores, std::vector<std::uint8_t>& candidate,
                               const RankingProtocol& protocol) {
-    std::fill(candidate.begin() + 1, candidate.end(), std::uint8_t{1});
+    std::fill(candidate.begin() + 1, candidate.end(), std::uint8_t{protocol.negatives == nullptr});
+    if (protocol.negatives) {
+        for (const std::int32_t item : (*protocol.negatives)[query.user]) candidate[static_cast<std::size_t>(item)] = 1;
+        candidate[static_cast<std::size_t>(query.target)] = 1;
+    }
     if (protocol.remove_history)
         for (const std::int32_t item : query.history) candidate[static_cast<std::size_t>(item)] = 0;
     const auto target = static_cast<std::size_t>(query.target);
@@ -78,6 +84,10 @@ RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> quer
     for (const Query& query : queries) {
         check("targets", query.target);
         for (const std::int32_t item : query.history) check("histories with items", item);
+        if (!protocol.negatives) continue;
+        if ((*protocol.negatives)[query.user].empty())
+            throw DataError(message("evaluate_ranking: user ", query.user, " has no negatives"));
+        for (const std::int32_t item : (*protocol.negatives)[query.user]) check("negatives", item);
     }
     RankingReport report{0, 0, 0, protocol, std::vector<Index>(queries.size(), 0)};
     std::vector<double> auc(queries.size(), 0.0);
