@@ -44,6 +44,7 @@
 #include <deeprec/layers/flatten.hpp>
 #include <deeprec/layers/global_pool1d.hpp>
 #include <deeprec/layers/gru.hpp>
+#include <deeprec/layers/layer_norm.hpp>
 #include <deeprec/layers/lstm.hpp>
 #include <deeprec/layers/max_pool1d.hpp>
 #include <deeprec/layers/packed_kernel.hpp>

@@ -1,6 +1,7 @@
 #include <deeprec/kernels/dropout.hpp>
 #include <deeprec/layers/dot.hpp>
 #include <deeprec/layers/flatten.hpp>
+#include <deeprec/layers/layer_norm.hpp>
 
 #include "support/oracle.hpp"
 
@@ -37,5 +38,13 @@ TEST_CASE("Dropout under a given mask agrees with PyTorch", "[oracle][dropout]")
         deeprec::kernels::multiply<T>(up.data(), multipliers.data(), dx.data(), n);
         c.close_values("out/y", y.data(), n);
         c.close_values("grad/x", dx.data(), n);
+    });
+}
+
+TEST_CASE("LayerNorm agrees with Keras", "[oracle][layer_norm]") {
+    oracle::run("norm", "layer_norm", []<class T>(oracle::Case<T>& c) {
+        deeprec::LayerNorm<T> layer{
+            {.epsilon = c.config["epsilon"], .center = c.config["center"], .scale = c.config["scale"]}};
+        c.with_tensor("in/x", [&](const auto& x) { oracle::check_layer(c, layer, x); });
     });
 }

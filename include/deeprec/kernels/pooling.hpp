@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include <deeprec/kernels/simd.hpp>
+#include <deeprec/kernels/lanes.hpp>
 
 DEEPREC_BEGIN
 namespace kernels {
@@ -22,13 +22,6 @@ struct PoolWindows {
 };
 
 namespace detail {
-/// f.operator()<V>(i) for the registers in [0, n), then for the numbers left over.
-template <class T, class Arch, class F>
-void for_lanes(Index n, F&& f) {
-    Index i = 0;
-    for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>) f.template operator()<Batch<T, Arch>>(i);
-    for (; i < n; ++i) f.template operator()<T>(i);
-}
 /// f(rows of x, number of rows, index of the output row, rows of x as an index) for each window.
 template <class F>
 void for_windows(const PoolWindows& w, F&& f) {
