@@ -62,3 +62,43 @@ TEST_CASE("AUC counts all updates together, until reset", "[metrics]") {
     CHECK(support::message_of<ShapeError>([&] { metric.update(p, Tensor<float, 2>(2, 1)); }) ==
           "Auc: expected 4 targets, received 2");
 }
+
+TEST_CASE("AUC and average precision merge", "[metrics]") {
+    Tensor<double, 1> p(5), y(5);
+    p.setValues({0.9, 0.8, 0.8, 0.3, 0.1});
+    y.setValues({1, 0, 1, 1, 0});
+    Auc whole, first, second;
+    AveragePrecision precision, part;
+    whole.update(p, y);
+    precision.update(p, y);
+    first.update(view(p).slice(0, 2), view(y).slice(0, 2));
+    second.update(view(p).slice(2, 5), view(y).slice(2, 5));
+    first.merge(second);
+    CHECK(first.result() == whole.result());
+    CHECK(whole.result() == Approx((2 + 1.5 + 1) / 6));
+    CHECK(precision.result() == Approx((1 + 2.0 / 3 + 3.0 / 4) / 3));  // ties are one threshold
+    CHECK(std::isnan(part.result()));
+    part.merge(precision);
+    CHECK(part.result() == precision.result());
+}
+
+TEST_CASE("GAUC leaves out users of one class", "[metrics]") {
+    Tensor<double, 1> p(6), y(6);
+    Tensor<std::int32_t, 1> user(6);
+    p.setValues({0.9, 0.1, 0.2, 0.3, 0.5, 0.6});
+    y.setValues({1, 0, 0, 1, 0, 0});
+    user.setValues({1, 1, 2, 1, 2, 3});
+    Gauc metric, other;
+    metric.update(p, y, user);
+    CHECK(metric.result() == 1);
+    p.setValues({0.1, 0.9, 0.2, 0.9, 0.5, 0.6});
+    y(4) = 1;
+    other.update(p, y, user);
+    CHECK(other.result() == Approx((3 * 0.25 + 2 * 1) / 5));
+    metric.merge(other);
+    CHECK(std::abs(metric.result()) <= 1);
+    other.reset();
+    CHECK(std::isnan(other.result()));
+    CHECK(support::message_of<ShapeError>([&] { metric.update(p, y, Tensor<std::int32_t, 1>(2)); }) ==
+          "Gauc: expected 6 targets and groups, received 6 and 2");
+}

@@ -125,7 +125,7 @@ TEST_CASE("Ranking metrics agree with their definitions", "[oracle][metrics]") {
             means.push_back(metric.result());
             means_of_relevant.push_back(skipping.result());
         };
-        const RankingMetricOptions at{.k = k}, whole{.k = whole_list}, exponential{.k = k, .gain = Gain::exponential};
+        const RankingMetricOptions at{.k = k}, whole{.k = whole_list}, exponential{.k = k, .gain = Gain::power};
         // in the cases' mean_order
         check("hr", HitRate{at}, at);
         check("precision", PrecisionAtK{at}, at);

@@ -51,7 +51,7 @@ inline RankedList rank_items(std::span<const std::int32_t> recommended, std::spa
 }
 
 /// What relevance r gains: r, or 2^r - 1.
-enum class Gain { linear, exponential };
+enum class Gain { plain, power };
 
 inline constexpr Index whole_list = std::numeric_limits<Index>::max();
 
@@ -60,7 +60,7 @@ inline std::size_t cut(const std::vector<double>& list, Index k) {
     return static_cast<std::size_t>(std::min(k, static_cast<Index>(list.size())));
 }
 inline double gain_of(double relevance, Gain gain) {
-    return gain == Gain::linear ? relevance : std::exp2(relevance) - 1;
+    return gain == Gain::plain ? relevance : std::exp2(relevance) - 1;
 }
 inline double discount(std::size_t position) { return 1 / std::log2(static_cast<double>(position) + 2); }
 inline double dcg(const std::vector<double>& relevance, Index k, Gain gain) {
@@ -89,11 +89,11 @@ inline double f1_at(const RankedList& list, Index k) {
 /// 1 if any of the first k is relevant.
 inline double hit_rate_at(const RankedList& list, Index k) { return hits_at(list, k) > 0 ? 1.0 : 0.0; }
 /// sum over the first k of gain / log2(rank + 1), divided by that of the ideal order (Jarvelin and Kekalainen 2002).
-inline double ndcg_at(const RankedList& list, Index k, Gain gain = Gain::linear) {
+inline double ndcg_at(const RankedList& list, Index k, Gain gain = Gain::plain) {
     return detail::ratio(detail::dcg(list.relevance, k, gain), detail::dcg(list.ideal, k, gain), 0);
 }
 /// ndcg_at, averaged over all orders of tied scores (McSherry and Najork 2008; scikit-learn's ndcg_score).
-inline double ndcg_tie_averaged_at(const RankedList& list, Index k, Gain gain = Gain::linear) {
+inline double ndcg_tie_averaged_at(const RankedList& list, Index k, Gain gain = Gain::plain) {
     if (list.scores.empty()) return ndcg_at(list, k, gain);
     double sum = 0;
     for (std::size_t i = 0; i < list.scores.size();) {
@@ -124,7 +124,7 @@ inline double average_precision_at(const RankedList& list, Index k = whole_list)
 struct RankingMetricOptions {
     Index k = 10;                  ///< `whole_list`: no cut
     bool skip_irrelevant = false;  ///< leave out users with nothing relevant, who otherwise count as 0
-    Gain gain = Gain::linear;      ///< of NDCG
+    Gain gain = Gain::plain;       ///< of NDCG
     bool average_ties = false;     ///< NDCG averaged over tied orders, else ties by the lower index
 };
 

@@ -1,0 +1,70 @@
+#include <deeprec/metrics/ranking.hpp>
+
+#include <cmath>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+
+TEST_CASE("Metrics of a list of recommended items by hand", "[metrics]") {
+    const std::vector<std::int32_t> recommended{7, 3, 9, 1}, relevant{3, 1, 5};
+    const RankedList list = rank_items(recommended, relevant);
+    CHECK(list.relevance == std::vector<double>{0, 1, 0, 1});
+    CHECK(hits_at(list, 3) == 1);
+    CHECK(precision_at(list, 4) == 0.5);
+    CHECK(precision_at(list, 10) == 0.2);
+    CHECK(recall_at(list, 4) == Approx(2.0 / 3));
+    CHECK(f1_at(list, 4) == Approx(4.0 / 7));
+    CHECK(hit_rate_at(list, 1) == 0);
+    CHECK(hit_rate_at(list, 2) == 1);
+    CHECK(reciprocal_rank_at(list) == 0.5);
+    CHECK(reciprocal_rank_at(list, 1) == 0);
+    CHECK(average_precision_at(list, 4) == Approx((1.0 / 2 + 2.0 / 4) / 3));
+    CHECK(average_precision_at(list, 2) == Approx(1.0 / 2 / 2));
+    const double ideal = 1 + 1 / std::log2(3) + 1 / std::log2(4);
+    CHECK(ndcg_at(list, 4) == Approx((1 / std::log2(3) + 1 / std::log2(5)) / ideal));
+    CHECK(ndcg_at(list, 4, Gain::power) == ndcg_at(list, 4));  // 2^1 - 1 = 1
+    CHECK(recall_at(rank_items(recommended, {}), 4) == 0);
+    CHECK(ndcg_at(rank_items({}, relevant), 4) == 0);
+}
+
+TEST_CASE("Candidates are ordered by score, left out ones are none", "[metrics]") {
+    const double scores[]{1, 5, 1, 9};
+    const double relevance[]{1, 0, 2, -1};
+    const RankedList list = rank_candidates(scores, relevance, 4);
+    CHECK(list.relevance == std::vector<double>{0, 1, 2});
+    CHECK(list.ideal == std::vector<double>{2, 1});
+    const double low = 1 / std::log2(3) + 0.5 * 2, high = 2 / std::log2(3) + 0.5 * 1;
+    const double ideal = 2 + 1 / std::log2(3);
+    CHECK(ndcg_at(list, 3) == Approx(low / ideal));
+    CHECK(ndcg_tie_averaged_at(list, 3) == Approx((low + high) / 2 / ideal));
+    const double broken[]{1, std::nan("")};
+    CHECK(message_of<NumericError>([&] { rank_candidates(broken, relevance, 2); }) ==
+          "rank_candidates: the score of candidate 1 is NaN");
+}
+
+TEST_CASE("Ranking metrics are means over users, whose values they keep", "[metrics]") {
+    Tensor<double, 2> scores(2, 3), relevance(2, 3);
+    scores.setValues({{3, 2, 1}, {1, 2, 3}});
+    relevance.setValues({{1, 0, 0}, {1, 0, 0}});
+    Mrr metric{{.k = 3}}, other = metric;
+    CHECK(metric.name() == "mrr@3");
+    CHECK(Ndcg{{.k = whole_list}}.name() == "ndcg");
+    CHECK(std::isnan(metric.result()));
+    metric.update(scores, relevance);
+    CHECK(metric.values() == std::vector<double>{1, 1.0 / 3});
+    CHECK(metric.result() == Approx(2.0 / 3));
+    const double weights[]{3, 1};
+    other.update(scores, relevance, weights);
+    CHECK(other.result() == Approx((3 + 1.0 / 3) / 4));
+    metric.merge(other);
+    CHECK(metric.values().size() == 4);
+    CHECK(metric.result() == Approx((4 + 2.0 / 3) / 6));
+    metric.reset();
+    CHECK(metric.values().empty());
+    CHECK(message_of<ArgumentError>([] { Ndcg{{.k = 0}}; }) == "ndcg: expected a positive k, received 0");
+    CHECK(message_of<ShapeError>([&] { metric.update(scores, Tensor<double, 2>(3, 2)); }) ==
+          "mrr: expected relevance of the scores' shape [2, 3], received [3, 2]");
+}
