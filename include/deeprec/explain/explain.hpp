@@ -15,8 +15,8 @@ enum class Attribution {
 
 struct ExplainOptions {
     Attribution method = Attribution::integrated_gradients;
-    double tolerance = 0.002;  ///< of the sum, relative to score - baseline; points are doubled until it holds ...
-    Index max_points = 1024;   ///< ... or there are this many
+    double tolerance = 0.002;  ///< of the residual, relative to score - baseline; points are doubled until it holds ...
+    Index max_points = 512;    ///< ... or there are this many
 };
 
 namespace detail {
@@ -123,6 +123,17 @@ private:
     typename Model::Gradients gradients_;  // of parameters: nobody reads them
 };
 
+/// Adds the residual to the contributions, in proportion to their absolute values.
+inline void share_out(Explanation& why) {
+    double total = 0;
+    const auto each = [&](auto&& f) {
+        for (auto* list : {&why.events, &why.tokens})
+            for (Contribution& c : *list) f(c.value);
+    };
+    each([&](double& value) { total += std::abs(value); });
+    if (total > 0) each([&](double& value) { value += why.residual * std::abs(value) / total; });
+}
+
 }  // namespace detail
 
 /// How much each event of the user and each token of the item adds to the score: `explain(model, user, item)`.
@@ -130,8 +141,9 @@ private:
 /// Integrated gradients on the outputs of both towers' embeddings, along the straight line from those of padding (id 0)
 /// to the real ones under the mask of the real ones: the value of a step is
 ///     sum over features of (e - e0) * mean over a in (0, 1) of dscore/de at e0 + a (e - e0),
-/// so that `sum()` = score - baseline, up to `tolerance`; `baseline` is the score at the start of the line. Scores are
-/// those before the final activation. Dropout does nothing.
+/// so that `sum()` = score - baseline; `baseline` is the score at the start of the line. What the mean over finitely
+/// many points lacks, `residual`, is shared out in proportion to the absolute values. Scores are those before the final
+/// activation. Dropout does nothing.
 ///
 /// Shapes: user [1, T], item [1, L] ids; each tower is a Sequential that starts with an Embedding. Throws ShapeError
 /// unless both are one sequence and the model gives one score, ArgumentError for options without meaning.
@@ -144,16 +156,17 @@ Explanation explain(const Model& model, const User& user, const Item& item, Expl
     const auto u = detail::one_sequence("explain", user);
     const auto v = detail::one_sequence("explain", item);
     detail::ScorePath path(model, u, v);
-    Explanation why{path.score(1), path.score(0), detail::contributions_of(u), detail::contributions_of(v)};
+    Explanation why{path.score(1), path.score(0), detail::contributions_of(u), detail::contributions_of(v), 0};
     if (options.method == Attribution::gradient_input) {
         path.at_input(why);
     } else {
         const double difference = why.score - why.baseline;
         for (Index n = std::min<Index>(32, options.max_points);; n = std::min(2 * n, options.max_points)) {
             path.integrate(n, why);
-            if (std::abs(why.sum() - difference) <= options.tolerance * std::abs(difference) || n == options.max_points)
-                break;
+            why.residual = difference - why.sum();
+            if (std::abs(why.residual) <= options.tolerance * std::abs(difference) || n == options.max_points) break;
         }
+        detail::share_out(why);
     }
     detail::sort_contributions(why.events);
     detail::sort_contributions(why.tokens);

@@ -23,6 +23,7 @@ struct Explanation {
     double baseline = 0;               ///< the same without any event or token
     std::vector<Contribution> events;  ///< of the user's sequence, the largest value first
     std::vector<Contribution> tokens;  ///< of the item's sequence, the largest value first
+    double residual = 0;               ///< integrated gradients: what the sum lacked before it was shared out
     /// All values together.
     double sum() const {
         double total = 0;

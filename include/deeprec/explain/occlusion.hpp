@@ -28,7 +28,7 @@ template <class Model, class User, class Item>
 Explanation explain_by_occlusion(const Model& model, const User& user, const Item& item) {
     const auto u = detail::one_sequence("explain_by_occlusion", user);
     const auto v = detail::one_sequence("explain_by_occlusion", item);
-    Explanation why{0, 0, detail::contributions_of(u), detail::contributions_of(v)};
+    Explanation why{0, 0, detail::contributions_of(u), detail::contributions_of(v), 0};
     const auto users = detail::occluded(u, why.events);
     const auto items = detail::occluded(v, why.tokens);
     typename Model::Cache cache;
