@@ -47,9 +47,11 @@
 #include <deeprec/layers/layer_norm.hpp>
 #include <deeprec/layers/lstm.hpp>
 #include <deeprec/layers/max_pool1d.hpp>
+#include <deeprec/layers/merge.hpp>
 #include <deeprec/layers/packed_kernel.hpp>
 #include <deeprec/layers/pool1d.hpp>
 #include <deeprec/layers/recurrent.hpp>
+#include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/layers/simple_rnn.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/binary_focal_cross_entropy.hpp>

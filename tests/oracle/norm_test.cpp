@@ -2,6 +2,8 @@
 #include <deeprec/layers/dot.hpp>
 #include <deeprec/layers/flatten.hpp>
 #include <deeprec/layers/layer_norm.hpp>
+#include <deeprec/layers/merge.hpp>
+#include <deeprec/layers/zero_padding1d.hpp>
 
 #include "support/oracle.hpp"
 
@@ -47,4 +49,38 @@ TEST_CASE("LayerNorm agrees with Keras", "[oracle][layer_norm]") {
             {.epsilon = c.config["epsilon"], .center = c.config["center"], .scale = c.config["scale"]}};
         c.with_tensor("in/x", [&](const auto& x) { oracle::check_layer(c, layer, x); });
     });
+}
+
+TEST_CASE("ZeroPadding1D agrees with Keras", "[oracle][zero_padding1d]") {
+    oracle::run("norm", "zero_padding1d", []<class T>(oracle::Case<T>& c) {
+        deeprec::ZeroPadding1D<T> layer{c.config["padding"][0], c.config["padding"][1]};
+        oracle::check_layer(c, layer, c.template tensor<3>("in/x"));
+    });
+}
+
+namespace {
+template <template <class, int> class Merge>
+void check_merge(const std::string& op) {
+    oracle::run("norm", op, []<class T>(oracle::Case<T>& c) {
+        c.with_tensor("in/a", [&](const auto& a) {
+            constexpr int rank = deeprec::rank_of<decltype(a)>;
+            const auto b = c.template tensor<rank>("in/b"), up = c.template tensor<rank>("up/y");
+            const Merge<T, 2> layer;
+            typename Merge<T, 2>::Cache cache;
+            deeprec::NoParameters none;
+            c.close("out/y", layer.forward(std::tie(a, b), cache, deeprec::Training{}));
+            const auto d = layer.backward(up, cache, none);
+            c.close("grad/a", d[0]);
+            c.close("grad/b", d[1]);
+        });
+    });
+}
+}  // namespace
+
+TEST_CASE("Merge layers agree with Keras", "[oracle][merge]") {
+    check_merge<deeprec::BasicAdd>("add");
+    check_merge<deeprec::BasicMultiply>("multiply");
+    check_merge<deeprec::BasicAverage>("average");
+    check_merge<deeprec::BasicMaximum>("maximum");
+    check_merge<deeprec::BasicConcatenate>("concatenate");
 }
