@@ -93,6 +93,7 @@
 #include <deeprec/ranking/popularity.hpp>
 #include <deeprec/ranking/sequence_index.hpp>
 #include <deeprec/ranking/top_k.hpp>
+#include <deeprec/ranking/top_k_scan.hpp>
 #include <deeprec/training/callbacks.hpp>
 #include <deeprec/training/fit.hpp>
 #include <deeprec/training/history.hpp>

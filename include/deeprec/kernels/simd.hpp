@@ -94,6 +94,42 @@ DEEPREC_INLINE __m512 max512(__m512 a, __m512 b) { return _mm512_maskz_max_ps(__
 DEEPREC_INLINE __m512d max512(__m512d a, __m512d b) { return _mm512_maskz_max_pd(__mmask8(-1), a, b); }
 DEEPREC_INLINE __m512 min512(__m512 a, __m512 b) { return _mm512_maskz_min_ps(__mmask16(-1), a, b); }
 DEEPREC_INLINE __m512d min512(__m512d a, __m512d b) { return _mm512_maskz_min_pd(__mmask8(-1), a, b); }
+/// a and b are transposed into each other and added: half the registers hold the sums of twice as many rows.
+DEEPREC_INLINE __m512 merge_pairs(__m512 a, __m512 b) {
+    constexpr __mmask16 all = 0xffff;
+    return _mm512_maskz_unpacklo_ps(all, a, b) + _mm512_maskz_unpackhi_ps(all, a, b);
+}
+DEEPREC_INLINE __m512d merge_pairs(__m512d a, __m512d b) {
+    constexpr __mmask8 all = 0xff;
+    return _mm512_maskz_unpacklo_pd(all, a, b) + _mm512_maskz_unpackhi_pd(all, a, b);
+}
+DEEPREC_INLINE __m512d merge_quarters(__m512d a, __m512d b) {
+    constexpr __mmask8 all = 0xff;
+    return _mm512_maskz_shuffle_f64x2(all, a, b, 0x88) + _mm512_maskz_shuffle_f64x2(all, a, b, 0xdd);
+}
+DEEPREC_INLINE __m512 merge_quarters(__m512 a, __m512 b) {
+    constexpr __mmask16 all = 0xffff;
+    return _mm512_maskz_shuffle_f32x4(all, a, b, 0x88) + _mm512_maskz_shuffle_f32x4(all, a, b, 0xdd);
+}
+template <class Arch>
+DEEPREC_INLINE __m512d sum_each(const xsimd::batch<double, Arch>* x) {
+    __m512d pairs[4];
+    DEEPREC_UNROLL
+    for (int i = 0; i < 4; ++i) pairs[i] = merge_pairs(x[2 * i], x[2 * i + 1]);
+    return merge_quarters(merge_quarters(pairs[0], pairs[1]), merge_quarters(pairs[2], pairs[3]));
+}
+template <class Arch>
+DEEPREC_INLINE __m512 sum_each(const xsimd::batch<float, Arch>* x) {
+    __m512 four[4];
+    DEEPREC_UNROLL
+    for (int i = 0; i < 4; ++i) {
+        const __m512d low = _mm512_castps_pd(merge_pairs(x[4 * i], x[4 * i + 1]));
+        const __m512d high = _mm512_castps_pd(merge_pairs(x[4 * i + 2], x[4 * i + 3]));
+        four[i] = _mm512_castpd_ps(_mm512_maskz_unpacklo_pd(__mmask8(-1), low, high)) +
+                  _mm512_castpd_ps(_mm512_maskz_unpackhi_pd(__mmask8(-1), low, high));
+    }
+    return merge_quarters(merge_quarters(four[0], four[1]), merge_quarters(four[2], four[3]));
+}
 #endif
 }  // namespace detail
 
@@ -201,6 +237,19 @@ DEEPREC_INLINE double reduce_add(double x) { return x; }
 template <class T, class Arch>
 DEEPREC_INLINE T reduce_add(const xsimd::batch<T, Arch>& x) {
     return detail::reduce(x, [](T a, T b) { return a + b; });
+}
+/// Lane i of the result is the sum of the lanes of x[i]; x has as many batches as a batch has lanes.
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch<T, Arch> reduce_add_each(const xsimd::batch<T, Arch>* x) {
+#if defined(__AVX512F__)
+    if constexpr (detail::is_avx512<Arch>) return xsimd::batch<T, Arch>(detail::sum_each(x));
+#endif
+    if constexpr (!detail::is_avx512<Arch>) return xsimd::haddp(x);  // in 8.1 wrong with AVX-512
+}
+/// Whether any lane of a is greater than that of b.
+template <class T, class Arch>
+DEEPREC_INLINE bool any_greater(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
+    return xsimd::any(a > b);
 }
 /// Largest lane; NaN if there is one.
 DEEPREC_INLINE float reduce_max(float x) { return x; }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/errors.hpp>
@@ -39,6 +41,12 @@ public:
             heap_.back() = {item, score};
             std::push_heap(heap_.begin(), heap_.end(), better);
         }
+    }
+    /// A score that an item offered later, with a higher number, must exceed to enter. -Inf may enter before k others
+    /// have, but never exceeds it.
+    T threshold() const {
+        if (k_ == 0) return std::numeric_limits<T>::infinity();
+        return heap_.size() < k_ ? -std::numeric_limits<T>::infinity() : heap_.front().score;
     }
     /// Best first; empties the collection.
     std::vector<Hit<T>> take() {
