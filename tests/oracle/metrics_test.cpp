@@ -125,13 +125,13 @@ TEST_CASE("Ranking metrics agree with their definitions", "[oracle][metrics]") {
             means.push_back(metric.result());
             means_of_relevant.push_back(skipping.result());
         };
-        const RankingMetricOptions at{.k = k}, whole{.k = whole_list}, exponential{.k = k, .gain = Gain::power};
+        const RankingMetricOptions at{.k = k}, whole{.k = whole_list}, powers{.k = k, .gain = Gain::power};
         // in the cases' mean_order
         check("hr", HitRate{at}, at);
         check("precision", PrecisionAtK{at}, at);
         check("recall", RecallAtK{at}, at);
         check("ndcg_linear", Ndcg{at}, at);
-        check("ndcg_exp", Ndcg{exponential}, exponential);
+        check("ndcg_exp", Ndcg{powers}, powers);
         check("mrr", Mrr{whole}, whole);
         check("mrr_at_k", Mrr{at}, at);
         check("ap", MeanAveragePrecision{whole}, whole);
