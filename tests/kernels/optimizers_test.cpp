@@ -1,8 +1,9 @@
 #include "kernels/data.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <limits>
-#include <vector>
 
 #include <deeprec/kernels/optimizers.hpp>
 
@@ -10,88 +11,79 @@ using namespace deeprec;
 using namespace deeprec::test;
 
 namespace {
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// The formulas as they stand in the header's comment, in double.
-void adam_plainly(double& w, double g, double& m, double& v, double* v_max, const kernels::AdamStep<double>& s) {
-    g = std::clamp(s.gradient_scale * g, -s.clip, s.clip) + s.gradient_decay * w;
-    w *= s.decay;
-    m = s.beta_1 * m + (1 - s.beta_1) * g;
-    v = s.beta_2 * v + (1 - s.beta_2) * g * g;
-    double second = v;
-    if (v_max) second = *v_max = std::max(*v_max, v);
-    w -= s.rate * m / (s.v_correction * std::sqrt(second) + s.epsilon);
-}
+/// Something with two slots that mixes all it is given.
+constexpr auto mix = []<class V>(V& w, const V& g, V* state) {
+    state[0] = state[0] + g * g;
+    state[1] = kernels::fma(state[1], V(0.5f), g);
+    w = w - state[1] / kernels::sqrt(state[0] + V(1));
+};
 
 template <class T>
-kernels::AdamStep<T> cast(const kernels::AdamStep<double>& s) {
-    const auto to = [](double x) { return static_cast<T>(x); };
-    return {to(s.beta_1), to(s.beta_2),         to(s.rate),           to(s.v_correction), to(s.epsilon),
-            to(s.decay),  to(s.gradient_decay), to(s.gradient_scale), to(s.clip)};
-}
+struct Arrays {
+    Operand<T> w, g, a, b;
+    explicit Arrays(Index n) : w(n, 1), g(n, 2), a(n, 3, 2), b(n, 4, 3) {
+        for (Index i = 0; i < n; ++i) a[i] = std::abs(a[i]);
+    }
+    bool guards_intact() const { return w.guards_intact() && a.guards_intact() && b.guards_intact(); }
+};
+
 }  // namespace
 
-TEMPLATE_TEST_CASE("adam equals its scalar twin", "[kernels][optimizers]", float, double) {
+TEMPLATE_TEST_CASE("optimize equals its scalar twin", "[kernels][optimizers]", float, double) {
     using T = TestType;
     constexpr Index lanes = kernels::lanes<T>;
-    const kernels::AdamStep<double> steps[]{
-        {0.9, 0.999, 0.01, 1, 1e-7, 1, 0, 1, infinity},       // Keras
-        {0.9, 0.999, 0.01, 1.5, 1e-8, 1, 0.01, 1, infinity},  // PyTorch with weight decay
-        {0.8, 0.95, 0.05, 1, 1e-4, 0.999, 0, 0.5, 0.25},      // decoupled decay, clipping
-    };
-    for (const auto& step : steps)
-        for (const bool amsgrad : {false, true})
-            for (const Index n : {Index{0}, Index{1}, lanes - 1, lanes, lanes + 1, 4 * lanes, 5 * lanes + 3}) {
-                CAPTURE(amsgrad, n);
-                Operand<T> w(n, 1), m(n, 3, 2), v(n, 4, 3), v_max(n, 5);
-                const Operand<T> g(n, 2);
-                for (Index i = 0; i < n; ++i) v[i] = std::abs(v[i]), v_max[i] = std::abs(v_max[i]);
-                double worst = 0;
-                std::vector<double> expected;
-                for (Index i = 0; i < n; ++i) {
-                    double wi = static_cast<double>(w[i]), mi = static_cast<double>(m[i]),
-                           vi = static_cast<double>(v[i]), xi = static_cast<double>(v_max[i]);
-                    adam_plainly(wi, static_cast<double>(g.data()[i]), mi, vi, amsgrad ? &xi : nullptr, step);
-                    expected.insert(expected.end(), {wi, mi, vi, xi});
-                }
-                kernels::adam<T>(w.data(), g.data(), m.data(), v.data(), amsgrad ? v_max.data() : nullptr, n,
-                                 cast<T>(step));
-                for (Index i = 0; i < n; ++i) {
-                    const double got[]{static_cast<double>(w[i]), static_cast<double>(m[i]), static_cast<double>(v[i]),
-                                       static_cast<double>(v_max[i])};
-                    for (int k = 0; k < 4; ++k)
-                        worst = std::max(worst, std::abs(got[k] - expected[static_cast<std::size_t>(4 * i + k)]));
-                }
-                CHECK(worst <= 8 * static_cast<double>(std::numeric_limits<T>::epsilon()));
-                CHECK((w.guards_intact() && m.guards_intact() && v.guards_intact() && v_max.guards_intact()));
+    const kernels::GradientTerms<T> all_terms[]{{}, {T(0.5), T(0.25), T(0), T(0.75)}, {T(2), T(0.5), T(0.125), T(1)}};
+    for (const auto& terms : all_terms)
+        for (const Index n : {Index{0}, Index{1}, lanes - 1, lanes, lanes + 1, 4 * lanes, 5 * lanes + 3}) {
+            CAPTURE(n);
+            Arrays<T> got(n), twin(n);
+            kernels::optimize<2>(got.w.data(), got.g.data(), std::array{got.a.data(), got.b.data()}, n, terms, mix);
+            for (Index i = 0; i < n; ++i) {
+                const T g = std::clamp(terms.scale * twin.g[i], -terms.clip, terms.clip) + terms.l2 * twin.w[i];
+                T state[]{twin.a[i], twin.b[i]};
+                twin.w[i] *= terms.shrink;
+                mix(twin.w[i], g, state);
+                twin.a[i] = state[0], twin.b[i] = state[1];
             }
+            const double bound = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
+            CHECK(distance(got.w, twin.w) <= bound);
+            CHECK(distance(got.a, twin.a) <= bound);
+            CHECK(distance(got.b, twin.b) <= bound);
+            CHECK(got.guards_intact());
+        }
 }
 
-TEMPLATE_TEST_CASE("adam in chunks of whole vectors gives the bits of one call", "[kernels][optimizers]", float,
+TEMPLATE_TEST_CASE("optimize in chunks of whole vectors gives the bits of one call", "[kernels][optimizers]", float,
                    double) {
     using T = TestType;
     constexpr Index chunk = 2 * kernels::lanes<T>, n = 2 * chunk + 3;  // threads cut parameters so
-    const auto step = cast<T>({0.9, 0.999, 0.01, 1, 1e-7, 1, 0, 1, infinity});
-    const Operand<T> g(n, 2);
-    Operand<T> w(n, 1), m(n, 3), v(n, 4), w_2(n, 1), m_2(n, 3), v_2(n, 4);
-    for (Index i = 0; i < n; ++i) v[i] = v_2[i] = std::abs(v[i]);
-    kernels::adam<T>(w.data(), g.data(), m.data(), v.data(), nullptr, n, step);
+    Arrays<T> once(n), parts(n);
+    kernels::optimize<2>(once.w.data(), once.g.data(), std::array{once.a.data(), once.b.data()}, n,
+                         kernels::GradientTerms<T>{}, mix);
     for (Index i = 0; i < n; i += chunk)
-        kernels::adam<T>(w_2.data() + i, g.data() + i, m_2.data() + i, v_2.data() + i, nullptr, std::min(chunk, n - i),
-                         step);
-    CHECK((same(w, w_2) && same(m, m_2) && same(v, v_2)));
+        kernels::optimize<2>(parts.w.data() + i, parts.g.data() + i, std::array{parts.a.data() + i, parts.b.data() + i},
+                             std::min(chunk, n - i), kernels::GradientTerms<T>{}, mix);
+    CHECK((same(once.w, parts.w) && same(once.a, parts.a) && same(once.b, parts.b)));
 }
 
-TEST_CASE("adam lets NaN through, clipped or not", "[kernels][optimizers]") {
+TEST_CASE("optimize leaves the slots alone that are not in use", "[kernels][optimizers]") {
     constexpr Index n = kernels::lanes<float> + 1;
-    for (const double clip : {infinity, 0.5})
-        for (const bool amsgrad : {false, true})
-            for (const Index at : {Index{0}, n - 1}) {
-                Operand<float> w(n, 1), g(n, 2), m(n, 3), v(n, 4), v_max(n, 5);
-                for (Index i = 0; i < n; ++i) v[i] = v_max[i] = 1;
-                g[at] = std::numeric_limits<float>::quiet_NaN();
-                kernels::adam<float>(w.data(), g.data(), m.data(), v.data(), amsgrad ? v_max.data() : nullptr, n,
-                                     cast<float>({0.9, 0.999, 0.01, 1, 1e-7, 1, 0, 1, clip}));
-                for (Index i = 0; i < n; ++i) CHECK(std::isnan(w[i]) == (i == at));
-            }
+    Arrays<float> arrays(n);
+    const Arrays<float> before(n);
+    kernels::optimize<1>(arrays.w.data(), arrays.g.data(), std::array<float*, 2>{arrays.a.data(), nullptr}, n,
+                         kernels::GradientTerms<float>{}, [](auto&, const auto& g, auto* state) { state[0] = g; });
+    CHECK((same(arrays.a, before.g) && same(arrays.w, before.w)));
+}
+
+TEST_CASE("optimize lets NaN through, clipped or not", "[kernels][optimizers]") {
+    constexpr Index n = kernels::lanes<float> + 1;
+    for (const float clip : {std::numeric_limits<float>::infinity(), 0.5f})
+        for (const Index at : {Index{0}, n - 1}) {
+            Arrays<float> arrays(n);
+            arrays.g[at] = std::numeric_limits<float>::quiet_NaN();
+            kernels::optimize<2>(arrays.w.data(), arrays.g.data(), std::array{arrays.a.data(), arrays.b.data()}, n,
+                                 kernels::GradientTerms<float>{1, clip, 0, 1}, mix);
+            for (Index i = 0; i < n; ++i) CHECK(std::isnan(arrays.w[i]) == (i == at));
+        }
 }

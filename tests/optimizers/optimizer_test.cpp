@@ -18,30 +18,23 @@ using support::message_of;
 namespace {
 
 /// The smallest rule: w -= rate g, and a slot that counts the steps of each number.
-struct PlainRule {
+struct PlainRule : deeprec::detail::Slots<1> {
     struct Options {
         double learning_rate = 0.5;
+        double weight_decay = 0;
         Clipping clipping{};
     };
-    static constexpr int max_slots = 1;
-    static int slots(const Options&) { return 1; }
     static constexpr std::string_view name() { return "Plain"; }
-    static double initial(const Options&) { return 100; }
-    static void check(const Options& o) { detail::check_rate(name(), o.learning_rate); }
+    static double initial(const Options&, int) { return 100; }
+    static bool decoupled_decay(const Options&) { return true; }
+    static void check(const Options&) {}
     template <class T>
-    struct Step {
-        T rate, gradient_scale, clip;
-    };
-    template <class T>
-    static Step<T> step(const Options& o, Index) {
-        return {static_cast<T>(o.learning_rate), 1, 0};
-    }
-    template <class T>
-    static void update(const Step<T>& s, T* w, const T* g, T* const* state, Index n) {
-        for (Index i = 0; i < n; ++i) {
-            w[i] -= s.rate * std::clamp(g[i] * s.gradient_scale, -s.clip, s.clip);
-            state[0][i] += 1;
-        }
+    static auto formula(const Options& o, double) {
+        const T rate = static_cast<T>(o.learning_rate);
+        return [=]<class V>(V& w, const V& g, V* steps) {
+            w = w - V(rate) * g;
+            *steps = *steps + V(1);
+        };
     }
 };
 using Plain = Optimizer<PlainRule>;
@@ -139,11 +132,21 @@ TEST_CASE("A schedule sets the learning rate", "[optimizers]") {
     CHECK(optimizer.learning_rate() == 0.25);
     optimizer.step(s.model, s.gradients);
     CHECK(s.model.bias(1) == -1);
-    for (const double rate : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()})
+    optimizer.set_learning_rate(0);  // where a decay may end
+    optimizer.step(s.model, s.gradients);
+    CHECK(s.model.bias(1) == -1);
+    for (const double rate : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()})
         CHECK_THROWS_AS(optimizer.set_learning_rate(rate), ArgumentError);
     CHECK(message_of<ArgumentError>([&] { optimizer.set_learning_rate(-1); }) ==
-          "Plain: expected a positive learning_rate, received -1");
-    CHECK(optimizer.learning_rate() == 0.25);
+          "Plain: expected learning_rate >= 0, received -1");
+    CHECK(optimizer.learning_rate() == 0);
+}
+
+TEST_CASE("Optimizers refuse rates without meaning", "[optimizers]") {
+    for (const double rate : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()})
+        CHECK_THROWS_AS((Plain{{.learning_rate = rate}}), ArgumentError);
+    CHECK(message_of<ArgumentError>([] { Plain{{.weight_decay = -1}}; }) ==
+          "Plain: expected weight_decay >= 0, received -1");
 }
 
 TEST_CASE("The state of one model does not fit another", "[optimizers]") {

@@ -1,7 +1,19 @@
+#include <deeprec/optimizers/adadelta.hpp>
+#include <deeprec/optimizers/adagrad.hpp>
 #include <deeprec/optimizers/adam.hpp>
+#include <deeprec/optimizers/adamax.hpp>
+#include <deeprec/optimizers/adamw.hpp>
+#include <deeprec/optimizers/ftrl.hpp>
+#include <deeprec/optimizers/lion.hpp>
+#include <deeprec/optimizers/nadam.hpp>
+#include <deeprec/optimizers/radam.hpp>
+#include <deeprec/optimizers/rmsprop.hpp>
+#include <deeprec/optimizers/sgd.hpp>
 
 #include <cmath>
+#include <map>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "support/oracle.hpp"
@@ -94,71 +106,120 @@ private:
     Tensor<T, 1> s, center;
 };
 
-template <class T>
-AdamOptions adam_options(const oracle::Case<T>& c) {
-    const std::string name = c.config["name"];
-    if (name != "adam" && name != "adamw") throw oracle::NotApplicable{"optimizer " + name};
-    if (name == "adamw" && c.semantics == "torch")
-        throw oracle::NotApplicable{"decoupled weight decay with PyTorch's epsilon"};
-    const bool keras = c.semantics == "keras";
-    AdamOptions o;
-    o.rule = keras ? UpdateRule::keras : UpdateRule::torch;  // TensorFlow.js' rule is PyTorch's
-    o.epsilon = c.semantics == "torch" ? 1e-8 : 1e-7;
-    o.learning_rate = c.config["lr"];
-    for (const std::string hyper : c.config["hyper"]) {
-        const auto& value = c.config[hyper];
-        if (hyper == "betas") {
-            o.beta_1 = value[0];
-            o.beta_2 = value[1];
-        } else if (hyper == "beta_1") {
-            o.beta_1 = value;
-        } else if (hyper == "beta_2") {
-            o.beta_2 = value;
-        } else if (hyper == "eps" || hyper == "epsilon") {
-            o.epsilon = value;
-        } else if (hyper == "amsgrad") {
-            o.amsgrad = value;
-        } else if (hyper == "weight_decay") {
-            o.weight_decay = value;
-        } else if (hyper == "clipvalue") {
-            o.clipping.value = value;
-        } else if (hyper == "clipnorm") {
-            o.clipping.norm = value;
-        } else if (hyper == "global_clipnorm") {
-            o.clipping.global_norm = value;
-        } else {
-            throw oracle::NotApplicable{"hyperparameter " + hyper};
+/// What the frameworks have by default where ours differs (Keras' or the only framework's are ours).
+template <class Options>
+void torch_defaults(Options& o) {
+    if constexpr (requires { o.epsilon; }) o.epsilon = 1e-8;
+    if constexpr (requires { o.rho; }) o.rho = 0.99;
+    if constexpr (std::is_same_v<Options, AdagradOptions>) o.initial_accumulator_value = 0, o.epsilon = 1e-10;
+    if constexpr (std::is_same_v<Options, AdadeltaOptions>) o.rho = 0.9, o.epsilon = 1e-6;
+    if constexpr (std::is_same_v<Options, NadamOptions>) o.momentum_decay = 4e-3;
+}
+
+/// The options of a case; TensorFlow.js' rule is sometimes Keras', sometimes PyTorch's.
+template <class Options>
+Options options_of(const oracle::Json& config, const std::string& semantics, UpdateRule tfjs) {
+    Options o;
+    if (semantics == "torch") torch_defaults(o);
+    if constexpr (requires { o.rule; })
+        o.rule = semantics == "keras" ? UpdateRule::keras : semantics == "torch" ? UpdateRule::torch : tfjs;
+    o.learning_rate = config["lr"];
+    std::map<std::string, bool> known;
+    for (const std::string hyper : config["hyper"]) known[hyper] = false;
+#define TAKE(name, field)                                                                                              \
+    if constexpr (requires { o.field; })                                                                               \
+        if (known.count(name)) known[name] = true, o.field = config[name].template get<decltype(o.field)>()
+    TAKE("momentum", momentum);
+    TAKE("nesterov", nesterov);
+    TAKE("dampening", dampening);
+    TAKE("initial_accumulator_value", initial_accumulator_value);
+    TAKE("lr_decay", learning_rate_decay);
+    TAKE("rho", rho);
+    TAKE("alpha", rho);
+    TAKE("decay", rho);
+    TAKE("centered", centered);
+    TAKE("beta_1", beta_1);
+    TAKE("beta_2", beta_2);
+    TAKE("eps", epsilon);
+    TAKE("epsilon", epsilon);
+    TAKE("amsgrad", amsgrad);
+    TAKE("weight_decay", weight_decay);
+    TAKE("l1_regularization_strength", l1_regularization_strength);
+    TAKE("l2_regularization_strength", l2_regularization_strength);
+    TAKE("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength);
+    TAKE("clipvalue", clipping.value);
+    TAKE("clipnorm", clipping.norm);
+    TAKE("global_clipnorm", clipping.global_norm);
+#undef TAKE
+    if constexpr (requires { o.beta_1; })
+        if (known.count("betas")) {
+            known["betas"] = true;
+            o.beta_1 = config["betas"][0];
+            o.beta_2 = config["betas"][1];
         }
-    }
+    for (const auto& [name, taken] : known)
+        if (!taken) throw oracle::NotApplicable{"hyperparameter " + name};
     return o;
+}
+
+/// Calls f with the optimizer of a case.
+template <class F>
+void with_optimizer(const oracle::Json& config, const std::string& semantics, F&& f) {
+    const std::string name = config["name"];
+    const auto run = [&]<class Optimizer>(UpdateRule tfjs, Optimizer*) {
+        f(Optimizer{options_of<typename Optimizer::Options>(config, semantics, tfjs)});
+    };
+    const auto keras = UpdateRule::keras, torch = UpdateRule::torch;
+    if (name == "nadam" && semantics == "torch")
+        throw oracle::NotApplicable{"PyTorch 1.13 divides by 1 - p_t u_{t+1}^2 with p_t in float"};
+    if (name == "rmsprop" && semantics == "tfjs" && config["centered"])
+        throw oracle::NotApplicable{"TensorFlow.js subtracts epsilon in a centered RMSprop"};
+    if (name == "adadelta" && semantics == "tfjs")
+        throw oracle::NotApplicable{"TensorFlow.js' Adadelta divides by the average of before the step"};
+    if (name == "sgd" || name == "momentum") return run(torch, static_cast<SGD*>(nullptr));
+    if (name == "adagrad") return run(keras, static_cast<Adagrad*>(nullptr));
+    if (name == "rmsprop") return run(keras, static_cast<RMSprop*>(nullptr));
+    if (name == "adam") return run(torch, static_cast<Adam*>(nullptr));
+    if (name == "adamw") return run(torch, static_cast<AdamW*>(nullptr));
+    if (name == "adamax") return run(keras, static_cast<Adamax*>(nullptr));
+    if (name == "nadam") return run(keras, static_cast<Nadam*>(nullptr));
+    if (name == "adadelta") return run(keras, static_cast<Adadelta*>(nullptr));
+    if (name == "radam") return run(torch, static_cast<RAdam*>(nullptr));
+    if (name == "ftrl") return run(keras, static_cast<Ftrl*>(nullptr));
+    if (name == "lion") return run(keras, static_cast<Lion*>(nullptr));
+    throw oracle::NotApplicable{"optimizer " + name};
+}
+
+template <class T, class Optimizer>
+void descend(oracle::Case<T>& c, Optimizer optimizer) {
+    Problem<T> problem(c);
+    auto gradients = zeros_like(problem.weights);
+    const int steps = c.config["steps"];
+    const double rate = c.config["lr"];
+    const std::string schedule = c.config.value("lr_schedule", "");
+    if (!schedule.empty() && schedule != "halve_every_3") throw oracle::NotApplicable{"schedule " + schedule};
+    std::vector<double> losses;
+    std::vector<T> trace;
+    for (int t = 0; t < steps; ++t) {
+        losses.push_back(problem.loss(gradients));
+        if (!schedule.empty()) optimizer.set_learning_rate(rate * std::pow(0.5, t / 3));
+        optimizer.step(problem, gradients);
+        trace.insert(trace.end(), problem.weights.w.data(), problem.weights.w.data() + problem.weights.w.size());
+    }
+    losses.push_back(problem.loss(gradients));
+    CHECK(optimizer.iterations() == steps);
+    c.close_values("out/loss", losses.data(), static_cast<Index>(losses.size()));
+    if (c.has("out/w_trace")) c.close_values("out/w_trace", trace.data(), static_cast<Index>(trace.size()));
+    for_each_parameter(problem, [&](std::string_view name, const auto& weights) {
+        if (c.has("out/" + std::string(name) + "_final")) c.close("out/" + std::string(name) + "_final", weights);
+    });
 }
 
 }  // namespace
 
-TEST_CASE("Adam agrees with Keras, PyTorch and TensorFlow.js", "[oracle][optimizers]") {
+TEST_CASE("Optimizers agree with Keras, PyTorch and TensorFlow.js", "[oracle][optimizers]") {
     oracle::run("optimizers", "optimizer", []<class T>(oracle::Case<T>& c) {
-        Adam optimizer{adam_options(c)};
-        Problem<T> problem(c);
-        auto gradients = zeros_like(problem.weights);
-        const int steps = c.config["steps"];
-        const double rate = c.config["lr"];
-        const std::string schedule = c.config.value("lr_schedule", "");
-        if (!schedule.empty() && schedule != "halve_every_3") throw oracle::NotApplicable{"schedule " + schedule};
-        std::vector<double> losses;
-        std::vector<T> trace;
-        for (int t = 0; t < steps; ++t) {
-            losses.push_back(problem.loss(gradients));
-            if (!schedule.empty()) optimizer.set_learning_rate(rate * std::pow(0.5, t / 3));
-            optimizer.step(problem, gradients);
-            trace.insert(trace.end(), problem.weights.w.data(), problem.weights.w.data() + problem.weights.w.size());
-        }
-        losses.push_back(problem.loss(gradients));
-        CHECK(optimizer.iterations() == steps);
-        c.close_values("out/loss", losses.data(), static_cast<Index>(losses.size()));
-        if (c.has("out/w_trace")) c.close_values("out/w_trace", trace.data(), static_cast<Index>(trace.size()));
-        for_each_parameter(problem, [&](std::string_view name, const auto& weights) {
-            if (c.has("out/" + std::string(name) + "_final")) c.close("out/" + std::string(name) + "_final", weights);
-        });
+        with_optimizer(c.config, c.semantics, [&](const auto& optimizer) { descend(c, optimizer); });
     });
 }
 
@@ -178,30 +239,32 @@ struct Table {
 };
 }  // namespace
 
-TEST_CASE("Adam on sparse rows agrees with PyTorch's SparseAdam", "[oracle][optimizers]") {
+TEST_CASE("Optimizers on sparse rows agree with PyTorch", "[oracle][optimizers]") {
     oracle::run("sparse_optimizers", "optimizer_sparse", []<class T>(oracle::Case<T>& c) {
-        if (c.config["name"] != "sparse_adam")
-            throw oracle::NotApplicable{"optimizer " + c.config["name"].template get<std::string>()};
-        // PyTorch's sparse form, unlike its dense one, adds epsilon to the uncorrected root: Keras' rule
-        Adam optimizer{{.learning_rate = c.config["lr"],
-                        .beta_1 = c.config["betas"][0],
-                        .beta_2 = c.config["betas"][1],
-                        .epsilon = c.config["eps"],
-                        .rule = UpdateRule::keras}};
-        Table<T> table{c.template tensor<2>("param/embeddings")};
-        const auto ids = c.template tensor<2, std::int32_t>("in/ids");
-        const auto row_gradient = c.template tensor<3>("in/row_grad");
-        typename Table<T>::Gradients gradients{{table.embeddings.dimension(0), table.embeddings.dimension(1)}};
-        std::vector<T> trace;
-        for (Index t = 0; t < ids.dimension(0); ++t) {
-            gradients.rows.setZero();
-            for (Index b = 0; b < ids.dimension(1); ++b) {
-                T* row = gradients.rows.row(ids(t, b));
-                for (Index j = 0; j < gradients.rows.width(); ++j) row[j] += row_gradient(t, b, j);
+        oracle::Json config = c.config;
+        const std::string name = config["name"];
+        config["name"] = name.substr(name.find('_') + 1);
+        config["hyper"] = name == "sparse_adam"      ? oracle::Json{"eps", "betas"}
+                          : name == "sparse_adagrad" ? oracle::Json{"eps"}
+                                                     : oracle::Json::array();
+        // SparseAdam, unlike PyTorch's dense Adam, adds epsilon to the uncorrected root: Keras' rule
+        const std::string semantics = name == "sparse_adam" ? "keras" : c.semantics;
+        with_optimizer(config, semantics, [&](auto optimizer) {
+            Table<T> table{c.template tensor<2>("param/embeddings")};
+            const auto ids = c.template tensor<2, std::int32_t>("in/ids");
+            const auto row_gradient = c.template tensor<3>("in/row_grad");
+            typename Table<T>::Gradients gradients{{table.embeddings.dimension(0), table.embeddings.dimension(1)}};
+            std::vector<T> trace;
+            for (Index t = 0; t < ids.dimension(0); ++t) {
+                gradients.rows.setZero();
+                for (Index b = 0; b < ids.dimension(1); ++b) {
+                    T* row = gradients.rows.row(ids(t, b));
+                    for (Index j = 0; j < gradients.rows.width(); ++j) row[j] += row_gradient(t, b, j);
+                }
+                optimizer.step(table, gradients);
+                trace.insert(trace.end(), table.embeddings.data(), table.embeddings.data() + table.embeddings.size());
             }
-            optimizer.step(table, gradients);
-            trace.insert(trace.end(), table.embeddings.data(), table.embeddings.data() + table.embeddings.size());
-        }
-        c.close_values("out/embeddings_trace", trace.data(), static_cast<Index>(trace.size()));
+            c.close_values("out/embeddings_trace", trace.data(), static_cast<Index>(trace.size()));
+        });
     });
 }

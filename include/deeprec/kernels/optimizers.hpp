@@ -1,53 +1,45 @@
-/// One pass over a parameter: moments and weights are read and written once.
+/// One pass over a parameter, whatever the optimizer: weights and state are read and written once.
 #pragma once
+
+#include <array>
+#include <limits>
 
 #include <deeprec/kernels/simd.hpp>
 
 DEEPREC_BEGIN
 namespace kernels {
 
-/// Numbers of one Adam step, worked out once for all parameters.
+/// What is done to weights and gradients before an optimizer's formula sees them.
 template <class T>
-struct AdamStep {
-    T beta_1, beta_2;
-    T rate;            ///< learning rate times the bias corrections that do not touch epsilon
-    T v_correction;    ///< factor of sqrt(v) before epsilon is added
-    T epsilon;
-    T decay;           ///< weights are multiplied with this first (decoupled weight decay); 1 = none
-    T gradient_decay;  ///< this times the weight is added to the gradient (L2 form of weight decay); 0 = none
-    T gradient_scale;  ///< from clipping by norm
-    T clip;            ///< gradients are cut to [-clip, clip]; infinity = never
+struct GradientTerms {
+    T scale = 1;                                  ///< of the gradient, from clipping by norm
+    T clip = std::numeric_limits<T>::infinity();  ///< the scaled gradient is cut to [-clip, clip]
+    T l2 = 0;                                     ///< this times the weight is added to it then
+    T shrink = 1;                                 ///< of the weight: decoupled weight decay
 };
 
-/// w *= decay; g = clip(scale g) + gradient_decay w; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
-/// w -= rate m / (v_correction sqrt(v) + epsilon). With `v_max` (AMSGrad) its running maximum replaces v.
-/// The arrays w, g, m, v, v_max have n numbers each and do not overlap; no alignment is needed.
-template <class T, class Arch = xsimd::default_arch>
-void adam(T* w, const T* g, T* m, T* v, T* v_max, Index n, const AdamStep<T>& step) {
-    const auto update = [&]<class V>(V, const auto& read, const auto& write) {
-        V weight = read(w), gradient = read(g) * V(step.gradient_scale);
-        gradient = kernels::select(gradient > V(step.clip), V(step.clip), gradient);
-        gradient = kernels::select(gradient < V(-step.clip), V(-step.clip), gradient);
-        gradient = kernels::fma(V(step.gradient_decay), weight, gradient);
-        weight = weight * V(step.decay);
-        const V mean = read(m) + (gradient - read(m)) * V(1 - step.beta_1);
-        V square = read(v) + (gradient * gradient - read(v)) * V(1 - step.beta_2);
-        write(m, mean);
-        write(v, square);
-        if (v_max) {
-            square = kernels::max_nan(square, read(v_max));
-            write(v_max, square);
-        }
-        const V root = kernels::fma(kernels::sqrt(square), V(step.v_correction), V(step.epsilon));
-        write(w, weight - V(step.rate) * mean / root);
+/// g' = clip(scale g) + l2 w; w *= shrink; formula(w, g', state), for n numbers. `formula(V& w, V g, V* state)` changes
+/// w and state in place; V is T or a batch of T, so the formula on T is its own scalar twin. Only the first `Slots` of
+/// the state arrays are read and written. No array overlaps another; no alignment is needed; NaN passes.
+template <int Slots, class T, std::size_t MaxSlots, class Formula, class Arch = xsimd::default_arch>
+void optimize(T* w, const T* g, const std::array<T*, MaxSlots>& state, Index n, const GradientTerms<T>& terms,
+              const Formula& formula, Arch = {}) {
+    const auto index = [](int s) { return static_cast<std::size_t>(s); };
+    const auto update = [&]<class V>(V, Index i) {
+        std::array<V, MaxSlots> numbers{};
+        for (int s = 0; s < Slots; ++s) numbers[index(s)] = kernels::load<V>(state[index(s)] + i);
+        V weight = kernels::load<V>(w + i), gradient = kernels::load<V>(g + i) * V(terms.scale);
+        gradient = kernels::at_least(kernels::at_most(gradient, V(terms.clip)), V(-terms.clip));
+        gradient = kernels::fma(V(terms.l2), weight, gradient);
+        weight = weight * V(terms.shrink);
+        formula(weight, gradient, numbers.data());
+        for (int s = 0; s < Slots; ++s) kernels::store(state[index(s)] + i, numbers[index(s)]);
+        kernels::store(w + i, weight);
     };
     using V = Batch<T, Arch>;
     Index i = 0;
-    for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>)
-        update(V(T(0)), [i](const T* p) { return kernels::load<V>(p + i); },
-               [i](T* p, const V& x) { kernels::store(p + i, x); });
-    for (; i < n; ++i)
-        update(T(0), [i](const T* p) { return p[i]; }, [i](T* p, T x) { p[i] = x; });
+    for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>) update(V(T(0)), i);
+    for (; i < n; ++i) update(T(0), i);
 }
 
 }  // namespace kernels

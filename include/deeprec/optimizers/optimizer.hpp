@@ -8,25 +8,64 @@
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/core/sparse_rows.hpp>
+#include <deeprec/kernels/optimizers.hpp>
+#include <deeprec/optimizers/clipping.hpp>
 
 DEEPREC_BEGIN
 
-/// Whose formula is followed where frameworks differ (epsilon placement, weight decay, momentum).
+/// Whose formula is followed where frameworks differ: where epsilon stands, whether weight decay is decoupled
+/// (`w *= 1 - learning_rate weight_decay`, Keras) or joins the gradient (`g += weight_decay w`, PyTorch), and whether
+/// momentum holds the learning rate. The numbers in the options stay as given; defaults are Keras'.
 enum class UpdateRule { keras, torch };
 
-/// Limits on gradients, applied before the update; infinity = off. Names and rules are Keras', which also allows one at
-/// a time.
-struct Clipping {
-    double value = std::numeric_limits<double>::infinity();        ///< each number is cut to [-value, value]
-    double norm = std::numeric_limits<double>::infinity();         ///< each parameter's gradient is scaled to this norm
-    double global_norm = std::numeric_limits<double>::infinity();  ///< all gradients together
+namespace detail {
+/// Throws ArgumentError unless 0 <= value < 1.
+inline void check_decay(std::string_view optimizer, std::string_view option, double value) {
+    if (!(value >= 0 && value < 1))
+        throw ArgumentError(message(optimizer, ": expected ", option, " in [0, 1), received ", value));
+}
+/// Throws ArgumentError unless 0 <= value < infinity.
+inline void check_size(std::string_view optimizer, std::string_view option, double value) {
+    if (!(value >= 0) || !std::isfinite(value))
+        throw ArgumentError(message(optimizer, ": expected ", option, " >= 0, received ", value));
+}
+/// Base of rules: how many arrays of state a parameter has. Starts at 0, and has `Max` of them, unless the rule hides
+/// these functions.
+template <int Max, int Min = Max>
+struct Slots {
+    static constexpr int max_slots = Max, min_slots = Min;
+    template <class Options>
+    static int slots(const Options&) {
+        return Max;
+    }
+    template <class Options>
+    static double initial(const Options&, int) {
+        return 0;
+    }
 };
+/// keras: sqrt(x + epsilon); torch: sqrt(x) + epsilon.
+template <class T>
+class Root {
+public:
+    Root(double epsilon, UpdateRule rule)
+        : inner_(static_cast<T>(rule == UpdateRule::keras ? epsilon : 0)),
+          outer_(static_cast<T>(rule == UpdateRule::keras ? 0 : epsilon)) {}
+    template <class V>
+    V operator()(const V& x) const {
+        return kernels::sqrt(x + V(inner_)) + V(outer_);
+    }
+
+private:
+    T inner_, outer_;
+};
+}  // namespace detail
 
 /// An optimizer: `Rule` computes, this class keeps the books.
 ///
-/// Rule gives: Options (with learning_rate, clipping); `slots(options)` <= `max_slots` arrays of state a parameter;
-/// `template <class T> Step<T> step(const Options&, Index t)` for step number t = 1, 2, ...; and
-/// `update(const Step<T>&, T* w, const T* g, T* const* state, Index n)`, whose Step has `gradient_scale` and `clip`.
+/// Rule gives: `Options` (with learning_rate, weight_decay and clipping); `check(options)`; `decoupled_decay(options)`;
+/// what `detail::Slots` has, arrays of state a parameter; and
+/// `template <class T> formula(const Options&, double t)`, for step number t = 1, 2, ... a function
+/// `(V& w, V gradient, V* state)` for `kernels::optimize`.
 /// A table whose gradient is SparseRows is stepped in the touched rows only: other rows keep value and state, the step
 /// number is the global one (PyTorch's SparseAdam). The state belongs to one model: use one optimizer for one model.
 template <class Rule>
@@ -36,6 +75,10 @@ public:
 
     /// Throws ArgumentError for options without meaning.
     explicit Optimizer(Options options = {}) : options_(options) {
+        if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
+            throw ArgumentError(
+                message(Rule::name(), ": expected a positive learning_rate, received ", options.learning_rate));
+        detail::check_size(Rule::name(), "weight_decay", options.weight_decay);
         Rule::check(options);
         int limits = 0;
         for (const double limit : {options.clipping.value, options.clipping.norm, options.clipping.global_norm}) {
@@ -48,14 +91,13 @@ public:
             throw ArgumentError(message(Rule::name(), ": expected one kind of clipping, received ", limits));
     }
 
+    static constexpr std::string_view name() { return Rule::name(); }
     const Options& options() const { return options_; }
     double learning_rate() const { return options_.learning_rate; }
-    /// For schedules; throws ArgumentError unless positive and finite.
+    /// For schedules, which may reach 0; throws ArgumentError for a rate that is negative or not finite.
     void set_learning_rate(double rate) {
-        Options changed = options_;
-        changed.learning_rate = rate;
-        Rule::check(changed);
-        options_ = changed;
+        detail::check_size(Rule::name(), "learning_rate", rate);
+        options_.learning_rate = rate;
     }
     /// Steps made so far.
     Index iterations() const { return iterations_; }
@@ -64,54 +106,56 @@ public:
     template <class Model>
     void step(Model& model, typename Model::Gradients& gradients, ThreadPool* pool = nullptr) {
         ++iterations_;
-        double global_scale = 1;
-        if (options_.clipping.global_norm < std::numeric_limits<double>::infinity()) {
-            double squares = 0;
-            for_each_parameter(
-                std::as_const(model), gradients,
-                [&](std::string_view, const auto&, const auto& gradient) { squares += sum_of_squares(gradient); });
-            global_scale = clip_scale(options_.clipping.global_norm, squares);
-        }
+        const Clipping& clipping = options_.clipping;
+        constexpr double off = std::numeric_limits<double>::infinity();
+        const double decay = options_.weight_decay;
+        const bool decoupled = Rule::decoupled_decay(options_);
+        const double global = clipping.global_norm < off ? gradient_norm(std::as_const(model), gradients) : 0.0;
         std::size_t number = 0;
         for_each_parameter(model, gradients, [&](std::string_view, auto& weights, const auto& gradient) {
             using T = typename std::remove_reference_t<decltype(weights)>::Scalar;
-            auto step = Rule::template step<T>(options_, iterations_);
-            step.gradient_scale = static_cast<T>(
-                global_scale * clip_scale(options_.clipping.norm, [&] { return sum_of_squares(gradient); }));
-            step.clip = static_cast<T>(options_.clipping.value);
-            update(step, weights, gradient, state<T>(number++, weights.size()), pool);
+            double scale = detail::clip_scale(global, clipping.global_norm);
+            if (clipping.norm < off)
+                scale *= detail::clip_scale(std::sqrt(detail::sum_of_squares(gradient)), clipping.norm);
+            const kernels::GradientTerms<T> terms{static_cast<T>(scale), static_cast<T>(clipping.value),
+                                                  static_cast<T>(decoupled ? 0 : decay),
+                                                  static_cast<T>(decoupled ? 1 - options_.learning_rate * decay : 1)};
+            const auto formula = Rule::template formula<T>(options_, static_cast<double>(iterations_));
+            T* const slots = state<T>(number++, weights.size());
+            const auto run = [&](const T* g, Index begin, Index n) {
+                std::array<T*, Rule::max_slots> state{};
+                for (int s = 0; s < Rule::slots(options_); ++s)
+                    state[static_cast<std::size_t>(s)] = slots + s * weights.size() + begin;
+                optimize(weights.data() + begin, g, state, n, terms, formula);
+            };
+            each_run(gradient, pool, run);
         });
     }
 
 private:
     static constexpr Index chunk = 1 << 16;  // numbers a thread takes at once
 
-    template <class T, int Rank, class Step>
-    static void update(const Step& step, Tensor<T, Rank>& weights, const Tensor<T, Rank>& gradient, T* state,
-                       ThreadPool* pool) {
-        const Index n = weights.size();
-        each_chunk(pool, n, chunk, [&](Index begin, Index end) {
-            update_range(step, weights.data(), gradient.data() + begin, state, n, begin, end - begin);
-        });
+    /// run(gradient, first number of the parameter, count) over all that has a gradient, in pieces.
+    template <class T, int Rank, class Run>
+    static void each_run(const Tensor<T, Rank>& gradient, ThreadPool* pool, const Run& run) {
+        each_chunk(pool, gradient.size(), chunk,
+                   [&](Index begin, Index end) { run(gradient.data() + begin, begin, end - begin); });
     }
-    template <class T, class Step>
-    static void update(const Step& step, Tensor<T, 2>& weights, const SparseRows<T>& gradient, T* state,
-                       ThreadPool* pool) {
-        const Index width = weights.dimension(1), touched = static_cast<Index>(gradient.ids().size());
+    template <class T, class Run>
+    static void each_run(const SparseRows<T>& gradient, ThreadPool* pool, const Run& run) {
+        const Index width = gradient.width(), touched = static_cast<Index>(gradient.ids().size());
         each_chunk(pool, touched, std::max<Index>(1, chunk / width), [&](Index begin, Index end) {
-            for (Index i = begin; i < end; ++i) {
-                const auto row = static_cast<std::size_t>(i);
-                update_range(step, weights.data(), gradient.values(row), state, weights.size(),
-                             static_cast<Index>(gradient.ids()[row]) * width, width);
-            }
+            for (auto row = static_cast<std::size_t>(begin); row < static_cast<std::size_t>(end); ++row)
+                run(gradient.values(row), static_cast<Index>(gradient.ids()[row]) * width, width);
         });
     }
-    template <class T, class Step>
-    static void update_range(const Step& step, T* weights, const T* gradient, T* state, Index size, Index begin,
-                             Index n) {
-        std::array<T*, Rule::max_slots + 1> slots{};
-        for (int s = 0; s < Rule::max_slots; ++s) slots[static_cast<std::size_t>(s)] = state + s * size + begin;
-        Rule::update(step, weights + begin, gradient, slots.data(), n);
+    /// Makes the number of slots a constant for the kernel.
+    template <int Slots = Rule::max_slots, class T, std::size_t MaxSlots, class Formula>
+    void optimize(T* w, const T* g, const std::array<T*, MaxSlots>& state, Index n,
+                  const kernels::GradientTerms<T>& terms, const Formula& formula) const {
+        if constexpr (Slots > Rule::min_slots)
+            if (Rule::slots(options_) < Slots) return optimize<Slots - 1>(w, g, state, n, terms, formula);
+        kernels::optimize<Slots>(w, g, state, n, terms, formula);
     }
     template <class F>
     static void each_chunk(ThreadPool* pool, Index n, Index size, F&& f) {
@@ -123,40 +167,17 @@ private:
             for (Index i = 0; i < chunks; ++i) task(i);
     }
 
-    template <class T, int Rank>
-    static double sum_of_squares(const Tensor<T, Rank>& gradient) {
-        double sum = 0;
-        for (Index i = 0; i < gradient.size(); ++i)
-            sum += static_cast<double>(gradient.data()[i]) * static_cast<double>(gradient.data()[i]);
-        return sum;
-    }
-    template <class T>
-    static double sum_of_squares(const SparseRows<T>& gradient) {
-        double sum = 0;
-        for (std::size_t i = 0; i < gradient.ids().size(); ++i)
-            for (Index j = 0; j < gradient.width(); ++j)
-                sum += static_cast<double>(gradient.values(i)[j]) * static_cast<double>(gradient.values(i)[j]);
-        return sum;
-    }
-    static double clip_scale(double limit, double squares) {
-        const double norm = std::sqrt(squares);
-        return norm > limit ? limit / norm : 1.0;
-    }
-    template <class F>
-        requires std::is_invocable_v<F>
-    static double clip_scale(double limit, F&& squares) {
-        return limit < std::numeric_limits<double>::infinity() ? clip_scale(limit, squares()) : 1.0;
-    }
-
-    /// State of one parameter: `slots` arrays of `size` numbers, filled with the rule's start value at first use.
+    /// State of one parameter: `slots` arrays of `size` numbers, filled with the rule's start values at first use.
     template <class T>
     T* state(std::size_t number, Index size) {
         if (number == states_.size()) states_.emplace_back();
         Buffer<std::byte>& bytes = states_[number];
-        const Index numbers = Rule::slots(options_) * size, needed = numbers * static_cast<Index>(sizeof(T));
+        const int slots = Rule::slots(options_);
+        const Index needed = slots * size * static_cast<Index>(sizeof(T));
         if (bytes.capacity() == 0 && needed > 0) {
             T* first = reinterpret_cast<T*>(bytes.need(needed));
-            std::fill_n(first, numbers, static_cast<T>(Rule::initial(options_)));
+            for (int s = 0; s < slots; ++s)
+                first = std::fill_n(first, size, static_cast<T>(Rule::initial(options_, s)));
         }
         if (bytes.capacity() != needed)
             throw ArgumentError(message(Rule::name(), ": this optimizer has the state of another model (parameter ",
@@ -168,12 +189,5 @@ private:
     Index iterations_ = 0;
     std::vector<Buffer<std::byte>> states_;
 };
-
-namespace detail {
-inline void check_rate(std::string_view optimizer, double rate) {
-    if (!(rate > 0) || !std::isfinite(rate))
-        throw ArgumentError(message(optimizer, ": expected a positive learning_rate, received ", rate));
-}
-}  // namespace detail
 
 DEEPREC_END
