@@ -17,6 +17,19 @@ using namespace worlds;
 
 namespace {
 
+/// One parameter and one number besides.
+struct WithState {
+    Tensor<float, 1> parameter{1}, state{1};
+    template <class Visitor, class Self>
+    static void visit(Visitor& visitor, Self& self) {
+        visitor("parameter", self.parameter);
+    }
+    template <class Visitor, class Self>
+    static void visit_state(Visitor& visitor, Self& self) {
+        visitor("state", self.state);
+    }
+    void parameters_changed() {}
+};
 /// Sets the figure that EarlyStopping looks at.
 auto figures(std::vector<double> values) {
     return OnEpochEnd{
@@ -98,6 +111,20 @@ TEST_CASE("EarlyStopping brings back the best weights if asked", "[training]") {
         copy.parameters_changed();
         CHECK(same_bits(numbers(predict(model, points(5).inputs())), numbers(predict(copy, points(5).inputs()))));
     }
+}
+
+TEST_CASE("EarlyStopping brings back what a layer keeps besides parameters", "[training]") {
+    WithState model;
+    EarlyStopping stopping{.monitor = "figure", .patience = 2, .restore_best_weights = true};
+    for (const long epoch : {0, 1, 2}) {
+        model.parameter.setConstant(static_cast<float>(epoch));
+        model.state.setConstant(static_cast<float>(10 * epoch));
+        EpochLog log{epoch, 0, {{"figure", std::abs(1.0 - static_cast<double>(epoch))}}};
+        stopping.on_epoch_end(model, log);
+    }
+    stopping.on_train_end(model);
+    CHECK(model.parameter(0) == 1);
+    CHECK(model.state(0) == 10);
 }
 
 TEST_CASE("EarlyStopping names a figure that is not there", "[training]") {

@@ -97,6 +97,15 @@ void for_each_state(Layer& layer, F&& f) {
     detail::visit_state(visitor, layer);
 }
 
+namespace detail {
+/// All that makes a model predict what it predicts: states, then parameters.
+template <class Model, class F>
+void for_each_stored(Model& model, F&& f) {
+    for_each_state(model, f);
+    for_each_parameter(model, f);
+}
+}  // namespace detail
+
 /// Number of trainable numbers.
 template <class Layer>
 Index parameter_count(const Layer& layer) {

@@ -39,11 +39,6 @@ template <class Tensor>
 std::vector<Index> extents_of(const Tensor& tensor) {
     return {tensor.dimensions().begin(), tensor.dimensions().end()};
 }
-template <class Model, class F>
-void for_each_stored(Model& model, F&& f) {
-    for_each_state(model, f);
-    for_each_parameter(model, f);
-}
 template <class Model>
 void check_has_parameters(std::string_view function, const Model& model) {
     if (parameter_count(model) == 0)

@@ -43,7 +43,7 @@ struct EarlyStopping {
     long best_epoch = -1;                ///< result: the epoch with the best figure
     double best_value = 0;               ///< result: that figure
     long waited = 0;                     ///< epochs since then
-    std::vector<double> best_weights{};  ///< of that epoch, all parameters in order
+    std::vector<double> best_weights{};  ///< of that epoch, all states and parameters in order
 
     void on_train_begin() {
         best_epoch = -1;
@@ -68,7 +68,7 @@ struct EarlyStopping {
     void on_train_end(Model& model) {
         if (best_weights.empty()) return;
         std::size_t at = 0;
-        for_each_parameter(model, [&](std::string_view, auto& tensor) {
+        detail::for_each_stored(model, [&](std::string_view, auto& tensor) {
             using T = typename std::decay_t<decltype(tensor)>::Scalar;
             for (Index i = 0; i < tensor.size(); ++i) tensor.data()[i] = static_cast<T>(best_weights[at++]);
         });
@@ -76,7 +76,7 @@ struct EarlyStopping {
     template <class Model>
     void save(const Model& model) {
         best_weights.clear();
-        for_each_parameter(model, [&](std::string_view, const auto& tensor) {
+        detail::for_each_stored(model, [&](std::string_view, const auto& tensor) {
             best_weights.insert(best_weights.end(), tensor.data(), tensor.data() + tensor.size());
         });
     }
