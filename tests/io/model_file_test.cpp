@@ -14,12 +14,15 @@
 #include <deeprec/layers/dot.hpp>
 #include <deeprec/layers/dropout.hpp>
 #include <deeprec/layers/embedding.hpp>
+#include <deeprec/layers/embedding_bag.hpp>
 #include <deeprec/layers/flatten.hpp>
 #include <deeprec/layers/global_pool1d.hpp>
 #include <deeprec/layers/gru.hpp>
+#include <deeprec/layers/layer_norm.hpp>
 #include <deeprec/layers/lstm.hpp>
 #include <deeprec/layers/max_pool1d.hpp>
 #include <deeprec/layers/simple_rnn.hpp>
+#include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/models/residual.hpp>
 #include <deeprec/models/two_tower.hpp>
 
@@ -79,6 +82,8 @@ auto every_layer() {
         LSTM<T, ReturnSequences>{5, return_sequences, {.go_backwards = true, .use_bias = false}},
         Conv1D<T, LeakyReLU>{4, 3, LeakyReLU{0.3}, {.padding = Padding::causal, .dilation_rate = 2}},
         Dropout<T>{0.25},
+        LayerNorm<T>{{.epsilon = 0.01, .center = false}},
+        ZeroPadding1D<T>{1, 2},
         MaxPool1D<T>{3, {.strides = 2, .padding = Padding::same}},
         Conv1D<T, Linear>{4, 2, linear, {.strides = 2, .use_bias = false}},
         AveragePool1D<T>{2, {.strides = 1}},
@@ -154,6 +159,16 @@ struct Counter : WithoutParameters {
 TEST_CASE("every layer comes back from its file, bit for bit", "[io]") {
     comes_back<float>();
     comes_back<double>();
+}
+
+TEST_CASE("a bag of ids comes back", "[io]") {
+    Sequential model{EmbeddingBag{20, 6, {.mode = BagMode::max, .mask_zero = true}}};
+    model.build({5}, Seed{1});
+    const auto again = loaded<decltype(model)>(saved(model));
+    const auto ids = some_ids(4, 5, 20);
+    decltype(model)::Cache a, b;
+    CHECK(same_bits(model.forward(ids, a), again.forward(ids, b)));
+    CHECK(saved(again) == saved(model));
 }
 
 TEST_CASE("layers around layers come back", "[io]") {

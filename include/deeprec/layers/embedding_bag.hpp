@@ -1,6 +1,8 @@
 /// One vector for a bag of ids.
 #pragma once
 
+#include <array>
+
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/sparse_rows.hpp>
@@ -10,6 +12,7 @@
 DEEPREC_BEGIN
 
 enum class BagMode { sum, mean, max };
+inline constexpr std::array<std::string_view, 3> bag_mode_names{"sum", "mean", "max"};
 
 struct EmbeddingBagOptions {
     BagMode mode = BagMode::mean;
@@ -120,6 +123,13 @@ public:
 
     const Parameters& parameters() const { return parameters_; }
     Gradients zero_gradients() const { return {SparseRows<T>(parameters_.embeddings.dimension(0), output_dim_)}; }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor.size("input_dim", self.input_dim_);
+        visitor.size("output_dim", self.output_dim_);
+        visitor.choice("mode", self.options_.mode, bag_mode_names);
+        visitor("mask_zero", self.options_.mask_zero);
+    }
     void parameters_changed() {}
     template <class Visitor, class Self, class... Others>
     static void visit(Visitor& visitor, Self& self, Others&... others) {

@@ -93,6 +93,12 @@ public:
 
     const Parameters& parameters() const { return parameters_; }
     Gradients zero_gradients() const { return zeros_like(parameters_); }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor("epsilon", self.options_.epsilon);
+        visitor("center", self.options_.center);
+        visitor("scale", self.options_.scale);
+    }
     void parameters_changed() {}
     template <class Visitor, class Self, class... Others>
     static void visit(Visitor& visitor, Self& self, Others&... others) {

@@ -71,6 +71,12 @@ public:
         }
     }
 
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        visitor("left", self.left_);
+        visitor("right", self.right_);
+    }
+
 private:
     template <class E>
     void pad(const E* x, Index batch, Index time, Index width, E* y) const {
