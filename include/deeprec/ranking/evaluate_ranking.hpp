@@ -32,6 +32,10 @@ struct RankingReport {
 };
 
 namespace detail {
+/// NDCG@k of one query: 1 / log2(rank + 1) within the first k, else 0; rank 0 is no candidate.
+inline double gain(Index rank, Index k) {
+    return rank == 0 || rank > k ? 0.0 : 1 / std::log2(static_cast<double>(rank) + 1);
+}
 struct TargetRank {
     Index rank = 0;  // 0: the target is no candidate
     double auc = 0;
@@ -115,9 +119,9 @@ RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> quer
     });
     for (std::size_t q = 0; q < queries.size(); ++q) {
         report.auc += auc[q];
-        if (report.ranks[q] == 0 || report.ranks[q] > protocol.k) continue;
-        report.hr += 1;
-        report.ndcg += 1 / std::log2(static_cast<double>(report.ranks[q]) + 1);
+        const double gain = detail::gain(report.ranks[q], protocol.k);
+        report.hr += gain > 0;
+        report.ndcg += gain;
     }
     const double n = static_cast<double>(queries.size());
     report.auc /= n;

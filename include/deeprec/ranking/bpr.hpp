@@ -1,0 +1,96 @@
+/// Matrix factorisation with the pairwise objective: collaborative filtering without order or content.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <deeprec/core/initializers.hpp>
+#include <deeprec/data/sequences.hpp>
+#include <deeprec/kernels/vector.hpp>
+
+DEEPREC_BEGIN
+
+struct BprOptions {
+    Index width = 64;
+    Index epochs = 60;
+    double learning_rate = 0.05;
+    double regularization = 0.01;
+    Seed seed{};
+};
+
+/// score(u, j) = p_u . q_j + b_j, trained by gradient steps on -log sigmoid(score(u, i) - score(u, j)) + regularization
+/// |parameters|^2 / 2, i an event of u in the train part and j uniform among the items that u never took (BPR, Rendle
+/// et al. 2009). One step an event and epoch, in a random order; a pure function of the options.
+///
+/// As a scorer it goes by the user of the query and throws DataError for one that it does not know. Throws
+/// ArgumentError for options without meaning.
+class Bpr {
+public:
+    explicit Bpr(const Sequences& train, BprOptions options = {}) : width_(options.width) {
+        if (options.width < 1 || options.epochs < 0 || !(options.learning_rate > 0) || !(options.regularization >= 0))
+            throw ArgumentError(message(
+                "Bpr: expected a positive width and learning_rate, epochs and regularization of "
+                "at least 0, received ",
+                options.width, ", ", options.learning_rate, ", ", options.epochs, " and ", options.regularization));
+        users_.resize(train.users() + 1, width_);
+        items_.resize(train.items() + 1, width_);
+        bias_.assign(static_cast<std::size_t>(train.items()) + 1, 0.0f);
+        fill_uniform(users_, 0.1, derive(options.seed, 1));
+        fill_uniform(items_, 0.1, derive(options.seed, 2));
+        const Sequences sets = train.distinct();
+        std::vector<std::pair<std::int32_t, std::int32_t>> events;
+        for (std::int32_t user = 1; user <= train.users(); ++user)
+            if (static_cast<std::int32_t>(sets[user].size()) < train.items())  // else nobody is left to lose
+                for (const std::int32_t item : train[user]) events.emplace_back(user, item);
+        const auto rate = static_cast<float>(options.learning_rate);
+        const auto decay = static_cast<float>(options.learning_rate * options.regularization);
+        for (Index epoch = 0; epoch < options.epochs; ++epoch) {
+            const RandomStream random(derive(options.seed, 3 + static_cast<std::uint64_t>(epoch)));
+            std::uint64_t draw = 0;
+            for (std::size_t i = events.size(); i > 1; --i)
+                std::swap(events[i - 1], events[static_cast<std::size_t>(random.below(draw++, i))]);
+            for (const auto& [user, item] : events) {
+                const auto mine = sets[user];
+                std::int32_t other = 0;
+                do
+                    other =
+                        1 + static_cast<std::int32_t>(random.below(draw++, static_cast<std::uint64_t>(train.items())));
+                while (std::binary_search(mine.begin(), mine.end(), other));
+                step(user, item, other, rate, decay);
+            }
+        }
+    }
+    void operator()(const Query& query, std::span<float> scores) const {
+        if (scores.size() != bias_.size() || query.user < 1 || query.user >= users_.dimension(0))
+            throw DataError(message("Bpr: trained on users up to ", users_.dimension(0) - 1, " and items up to ",
+                                    bias_.size() - 1, ", asked for user ", query.user, " and items up to ",
+                                    scores.size() - 1));
+        for (std::size_t j = 0; j < scores.size(); ++j)
+            scores[j] =
+                bias_[j] + kernels::dot<float>(&users_(query.user, 0), &items_(static_cast<Index>(j), 0), width_);
+    }
+
+private:
+    void step(std::int32_t user, std::int32_t item, std::int32_t other, float rate, float decay) {
+        float *p = &users_(user, 0), *q = &items_(item, 0), *o = &items_(other, 0);
+        float &b = bias_[static_cast<std::size_t>(item)], &c = bias_[static_cast<std::size_t>(other)];
+        const float margin = b - c + kernels::dot<float>(p, q, width_) - kernels::dot<float>(p, o, width_);
+        const float g = rate / (1 + std::exp(margin));
+        b += g - decay * b;
+        c += -g - decay * c;
+        for (Index k = 0; k < width_; ++k) {
+            const float before = p[k];
+            p[k] += g * (q[k] - o[k]) - decay * p[k];
+            q[k] += g * before - decay * q[k];
+            o[k] += -g * before - decay * o[k];
+        }
+    }
+    Index width_;
+    Tensor<float, 2> users_, items_;
+    std::vector<float> bias_;
+};
+
+DEEPREC_END

@@ -1,0 +1,43 @@
+/// Sequential rules: what came within a few steps after.
+#pragma once
+
+#include <deeprec/ranking/item_links.hpp>
+
+DEEPREC_BEGIN
+
+/// score(j) = sum over the history of age_weight^age rule(e -> j), with rule(i -> j) the sum of 1 / distance over all
+/// places of the train part where j follows i at a distance of 1 to `window`, divided by the number of places of i
+/// (Ludewig & Jannach 2018, SR, as confidences).
+/// As a scorer throws DataError for unknown items; ArgumentError unless the window is positive.
+class WindowRules {
+public:
+    explicit WindowRules(const Sequences& train, Index window = 5, HistoryWeights weights = {})
+        : links_(make(train, window, weights)) {}
+    void operator()(const Query& query, std::span<float> scores) const { links_.score(query.history, scores); }
+
+private:
+    static ItemLinks make(const Sequences& train, Index window, HistoryWeights weights) {
+        if (window < 1) throw ArgumentError(message("WindowRules: expected a positive window, received ", window));
+        struct Place {
+            std::int32_t user;
+            std::size_t step;
+        };
+        std::vector<std::vector<Place>> places(static_cast<std::size_t>(train.items()) + 1);
+        for (std::int32_t user = 1; user <= train.users(); ++user)
+            for (std::size_t t = 0; t < train[user].size(); ++t)
+                places[static_cast<std::size_t>(train[user][t])].push_back({user, t});
+        return {train.items(), "WindowRules", weights, [&](std::int32_t item, auto&& add) {
+                    const auto& of_item = places[static_cast<std::size_t>(item)];
+                    const double share = 1 / static_cast<double>(of_item.size());
+                    for (const Place& place : of_item) {
+                        const auto events = train[place.user].subspan(place.step);
+                        const std::size_t end = std::min(events.size(), static_cast<std::size_t>(window) + 1);
+                        for (std::size_t distance = 1; distance < end; ++distance)
+                            add(events[distance], share / static_cast<double>(distance));
+                    }
+                }};
+    }
+    ItemLinks links_;
+};
+
+DEEPREC_END

@@ -1,0 +1,117 @@
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <deeprec/ranking/bpr.hpp>
+#include <deeprec/ranking/evaluate_ranking.hpp>
+#include <deeprec/ranking/item_knn.hpp>
+#include <deeprec/ranking/markov.hpp>
+#include <deeprec/ranking/popularity.hpp>
+#include <deeprec/ranking/window_rules.hpp>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+using Ids = std::vector<std::int32_t>;
+
+namespace {
+Sequences sequences(const std::vector<Ids>& users, int items) {
+    Interactions x;
+    for (int item = 1; item <= items; ++item) x.items.add(std::to_string(item));
+    for (std::size_t user = 0; user < users.size(); ++user) {
+        x.users.add(std::to_string(user));
+        for (const std::int32_t item : users[user]) x.add(static_cast<std::int32_t>(user) + 1, item);
+    }
+    return Sequences{x};
+}
+template <class Scorer>
+std::vector<float> scores_after(const Scorer& scorer, const Ids& history, std::size_t items, std::int32_t user = 1) {
+    std::vector<float> scores(items + 1);
+    scorer(Query{user, history, 1}, scores);
+    return scores;
+}
+}  // namespace
+
+TEST_CASE("ItemKnn: cosine of the users of two items, by age", "[ranking]") {
+    const Sequences train = sequences({{1, 2, 1, 3}, {2, 1}, {3}, {1}}, 4);
+    const auto all = scores_after(ItemKnn{train}, {2, 3}, 4);
+    CHECK(all[1] == Approx(2 / std::sqrt(3.0 * 2) + 1 / std::sqrt(3.0 * 2)));
+    CHECK(all[2] == Approx(1 / std::sqrt(2.0 * 2)));
+    CHECK(all[3] == Approx(1 / std::sqrt(2.0 * 2)));
+    CHECK(all[4] == 0);
+    const auto aged = scores_after(ItemKnn{train, {.age_weight = 0.5}}, {2, 3}, 4);
+    CHECK(aged[1] == Approx(0.5 * 2 / std::sqrt(6.0) + 1 / std::sqrt(6.0)));
+    const auto last = scores_after(ItemKnn{train, {.age_weight = 1, .last = 1}}, {2, 3}, 4);
+    CHECK(last[1] == Approx(1 / std::sqrt(6.0)));
+    CHECK(last[3] == 0);
+}
+
+TEST_CASE("WindowRules: 1 / distance within the window, as a share of the places, by age", "[ranking]") {
+    const Sequences train = sequences({{1, 2, 3, 4}, {1, 3}}, 4);
+    const auto scores = scores_after(WindowRules{train, 2}, {2, 1}, 4);
+    CHECK(scores[2] == Approx(0.5));                      // after 1, one of two places
+    CHECK(scores[3] == Approx((0.5 + 1) / 2 + 0.8 * 1));  // after 1 in both, after 2 in the one place
+    CHECK(scores[4] == Approx(0.8 * 0.5));                // two steps after 2; three after 1 is too far
+    CHECK(scores[1] == 0);
+}
+
+TEST_CASE("Bpr learns who takes what", "[ranking]") {
+    std::vector<Ids> users;  // even users take even items
+    for (int user = 0; user < 40; ++user) {
+        users.emplace_back();
+        for (int k = 0; k < 8; ++k) users.back().push_back(1 + (user % 2 + 2 * ((user / 2 * 3 + k * 7) % 15)));
+    }
+    const Bpr bpr{sequences(users, 30), {.width = 8, .epochs = 40}};
+    for (const std::int32_t user : {1, 2, 3, 4}) {
+        const auto scores = scores_after(bpr, {}, 30, user);
+        double own = 0, other = 0;
+        for (std::size_t item = 1; item <= 30; ++item)
+            ((item + static_cast<std::size_t>(user)) % 2 == 0 ? own : other) += static_cast<double>(scores[item]);
+        CHECK(own / 15 > other / 15 + 2);
+    }
+    const Bpr again{sequences(users, 30), {.width = 8, .epochs = 40}},
+        seeded{sequences(users, 30), {.width = 8, .epochs = 40, .seed = Seed{2}}};
+    CHECK(scores_after(again, {}, 30) == scores_after(bpr, {}, 30));
+    CHECK(scores_after(seeded, {}, 30) != scores_after(bpr, {}, 30));
+}
+
+TEST_CASE("Baselines say what they refuse", "[ranking]") {
+    const Sequences train = sequences({{1, 2, 3}}, 3);
+    CHECK(message_of<ArgumentError>([&] { ItemKnn(train, {.age_weight = 0}); }) ==
+          "ItemKnn: expected age_weight in (0, 1] and a positive last, received 0 and 9223372036854775807");
+    CHECK(message_of<ArgumentError>([&] { WindowRules(train, 0); }) ==
+          "WindowRules: expected a positive window, received 0");
+    CHECK(message_of<DataError>([&] { scores_after(ItemKnn{train}, {4}, 3); }) ==
+          "ItemKnn: trained on items up to 3, the history has 4");
+    CHECK(message_of<DataError>([&] { scores_after(WindowRules{train}, {1}, 4); }) ==
+          "WindowRules: trained on items up to 3, asked for scores of 4");
+    CHECK(
+        message_of<ArgumentError>([&] { Bpr(train, {.width = 0}); }) ==
+        "Bpr: expected a positive width and learning_rate, epochs and regularization of at least 0, received 0, 0.05, "
+        "60 and 0.01");
+    CHECK(message_of<DataError>([&] {
+              scores_after(Bpr{train, {.epochs = 1}}, {}, 3, 2);
+          }) == "Bpr: trained on users up to 1 and items up to 3, asked for user 2 and items up to 3");
+}
+
+TEST_CASE("A held-out event changes no baseline: a planted leak is caught", "[ranking]") {
+    // Everybody's test target is item 9, which training never shows. What sees the train part alone ranks it behind
+    // every item that it knows; the same model given all events, which is the leak, ranks it first for everybody.
+    std::vector<Ids> users;
+    for (int user = 0; user < 30; ++user)
+        users.push_back({1 + user % 4, 1 + (user + 1) % 4, 5 + user % 3, 1 + (user + 2) % 4, 9});
+    const LeaveOneOut split{sequences(users, 9)};
+    const auto test = split.test_queries();
+    const auto hr = [&](const auto& scorer) { return evaluate_ranking(scorer, test, 9, {.k = 3}).hr; };
+    const auto caught = [&](const auto& make) {
+        CHECK(hr(make(split.train())) == 0);
+        CHECK(hr(make(split.all())) > 0.9);
+    };
+    caught([](const Sequences& events) { return Popularity{events}; });
+    caught([](const Sequences& events) { return Markov{events}; });
+    caught([](const Sequences& events) { return ItemKnn{events}; });
+    caught([](const Sequences& events) { return WindowRules{events}; });
+    caught([](const Sequences& events) { return Bpr{events, {.width = 4}}; });
+}
