@@ -19,10 +19,16 @@ struct Softmax {
     void row(const T* x, T* y, Index n) const {
         using V = kernels::Batch<T, Arch>;
         constexpr Index step = kernels::lanes<T, Arch>;
-        V largest(-std::numeric_limits<T>::infinity());
+        V largest[4];  // one chain would wait for its own latency
+        for (V& l : largest) l = V(-std::numeric_limits<T>::infinity());
         Index i = 0;
-        for (; i + step <= n; i += step) largest = kernels::max_nan(largest, kernels::load<V>(x + i));
-        T top = kernels::reduce_max(largest);
+        for (; i + 4 * step <= n; i += 4 * step) {
+            DEEPREC_UNROLL
+            for (Index j = 0; j < 4; ++j) largest[j] = kernels::max_nan(largest[j], kernels::load<V>(x + i + j * step));
+        }
+        for (; i + step <= n; i += step) largest[0] = kernels::max_nan(largest[0], kernels::load<V>(x + i));
+        T top = kernels::reduce_max(
+            kernels::max_nan(kernels::max_nan(largest[0], largest[1]), kernels::max_nan(largest[2], largest[3])));
         for (Index j = i; j < n; ++j) top = kernels::max_nan(top, x[j]);
         V sums(T(0));
         for (i = 0; i + step <= n; i += step) {
