@@ -99,7 +99,7 @@
 #include <deeprec/optimizers/radam.hpp>
 #include <deeprec/optimizers/rmsprop.hpp>
 #include <deeprec/optimizers/sgd.hpp>
-#include <deeprec/ranking/bpr.hpp>
+#include <deeprec/ranking/bpr_mf.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
 #include <deeprec/ranking/item_index.hpp>
 #include <deeprec/ranking/item_knn.hpp>

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include <deeprec/ranking/bpr.hpp>
+#include <deeprec/ranking/bpr_mf.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
 #include <deeprec/ranking/item_knn.hpp>
 #include <deeprec/ranking/markov.hpp>
@@ -57,13 +57,13 @@ TEST_CASE("WindowRules: 1 / distance within the window, as a share of the places
     CHECK(scores[1] == 0);
 }
 
-TEST_CASE("Bpr learns who takes what", "[ranking]") {
+TEST_CASE("BprMf learns who takes what", "[ranking]") {
     std::vector<Ids> users;  // even users take even items
     for (int user = 0; user < 40; ++user) {
         users.emplace_back();
         for (int k = 0; k < 8; ++k) users.back().push_back(1 + (user % 2 + 2 * ((user / 2 * 3 + k * 7) % 15)));
     }
-    const Bpr bpr{sequences(users, 30), {.width = 8, .epochs = 40}};
+    const BprMf bpr{sequences(users, 30), {.width = 8, .epochs = 40}};
     for (const std::int32_t user : {1, 2, 3, 4}) {
         const auto scores = scores_after(bpr, {}, 30, user);
         double own = 0, other = 0;
@@ -71,7 +71,7 @@ TEST_CASE("Bpr learns who takes what", "[ranking]") {
             ((item + static_cast<std::size_t>(user)) % 2 == 0 ? own : other) += static_cast<double>(scores[item]);
         CHECK(own / 15 > other / 15 + 2);
     }
-    const Bpr again{sequences(users, 30), {.width = 8, .epochs = 40}},
+    const BprMf again{sequences(users, 30), {.width = 8, .epochs = 40}},
         seeded{sequences(users, 30), {.width = 8, .epochs = 40, .seed = Seed{2}}};
     CHECK(scores_after(again, {}, 30) == scores_after(bpr, {}, 30));
     CHECK(scores_after(seeded, {}, 30) != scores_after(bpr, {}, 30));
@@ -87,13 +87,13 @@ TEST_CASE("Baselines say what they refuse", "[ranking]") {
           "ItemKnn: trained on items up to 3, the history has 4");
     CHECK(message_of<DataError>([&] { scores_after(WindowRules{train}, {1}, 4); }) ==
           "WindowRules: trained on items up to 3, asked for scores of 4");
-    CHECK(
-        message_of<ArgumentError>([&] { Bpr(train, {.width = 0}); }) ==
-        "Bpr: expected a positive width and learning_rate, epochs and regularization of at least 0, received 0, 0.05, "
-        "60 and 0.01");
+    CHECK(message_of<ArgumentError>([&] { BprMf(train, {.width = 0}); }) ==
+          "BprMf: expected a positive width and learning_rate, epochs and regularization of at least 0, received 0, "
+          "0.05, "
+          "60 and 0.01");
     CHECK(message_of<DataError>([&] {
-              scores_after(Bpr{train, {.epochs = 1}}, {}, 3, 2);
-          }) == "Bpr: trained on users up to 1 and items up to 3, asked for user 2 and items up to 3");
+              scores_after(BprMf{train, {.epochs = 1}}, {}, 3, 2);
+          }) == "BprMf: trained on users up to 1 and items up to 3, asked for user 2 and items up to 3");
 }
 
 TEST_CASE("A held-out event changes no baseline: a planted leak is caught", "[ranking]") {
@@ -113,5 +113,5 @@ TEST_CASE("A held-out event changes no baseline: a planted leak is caught", "[ra
     caught([](const Sequences& events) { return Markov{events}; });
     caught([](const Sequences& events) { return ItemKnn{events}; });
     caught([](const Sequences& events) { return WindowRules{events}; });
-    caught([](const Sequences& events) { return Bpr{events, {.width = 4}}; });
+    caught([](const Sequences& events) { return BprMf{events, {.width = 4}}; });
 }

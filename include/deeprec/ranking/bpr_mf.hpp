@@ -13,7 +13,7 @@
 
 DEEPREC_BEGIN
 
-struct BprOptions {
+struct BprMfOptions {
     Index width = 64;
     Index epochs = 60;
     double learning_rate = 0.05;
@@ -27,12 +27,12 @@ struct BprOptions {
 ///
 /// As a scorer it goes by the user of the query and throws DataError for one that it does not know. Throws
 /// ArgumentError for options without meaning.
-class Bpr {
+class BprMf {
 public:
-    explicit Bpr(const Sequences& train, BprOptions options = {}) : width_(options.width) {
+    explicit BprMf(const Sequences& train, BprMfOptions options = {}) : width_(options.width) {
         if (options.width < 1 || options.epochs < 0 || !(options.learning_rate > 0) || !(options.regularization >= 0))
             throw ArgumentError(message(
-                "Bpr: expected a positive width and learning_rate, epochs and regularization of "
+                "BprMf: expected a positive width and learning_rate, epochs and regularization of "
                 "at least 0, received ",
                 options.width, ", ", options.learning_rate, ", ", options.epochs, " and ", options.regularization));
         users_.resize(train.users() + 1, width_);
@@ -65,7 +65,7 @@ public:
     }
     void operator()(const Query& query, std::span<float> scores) const {
         if (scores.size() != bias_.size() || query.user < 1 || query.user >= users_.dimension(0))
-            throw DataError(message("Bpr: trained on users up to ", users_.dimension(0) - 1, " and items up to ",
+            throw DataError(message("BprMf: trained on users up to ", users_.dimension(0) - 1, " and items up to ",
                                     bias_.size() - 1, ", asked for user ", query.user, " and items up to ",
                                     scores.size() - 1));
         for (std::size_t j = 0; j < scores.size(); ++j)
