@@ -98,6 +98,7 @@
 #include <deeprec/optimizers/optimizer.hpp>
 #include <deeprec/optimizers/radam.hpp>
 #include <deeprec/optimizers/rmsprop.hpp>
+#include <deeprec/optimizers/schedules.hpp>
 #include <deeprec/optimizers/sgd.hpp>
 #include <deeprec/ranking/bpr_mf.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
@@ -114,6 +115,7 @@
 #include <deeprec/training/callbacks.hpp>
 #include <deeprec/training/fit.hpp>
 #include <deeprec/training/history.hpp>
+#include <deeprec/training/learning_rate.hpp>
 #include <deeprec/training/progress_bar.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
 #include <deeprec/training/trainer.hpp>

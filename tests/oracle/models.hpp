@@ -7,6 +7,7 @@
 #include <deeprec/layers/conv1d.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/flatten.hpp>
+#include <deeprec/layers/gru.hpp>
 #include <deeprec/layers/lstm.hpp>
 #include <deeprec/layers/max_pool1d.hpp>
 #include <deeprec/models/two_tower.hpp>
@@ -29,6 +30,11 @@ auto rnn_tower(const Json& layers) {
     return Sequential{LSTM<T, ReturnSequences>{layers[0]["units"]}, LSTM<T>{layers[1]["units"]}};
 }
 template <class T>
+auto gru_tower(const Json& layers) {
+    using namespace deeprec;
+    return Sequential{GRU<T, ReturnSequences>{layers[0]["units"]}, GRU<T>{layers[1]["units"]}};
+}
+template <class T>
 auto dense_head(const Json& layers) {
     using namespace deeprec;
     return Sequential{Dense<T, ReLU>{layers[0]["units"]}, Dense<T, Sigmoid>{layers[1]["units"]}};
@@ -38,17 +44,16 @@ template <class... Tower, class... Head>
 auto chain(const deeprec::Sequential<Tower...>& tower, const deeprec::Sequential<Head...>& head) {
     return [&]<std::size_t... I, std::size_t... J>(std::index_sequence<I...>, std::index_sequence<J...>) {
         return deeprec::Sequential{tower.template layer<I>()..., head.template layer<J>()...};
-    }
-    (std::index_sequence_for<Tower...>{}, std::index_sequence_for<Head...>{});
+    }(std::index_sequence_for<Tower...>{}, std::index_sequence_for<Head...>{});
 }
 
-/// Calls f(model, the config's name of each of its parameters) with the built model of a case: convolutions or LSTMs,
-/// one tower or two.
+/// Calls f(model, the config's name of each of its parameters) with the built model of a case: convolutions, LSTMs
+/// or GRUs, one tower or two.
 template <class T, class F>
 void with_model(const Case<T>& c, F&& f) {
     const Json &towers = c.config["towers"], &head = c.config["head"];
     const std::string first = towers[0][0]["type"];
-    if (first != "conv1d" && first != "lstm") throw NotApplicable{"models with a GRU"};
+    if (first != "conv1d" && first != "lstm" && first != "gru") throw NotApplicable{"models of " + first};
     const deeprec::Shape sample{c.config["time"], c.config["features"]};
     // layers without parameters have no name in the configuration
     const auto name = [](const Json& layers, std::size_t number, const std::string& tower) {
@@ -80,8 +85,10 @@ void with_model(const Case<T>& c, F&& f) {
     };
     if (first == "conv1d")
         with([](const Json& layers) { return cnn_tower<T>(layers); });
-    else
+    else if (first == "lstm")
         with([](const Json& layers) { return rnn_tower<T>(layers); });
+    else
+        with([](const Json& layers) { return gru_tower<T>(layers); });
 }
 /// "in/<prefix>x0", or a Pair of both towers' inputs.
 template <class T, class Model>

@@ -13,8 +13,10 @@
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/sampled_softmax.hpp>
 #include <deeprec/metrics/auc.hpp>
+#include <deeprec/metrics/binary.hpp>
 #include <deeprec/metrics/log_loss.hpp>
 #include <deeprec/optimizers/adam.hpp>
+#include <deeprec/optimizers/sgd.hpp>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -117,6 +119,74 @@ TEST_CASE("The epoch loss weighs batches by their rows", "[training]") {
         for (const double loss : history.series(figure)) CHECK(loss == Approx(expected).epsilon(1e-5));
 }
 
+TEST_CASE("Metrics among the callbacks see the predictions of training and validation", "[training][threads]") {
+    auto model = classifier();
+    const auto before = model;
+    const auto train = points(300), valid = points(100, 4, 9);
+    for (const int threads : {1, 2}) {
+        Still optimizer;
+        Auc auc;
+        const History history =
+            fit(model, train, BinaryCrossEntropy{}, optimizer,
+                {.epochs = 2, .batch_size = 170, .validation = &valid, .threads = threads}, BinaryAccuracy{}, auc);
+        const Report expected = evaluate(before, train, BinaryAccuracy{}, Auc{}),
+                     val_expected = evaluate(before, valid, BinaryAccuracy{}, Auc{});
+        for (const EpochLog& log : history.epochs) {
+            CHECK(log.at("binary_accuracy") == expected["binary_accuracy"]);
+            CHECK(log.at("auc") == Approx(expected["auc"]).epsilon(1e-12));
+            CHECK(log.at("val_binary_accuracy") == val_expected["binary_accuracy"]);
+            CHECK(log.at("val_auc") == Approx(val_expected["auc"]).epsilon(1e-12));
+        }
+    }
+}
+
+TEST_CASE("Accumulated batches step as one batch of all their samples", "[training]") {
+    const auto trained = [](Index batch_size, Index accumulate) {
+        auto model = classifier();
+        SGD optimizer{{.learning_rate = 0.1, .momentum = 0.5}};
+        const History history =
+            fit(model, points(50), BinaryCrossEntropy{}, optimizer,
+                {.epochs = 2, .batch_size = batch_size, .threads = 1, .shuffle = false, .accumulate = accumulate});
+        CHECK(optimizer.iterations() == 2 * ((50 + batch_size * accumulate - 1) / (batch_size * accumulate)));
+        auto all = weights(model);
+        for (const double loss : history.series("loss")) all.push_back(static_cast<float>(loss));
+        return all;
+    };
+    for (const auto& [batch_size, accumulate] : {std::pair<Index, Index>{10, 2}, {5, 4}, {7, 3}}) {
+        const auto one = trained(batch_size * accumulate, 1), several = trained(batch_size, accumulate);
+        REQUIRE(one.size() == several.size());
+        for (std::size_t i = 0; i < one.size(); ++i) CHECK(several[i] == Approx(one[i]).margin(1e-6));
+    }
+}
+
+TEST_CASE("class_weight multiplies the samples' weights in training", "[training]") {
+    const auto plain = points(60), valid = points(20, 4, 9);
+    Tensor<float, 1> w(60), both(60);
+    for (Index i = 0; i < 60; ++i) {
+        w(i) = static_cast<float>(1 + i % 3);
+        both(i) = w(i) * (plain.targets()(i, 0) > 0.5f ? 3.0f : 0.5f);
+    }
+    const auto trained = [&](const auto& data, std::vector<double> class_weight) {
+        auto model = classifier();
+        SGD optimizer{{.learning_rate = 0.1}};
+        const History history = fit(model, data, BinaryCrossEntropy{}, optimizer,
+                                    {.epochs = 2,
+                                     .batch_size = 25,
+                                     .validation = &valid,
+                                     .threads = 1,
+                                     .class_weight = std::move(class_weight)});
+        auto all = weights(model);
+        for (const char* figure : {"loss", "val_loss"})
+            for (const double loss : history.series(figure)) all.push_back(static_cast<float>(loss));
+        return all;
+    };
+    const TensorDataset weighted{plain.inputs(), plain.targets(), w}, expected{plain.inputs(), plain.targets(), both};
+    CHECK(same_bits(trained(weighted, {0.5, 3}), trained(expected, {})));
+    CHECK(same_bits(trained(plain, {1, 1}), trained(plain, {})));
+    CHECK(message_of<DataError>([&] { trained(plain, {1}); }) ==
+          "fit: class_weight has 1 classes, received the target 1");
+}
+
 TEST_CASE("Samples come in a new order each epoch, or in the given one", "[training]") {
     struct Recorder {
         TensorDataset<Tensor<float, 2>, float> data;
@@ -183,6 +253,8 @@ TEST_CASE("fit names options and data that it cannot use", "[training]") {
           "fit: expected epochs >= 0, received -1");
     CHECK(message_of<ArgumentError>([&] { fit(model, data, loss, optimizer, {.batch_size = 0}); }) ==
           "fit: expected a positive batch_size, received 0");
+    CHECK(message_of<ArgumentError>([&] { fit(model, data, loss, optimizer, {.accumulate = 0}); }) ==
+          "fit: expected a positive accumulate, received 0");
     CHECK(message_of<ArgumentError>([&] { fit(model, data, loss, optimizer, {.threads = -1}); }) ==
           "ThreadPool: expected 0 (all cores) or more threads, received -1");
     CHECK(message_of<DataError>([&] { fit(model, none, loss, optimizer, {}); }) ==

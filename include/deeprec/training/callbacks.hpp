@@ -1,8 +1,13 @@
 /// Things to do while training. A callback is any value with some of the hooks
 ///   on_train_begin(),
+///   on_epoch_begin(Index epoch, optimizer),
+///   on_step_begin(optimizer),
 ///   on_batch_end(const TrainingProgress&),
 ///   on_epoch_end(model, EpochLog&), returning nothing, or bool: true stops the training,
-///   on_train_end(model).
+///   or on_epoch_end(model, EpochLog&, optimizer),
+///   on_train_end(model),
+/// or a metric: it sees the predictions of each epoch as they are made, and logs its result under its name; with
+/// validation data those too, under "val_" and its name. As Keras' `metrics`, it does not see sample weights.
 /// They are called in the order in which they were given to `fit`.
 #pragma once
 

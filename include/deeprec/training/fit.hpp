@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <deeprec/optimizers/clipping.hpp>
 #include <deeprec/training/callbacks.hpp>
 #include <deeprec/training/trainer.hpp>
 
@@ -17,10 +19,14 @@ template <class Data>
 struct FitOptions {
     Index epochs = 1;
     Index batch_size = 32;
-    const Data* validation = nullptr;  ///< adds "val_loss" to the log of each epoch
+    const Data* validation = nullptr;  ///< adds "val_loss" to the log of each epoch, and metrics
     int threads = 0;                   ///< 0 = all cores; the result does not depend on it
     std::uint64_t seed = 0;            ///< of shuffling, dropout and sampling
     bool shuffle = true;
+    Index accumulate = 1;  ///< batches for one step, which is that of one batch with all their samples
+    /// A factor of the training loss of samples of class 0, 1, ... beside their own weights, as Keras' class_weight.
+    /// The class is the target, or the place of the largest number where targets have several.
+    std::vector<double> class_weight{};
 };
 
 namespace detail {
@@ -42,15 +48,86 @@ inline std::vector<Index> all_indices(Index n) {
     std::iota(order.begin(), order.end(), Index(0));
     return order;
 }
-/// Mean loss over a data set, batches weighted by their rows.
-template <class Trainer, class Model, class Data>
-double mean_loss(Trainer& trainer, const Model& model, const Data& data, Index batch_size) {
+/// What `fit` takes for a metric among its callbacks.
+template <class M>
+concept Metric = requires(M metric) {
+    metric.name();
+    metric.reset();
+    metric.result();
+};
+/// Shows the predictions of the trainer's last batch to the metrics among the callbacks.
+template <class Trainer, class B, class... Callbacks>
+void show(const Trainer& trainer, const B& batch, Callbacks&... callbacks) {
+    if constexpr ((Metric<Callbacks> || ...))
+        trainer.each_prediction(batch, [&](const auto& prediction, const auto& target) {
+            const auto update = [&](auto& callback) {
+                if constexpr (Metric<decltype(callback)>) callback.update(prediction, target);
+            };
+            (update(callbacks), ...);
+        });
+}
+/// Mean loss over a data set, batches weighted by their rows; the metrics see the predictions.
+template <class Trainer, class Model, class Data, class... Callbacks>
+double mean_loss(Trainer& trainer, const Model& model, const Data& data, Index batch_size, Callbacks&... callbacks) {
     double sum = 0;
     each_batch(all_indices(data.size()), batch_size, [&](std::span<const Index> indices) {
-        sum += trainer.evaluate(model, data.batch(indices)) * static_cast<double>(indices.size());
+        const auto& batch = data.batch(indices);
+        sum += trainer.evaluate(model, batch) * static_cast<double>(indices.size());
+        show(trainer, batch, callbacks...);
     });
     return sum / static_cast<double>(data.size());
 }
+/// The batch with its samples' weights multiplied by those of their classes.
+template <class B, class T>
+B with_class_weights(const B& batch, const std::vector<double>& class_weight, Buffer<T>& weights) {
+    const Index rows = batch.targets.extent(0), width = batch.targets.last();
+    B weighted = batch;
+    T* out = weights.need(rows);
+    weighted.weights = out;
+    for (Index r = 0; r < rows; ++r) {
+        const T* target = batch.targets.data() + r * width;
+        const double label = width == 1 ? static_cast<double>(*target)
+                                        : static_cast<double>(std::max_element(target, target + width) - target);
+        if (!(label >= 0 && label < static_cast<double>(class_weight.size()) && label == std::floor(label)))
+            throw DataError(
+                message("fit: class_weight has ", class_weight.size(), " classes, received the target ", label));
+        out[r] =
+            static_cast<T>(class_weight[static_cast<std::size_t>(label)]) * (batch.weights ? batch.weights[r] : T(1));
+    }
+    return weighted;
+}
+/// Sum of gradients of batches, each times its rows.
+template <class Model>
+class AccumulatedGradients {
+public:
+    explicit AccumulatedGradients(const Model& model) : sum_(model.zero_gradients()) {}
+    void add(const Model& model, typename Model::Gradients& gradients, double rows) {
+        const auto one = [&](std::string_view, const auto&, auto& sum, auto& gradient) {
+            scale_gradient(gradient, rows);
+            add_gradient(sum, gradient);
+        };
+        ParameterVisitor<decltype(one)> visitor(one);
+        Model::visit(visitor, model, sum_, gradients);
+        rows_ += rows;
+        ++batches_;
+    }
+    Index batches() const { return batches_; }
+    /// The mean over the rows of all batches.
+    typename Model::Gradients& mean(const Model& model) {
+        for_each_parameter(model, sum_, [&](std::string_view, const auto&, auto& g) { scale_gradient(g, 1 / rows_); });
+        return sum_;
+    }
+    void clear(const Model& model) {
+        for_each_parameter(model, sum_, [](std::string_view, const auto&, auto& g) { g.setZero(); });
+        rows_ = 0;
+        batches_ = 0;
+    }
+
+private:
+    typename Model::Gradients sum_;
+    double rows_ = 0;
+    Index batches_ = 0;
+};
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -59,6 +136,7 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
 /// Trains `model` in place: mini-batches in a new random order each epoch, gradient by shards over threads, one
 /// optimizer step a batch. The epoch loss is the mean of the batch losses weighted by their rows, taken while the
 /// weights change (as Keras reports it). Same seed, same bits for any number of threads.
+/// Metrics among the callbacks are reported too: `fit(model, train, loss, optimizer, {}, BinaryAccuracy{})`.
 ///
 /// Throws ArgumentError for options without meaning, DataError for an empty data set, ShapeError where model and data
 /// disagree, NumericError when a loss stops being finite.
@@ -70,6 +148,8 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
     if (options.epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", options.epochs));
     if (options.batch_size < 1)
         throw ArgumentError(message("fit: expected a positive batch_size, received ", options.batch_size));
+    if (options.accumulate < 1)
+        throw ArgumentError(message("fit: expected a positive accumulate, received ", options.accumulate));
     if (train.size() == 0) throw DataError("fit: the training data has no samples");
     if (options.validation && options.validation->size() == 0)
         throw DataError("fit: the validation data has no samples");
@@ -80,6 +160,21 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
     std::vector<Index> order = detail::all_indices(train.size());
     History history;
     std::uint64_t step = 0;
+    std::optional<detail::AccumulatedGradients<Model>> accumulated;
+    if (options.accumulate > 1) accumulated.emplace(std::as_const(model));
+    [[maybe_unused]] Buffer<typename Model::Scalar> weights;
+    if constexpr ((detail::Metric<Callbacks> || ...)) trainer.keep_predictions();
+    const auto take_step = [&](typename Model::Gradients& gradients) {
+        [[maybe_unused]] const auto tell = [&](auto& callback) {
+            if constexpr (requires { callback.on_step_begin(optimizer); }) callback.on_step_begin(optimizer);
+        };
+        (tell(callbacks), ...);
+        optimizer.step(model, gradients, &pool);
+    };
+    const auto take_accumulated = [&] {
+        take_step(accumulated->mean(std::as_const(model)));
+        accumulated->clear(std::as_const(model));
+    };
     [[maybe_unused]] const auto begin = [&](auto& callback) {
         if constexpr (requires { callback.on_train_begin(); }) callback.on_train_begin();
     };
@@ -89,16 +184,37 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
         const Seed epoch_seed = derive(seed, static_cast<std::uint64_t>(epoch));
         if constexpr (requires { train.start_epoch(epoch, epoch_seed); }) train.start_epoch(epoch, epoch_seed);
         if (options.shuffle) detail::shuffle_indices(order, epoch_seed);
+        [[maybe_unused]] const auto start_epoch = [&](auto& callback) {
+            if constexpr (requires { callback.on_epoch_begin(epoch, optimizer); })
+                callback.on_epoch_begin(epoch, optimizer);
+            if constexpr (detail::Metric<decltype(callback)>) callback.reset();
+        };
+        (start_epoch(callbacks), ...);
         TrainingProgress progress{epoch, options.epochs, 0, train.size(), 0, 0};
         double loss_sum = 0;
         detail::each_batch(order, options.batch_size, [&](std::span<const Index> indices) {
             const auto& batch = train.batch(indices);
-            const double batch_loss = trainer.gradient(model, batch, derive(seed, ~step));
+            const double batch_loss = [&] {
+                if (!options.class_weight.empty()) {
+                    if constexpr (requires { batch.weights; })
+                        return trainer.gradient(model, detail::with_class_weights(batch, options.class_weight, weights),
+                                                derive(seed, ~step));
+                    else
+                        throw ArgumentError("fit: class_weight needs data with targets and weights");
+                }
+                return trainer.gradient(model, batch, derive(seed, ~step));
+            }();
             if (!std::isfinite(batch_loss))
                 throw NumericError(message("fit: the loss became ", std::isnan(batch_loss) ? "NaN" : "infinite",
                                            " in step ", step, " (epoch ", epoch + 1,
                                            "); try a smaller learning rate or clipping"));
-            optimizer.step(model, trainer.gradients(), &pool);
+            detail::show(trainer, batch, callbacks...);
+            if (accumulated) {
+                accumulated->add(std::as_const(model), trainer.gradients(), static_cast<double>(indices.size()));
+                if (accumulated->batches() == options.accumulate) take_accumulated();
+            } else {
+                take_step(trainer.gradients());
+            }
             ++step;
             loss_sum += batch_loss * static_cast<double>(indices.size());
             progress.sample += static_cast<long>(indices.size());
@@ -109,14 +225,27 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
             };
             (tell(callbacks), ...);
         });
+        if (accumulated && accumulated->batches() > 0) take_accumulated();  // the last step of an epoch may have fewer
         EpochLog log{epoch, detail::seconds_since(start), {}};
         log.set("loss", progress.loss);
-        if (options.validation)
-            log.set("val_loss", detail::mean_loss(trainer, model, *options.validation, options.batch_size));
+        [[maybe_unused]] const auto report = [&](auto& callback, const std::string& prefix) {
+            if constexpr (detail::Metric<decltype(callback)>) {
+                log.set(prefix + std::string(callback.name()), callback.result());
+                callback.reset();
+            }
+        };
+        (report(callbacks, ""), ...);
+        if (options.validation) {
+            log.set("val_loss",
+                    detail::mean_loss(trainer, model, *options.validation, options.batch_size, callbacks...));
+            (report(callbacks, "val_"), ...);
+        }
         [[maybe_unused]] const auto tell = [&](auto& callback) {
-            if constexpr (requires {
-                              { callback.on_epoch_end(model, log) } -> std::same_as<bool>;
-                          })
+            if constexpr (requires { callback.on_epoch_end(model, log, optimizer); })
+                callback.on_epoch_end(model, log, optimizer);
+            else if constexpr (requires {
+                                   { callback.on_epoch_end(model, log) } -> std::same_as<bool>;
+                               })
                 history.stopped_early |= callback.on_epoch_end(model, log);
             else if constexpr (requires { callback.on_epoch_end(model, log); })
                 callback.on_epoch_end(model, log);

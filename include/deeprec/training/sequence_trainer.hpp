@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <deeprec/data/sequence_samples.hpp>
-#include <deeprec/kernels/softmax_over_items.hpp>
+#include <deeprec/kernels/softmax_cross_entropy.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/training/trainer.hpp>
 
@@ -75,17 +75,23 @@ private:
                 std::copy_n(y.data() + r * shard.steps * d, n * d, h + first * d);
             });
         });
-        const kernels::ItemSoftmax<T> items{model.vectors() + d, model.bias() ? model.bias() + 1 : nullptr,
-                                            model.items(), d};
-        const T scale = T(1) / static_cast<T>(targets);
-        T *dh = nullptr, *dv = nullptr, *db = nullptr;
+        T* weights = weights_.need(targets);
+        std::fill_n(weights, targets, T(1) / static_cast<T>(targets));
+        const kernels::CatalogueScores<T> scores{
+            h,      targets, d, model.vectors() + d, model.items(), d, d, model.bias() ? model.bias() + 1 : nullptr,
+            target, weights};
+        T *dh = nullptr, *dv = nullptr, *losses = losses_.need(targets);
         if constexpr (Train) {
             dh = dh_.need(targets * d);
             dv = dv_.need_zeros((model.items() + 1) * d);
-            db = model.bias() ? gradients_.bias.data() + 1 : nullptr;
+            const kernels::CatalogueGradients<T> to{dh, d, dv + d, d,
+                                                    model.bias() ? gradients_.bias.data() + 1 : nullptr};
+            kernels::softmax_cross_entropy(scores, losses, &to, workspace_, &pool_);
+        } else {
+            kernels::softmax_cross_entropy<T>(scores, losses, nullptr, workspace_, &pool_);
         }
-        const double loss = kernels::softmax_over_items(items, h, target, targets, scale, dh, dv ? dv + d : nullptr, db,
-                                                        pool_, scratch_);
+        double loss = 0;
+        for (Index i = 0; i < targets; ++i) loss += static_cast<double>(losses[i]);
         if constexpr (Train) {
             pool_.run(cut_.count, [&](Index s) {
                 Shard& shard = shards_[static_cast<std::size_t>(s)];
@@ -157,9 +163,8 @@ private:
     std::vector<Shard> shards_;
     Shards cut_{0};
     std::vector<std::span<const std::int32_t>> sorted_;
-    Buffer<T> h_, dh_, dv_;
+    Buffer<T> h_, dh_, dv_, weights_, losses_, workspace_;
     Buffer<std::int32_t> targets_;
-    kernels::ItemSoftmaxScratch<T> scratch_;
 };
 
 DEEPREC_END

@@ -1,12 +1,14 @@
 /// One training step, cut into shards over threads.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/data/batch.hpp>
+#include <deeprec/kernels/activations.hpp>
 #include <deeprec/kernels/vector.hpp>
 
 DEEPREC_BEGIN
@@ -56,6 +58,20 @@ public:
     double evaluate(const Model& model, const Batch<Inputs, T>& batch) {
         return run<false>(model, batch, Seed{});
     }
+    /// From now on the predictions of each batch are kept for `each_prediction`.
+    void keep_predictions() { keep_predictions_ = true; }
+    /// f(prediction [n, outputs], target [n, width]) for the shards of the last batch, in order.
+    template <class Inputs, class F>
+    void each_prediction(const Batch<Inputs, T>& batch, F&& f) const {
+        const Index width = batch.targets.last();
+        Index begin = 0;
+        for (Index s = 0; begin < batch.targets.extent(0); ++s) {
+            const Shard& shard = shards_[static_cast<std::size_t>(s)];
+            f(View<const T, 2>{shard.predictions.data(), {shard.rows, shard.outputs}},
+              View<const T, 2>{batch.targets.data() + begin * width, {shard.rows, width}});
+            begin += shard.rows;
+        }
+    }
     /// Gradient of the last batch.
     typename Model::Gradients& gradients() { return shards_.front().gradients; }
 
@@ -63,7 +79,8 @@ private:
     struct Shard {
         typename Model::Cache cache;
         typename Model::Gradients gradients;
-        Buffer<T> dy;
+        Buffer<T> dy, predictions;
+        Index rows = 0, outputs = 0;
         double loss = 0;
     };
 
@@ -75,7 +92,7 @@ private:
                 message("fit: a batch of ", samples, " samples came with ", batch.targets.extent(0), " targets"));
         if (samples == 0) throw DataError("fit: a batch has no samples");
         const Shards cut(samples, sample_block(batch.inputs));
-        while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({{}, empty_, {}, 0});
+        while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({{}, empty_, {}, {}, 0, 0, 0});
         const Index width = batch.targets.last();
         const double scale = loss_.scale(batch.targets.data(), samples, width, batch.weights);
         pool_.run(cut.count, [&](Index s) {
@@ -98,6 +115,9 @@ private:
             if (y.size() != rows * outputs || loss_.target_outputs(outputs) != width)
                 throw ShapeError(
                     message("fit: the model gives ", outputs, " outputs a sample, the targets have ", width));
+            shard.rows = rows;
+            shard.outputs = outputs;
+            if (keep_predictions_) keep(shard, y.data());
             const T* target = batch.targets.data() + begin * width;
             const T* weight = batch.weights ? batch.weights + begin : nullptr;
             T* dy = Train ? shard.dy.need(y.size()) : nullptr;
@@ -115,6 +135,13 @@ private:
         double loss = 0;
         for (Index s = 0; s < cut.count; ++s) loss += shards_[static_cast<std::size_t>(s)].loss;
         return loss;
+    }
+    static void keep(Shard& shard, const T* y) {
+        T* kept = shard.predictions.need(shard.rows * shard.outputs);
+        if constexpr (on_logits)
+            kernels::activate_rows<typename FinalActivationOf<Model>::type>(y, kept, shard.rows, shard.outputs);
+        else
+            std::copy_n(y, shard.rows * shard.outputs, kept);
     }
     static void clear(const Model& model, typename Model::Gradients& gradients) {
         for_each_parameter(model, gradients, [](std::string_view, const auto&, auto& gradient) { gradient.setZero(); });
@@ -137,6 +164,7 @@ private:
     Loss loss_;
     typename Model::Gradients empty_;
     std::vector<Shard> shards_;
+    bool keep_predictions_ = false;
 };
 
 DEEPREC_END

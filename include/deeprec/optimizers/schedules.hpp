@@ -1,0 +1,186 @@
+/// Learning rates that change. A schedule is a value with `double rate(Index step)`, step from 0; here are Keras' with
+/// their names and defaults, and what PyTorch has besides. All throw ArgumentError for lengths that are not positive.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <utility>
+#include <vector>
+
+#include <deeprec/core/errors.hpp>
+#include <deeprec/core/shape.hpp>
+
+DEEPREC_BEGIN
+
+namespace detail {
+/// step / length.
+inline double progress(std::string_view schedule, Index step, Index length) {
+    if (length < 1) throw ArgumentError(message(schedule, ": expected a positive number of steps, received ", length));
+    return static_cast<double>(step) / static_cast<double>(length);
+}
+/// From 1 at x = 0 down to 0 at x = 1.
+inline double half_cosine(double x) { return 0.5 * (1 + std::cos(std::numbers::pi * x)); }
+inline double between(double from, double to, double x) { return from + (to - from) * x; }
+}  // namespace detail
+
+/// r decay_rate^(step / decay_steps); `staircase` rounds the exponent down. PyTorch's StepLR has staircase, its
+/// ExponentialLR decay_steps = 1.
+struct ExponentialDecay {
+    double initial_learning_rate = 1e-3;
+    Index decay_steps = 1;
+    double decay_rate = 0.96;
+    bool staircase = false;
+    double rate(Index step) const {
+        const double x = detail::progress("ExponentialDecay", step, decay_steps);
+        return initial_learning_rate * std::pow(decay_rate, staircase ? std::floor(x) : x);
+    }
+};
+
+/// r / (1 + decay_rate step / decay_steps); `staircase` rounds step / decay_steps down.
+struct InverseTimeDecay {
+    double initial_learning_rate = 1e-3;
+    Index decay_steps = 1;
+    double decay_rate = 0.5;
+    bool staircase = false;
+    double rate(Index step) const {
+        const double x = detail::progress("InverseTimeDecay", step, decay_steps);
+        return initial_learning_rate / (1 + decay_rate * (staircase ? std::floor(x) : x));
+    }
+};
+
+/// From the initial rate to end_learning_rate as (1 - step / decay_steps)^power, then constant, or with `cycle` again
+/// from the curve over the next multiple of decay_steps. PyTorch's LinearLR has power 1.
+struct PolynomialDecay {
+    double initial_learning_rate = 1e-3;
+    Index decay_steps = 1;
+    double end_learning_rate = 1e-4;
+    double power = 1;
+    bool cycle = false;
+    double rate(Index step) const {
+        double x = detail::progress("PolynomialDecay", step, decay_steps);
+        x = cycle && step > 0 ? x / std::ceil(x) : std::min(x, 1.0);
+        return detail::between(end_learning_rate, initial_learning_rate, std::pow(1 - x, power));
+    }
+};
+
+/// values[i] up to and including step boundaries[i], the last value after them (Keras). PyTorch's milestone m, from
+/// which on the rate is lower, is the boundary m - 1.
+struct PiecewiseConstantDecay {
+    std::vector<Index> boundaries;
+    std::vector<double> values;
+    double rate(Index step) const {
+        if (values.size() != boundaries.size() + 1 || !std::is_sorted(boundaries.begin(), boundaries.end()))
+            throw ArgumentError(
+                message("PiecewiseConstantDecay: expected ascending boundaries and one value more, received ",
+                        boundaries.size(), " and ", values.size()));
+        const auto next = std::lower_bound(boundaries.begin(), boundaries.end(), step);
+        return values[static_cast<std::size_t>(next - boundaries.begin())];
+    }
+};
+
+/// A half cosine from the initial rate down to alpha times it over decay_steps, then constant. With warmup_steps it is
+/// preceded by a line from the initial rate to warmup_target, from which the cosine starts (Loshchilov & Hutter 2017).
+struct CosineDecay {
+    double initial_learning_rate = 1e-3;
+    Index decay_steps = 1;
+    double alpha = 0;
+    double warmup_target = 0;  ///< used if there are warmup_steps
+    Index warmup_steps = 0;
+    double rate(Index step) const {
+        if (step < warmup_steps)
+            return detail::between(initial_learning_rate, warmup_target,
+                                   detail::progress("CosineDecay", step, warmup_steps));
+        const double top = warmup_steps > 0 ? warmup_target : initial_learning_rate;
+        const double x = detail::progress("CosineDecay", std::min(step - warmup_steps, decay_steps), decay_steps);
+        return top * detail::between(alpha, 1, detail::half_cosine(x));
+    }
+};
+
+/// Cosine decays one after the other: each is t_mul times as long as the one before and starts m_mul times as high;
+/// none goes below alpha times its start (Loshchilov & Hutter 2017). PyTorch's eta_min is alpha times the rate.
+struct CosineDecayRestarts {
+    double initial_learning_rate = 1e-3;
+    Index first_decay_steps = 1;
+    double t_mul = 2;
+    double m_mul = 1;
+    double alpha = 0;
+    double rate(Index step) const {
+        double x = detail::progress("CosineDecayRestarts", step, first_decay_steps), height = 1;
+        if (!(t_mul >= 1)) throw ArgumentError(message("CosineDecayRestarts: expected t_mul >= 1, received ", t_mul));
+        if (t_mul == 1) {
+            height = std::pow(m_mul, std::floor(x));
+            x -= std::floor(x);
+        } else {
+            const double done = std::floor(std::log(1 - x * (1 - t_mul)) / std::log(t_mul));
+            const double length = std::pow(t_mul, done);
+            height = std::pow(m_mul, done);
+            x = (x - (1 - length) / (1 - t_mul)) / length;
+        }
+        return initial_learning_rate * detail::between(alpha, 1, height * detail::half_cosine(x));
+    }
+};
+
+/// A cosine between the rate and `minimum`, down in `half_period` steps and up again (PyTorch's CosineAnnealingLR).
+struct CosineAnnealing {
+    double learning_rate = 1e-3;
+    Index half_period = 1;
+    double minimum = 0;
+    double rate(Index step) const {
+        const double x = detail::progress("CosineAnnealing", step, half_period);
+        return detail::between(minimum, learning_rate, detail::half_cosine(x));
+    }
+};
+
+/// A line from start_factor times the first rate of `then` up to it, in `steps` steps, and then that schedule.
+template <class Schedule>
+struct Warmup {
+    Index steps;
+    double start_factor;
+    Schedule then;
+    double rate(Index step) const {
+        if (step >= steps) return then.rate(step - steps);
+        return then.rate(0) * detail::between(start_factor, 1, detail::progress("Warmup", step, steps));
+    }
+};
+template <class Schedule>
+Warmup(Index, double, Schedule) -> Warmup<Schedule>;
+
+/// One rise from max_learning_rate / div_factor to max_learning_rate in the first pct_start of the steps, then one fall
+/// to the first rate / final_div_factor (Smith & Topin 2018, as PyTorch's OneCycleLR).
+struct OneCycle {
+    enum class Anneal { cosine, linear };
+    double max_learning_rate = 1e-2;
+    Index total_steps = 1;
+    double pct_start = 0.3;
+    Anneal anneal = Anneal::cosine;
+    double div_factor = 25;
+    double final_div_factor = 1e4;
+    double rate(Index step) const {
+        detail::progress("OneCycle", step, total_steps);
+        const double first = max_learning_rate / div_factor, last = static_cast<double>(total_steps - 1);
+        const double top = pct_start * static_cast<double>(total_steps) - 1, at = static_cast<double>(step);
+        if (at <= top) return curve(first, max_learning_rate, at / top);
+        return curve(max_learning_rate, first / final_div_factor, std::min(1.0, (at - top) / (last - top)));
+    }
+
+private:
+    double curve(double from, double to, double x) const {
+        return detail::between(from, to, anneal == Anneal::linear ? x : 1 - detail::half_cosine(x));
+    }
+};
+
+/// factor / sqrt(width) * min(1 / sqrt(n), n / warmup_steps^1.5) with n = step + 1: up in a line, then down as the root
+/// (Vaswani et al. 2017).
+struct Noam {
+    Index width = 1;
+    Index warmup_steps = 4000;
+    double factor = 1;
+    double rate(Index step) const {
+        detail::progress("Noam", step, std::min(width, warmup_steps));
+        const double n = static_cast<double>(step + 1), w = static_cast<double>(warmup_steps);
+        return factor / std::sqrt(static_cast<double>(width)) * std::min(1 / std::sqrt(n), n / (w * std::sqrt(w)));
+    }
+};
+
+DEEPREC_END
