@@ -54,6 +54,7 @@
 #include <deeprec/layers/recurrent.hpp>
 #include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/layers/simple_rnn.hpp>
+#include <deeprec/layers/spatial_dropout1d.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/binary_focal_cross_entropy.hpp>
 #include <deeprec/losses/categorical_cross_entropy.hpp>

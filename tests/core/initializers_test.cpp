@@ -53,3 +53,54 @@ TEST_CASE("orthogonal gives orthonormal rows or columns", "[core]") {
         CHECK(worst < 1e-13);
     }
 }
+
+TEST_CASE("Fans are those of the kernels", "[core]") {
+    CHECK(fans(Tensor<float, 1>(7)).in == 7);
+    CHECK(fans(Tensor<float, 2>(3, 5)).in == 3);
+    CHECK(fans(Tensor<float, 2>(3, 5)).out == 5);
+    CHECK(fans(Tensor<float, 3>(4, 3, 5)).in == 12);
+    CHECK(fans(Tensor<float, 3>(4, 3, 5)).out == 20);
+}
+
+TEST_CASE("Variance scaling takes the fan and the distribution that it is told", "[core]") {
+    using Fan = VarianceScaling::Fan;
+    using Distribution = VarianceScaling::Distribution;
+    Tensor<double, 2> kernel(100, 400);
+    const double n = static_cast<double>(kernel.size());
+    for (const auto& [fan, size] :
+         {std::pair{Fan::in, 100.0}, std::pair{Fan::out, 400.0}, std::pair{Fan::average, 250.0}})
+        for (const Distribution distribution :
+             {Distribution::uniform, Distribution::normal, Distribution::truncated_normal}) {
+            fill_scaled(kernel, {3, fan, distribution}, Seed{2});
+            double squares = 0, largest = 0;
+            for (Index i = 0; i < kernel.size(); ++i) {
+                squares += kernel.data()[i] * kernel.data()[i];
+                largest = std::max(largest, std::abs(kernel.data()[i]));
+            }
+            const double stddev = std::sqrt(3 / size);
+            CHECK(std::abs(std::sqrt(squares / n) / stddev - 1) < 5 * std::sqrt(0.5 / n));
+            CHECK((largest < 2.3 * stddev) == (distribution != Distribution::normal));
+        }
+}
+
+TEST_CASE("glorot_uniform is the same by shape and by fans", "[core]") {
+    Tensor<float, 3> a(3, 8, 16), b(3, 8, 16);
+    fill_scaled(a, glorot_uniform, Seed{4});
+    fill_glorot_uniform(b, 24, 48, Seed{4});
+    for (Index i = 0; i < a.size(); ++i) CHECK(a.data()[i] == Approx(b.data()[i]));
+}
+
+TEST_CASE("identity, and orthogonal with a gain and more axes", "[core]") {
+    Tensor<float, 2> identity(2, 3);
+    fill_identity(identity, 2);
+    for (Index r = 0; r < 2; ++r)
+        for (Index c = 0; c < 3; ++c) CHECK(identity(r, c) == (r == c ? 2 : 0));
+    Tensor<double, 3> q(3, 4, 2);
+    fill_orthogonal(q, Seed{1}, 3);
+    for (Index i = 0; i < 2; ++i)
+        for (Index j = 0; j < 2; ++j) {
+            double dot = 0;
+            for (Index k = 0; k < 12; ++k) dot += q.data()[2 * k + i] * q.data()[2 * k + j];
+            CHECK(std::abs(dot - (i == j ? 9 : 0)) < 1e-12);
+        }
+}

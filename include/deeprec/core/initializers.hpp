@@ -1,4 +1,5 @@
-/// Keras' default initialisers. Element i of a tensor depends on (seed, i) alone.
+/// Keras' initialisers; zeros, ones and constants are Eigen's setZero and setConstant. Element i of a tensor depends on
+/// (seed, i) alone, but for `fill_orthogonal`.
 #pragma once
 
 #include <algorithm>
@@ -19,17 +20,96 @@ void fill_uniform(Tensor<T, Rank>& tensor, double limit, Seed seed) {
         tensor.data()[i] = static_cast<T>(random.uniform(static_cast<std::uint64_t>(i), -limit, limit));
 }
 
+/// Normal with mean 0 (Keras' "random_normal", there with stddev 0.05).
+template <class T, int Rank>
+void fill_normal(Tensor<T, Rank>& tensor, double stddev, Seed seed) {
+    const RandomStream random(seed);
+    for (Index i = 0; i < tensor.size(); ++i)
+        tensor.data()[i] = static_cast<T>(stddev * random.normal(static_cast<std::uint64_t>(i)));
+}
+/// Normal with mean 0, what lies beyond two `stddev` drawn again (Keras' "truncated_normal"). The standard deviation of
+/// the result is 0.87962566 stddev.
+template <class T, int Rank>
+void fill_truncated_normal(Tensor<T, Rank>& tensor, double stddev, Seed seed) {
+    for (Index i = 0; i < tensor.size(); ++i) {
+        double x = 3;
+        for (std::uint64_t attempt = 0; !(std::abs(x) <= 2); ++attempt)
+            x = RandomStream(derive(seed, attempt)).normal(static_cast<std::uint64_t>(i));
+        tensor.data()[i] = static_cast<T>(stddev * x);
+    }
+}
+
+/// Numbers that go into and come out of one unit of a kernel of this shape: [in, out], [k, in, out] with both times k,
+/// and n of each for [n].
+struct Fans {
+    double in = 1, out = 1;
+};
+template <class T, int Rank>
+Fans fans(const Tensor<T, Rank>& tensor) {
+    const double last = static_cast<double>(tensor.dimension(Rank - 1));
+    if constexpr (Rank == 1) {
+        return {last, last};
+    } else {
+        const double before = static_cast<double>(tensor.dimension(Rank - 2));
+        const double places = static_cast<double>(tensor.size()) / std::max(1.0, last * before);
+        return {places * before, places * last};
+    }
+}
+
+/// Variance scale / n, n being the fan in, the fan out or their mean (Keras' VarianceScaling).
+struct VarianceScaling {
+    enum class Fan { in, out, average };
+    enum class Distribution { uniform, normal, truncated_normal };
+    double scale = 1;
+    Fan fan = Fan::in;
+    Distribution distribution = Distribution::truncated_normal;
+};
+/// Glorot & Bengio 2010, He et al. 2015 (for relu), LeCun et al. 1998 (for selu).
+inline constexpr VarianceScaling glorot_uniform{1, VarianceScaling::Fan::average,
+                                                VarianceScaling::Distribution::uniform};
+inline constexpr VarianceScaling glorot_normal{1, VarianceScaling::Fan::average};
+inline constexpr VarianceScaling he_uniform{2, VarianceScaling::Fan::in, VarianceScaling::Distribution::uniform};
+inline constexpr VarianceScaling he_normal{2, VarianceScaling::Fan::in};
+inline constexpr VarianceScaling lecun_uniform{1, VarianceScaling::Fan::in, VarianceScaling::Distribution::uniform};
+inline constexpr VarianceScaling lecun_normal{1, VarianceScaling::Fan::in};
+
+/// `fill_scaled(kernel, he_normal, Seed{1})`, the fans taken from the shape.
+template <class T, int Rank>
+void fill_scaled(Tensor<T, Rank>& tensor, const VarianceScaling& scaling, Seed seed) {
+    const auto [in, out] = fans(tensor);
+    const double n = scaling.fan == VarianceScaling::Fan::in    ? in
+                     : scaling.fan == VarianceScaling::Fan::out ? out
+                                                                : (in + out) / 2;
+    const double variance = scaling.scale / std::max(1.0, n);
+    switch (scaling.distribution) {
+        case VarianceScaling::Distribution::uniform: return fill_uniform(tensor, std::sqrt(3 * variance), seed);
+        case VarianceScaling::Distribution::normal: return fill_normal(tensor, std::sqrt(variance), seed);
+        case VarianceScaling::Distribution::truncated_normal:
+            return fill_truncated_normal(tensor, std::sqrt(variance) / 0.87962566103423978, seed);
+    }
+}
+
+/// `gain` on the diagonal, 0 elsewhere (Keras' "identity").
+template <class T>
+void fill_identity(Tensor<T, 2>& tensor, double gain = 1) {
+    tensor.setZero();
+    for (Index i = 0; i < std::min(tensor.dimension(0), tensor.dimension(1)); ++i) tensor(i, i) = static_cast<T>(gain);
+}
+
 /// Uniform with limit sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010; Keras' "glorot_uniform").
 template <class T, int Rank>
 void fill_glorot_uniform(Tensor<T, Rank>& tensor, Index fan_in, Index fan_out, Seed seed) {
     fill_uniform(tensor, std::sqrt(6.0 / static_cast<double>(fan_in + fan_out)), seed);
 }
 
-/// Orthonormal rows or columns, whichever are fewer, of a normal random matrix (Saxe et al. 2014; Keras' "orthogonal").
-template <class T>
-void fill_orthogonal(Tensor<T, 2>& tensor, Seed seed) {
+/// Orthonormal rows or columns, whichever are fewer, of a normal random matrix, times `gain` (Saxe et al. 2014; Keras'
+/// "orthogonal"). More than two axes are seen as [all but the last, last].
+template <class T, int Rank>
+void fill_orthogonal(Tensor<T, Rank>& tensor, Seed seed, double gain = 1) {
+    static_assert(Rank >= 2, "fill_orthogonal: the tensor must have rank 2 or more");
+    if (tensor.size() == 0) return;
     const RandomStream random(seed);
-    const Index rows = tensor.dimension(0), columns = tensor.dimension(1);
+    const Index columns = tensor.dimension(Rank - 1), rows = tensor.size() / columns;
     const Index count = std::min(rows, columns), length = std::max(rows, columns);
     std::vector<double> q(static_cast<std::size_t>(count * length));
     for (std::size_t i = 0; i < q.size(); ++i) q[i] = random.normal(i);
@@ -46,7 +126,8 @@ void fill_orthogonal(Tensor<T, 2>& tensor, Seed seed) {
     }
     for (Index r = 0; r < rows; ++r)
         for (Index c = 0; c < columns; ++c)
-            tensor(r, c) = static_cast<T>(q[static_cast<std::size_t>(rows <= columns ? r * length + c : c * length + r)]);
+            tensor.data()[r * columns + c] =
+                static_cast<T>(gain * q[static_cast<std::size_t>(rows <= columns ? r * length + c : c * length + r)]);
 }
 
 DEEPREC_END
