@@ -118,6 +118,7 @@
 #include <deeprec/training/history.hpp>
 #include <deeprec/training/learning_rate.hpp>
 #include <deeprec/training/progress_bar.hpp>
+#include <deeprec/training/regularizers.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
 #include <deeprec/training/trainer.hpp>
 #include <deeprec/version.hpp>

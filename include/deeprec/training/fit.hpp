@@ -11,6 +11,7 @@
 
 #include <deeprec/optimizers/clipping.hpp>
 #include <deeprec/training/callbacks.hpp>
+#include <deeprec/training/regularizers.hpp>
 #include <deeprec/training/trainer.hpp>
 
 DEEPREC_BEGIN
@@ -27,6 +28,9 @@ struct FitOptions {
     /// A factor of the training loss of samples of class 0, 1, ... beside their own weights, as Keras' class_weight.
     /// The class is the target, or the place of the largest number where targets have several.
     std::vector<double> class_weight{};
+    /// Penalties in the loss, and in "val_loss": `{{"kernel", L2{1e-4}}, {"embeddings", L1{1e-6}}}`. A step that
+    /// touches some rows of a table penalises those.
+    std::vector<Regularizer> regularizers{};
 };
 
 namespace detail {
@@ -154,6 +158,7 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
     if (options.validation && options.validation->size() == 0)
         throw DataError("fit: the validation data has no samples");
 
+    detail::check_regularizers(std::as_const(model), options.regularizers);
     ThreadPool pool(options.threads);
     Trainer<Model, Loss> trainer(model, loss, pool);
     const Seed seed{options.seed};
@@ -194,7 +199,7 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
         double loss_sum = 0;
         detail::each_batch(order, options.batch_size, [&](std::span<const Index> indices) {
             const auto& batch = train.batch(indices);
-            const double batch_loss = [&] {
+            double batch_loss = [&] {
                 if (!options.class_weight.empty()) {
                     if constexpr (requires { batch.weights; })
                         return trainer.gradient(model, detail::with_class_weights(batch, options.class_weight, weights),
@@ -204,6 +209,7 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
                 }
                 return trainer.gradient(model, batch, derive(seed, ~step));
             }();
+            batch_loss += detail::add_penalties(std::as_const(model), trainer.gradients(), options.regularizers);
             if (!std::isfinite(batch_loss))
                 throw NumericError(message("fit: the loss became ", std::isnan(batch_loss) ? "NaN" : "infinite",
                                            " in step ", step, " (epoch ", epoch + 1,
@@ -237,7 +243,8 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
         (report(callbacks, ""), ...);
         if (options.validation) {
             log.set("val_loss",
-                    detail::mean_loss(trainer, model, *options.validation, options.batch_size, callbacks...));
+                    detail::mean_loss(trainer, model, *options.validation, options.batch_size, callbacks...) +
+                        detail::penalty(std::as_const(model), options.regularizers));
             (report(callbacks, "val_"), ...);
         }
         [[maybe_unused]] const auto tell = [&](auto& callback) {
