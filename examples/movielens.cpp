@@ -68,8 +68,7 @@ Row train(const std::string& name, Model& model, const World& world, Index epoch
     const auto rank = [&](const std::vector<Query>& queries) {
         return evaluate_ranking(item_index(model, world), queries, world.items(), {.threads = options.threads});
     };
-    OnEpochEnd validate{
-        [&](const Model&, EpochLog& log) { log.set("val_ndcg@10", rank(world.validation).ndcg); }};
+    OnEpochEnd validate{[&](const Model&, EpochLog& log) { log.set("val_ndcg@10", rank(world.validation).ndcg); }};
     EarlyStopping stop{
         .monitor = "val_ndcg@10", .patience = 5, .mode = EarlyStopping::Mode::max, .restore_best_weights = true};
     const auto fit_with = [&](const auto& loss) {
@@ -86,11 +85,16 @@ Row train(const std::string& name, Model& model, const World& world, Index epoch
 template <class Model>
 void recommend(const std::string& name, const Model& model, const World& world, const Query& query) {
     const auto index = item_index(model, world);
+    const auto person = pad_last(std::span(&query, 1), steps);
     const auto print = [&](Index count, const std::function<bool(std::int32_t)>& allow) {
-        const auto person = pad_last(std::span(&query, 1), steps);
-        for (const auto& hit : index.recommend(person, count, {.exclude = query.history, .allow = allow}))
+        const auto hits = index.recommend(person, count, {.exclude = query.history, .allow = allow});
+        for (const auto& hit : hits)
             std::printf("    %-58.58s %.3f%s\n", world.data.label(hit.item).c_str(), static_cast<double>(hit.score),
                         hit.item == query.target ? "  <- what they really watched next" : "");
+        if (hits.empty()) return;
+        const View<const std::int32_t, 2> first{&world.features(hits[0].item, 0), {1, tokens}};
+        const auto why = explain(model, person, first).events;
+        if (!why.empty()) std::printf("    the first because you watched %s\n", world.data.label(why[0].id).c_str());
     };
     std::printf("  recommended by the %s\n", name.c_str());
     print(10, {});

@@ -42,7 +42,7 @@ TEST_CASE("Schedules begin, pass their corners and end where they should", "[opt
     CHECK(warmup.rate(2) == 0.75);
     CHECK(warmup.rate(4) == 1);
     CHECK(warmup.rate(5) == 0.5);
-    const OneCycle cycle{1, 11, 0.4, OneCycle::Anneal::linear, 5, 10};
+    const OneCycle cycle{1, 11, 0.4, OneCycle::Anneal::straight, 5, 10};
     CHECK(cycle.rate(0) == Approx(0.2));
     CHECK(cycle.rate(1) > cycle.rate(0));
     CHECK(cycle.rate(10) == Approx(0.02));

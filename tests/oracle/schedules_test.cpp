@@ -56,7 +56,7 @@ TEST_CASE("Schedules agree with Keras and PyTorch", "[oracle][optimizers]") {
                            CosineAnnealing{o["lr"], o["T_max"], 0}});
         else if (name == "OneCycleLR")
             compare(OneCycle{o["max_lr"], o["total_steps"], o["pct_start"],
-                             o["anneal_strategy"] == "cos" ? OneCycle::Anneal::cosine : OneCycle::Anneal::linear,
+                             o["anneal_strategy"] == "cos" ? OneCycle::Anneal::cosine : OneCycle::Anneal::straight,
                              o["div_factor"], o["final_div_factor"]});
         else if (name == "noam")
             compare(Noam{o["d_model"], o["warmup"], 1});

@@ -149,7 +149,7 @@ Warmup(Index, double, Schedule) -> Warmup<Schedule>;
 /// One rise from max_learning_rate / div_factor to max_learning_rate in the first pct_start of the steps, then one fall
 /// to the first rate / final_div_factor (Smith & Topin 2018, as PyTorch's OneCycleLR).
 struct OneCycle {
-    enum class Anneal { cosine, linear };
+    enum class Anneal { cosine, straight };
     double max_learning_rate = 1e-2;
     Index total_steps = 1;
     double pct_start = 0.3;
@@ -166,7 +166,7 @@ struct OneCycle {
 
 private:
     double curve(double from, double to, double x) const {
-        return detail::between(from, to, anneal == Anneal::linear ? x : 1 - detail::half_cosine(x));
+        return detail::between(from, to, anneal == Anneal::straight ? x : 1 - detail::half_cosine(x));
     }
 };
 
