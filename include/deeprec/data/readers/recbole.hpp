@@ -1,0 +1,169 @@
+/// RecBole's atomic files: tab-separated columns whose header gives each a name and a type, "rating:float".
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <deeprec/data/interactions.hpp>
+#include <deeprec/data/readers/text.hpp>
+
+DEEPREC_BEGIN
+
+/// Reads one atomic file row by row (https://recbole.io/docs/user_guide/data/atomic_files.html).
+///
+///     AtomicReader in{"ml.inter"};
+///     const auto user = in.column("user_id", AtomicReader::Type::token);
+///     while (in.next()) use(in[user].text);
+class AtomicReader {
+public:
+    enum class Type { token, token_seq, floating, float_seq };
+
+    /// Reads the header. Throws FileError if the file cannot be opened, FormatError for an empty file, a column without
+    /// one of the types token, token_seq, float and float_seq, or a name twice.
+    explicit AtomicReader(std::filesystem::path path) : text_(std::move(path)) {
+        if (!text_.next())
+            text_.fail(text_.whole(), "expected a line of \"name:type\" columns, received an empty file");
+        for (const Field& field : text_.split("\t")) {
+            const std::size_t colon = field.text.rfind(':');
+            const std::string_view name = field.text.substr(0, colon);
+            const auto type = colon == field.text.npos ? std::nullopt : type_of(field.text.substr(colon + 1));
+            if (name.empty() || !type)
+                text_.fail(field,
+                           "expected a column \"name:type\" with the type token, token_seq, float or float_seq, ",
+                           "received ", detail::shown(field.text));
+            if (find(name))
+                text_.fail(field, "expected different column names, received ", detail::shown(name), " twice");
+            columns_.push_back({std::string(name), *type});
+        }
+    }
+
+    /// The column of that name and type, if the file has the name. Throws FormatError for another type.
+    std::optional<std::size_t> find_column(std::string_view name, Type type) const {
+        const auto found = find(name);
+        if (found && columns_[*found].type != type)
+            text_.fail(text_.whole(), "expected column \"", name, "\" to be of type ", name_of(type), ", received ",
+                       name_of(columns_[*found].type));
+        return found;
+    }
+    /// The same for a column that must be there; call it before the first row.
+    std::size_t column(std::string_view name, Type type) const {
+        if (const auto found = find_column(name, type)) return *found;
+        text_.fail(text_.end(), "expected a column \"", name, ":", name_of(type), "\", there is none of that name");
+    }
+
+    /// Goes to the next row; false at the end. Throws FormatError unless it has as many fields as the header.
+    bool next() {
+        if (!text_.next()) return false;
+        text_.split("\t", columns_.size());
+        return true;
+    }
+    /// A field of the current row.
+    const Field& operator[](std::size_t column) const { return text_.fields()[column]; }
+    /// f(Field) for each part of a sequence field; parts stand between single spaces, an empty field has none.
+    template <class F>
+    static void each_part(const Field& field, F&& f) {
+        for (std::size_t begin = 0; begin < field.text.size();) {
+            const std::size_t end = std::min(field.text.find(' ', begin), field.text.size());
+            if (end > begin) f(Field{field.text.substr(begin, end - begin), field.offset + begin});
+            begin = end + 1;
+        }
+    }
+    const TextReader& text() const { return text_; }
+
+private:
+    struct Column {
+        std::string name;
+        Type type;
+    };
+    static constexpr std::string_view names[] = {"token", "token_seq", "float", "float_seq"};
+    static std::string_view name_of(Type type) { return names[static_cast<std::size_t>(type)]; }
+    static std::optional<Type> type_of(std::string_view name) {
+        for (std::size_t i = 0; i < std::size(names); ++i)
+            if (names[i] == name) return static_cast<Type>(i);
+        return std::nullopt;
+    }
+    std::optional<std::size_t> find(std::string_view name) const {
+        for (std::size_t i = 0; i < columns_.size(); ++i)
+            if (columns_[i].name == name) return i;
+        return std::nullopt;
+    }
+
+    TextReader text_;
+    std::vector<Column> columns_;
+};
+
+/// Reads NAME.inter with user_id:token and item_id:token and, where there are, rating:float and timestamp:float (whole
+/// seconds; parts of a second are cut off). NAME.item beside it is read too if it exists: item_id:token, and of
+/// movie_title or title (token_seq), release_year or year (token) and class, genre or categories (token_seq) what is
+/// there. Items without events are kept; an item of the events that NAME.item lacks is one of which nothing is known.
+///
+/// Throws FileError, FormatError (types, numbers, fields), DataError for an empty id, an item with two lines or a file
+/// without rows: always with file, line and column.
+inline Dataset read_recbole(const std::filesystem::path& inter) {
+    using Type = AtomicReader::Type;
+    Dataset data;
+    Interactions& x = data.interactions;
+    const auto id = [](const AtomicReader& in, const Field& field, Vocabulary& known) {
+        if (field.text.empty()) in.text().template fail<DataError>(field, "expected an id, received an empty field");
+        return known.add(field.text);
+    };
+    {
+        AtomicReader in{inter};
+        const auto user = in.column("user_id", Type::token), item = in.column("item_id", Type::token);
+        const auto rating = in.find_column("rating", Type::floating),
+                   time = in.find_column("timestamp", Type::floating);
+        while (in.next()) {
+            std::optional<float> stars;
+            std::optional<std::int64_t> seconds;
+            if (rating) stars = in.text().number<float>(in[*rating]);
+            if (time) {
+                const double at = in.text().number<double>(in[*time]);
+                if (std::abs(at) > 9e15) in.text().fail(in[*time], "expected seconds below 9e15, received ", at);
+                seconds = static_cast<std::int64_t>(at);
+            }
+            x.add(id(in, in[user], x.users), id(in, in[item], x.items), stars, seconds);
+        }
+        if (x.size() == 0) in.text().fail<DataError>(in.text().whole(), "expected rows of interactions, received none");
+    }
+    data.items = Catalogue{x.items.size()};
+    std::filesystem::path about = inter;
+    about.replace_extension(".item");
+    std::error_code ignored;
+    if (std::filesystem::exists(about, ignored)) {
+        AtomicReader in{about};
+        const auto first_of = [&](std::initializer_list<std::string_view> names, Type type) {
+            for (const std::string_view name : names)
+                if (const auto found = in.find_column(name, type)) return found;
+            return std::optional<std::size_t>{};
+        };
+        const auto item = in.column("item_id", Type::token);
+        const auto title = first_of({"movie_title", "title"}, Type::token_seq);
+        const auto year = first_of({"release_year", "year"}, Type::token);
+        const auto genres = first_of({"class", "genre", "categories"}, Type::token_seq);
+        std::vector<bool> seen(static_cast<std::size_t>(x.items.size()) + 1, false);
+        while (in.next()) {
+            const auto which = id(in, in[item], x.items);
+            if (which > data.items.size()) {
+                data.items.add({});
+                seen.push_back(false);
+            }
+            if (seen[static_cast<std::size_t>(which)])
+                in.text().fail<DataError>(in[item], "item ", in[item].text, " has two lines");
+            seen[static_cast<std::size_t>(which)] = true;
+            Item& entry = data.items[which];
+            if (title) entry.title = in[*title].text;
+            if (year && !in[*year].text.empty()) entry.year = in.text().number<std::int32_t>(in[*year]);
+            if (genres)
+                AtomicReader::each_part(in[*genres], [&](const Field& part) { entry.genres.emplace_back(part.text); });
+        }
+    }
+    data.description = message("RecBole atomic files at ", inter.string(), ": ", x.size(), " events of ",
+                               x.users.size(), " users with ", x.items.size(), " items");
+    return data;
+}
+
+DEEPREC_END

@@ -1,0 +1,69 @@
+#include <deeprec/data/readers/recbole.hpp>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+
+TEST_CASE("RecBole: interactions and what is known about the items", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto file = directory.write("x.inter",
+                                      "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
+                                      "u1\ta\t4.5\t881250949\nu2\tb\t3\t5.75\r\nu1\tb\t1\t881250950.0\n");
+    directory.write("x.item",
+                    "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
+                    "b\tToy Story\t1995\tAnimation Comedy\nc\t\t\t\n");
+    const Dataset data = read_recbole(file);
+    const Interactions& x = data.interactions;
+    CHECK(x.user == std::vector<std::int32_t>{1, 2, 1});
+    CHECK(x.item == std::vector<std::int32_t>{1, 2, 2});
+    CHECK(x.rating == std::vector<float>{4.5f, 3, 1});
+    CHECK(x.timestamp == std::vector<std::int64_t>{881250949, 5, 881250950});
+    REQUIRE(data.items.size() == 3);
+    CHECK(data.items[1] == Item{});
+    CHECK(data.items[2] == Item{"Toy Story", 1995, {"Animation", "Comedy"}});
+    CHECK(x.items.key(3) == "c");
+    x.check();
+
+    const Dataset bare =
+        read_recbole(directory.write("y.inter", "item_id:token\tx:float_seq\tuser_id:token\nb\t1 2\tu\n"));
+    CHECK(bare.interactions.rating.empty());
+    CHECK(bare.interactions.timestamp.empty());
+    CHECK(bare.items.size() == 1);
+}
+
+TEST_CASE("RecBole: what can be wrong", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto error = [&]<class E>(E*, std::string_view text, std::string_view items = {}) {
+        const auto file = directory.write("x.inter", text);
+        if (!items.empty()) directory.write("x.item", items);
+        const std::string what = message_of<E>([&] { read_recbole(file); });
+        std::filesystem::remove(directory.path() / "x.item");
+        return what.empty() ? what : what.substr((directory.path() / "x").string().size());
+    };
+    constexpr FormatError* of_format = nullptr;
+    constexpr DataError* of_data = nullptr;
+    const std::string header = "user_id:token\titem_id:token\trating:float\n", good = header + "u\ta\t1\n";
+    CHECK(error(of_format, "") == ".inter:1:1: expected a line of \"name:type\" columns, received an empty file");
+    CHECK(error(of_format, "user_id:token\titem_id\n") ==
+          ".inter:1:15: expected a column \"name:type\" with the type token, token_seq, float or float_seq, received "
+          "\"item_id\"");
+    CHECK(error(of_format, "user_id:int\titem_id:token\n").find("1:1: expected a column") != std::string::npos);
+    CHECK(error(of_format, "user_id:token\tuser_id:token\n") ==
+          ".inter:1:15: expected different column names, received \"user_id\" twice");
+    CHECK(error(of_format, "user_id:token\tb:float\n") ==
+          ".inter:1:22: expected a column \"item_id:token\", there is none of that name");
+    CHECK(error(of_format, "user_id:float\titem_id:token\n") ==
+          ".inter:1:1: expected column \"user_id\" to be of type token, received float");
+    CHECK(error(of_format, header + "u\ta\n") == ".inter:2:4: expected 3 fields, received 2");
+    CHECK(error(of_format, header + "u\ta\tgood\n") == ".inter:2:5: expected a number, received \"good\"");
+    CHECK(error(of_data, header + "u\t\t3\n") == ".inter:2:3: expected an id, received an empty field");
+    CHECK(error(of_data, header) == ".inter:2:1: expected rows of interactions, received none");
+    CHECK(error(of_format, "user_id:token\titem_id:token\ttimestamp:float\nu\ta\t1e18\n") ==
+          ".inter:2:5: expected seconds below 9e15, received 1e+18");
+    CHECK(error(of_data, good, "item_id:token\na\na\n") == ".item:3:1: item a has two lines");
+    CHECK(error(of_format, good, "item_id:token\tyear:token\na\tsoon\n") ==
+          ".item:2:3: expected a whole number, received \"soon\"");
+    CHECK_THROWS_AS(read_recbole(directory.path() / "missing.inter"), FileError);
+}
