@@ -49,6 +49,7 @@
 #include <deeprec/layers/lstm.hpp>
 #include <deeprec/layers/max_pool1d.hpp>
 #include <deeprec/layers/merge.hpp>
+#include <deeprec/layers/multi_head_attention.hpp>
 #include <deeprec/layers/packed_kernel.hpp>
 #include <deeprec/layers/pool1d.hpp>
 #include <deeprec/layers/recurrent.hpp>
