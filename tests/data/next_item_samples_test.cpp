@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <deeprec/data/splits.hpp>
+
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"

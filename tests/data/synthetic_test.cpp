@@ -3,6 +3,8 @@
 #include <map>
 #include <numeric>
 
+#include <deeprec/data/splits.hpp>
+
 #include "support/catch.hpp"
 #include "support/files.hpp"
 

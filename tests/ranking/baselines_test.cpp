@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include <deeprec/data/splits.hpp>
 #include <deeprec/ranking/bpr_mf.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
 #include <deeprec/ranking/item_knn.hpp>
@@ -105,9 +106,11 @@ TEST_CASE("A held-out event changes no baseline: a planted leak is caught", "[ra
     const LeaveOneOut split{sequences(users, 9)};
     const auto test = split.test_queries();
     const auto hr = [&](const auto& scorer) { return evaluate_ranking(scorer, test, 9, {.k = 3}).hr; };
+    const Sequences leak = sequences(users, 9);
     const auto caught = [&](const auto& make) {
         CHECK(hr(make(split.train())) == 0);
-        CHECK(hr(make(split.all())) > 0.9);
+        CHECK(hr(make(leak)) > 0.9);
+        CHECK_THROWS_AS(make(split.all()), DataError);
     };
     caught([](const Sequences& events) { return Popularity{events}; });
     caught([](const Sequences& events) { return Markov{events}; });

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include <deeprec/data/splits.hpp>
+
 #include "support/catch.hpp"
 #include "support/files.hpp"
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include <deeprec/data/splits.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
 #include <deeprec/ranking/markov.hpp>

@@ -51,27 +51,22 @@ inline std::vector<std::string> title_words(std::string_view title) {
 /// Turns items into rows of token ids. The vocabulary comes from the items alone, never from who took them.
 ///
 /// The order in a row is item id, decade, genres, title words; a longer row loses its last words. Shorter rows are
-/// padded at their end, so that what a place in the row means stays the same for a convolution. A token carries its kind, so the genre "genre:Comedy" is not the word
-/// "word:comedy".
+/// padded at their end, so that what a place in the row means stays the same for a convolution. A token carries its
+/// kind, so the genre "genre:Comedy" is not the word "word:comedy".
 class ItemTokenizer {
 public:
     /// Builds the vocabulary. Throws ArgumentError unless length and min_count are positive.
-    explicit ItemTokenizer(const Catalogue& items, const ItemTokenOptions& options = {}) : options_(options) {
-        if (options.length < 1 || options.min_count < 1)
-            throw ArgumentError(message("ItemTokenizer: expected length and min_count of at least 1, received ",
-                                        options.length, " and ", options.min_count));
-        Vocabulary all;
-        std::vector<std::int32_t> counts;
-        for (std::int32_t item = 1; item <= items.size(); ++item)
-            for (const std::string& token : tokens(items[item], item)) {
-                const auto id = static_cast<std::size_t>(all.add(token));
-                if (id > counts.size()) counts.push_back(0);
-                ++counts[id - 1];
-            }
-        for (std::int32_t id = 1; id <= all.size(); ++id)
-            if (counts[static_cast<std::size_t>(id) - 1] >= options.min_count || all.key(id).starts_with("item:"))
-                vocabulary_.add(all.key(id));
-    }
+    explicit ItemTokenizer(const Catalogue& items, const ItemTokenOptions& options = {})
+        : ItemTokenizer(items, options, [](std::int32_t) { return true; }) {}
+    /// The vocabulary of the items that have training events, for catalogues that know the future: other items have
+    /// what tokens they share with these. Throws DataError too, for items that `train` does not number.
+    ItemTokenizer(const Catalogue& items, const Sequences& train, const ItemTokenOptions& options = {})
+        : ItemTokenizer(items, options, [&, counts = train.item_counts()](std::int32_t item) {
+              if (items.size() != train.items())
+                  throw DataError(message("ItemTokenizer: expected the ", items.size(), " items of the catalogue, ",
+                                          "received training events of ", train.items()));
+              return counts[static_cast<std::size_t>(item)] > 0;
+          }) {}
 
     /// Token ids; an embedding over them has `vocabulary().size() + 1` rows.
     const Vocabulary& vocabulary() const { return vocabulary_; }
@@ -112,6 +107,25 @@ public:
     }
 
 private:
+    template <class Chosen>
+    ItemTokenizer(const Catalogue& items, const ItemTokenOptions& options, const Chosen& chosen) : options_(options) {
+        if (options.length < 1 || options.min_count < 1)
+            throw ArgumentError(message("ItemTokenizer: expected length and min_count of at least 1, received ",
+                                        options.length, " and ", options.min_count));
+        Vocabulary all;
+        std::vector<std::int32_t> counts;
+        for (std::int32_t item = 1; item <= items.size(); ++item) {
+            if (!chosen(item)) continue;
+            for (const std::string& token : tokens(items[item], item)) {
+                const auto id = static_cast<std::size_t>(all.add(token));
+                if (id > counts.size()) counts.push_back(0);
+                ++counts[id - 1];
+            }
+        }
+        for (std::int32_t id = 1; id <= all.size(); ++id)
+            if (counts[static_cast<std::size_t>(id) - 1] >= options.min_count || all.key(id).starts_with("item:"))
+                vocabulary_.add(all.key(id));
+    }
     ItemTokenOptions options_;
     Vocabulary vocabulary_;
 };

@@ -19,8 +19,10 @@ DEEPREC_BEGIN
 /// future is not known; avoiding it would tell the model the answer.
 class NegativeSampler {
 public:
-    /// Throws ArgumentError unless alpha is finite and not negative, DataError without items.
+    /// Throws ArgumentError unless alpha is finite and not negative, DataError without items or for sequences with what a
+    /// split holds out.
     NegativeSampler(const Sequences& train, Seed seed, double alpha = 0) : seed_(seed), taken_(train.distinct()) {
+        train.check_training("NegativeSampler");
         if (train.items() == 0) throw DataError("NegativeSampler: expected at least one item, received none");
         const auto counts = train.item_counts();
         for (std::size_t item = 0; item < counts.size(); ++item) {

@@ -20,8 +20,10 @@ struct SequenceBatch {
 /// Users with fewer than two events have no target and are left out. Looks into the Sequences, which must outlive it.
 class SequenceSamples {
 public:
-    /// Throws ArgumentError unless length is positive, DataError where nobody has two events.
+    /// Throws ArgumentError unless length is positive, DataError where nobody has two events or the sequences have
+    /// what a split holds out.
     explicit SequenceSamples(const Sequences& train, Index length = 50) : train_(&train), length_(length) {
+        train.check_training("SequenceSamples");
         if (length < 1) throw ArgumentError(message("SequenceSamples: expected a positive length, received ", length));
         for (std::int32_t user = 1; user <= train.users(); ++user) {
             const Index targets = static_cast<Index>(train[user].size()) - 1;

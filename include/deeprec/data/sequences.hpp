@@ -1,11 +1,11 @@
-/// Each user's items in the order of time, the leave-one-out split, and padding to a fixed length.
+/// Each user's items in the order of time, and padding to a fixed length.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <span>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include <deeprec/core/tensor.hpp>
@@ -21,6 +21,20 @@ struct Query {
     std::int32_t target = 0;                ///< item id
 };
 
+namespace detail {
+/// The numbers of the events, user by user and oldest first; equal times keep the order of the input.
+inline std::vector<std::size_t> by_user_and_time(const Interactions& events) {
+    events.check();
+    std::vector<std::size_t> order(events.user.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        if (events.user[a] != events.user[b]) return events.user[a] < events.user[b];
+        return !events.timestamp.empty() && events.timestamp[a] < events.timestamp[b];
+    });
+    return order;
+}
+}  // namespace detail
+
 /// The item ids of every user, oldest first.
 class Sequences {
 public:
@@ -28,15 +42,8 @@ public:
     /// Sorts each user's events by timestamp; equal times, and data without times, keep the order of the input.
     /// Throws DataError if the columns are not in order (`Interactions::check`).
     explicit Sequences(const Interactions& events) : items_(events.items.size()) {
-        events.check();
-        std::vector<std::size_t> order(events.user.size());
-        std::iota(order.begin(), order.end(), std::size_t{0});
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-            if (events.user[a] != events.user[b]) return events.user[a] < events.user[b];
-            return !events.timestamp.empty() && events.timestamp[a] < events.timestamp[b];
-        });
-        ids_.reserve(order.size());
-        for (const std::size_t i : order) ids_.push_back(events.item[i]);
+        ids_.reserve(events.item.size());
+        for (const std::size_t i : detail::by_user_and_time(events)) ids_.push_back(events.item[i]);
         ends_.assign(static_cast<std::size_t>(events.users.size()) + 1, 0);
         for (const std::int32_t user : events.user) ++ends_[static_cast<std::size_t>(user)];
         std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
@@ -55,8 +62,18 @@ public:
         return std::span(ids_).subspan(ends_[u - 1], ends_[u] - ends_[u - 1]);
     }
 
-    /// How often each item occurs, by id (element 0 is padding and 0).
+    /// Throws DataError, in the name of who learns from them, where these are the sequences of a split with the events
+    /// that it holds out (`Split::all()`): to be called by everything that counts, samples or trains.
+    void check_training(std::string_view who) const {
+        if (holds_out_)
+            throw DataError(message(who,
+                                    ": these sequences have the events that a split holds out, expected the "
+                                    "split's train()"));
+    }
+
+    /// How often each item occurs, by id (element 0 is padding and 0). Throws as `check_training`.
     std::vector<std::int64_t> item_counts() const {
+        check_training("Sequences::item_counts");
         std::vector<std::int64_t> counts(static_cast<std::size_t>(items_) + 1, 0);
         for (const std::int32_t item : ids_) ++counts[static_cast<std::size_t>(item)];
         return counts;
@@ -66,6 +83,7 @@ public:
     Sequences distinct() const {
         Sequences sets;
         sets.items_ = items_;
+        sets.holds_out_ = holds_out_;
         for (std::int32_t user = 1; user <= users(); ++user) {
             const auto ids = (*this)[user];
             sets.append(ids);
@@ -78,7 +96,9 @@ public:
     }
 
     /// Every step of every user: each event but the first is a target once, with everything before it as the history.
+    /// Throws as `check_training`.
     std::vector<Query> next_item_queries() const {
+        check_training("Sequences::next_item_queries");
         std::vector<Query> queries;
         queries.reserve(ids_.size());
         for (std::int32_t user = 1; user <= users(); ++user) {
@@ -89,49 +109,15 @@ public:
     }
 
 private:
-    friend class LeaveOneOut;
+    friend class Split;
     void append(std::span<const std::int32_t> ids) {  // as the next user
         ids_.insert(ids_.end(), ids.begin(), ids.end());
         ends_.push_back(ids_.size());
     }
     std::int32_t items_ = 0;
+    bool holds_out_ = false;
     std::vector<std::int32_t> ids_;        // all users one after the other
     std::vector<std::size_t> ends_ = {0};  // user u has ids_[ends_[u - 1]] up to ids_[ends_[u]]
-};
-
-/// The split of the literature: a user's last event is the test target, the last but one the validation target, the
-/// rest trains. A user with fewer than three events has no validation or test query, and trains with all of them.
-/// Counts, samplers and baselines take `train()` and so cannot see a target that is held out.
-class LeaveOneOut {
-public:
-    explicit LeaveOneOut(Sequences all) : all_(std::move(all)) {
-        train_.items_ = all_.items_;
-        for (std::int32_t user = 1; user <= all_.users(); ++user) {
-            const auto ids = all_[user];
-            train_.append(is_split(user) ? ids.first(ids.size() - 2) : ids);
-        }
-    }
-
-    const Sequences& all() const { return all_; }
-    const Sequences& train() const { return train_; }
-    /// Whether the user has a validation and a test query.
-    bool is_split(std::int32_t user) const { return all_[user].size() >= 3; }
-    /// One query for each user that is split, in the order of ids: the last event but one after the train part.
-    std::vector<Query> validation_queries() const { return queries(2); }
-    /// One query for each user that is split: the last event after everything else, validation target included.
-    std::vector<Query> test_queries() const { return queries(1); }
-
-private:
-    std::vector<Query> queries(std::size_t from_end) const {
-        std::vector<Query> queries;
-        for (std::int32_t user = 1; user <= all_.users(); ++user) {
-            const auto ids = all_[user];
-            const std::size_t at = ids.size() - from_end;
-            if (is_split(user)) queries.push_back({user, ids.first(at), ids[at]});
-        }
-        return queries;
-    }
-    Sequences all_, train_;
 };
 
 /// Writes the last `row.size()` ids at the END of the row and zeros before them: padding on the left, as Keras'

@@ -35,6 +35,7 @@ public:
                 "BprMf: expected a positive width and learning_rate, epochs and regularization of "
                 "at least 0, received ",
                 options.width, ", ", options.learning_rate, ", ", options.epochs, " and ", options.regularization));
+        train.check_training("BprMf");
         users_.resize(train.users() + 1, width_);
         items_.resize(train.items() + 1, width_);
         bias_.assign(static_cast<std::size_t>(train.items()) + 1, 0.0f);

@@ -13,6 +13,7 @@ DEEPREC_BEGIN
 /// Throws DataError unless asked for the scores of the train part's items.
 class Popularity {
 public:
+    /// Throws DataError for sequences with what a split holds out, as the other yardsticks.
     explicit Popularity(const Sequences& train) : counts_(train.item_counts()) {}
     void operator()(const Query&, std::span<float> scores) const {
         if (scores.size() != counts_.size())

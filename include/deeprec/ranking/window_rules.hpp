@@ -17,6 +17,7 @@ public:
 
 private:
     static ItemLinks make(const Sequences& train, Index window, HistoryWeights weights) {
+        train.check_training("WindowRules");
         if (window < 1) throw ArgumentError(message("WindowRules: expected a positive window, received ", window));
         struct Place {
             std::int32_t user;

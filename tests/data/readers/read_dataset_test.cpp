@@ -5,7 +5,7 @@
 
 #include <deeprec/core/random.hpp>
 #include <deeprec/data/item_tokens.hpp>
-#include <deeprec/data/sequences.hpp>
+#include <deeprec/data/splits.hpp>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
