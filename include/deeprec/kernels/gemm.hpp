@@ -18,6 +18,7 @@
 #include <deeprec/kernels/gemm_tn.hpp>
 #include <deeprec/kernels/rows.hpp>
 #include <deeprec/kernels/simd.hpp>
+#include <deeprec/kernels/transpose.hpp>
 
 DEEPREC_BEGIN
 namespace kernels {
@@ -119,13 +120,16 @@ void multiply_rows(const TileRows<T>& a, const T* b, Index panel_stride, Index n
         if (n > 0) multiply_rows<Height, Panels / 2, T, Arch>(a, b, panel_stride, n, out);
 }
 
-/// B -> panels of `width` columns, row after row, the last one padded with zeros. at(i, j) is B[i, j].
-template <class T, class Arch, class At>
-void pack_panels(Index k, Index n, T* packed, const At& at) {
+/// B -> panels of `width` columns, row after row, the last one padded with zeros: fill(first column, columns, panel).
+template <class T, class Arch, class Fill>
+void pack_panels(Index k, Index n, T* packed, const Fill& fill) {
     constexpr Index width = Tile<T, Arch>::width;
-    for (Index j0 = 0; j0 < n; j0 += width)
-        for (Index i = 0; i < k; ++i)
-            for (Index j = j0; j < j0 + width; ++j) *packed++ = j < n ? at(i, j) : T(0);
+    for (Index j = 0; j < n; j += width, packed += k * width) {
+        const Index columns = std::min(width, n - j);
+        fill(j, columns, packed);
+        for (Index i = 0; i < k && columns < width; ++i)
+            std::fill_n(packed + i * width + columns, width - columns, T(0));
+    }
 }
 }  // namespace detail
 
@@ -139,13 +143,23 @@ Index packed_size(Index k, Index n) {
 /// Packs B [k, n], row-major with rows ldb apart, into packed[packed_size(k, n)].
 template <class T, class Arch = xsimd::default_arch>
 void pack(const T* b, Index ldb, Index k, Index n, T* packed) {
-    detail::pack_panels<T, Arch>(k, n, packed, [=](Index i, Index j) { return b[i * ldb + j]; });
+    constexpr Index width = detail::Tile<T, Arch>::width;
+    detail::pack_panels<T, Arch>(k, n, packed, [=](Index j, Index columns, T* to) {
+        for (Index i = 0; i < k; ++i) {
+            if (columns == width)  // a constant: the copy is two moves
+                std::copy_n(b + i * ldb + j, width, to + i * width);
+            else
+                std::copy_n(b + i * ldb + j, columns, to + i * width);
+        }
+    });
 }
 
 /// Packs the transpose of b [n, k], row-major with rows ldb apart: the operand B [k, n].
 template <class T, class Arch = xsimd::default_arch>
 void pack_transposed(const T* b, Index ldb, Index k, Index n, T* packed) {
-    detail::pack_panels<T, Arch>(k, n, packed, [=](Index i, Index j) { return b[j * ldb + i]; });
+    detail::pack_panels<T, Arch>(k, n, packed, [=](Index j, Index columns, T* to) {
+        transpose<T, Arch>(b + j * ldb, ldb, columns, k, to, detail::Tile<T, Arch>::width);
+    });
 }
 
 /// C[r, j] = act((accumulate ? C[r, j] : 0) + sum_k A[r, k] B[k, j] + bias[j]) for all rows of A and n columns.

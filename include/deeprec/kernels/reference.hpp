@@ -27,6 +27,12 @@ void pack_transposed(const T* b, Index ldb, Index k, Index n, T* packed) {
         for (Index j = 0; j < n; ++j) packed[i * n + j] = b[j * ldb + i];
 }
 
+template <class T>
+void transpose(const T* from, Index ld_from, Index rows, Index columns, T* to, Index ld_to) {
+    for (Index i = 0; i < rows; ++i)
+        for (Index j = 0; j < columns; ++j) to[j * ld_to + i] = from[i * ld_from + j];
+}
+
 /// Element k of row r of A.
 template <class T>
 T element(const Rows<T>& a, Index r, Index k) {

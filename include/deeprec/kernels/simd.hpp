@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #if defined(__GNUC__) && !defined(__clang__)  // GCC 12 calls AVX-512's undefined registers uninitialized (PR 105593)
 #pragma GCC diagnostic push
@@ -245,6 +246,35 @@ DEEPREC_INLINE xsimd::batch<T, Arch> reduce_add_each(const xsimd::batch<T, Arch>
     if constexpr (detail::is_avx512<Arch>) return xsimd::batch<T, Arch>(detail::sum_each(x));
 #endif
     if constexpr (!detail::is_avx512<Arch>) return xsimd::haddp(x);  // in 8.1 wrong with AVX-512
+}
+namespace detail {
+/// a0 b0 a1 b1 ... in two registers: a becomes the first, b the second.
+template <class T, class Arch, std::size_t... I>
+DEEPREC_INLINE void interleave(xsimd::batch<T, Arch>& a, xsimd::batch<T, Arch>& b, std::index_sequence<I...>) {
+    constexpr int n = sizeof...(I);
+    using Register = typename xsimd::batch<T, Arch>::register_type;
+    const Register x = a, y = b;
+    a = xsimd::batch<T, Arch>(Register(__builtin_shufflevector(x, y, (int(I) / 2 + int(I) % 2 * n)...)));
+    b = xsimd::batch<T, Arch>(Register(__builtin_shufflevector(x, y, (n / 2 + int(I) / 2 + int(I) % 2 * n)...)));
+}
+}  // namespace detail
+/// Lane j of x[i] goes to lane i of x[j]; x has as many batches as a batch has lanes. Interleaving row i with row
+/// i + lanes / 2 rotates the binary number "row, lane" of each element by one digit.
+template <class T, class Arch>
+DEEPREC_INLINE void transpose(xsimd::batch<T, Arch>* x) {
+    constexpr Index n = lanes<T, Arch>;
+    DEEPREC_UNROLL
+    for (Index round = 1; round < n; round *= 2) {
+        xsimd::batch<T, Arch> y[n];
+        DEEPREC_UNROLL
+        for (Index i = 0; i < n; ++i) y[i] = x[i];
+        DEEPREC_UNROLL
+        for (Index i = 0; i < n / 2; ++i) {
+            x[2 * i] = y[i];
+            x[2 * i + 1] = y[i + n / 2];
+            detail::interleave(x[2 * i], x[2 * i + 1], std::make_index_sequence<static_cast<std::size_t>(n)>{});
+        }
+    }
 }
 /// Whether any lane of a is greater than that of b.
 template <class T, class Arch>

@@ -148,11 +148,10 @@ public:
         const T* kernel = parameters_.kernel.data();
         kernels::pack<T>(kernel, filters_, rows, filters_, packed_.need(kernels::packed_size<T>(rows, filters_)));
         T* turned = turned_.need(rows * filters_);  // [k, filters, F] with the last tap first
+        const Index tap = features_ * filters_;
         for (Index j = 0; j < kernel_size_; ++j)
-            for (Index u = 0; u < filters_; ++u)
-                for (Index f = 0; f < features_; ++f)
-                    turned[(j * filters_ + u) * features_ + f] =
-                        kernel[((kernel_size_ - 1 - j) * features_ + f) * filters_ + u];
+            kernels::transpose<T>(kernel + (kernel_size_ - 1 - j) * tap, filters_, features_, filters_, turned + j * tap,
+                                  features_);
         kernels::pack<T>(turned, features_, turned_rows, features_,
                          packed_turned_.need(kernels::packed_size<T>(turned_rows, features_)));
     }
