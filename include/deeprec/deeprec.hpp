@@ -20,6 +20,7 @@
 #include <deeprec/data/samplers.hpp>
 #include <deeprec/data/sequence_samples.hpp>
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/data/sessions.hpp>
 #include <deeprec/data/splits.hpp>
 #include <deeprec/data/vocabulary.hpp>
 #include <deeprec/explain/counterfactual.hpp>

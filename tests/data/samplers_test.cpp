@@ -104,6 +104,47 @@ TEST_CASE("Negatives depend on seed, epoch and index only", "[data]") {
     REQUIRE(with_threads(1) == with_threads(3));
 }
 
+TEST_CASE("Hard negatives are the best scored of some draws", "[data]") {
+    const NegativeSampler sampler{people(), Seed{4}};
+    const auto scored = [](std::int32_t item) { return item == 9 ? std::nan("") : item % 5; };
+    Ids drawn(40), hard(10);
+    sampler.sample(3, 8, 1, 7, drawn);
+    sampler.sample_hardest(3, 8, 1, 7, 4, scored, hard);
+    for (std::size_t i = 0; i < hard.size(); ++i) {
+        const auto best = std::max_element(drawn.begin() + 4 * static_cast<std::ptrdiff_t>(i),
+                                           drawn.begin() + 4 * static_cast<std::ptrdiff_t>(i + 1),
+                                           [&](int a, int b) { return a != 9 && b != 9 ? a % 5 < b % 5 : b != 9; });
+        CHECK(scored(hard[i]) == scored(*best));
+        CHECK(std::count(drawn.begin(), drawn.end(), hard[i]) > 0);
+    }
+    sampler.sample(3, 8, 1, 7, std::span(drawn).first(10));
+    sampler.sample_hardest(3, 8, 1, 7, 1, scored, hard);
+    CHECK(std::equal(hard.begin(), hard.end(), drawn.begin()));  // one draw is no choice
+
+    Ids counts(11, 0);
+    for (std::uint64_t index = 0; index < 200; ++index) {
+        sampler.sample_hardest(0, index, 1, 7, 20, scored, hard);
+        for (const std::int32_t item : hard) ++counts[static_cast<std::size_t>(item)];
+    }
+    for (const std::size_t never : {1u, 2u, 3u, 7u, 9u}) CHECK(counts[never] == 0);  // own, positive, NaN
+    CHECK(counts[4] > 1900);  // highest score of 4, 5, 6, 8 and 10: missed by 20 draws once in 38
+    CHECK(message_of<ArgumentError>([&] { sampler.sample_hardest(0, 0, 1, 7, 0, scored, hard); }) ==
+          "NegativeSampler: expected at least one draw, received 0");
+
+    const auto with_threads = [&](std::uint64_t threads) {
+        std::vector<Ids> all(120, Ids(5));
+        std::vector<std::thread> workers;
+        for (std::uint64_t t = 0; t < threads; ++t)
+            workers.emplace_back([&, t] {
+                for (std::uint64_t i = t; i < all.size(); i += threads)
+                    sampler.sample_hardest(1, i, 1, 3, 4, scored, all[i]);
+            });
+        for (std::thread& worker : workers) worker.join();
+        return all;
+    };
+    CHECK(with_threads(1) == with_threads(3));
+}
+
 TEST_CASE("The sampler says what cannot be sampled", "[data]") {
     const NegativeSampler sampler{people(), Seed{4}};
     Ids negatives(3);

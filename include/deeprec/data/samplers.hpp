@@ -58,6 +58,28 @@ public:
         }
     }
 
+    /// Hard negatives: each is the one with the highest score(item) of `draws` that `sample` would give (dynamic negative
+    /// sampling, Zhang et al. 2013); of equal scores the first drawn, and a NaN is below all others. A pure function of
+    /// (seed, epoch, index) and the scores. Throws ArgumentError unless `draws` is positive, DataError as `sample`.
+    template <class Score>
+    void sample_hardest(std::uint64_t epoch, std::uint64_t index, std::int32_t user, std::int32_t positive, Index draws,
+                        const Score& score, std::span<std::int32_t> negatives) const {
+        if (draws < 1) throw ArgumentError(message("NegativeSampler: expected at least one draw, received ", draws));
+        thread_local std::vector<std::int32_t> drawn;
+        drawn.resize(negatives.size() * static_cast<std::size_t>(draws));
+        sample(epoch, index, user, positive, drawn);
+        for (std::size_t i = 0; i < negatives.size(); ++i) {
+            const auto* candidate = drawn.data() + i * static_cast<std::size_t>(draws);
+            negatives[i] = candidate[0];
+            auto highest = score(candidate[0]);
+            for (Index j = 1; j < draws; ++j)
+                if (const auto own = score(candidate[j]); own > highest || !(highest == highest)) {
+                    highest = own;
+                    negatives[i] = candidate[j];
+                }
+        }
+    }
+
     /// Fills `negatives` with items for several users to share, whoever took them: see `took`. A pure function of
     /// (seed, epoch, index).
     void sample_shared(std::uint64_t epoch, std::uint64_t index, std::span<std::int32_t> negatives) const {
