@@ -6,6 +6,7 @@
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/inputs.hpp>
 #include <deeprec/core/layer.hpp>
+#include <deeprec/core/moving_average.hpp>
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/core/random.hpp>
@@ -37,6 +38,7 @@
 #include <deeprec/kernels/softmax.hpp>
 #include <deeprec/layers/activation.hpp>
 #include <deeprec/layers/average_pool1d.hpp>
+#include <deeprec/layers/batch_norm.hpp>
 #include <deeprec/layers/bidirectional.hpp>
 #include <deeprec/layers/conv1d.hpp>
 #include <deeprec/layers/dense.hpp>
@@ -55,9 +57,9 @@
 #include <deeprec/layers/packed_kernel.hpp>
 #include <deeprec/layers/pool1d.hpp>
 #include <deeprec/layers/recurrent.hpp>
-#include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/layers/simple_rnn.hpp>
 #include <deeprec/layers/spatial_dropout1d.hpp>
+#include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/binary_focal_cross_entropy.hpp>
 #include <deeprec/losses/categorical_cross_entropy.hpp>

@@ -8,6 +8,7 @@
 
 #include <deeprec/layers/activation.hpp>
 #include <deeprec/layers/average_pool1d.hpp>
+#include <deeprec/layers/batch_norm.hpp>
 #include <deeprec/layers/bidirectional.hpp>
 #include <deeprec/layers/conv1d.hpp>
 #include <deeprec/layers/dense.hpp>
@@ -50,6 +51,10 @@ template <class Model>
 void randomize(Model& model) {
     std::uint64_t seed = 5;
     for_each_parameter(model, [&](std::string_view, auto& p) { fill_uniform(p, 1, Seed{seed++}); });
+    for_each_state(model, [&](std::string_view, auto& s) {
+        fill_uniform(s, 1, Seed{seed++});
+        s = s.abs().eval();  // variances
+    });
 }
 template <class V>
 bool same_bits(const V& a, const V& b) {
@@ -83,6 +88,7 @@ auto every_layer() {
         Conv1D<T, LeakyReLU>{4, 3, LeakyReLU{0.3}, {.padding = Padding::causal, .dilation_rate = 2}},
         Dropout<T>{0.25},
         LayerNorm<T>{{.epsilon = 0.01, .center = false}},
+        BatchNorm<T>{{.momentum = 0.5, .scale = false, .rule = BatchNormRule::torch, .frozen_statistics = true}},
         ZeroPadding1D<T>{1, 2},
         MaxPool1D<T>{3, {.strides = 2, .padding = Padding::same}},
         Conv1D<T, Linear>{4, 2, linear, {.strides = 2, .use_bias = false}},

@@ -1,9 +1,11 @@
 #include <deeprec/kernels/dropout.hpp>
+#include <deeprec/layers/batch_norm.hpp>
 #include <deeprec/layers/dot.hpp>
 #include <deeprec/layers/flatten.hpp>
 #include <deeprec/layers/layer_norm.hpp>
 #include <deeprec/layers/merge.hpp>
 #include <deeprec/layers/zero_padding1d.hpp>
+#include <deeprec/optimizers/sgd.hpp>
 
 #include "support/oracle.hpp"
 
@@ -48,6 +50,43 @@ TEST_CASE("LayerNorm agrees with Keras", "[oracle][layer_norm]") {
         deeprec::LayerNorm<T> layer{
             {.epsilon = c.config["epsilon"], .center = c.config["center"], .scale = c.config["scale"]}};
         c.with_tensor("in/x", [&](const auto& x) { oracle::check_layer(c, layer, x); });
+    });
+}
+
+TEST_CASE("BatchNorm agrees with Keras and PyTorch", "[oracle][batch_norm]") {
+    oracle::run("norm", "batch_norm", []<class T>(oracle::Case<T>& c) {
+        const bool torch = c.semantics == "torch";
+        deeprec::BatchNorm<T> layer{{.momentum = c.config["momentum"],
+                                     .epsilon = c.config["epsilon"],
+                                     .center = c.config["center"],
+                                     .scale = c.config["scale"],
+                                     .rule = torch ? deeprec::BatchNormRule::torch : deeprec::BatchNormRule::keras}};
+        c.with_tensor("in/x", [&](const auto& x) {
+            layer.build({x.dimension(x.NumDimensions - 1)}, deeprec::Seed{1});
+            c.load(layer);
+            for_each_state(layer, [&](std::string_view name, auto& state) {
+                state = c.template tensor<1>("state/" + std::string(name));
+            });
+            typename deeprec::BatchNorm<T>::Cache cache;
+            auto gradients = layer.zero_gradients();
+            const auto check = [&](const auto& y) {
+                c.close("out/y", y);
+                c.close("grad/x",
+                        layer.backward(c.template tensor<deeprec::rank_of<decltype(y)>>("up/y"), cache, gradients));
+            };
+            if (c.config["training"].template get<bool>())
+                check(layer.forward(x, cache, deeprec::Training{}));
+            else
+                check(layer.forward(x, cache, deeprec::DifferentiableInference{}));
+            for_each_parameter(std::as_const(layer), gradients,
+                               [&](std::string_view name, const auto&, const auto& gradient) {
+                                   c.close("grad/" + std::string(name), gradient);
+                               });
+            deeprec::SGD{}.step(layer, gradients);
+            for_each_state(layer, [&](std::string_view name, const auto& state) {
+                c.close("new_state/" + std::string(name), state);
+            });
+        });
     });
 }
 

@@ -293,9 +293,12 @@ private:
 
 }  // namespace detail
 
+/// Whether a sample's result is its own, or depends on the batch around it: `shards` is then left out.
+enum class Samples { alone, together };
+
 /// Runs the battery; `Rank` is that of the input with its batch axis.
 template <int Rank, class Make>
-void check(Make&& make, int configurations = 50) {
+void check(Make&& make, int configurations = 50, Samples samples = Samples::alone) {
     double worst = 0;
     std::string_view name;
     for (int i = 0; i < configurations; ++i) {
@@ -312,7 +315,7 @@ void check(Make&& make, int configurations = 50) {
         CHECK(error < 1e-6);
         worst = std::max(worst, error);
         trial.values_and_sharing();
-        trial.shards();
+        if (samples == Samples::alone) trial.shards();
     }
     std::printf("battery: %.*s: %d configurations, worst relative gradient error %.1e\n", static_cast<int>(name.size()),
                 name.data(), configurations, worst);

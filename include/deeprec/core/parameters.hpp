@@ -81,20 +81,26 @@ void for_each_parameter(const Layer& layer, typename Layer::Gradients& gradients
 }
 
 namespace detail {
-template <class Visitor, class Layer>
-void visit_state(Visitor& visitor, Layer& layer) {
+template <class Visitor, class Layer, class... Sets>
+void visit_state(Visitor& visitor, Layer& layer, Sets&... sets) {
     using L = std::remove_const_t<Layer>;
-    if constexpr (requires { L::visit_state(visitor, layer); }) L::visit_state(visitor, layer);
+    if constexpr (requires { L::visit_state(visitor, layer, sets...); }) L::visit_state(visitor, layer, sets...);
 }
 }  // namespace detail
 
 /// `f(name, auto& tensor)` for what layers keep besides their parameters, as the moving statistics of a
-/// BatchNormalization: a layer names it in `visit_state(visitor, self)` as parameters in `visit`. It is saved and copied
-/// with the model, and no optimizer touches it.
+/// BatchNorm: a layer names it in `visit_state(visitor, self, gradients...)` as parameters in `visit`. It is saved and
+/// copied with the model.
 template <class Layer, class F>
 void for_each_state(Layer& layer, F&& f) {
     ParameterVisitor<std::remove_reference_t<F>> visitor(f);
     detail::visit_state(visitor, layer);
+}
+/// `f(name, auto& tensor, MovingAverage& gradient)` for the states that training moves.
+template <class Layer, class F>
+void for_each_state(Layer& layer, typename Layer::Gradients& gradients, F&& f) {
+    ParameterVisitor<std::remove_reference_t<F>> visitor(f);
+    detail::visit_state(visitor, layer, gradients);
 }
 
 namespace detail {

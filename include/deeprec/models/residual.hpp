@@ -66,6 +66,7 @@ public:
         }
     }
 
+    Inner& inner() { return inner_; }
     const Inner& inner() const { return inner_; }
     Gradients zero_gradients() const { return inner_.zero_gradients(); }
     void parameters_changed() { inner_.parameters_changed(); }
@@ -73,9 +74,9 @@ public:
     static void visit(Visitor& visitor, Self& self, Others&... others) {
         visitor.scope("inner", [&] { Inner::visit(visitor, self.inner_, others...); });
     }
-    template <class Visitor, class Self>
-    static void visit_state(Visitor& visitor, Self& self) {
-        visitor.scope("inner", [&] { detail::visit_state(visitor, self.inner_); });
+    template <class Visitor, class Self, class... Others>
+    static void visit_state(Visitor& visitor, Self& self, Others&... others) {
+        visitor.scope("inner", [&] { detail::visit_state(visitor, self.inner_, others...); });
     }
     template <class Visitor, class Self>
     static void visit_options(Visitor& visitor, Self& self) {

@@ -178,6 +178,10 @@ public:
         visitor("bias", self.bias_, others.bias...);
         visitor.scope("tower", [&] { Tower::visit(visitor, self.tower, others.tower...); });
     }
+    template <class Visitor, class Self, class... Others>
+    static void visit_state(Visitor& visitor, Self& self, Others&... others) {
+        visitor.scope("tower", [&] { detail::visit_state(visitor, self.tower, others.tower...); });
+    }
 
     Tower tower;
 

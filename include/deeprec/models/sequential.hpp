@@ -148,9 +148,11 @@ public:
         });
     }
 
-    template <class Visitor, class Self>
-    static void visit_state(Visitor& visitor, Self& self) {
-        self.each([&]<std::size_t I>(auto& layer) { visitor.scope(I, [&] { detail::visit_state(visitor, layer); }); });
+    template <class Visitor, class Self, class... Others>
+    static void visit_state(Visitor& visitor, Self& self, Others&... others) {
+        self.each([&]<std::size_t I>(auto& layer) {
+            visitor.scope(I, [&] { detail::visit_state(visitor, layer, std::get<I>(others.layers)...); });
+        });
     }
     template <class Visitor, class Self>
     static void visit_options(Visitor& visitor, Self& self) {

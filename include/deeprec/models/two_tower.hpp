@@ -156,11 +156,11 @@ public:
         visitor.scope("head", [&] { Head::visit(visitor, self.head, others.head...); });
     }
 
-    template <class Visitor, class Self>
-    static void visit_state(Visitor& visitor, Self& self) {
-        visitor.scope("user", [&] { detail::visit_state(visitor, self.user); });
-        visitor.scope("item", [&] { detail::visit_state(visitor, self.item); });
-        visitor.scope("head", [&] { detail::visit_state(visitor, self.head); });
+    template <class Visitor, class Self, class... Others>
+    static void visit_state(Visitor& visitor, Self& self, Others&... others) {
+        visitor.scope("user", [&] { detail::visit_state(visitor, self.user, others.user...); });
+        visitor.scope("item", [&] { detail::visit_state(visitor, self.item, others.item...); });
+        visitor.scope("head", [&] { detail::visit_state(visitor, self.head, others.head...); });
     }
     template <class Visitor, class Self>
     static void visit_options(Visitor& visitor, Self& self) {

@@ -102,7 +102,7 @@ public:
     /// Steps made so far.
     Index iterations() const { return iterations_; }
 
-    /// One update of all parameters of `model` by `gradients` (which stay as they are).
+    /// One update of all parameters of `model` by `gradients` (which stay as they are), and of its states.
     template <class Model>
     void step(Model& model, typename Model::Gradients& gradients, ThreadPool* pool = nullptr) {
         ++iterations_;
@@ -130,6 +130,7 @@ public:
             };
             each_run(gradient, pool, run);
         });
+        for_each_state(model, gradients, [](std::string_view, auto& state, const auto& average) { average.move(state); });
     }
 
 private:

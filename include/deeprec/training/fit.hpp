@@ -106,12 +106,8 @@ class AccumulatedGradients {
 public:
     explicit AccumulatedGradients(const Model& model) : sum_(model.zero_gradients()) {}
     void add(const Model& model, typename Model::Gradients& gradients, double rows) {
-        const auto one = [&](std::string_view, const auto&, auto& sum, auto& gradient) {
-            scale_gradient(gradient, rows);
-            add_gradient(sum, gradient);
-        };
-        ParameterVisitor<decltype(one)> visitor(one);
-        Model::visit(visitor, model, sum_, gradients);
+        for_each_parameter(model, gradients, [&](std::string_view, const auto&, auto& g) { scale_gradient(g, rows); });
+        add_gradients(model, sum_, gradients);  // what moves states has its own weights
         rows_ += rows;
         ++batches_;
     }
@@ -122,7 +118,7 @@ public:
         return sum_;
     }
     void clear(const Model& model) {
-        for_each_parameter(model, sum_, [](std::string_view, const auto&, auto& g) { g.setZero(); });
+        clear_gradients(model, sum_);
         rows_ = 0;
         batches_ = 0;
     }

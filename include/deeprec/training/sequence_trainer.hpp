@@ -137,20 +137,17 @@ private:
         }
     }
     void clear(const Model& model) {
-        for_each_parameter(model, gradients_, [](std::string_view, const auto&, auto& g) { g.setZero(); });
+        detail::clear_gradients(model, gradients_);
         for (Shard& shard : shards_) {
             shard.gradients.vectors.setZero();
-            for_each_parameter(model.tower, shard.gradients.tower,
-                               [](std::string_view, const auto&, auto& g) { g.setZero(); });
+            detail::clear_gradients(model.tower, shard.gradients.tower);
         }
     }
     void reduce(const Model& model, T* dv) {
         const Index d = model.width();
         for (Index s = 0; s < cut_.count; ++s) {
             auto& pass = shards_[static_cast<std::size_t>(s)].gradients;
-            const auto add = [](std::string_view, const auto&, auto& a, const auto& b) { detail::add_gradient(a, b); };
-            ParameterVisitor<decltype(add)> visitor(add);
-            Tower::visit(visitor, model.tower, gradients_.tower, pass.tower);
+            detail::add_gradients(model.tower, gradients_.tower, pass.tower);
             for (std::size_t i = 0; i < pass.vectors.ids().size(); ++i)
                 kernels::add<T>(pass.vectors.values(i), dv + pass.vectors.ids()[i] * d, d);
         }

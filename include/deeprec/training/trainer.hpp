@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <deeprec/core/layer.hpp>
+#include <deeprec/core/moving_average.hpp>
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/data/batch.hpp>
@@ -24,6 +25,24 @@ void add_gradient(Tensor<T, Rank>& sum, const Tensor<T, Rank>& other) {
 template <class T>
 void add_gradient(SparseRows<T>& sum, const SparseRows<T>& other) {
     sum.add(other);
+}
+template <class T>
+void add_gradient(MovingAverage<T>& sum, const MovingAverage<T>& other) {
+    sum.add(other);
+}
+/// sum += other, for gradients of parameters and states.
+template <class Model>
+void add_gradients(const Model& model, typename Model::Gradients& sum, typename Model::Gradients& other) {
+    const auto add = [](std::string_view, const auto&, auto& a, const auto& b) { add_gradient(a, b); };
+    ParameterVisitor<decltype(add)> visitor(add);
+    Model::visit(visitor, model, sum, other);
+    visit_state(visitor, model, sum, other);
+}
+template <class Model>
+void clear_gradients(const Model& model, typename Model::Gradients& gradients) {
+    const auto clear = [](std::string_view, const auto&, auto& gradient) { gradient.setZero(); };
+    for_each_parameter(model, gradients, clear);
+    for_each_state(model, gradients, clear);
 }
 }  // namespace detail
 
@@ -123,7 +142,7 @@ private:
             T* dy = Train ? shard.dy.need(y.size()) : nullptr;
             shard.loss = loss_.accumulate(y.data(), target, rows, outputs, weight, scale, dy);
             if constexpr (Train) {
-                clear(model, shard.gradients);
+                detail::clear_gradients(model, shard.gradients);
                 const View<const T, std::decay_t<decltype(y)>::rank> d{dy, y.extents()};
                 if constexpr (on_logits)
                     model.template backward_logits<InputGradient::skip>(d, shard.cache, shard.gradients);
@@ -143,20 +162,12 @@ private:
         else
             std::copy_n(y, shard.rows * shard.outputs, kept);
     }
-    static void clear(const Model& model, typename Model::Gradients& gradients) {
-        for_each_parameter(model, gradients, [](std::string_view, const auto&, auto& gradient) { gradient.setZero(); });
-    }
     /// shards[0] = sum of all, as a binary tree: (0+1) + (2+3) ...
     void reduce(const Model& model, Index count) {
         for (Index stride = 1; stride < count; stride *= 2)
             pool_.run((count - stride + 2 * stride - 1) / (2 * stride), [&](Index pair) {
-                auto& sum = shards_[static_cast<std::size_t>(2 * stride * pair)].gradients;
-                auto& other = shards_[static_cast<std::size_t>(2 * stride * pair + stride)].gradients;
-                const auto add = [](std::string_view, const auto&, auto& a, const auto& b) {
-                    detail::add_gradient(a, b);
-                };
-                ParameterVisitor<decltype(add)> visitor(add);
-                Model::visit(visitor, model, sum, other);
+                detail::add_gradients(model, shards_[static_cast<std::size_t>(2 * stride * pair)].gradients,
+                                      shards_[static_cast<std::size_t>(2 * stride * pair + stride)].gradients);
             });
     }
 
