@@ -38,7 +38,13 @@ void optimize(T* w, const T* g, const std::array<T*, MaxSlots>& state, Index n, 
     };
     using V = Batch<T, Arch>;
     Index i = 0;
-    for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>) update(V(T(0)), i);
+    constexpr Index ahead = 1024 / sizeof(T);  // memory is what this waits for
+    for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>) {
+        for (int s = 0; s < Slots; ++s) kernels::prefetch(state[index(s)] + i + ahead);
+        kernels::prefetch(g + i + ahead);
+        kernels::prefetch(w + i + ahead);
+        update(V(T(0)), i);
+    }
     for (; i < n; ++i) update(T(0), i);
 }
 

@@ -150,8 +150,8 @@ public:
         T* turned = turned_.need(rows * filters_);  // [k, filters, F] with the last tap first
         const Index tap = features_ * filters_;
         for (Index j = 0; j < kernel_size_; ++j)
-            kernels::transpose<T>(kernel + (kernel_size_ - 1 - j) * tap, filters_, features_, filters_, turned + j * tap,
-                                  features_);
+            kernels::transpose<T>(kernel + (kernel_size_ - 1 - j) * tap, filters_, features_, filters_,
+                                  turned + j * tap, features_);
         kernels::pack<T>(turned, features_, turned_rows, features_,
                          packed_turned_.need(kernels::packed_size<T>(turned_rows, features_)));
     }
