@@ -31,6 +31,13 @@ template <class T, class Arch>
 Index attention_operand(const AttentionShape& s) {
     return std::max(packed_size<T, Arch>(s.key_dim, s.steps), packed_size<T, Arch>(s.steps, s.key_dim));
 }
+/// The transpose of a head's keys or values, with rows ld apart, times the scale, as operand of a product.
+template <class T, class Arch>
+void pack_scaled(const AttentionShape& s, const T* rows, Index ld, T* packed) {
+    pack_transposed<T, Arch>(rows, ld, s.key_dim, s.steps, packed);
+    const T scale = s.scale<T>();
+    for (Index i = 0; i < packed_size<T, Arch>(s.key_dim, s.steps); ++i) packed[i] *= scale;
+}
 }  // namespace detail
 
 /// Numbers that `attention` and `attention_backward` need to work with.
@@ -44,9 +51,8 @@ Index attention_scratch(const AttentionShape& s) {
 template <class T, class Arch = xsimd::default_arch>
 void attention(const AttentionShape& s, const T* q, const T* k, const T* v, Index ld, T* p, T* y, T* scratch) {
     const Index n = s.steps, d = s.key_dim;
-    const T scale = s.scale<T>();
     for (Index h = 0; h < s.heads; ++h, q += d, k += d, v += d, y += d, p += n * n) {
-        detail::pack_panels<T, Arch>(d, n, scratch, [=](Index i, Index j) { return scale * k[j * ld + i]; });
+        detail::pack_scaled<T, Arch>(s, k, ld, scratch);
         gemm<T, Linear, Arch>(matrix_rows(q, n, d, ld), scratch, n, p, n);
         for (Index i = 0; i < n; ++i) {
             T* const row = p + i * n;
@@ -64,12 +70,11 @@ template <class T, class Arch = xsimd::default_arch>
 void attention_backward(const AttentionShape& s, const T* dy, const T* q, const T* k, const T* v, Index ld, const T* p,
                         T* dq, T* dk, T* dv, T* scratch) {
     const Index n = s.steps, d = s.key_dim, width = s.heads * d;
-    const T scale = s.scale<T>();
     T *const operand = scratch, *const ds = scratch + detail::attention_operand<T, Arch>(s);
     for (Index h = 0; h < s.heads; ++h) {
         gemm_tn<T, Arch>(matrix_rows(p, n, n, n), dy, width, d, dv, ld);
         // the scale goes through: the backward of softmax is linear in dy
-        detail::pack_panels<T, Arch>(d, n, operand, [=](Index i, Index j) { return scale * v[j * ld + i]; });
+        detail::pack_scaled<T, Arch>(s, v, ld, operand);
         gemm<T, Linear, Arch>(matrix_rows(dy, n, d, width), operand, n, ds, n);
         for (Index i = 0; i < n; ++i) {
             T* const row = ds + i * n;
