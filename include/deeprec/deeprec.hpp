@@ -15,6 +15,7 @@
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/core/window.hpp>
 #include <deeprec/data/batch.hpp>
+#include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/item_tokens.hpp>
 #include <deeprec/data/next_item_samples.hpp>
