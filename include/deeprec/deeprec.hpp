@@ -57,9 +57,11 @@
 #include <deeprec/layers/multi_head_attention.hpp>
 #include <deeprec/layers/packed_kernel.hpp>
 #include <deeprec/layers/pool1d.hpp>
+#include <deeprec/layers/position_embedding.hpp>
 #include <deeprec/layers/recurrent.hpp>
 #include <deeprec/layers/simple_rnn.hpp>
 #include <deeprec/layers/spatial_dropout1d.hpp>
+#include <deeprec/layers/transformer_block.hpp>
 #include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/binary_focal_cross_entropy.hpp>
@@ -85,6 +87,7 @@
 #include <deeprec/metrics/log_loss.hpp>
 #include <deeprec/metrics/metric.hpp>
 #include <deeprec/metrics/ranking.hpp>
+#include <deeprec/metrics/recalibration.hpp>
 #include <deeprec/metrics/regression.hpp>
 #include <deeprec/metrics/top_k_accuracy.hpp>
 #include <deeprec/models/concat_head.hpp>
