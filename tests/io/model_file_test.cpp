@@ -22,7 +22,11 @@
 #include <deeprec/layers/layer_norm.hpp>
 #include <deeprec/layers/lstm.hpp>
 #include <deeprec/layers/max_pool1d.hpp>
+#include <deeprec/layers/multi_head_attention.hpp>
+#include <deeprec/layers/position_embedding.hpp>
 #include <deeprec/layers/simple_rnn.hpp>
+#include <deeprec/layers/spatial_dropout1d.hpp>
+#include <deeprec/layers/transformer_block.hpp>
 #include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/models/residual.hpp>
 #include <deeprec/models/two_tower.hpp>
@@ -175,6 +179,26 @@ TEST_CASE("a bag of ids comes back", "[io]") {
     decltype(model)::Cache a, b;
     CHECK(same_bits(model.forward(ids, a), again.forward(ids, b)));
     CHECK(saved(again) == saved(model));
+}
+
+TEST_CASE("a tower of attention comes back", "[io]") {
+    Sequential model{
+        Embedding{20, 4, {.mask_zero = true}},
+        PositionEmbedding{6},
+        MultiHeadAttention{3, 2, {.use_causal_mask = true, .use_bias = false}},
+        SpatialDropout1D{0.25},
+        TransformerBlock{2, 5, post_norm, {.dropout = 0.1, .use_causal_mask = true, .epsilon = 0.01}},
+    };
+    model.build({5}, Seed{1});
+    randomize(model);
+    const auto again = loaded<decltype(model)>(saved(model));
+    const auto ids = some_ids(4, 5, 20);
+    decltype(model)::Cache a, b;
+    CHECK(same_bits(model.forward(ids, a, Training{1}), again.forward(ids, b, Training{1})));
+    CHECK(saved(again) == saved(model));
+    const std::string text = message_of<FormatError>(
+        [&] { loaded<decltype(model)>(with(saved(model), "Dense units=5", "Dense units=500")); });
+    CHECK(text.find("units=500 does not fit") != std::string::npos);
 }
 
 TEST_CASE("layers around layers come back", "[io]") {
