@@ -42,6 +42,7 @@
 #include <deeprec/layers/batch_norm.hpp>
 #include <deeprec/layers/bidirectional.hpp>
 #include <deeprec/layers/conv1d.hpp>
+#include <deeprec/layers/cumulative_average1d.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/dot.hpp>
 #include <deeprec/layers/dropout.hpp>
