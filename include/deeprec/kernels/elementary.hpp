@@ -29,12 +29,21 @@ DEEPREC_INLINE V exp_tail(const V& x, float scale) {
 }
 
 constexpr float log2e = 1.44269504f, ln2 = 0.693147181f;
-constexpr float to_integer = 0x1.8p23f;  // adding it to |x| < 2^21 drops the bits behind the point
+
+/// The integer nearest to scale * x, for |scale * x| < 2^21 (with AVX-512 for any).
+template <class V>
+DEEPREC_INLINE V nearest_multiple(const V& x, float scale) {
+#if defined(__AVX512F__)
+    if constexpr (is_avx512<typename V::arch_type>) return kernels::round(x * V(scale));
+#endif
+    constexpr float integers = 0x1.8p23f;  // numbers of this size have no bits behind the point
+    return kernels::fma(x, V(scale), V(integers)) - V(integers);
+}
 
 /// e^x = 2^n e^r with x = n ln 2 + r. ln 2 comes in two parts, so that n times the first is exact.
 template <class V>
 DEEPREC_INLINE V exp_in_range(const V& x) {
-    const V n = kernels::fma(x, V(log2e), V(to_integer)) - V(to_integer);
+    const V n = nearest_multiple(x, log2e);
     V r = kernels::fma(n, V(-0.693359375f), x);
     r = kernels::fma(n, V(2.12194440e-4f), r);
     const V p = kernels::fma(exp_tail(r, 1.f), r, V(1.f));
@@ -49,17 +58,24 @@ template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> exp(const xsimd::batch<double, Arch>& x) {
     return kernels::select(x == x, xsimd::exp(x), x);  // xsimd 8.1 on SSE2 loses NaN
 }
+/// e^x where the result is at most about 1, for one step less than exp.
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch<T, Arch> exp_up_to_1(const xsimd::batch<T, Arch>& x) {
+    using V = xsimd::batch<T, Arch>;
+    if constexpr (!std::is_same_v<T, float>)
+        return kernels::exp(x);
+    else if constexpr (detail::is_avx512<Arch>)
+        return detail::exp_in_range(at_least(x, V(-104.f)));
+    else
+        return kernels::select(x < V(-87.3365448f), V(0.f), detail::exp_in_range(x));
+}
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> exp(const xsimd::batch<float, Arch>& x) {
     using V = xsimd::batch<float, Arch>;
-    if constexpr (detail::is_avx512<Arch>) {
-        return detail::exp_in_range(at_most(at_least(x, V(-104.f)), V(89.f)));
-    } else {
-        constexpr float low = -87.3365448f, high = 88.7228391f;  // normal results
-        return kernels::select(
-            x < V(low), V(0.f),
-            kernels::select(x > V(high), V(std::numeric_limits<float>::infinity()), detail::exp_in_range(x)));
-    }
+    if constexpr (detail::is_avx512<Arch>)
+        return exp_up_to_1(at_most(x, V(89.f)));
+    else
+        return kernels::select(x > V(88.7228391f), V(std::numeric_limits<float>::infinity()), exp_up_to_1(x));
 }
 
 /// e^x - 1, precise for small x too.
@@ -70,9 +86,9 @@ DEEPREC_INLINE xsimd::batch<double, Arch> expm1(const xsimd::batch<double, Arch>
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> expm1(const xsimd::batch<float, Arch>& x) {
     using V = xsimd::batch<float, Arch>;
-    using detail::log2e, detail::to_integer;
+    using detail::log2e;
     const V a = at_most(at_least(x, V(-30.f)), V(89.f));
-    const V n = kernels::fma(a, V(log2e), V(to_integer)) - V(to_integer);
+    const V n = detail::nearest_multiple(a, log2e);
     const V r = kernels::fma(n, V(2.12194440e-4f), kernels::fma(n, V(-0.693359375f), a));
     const V tail = kernels::fma(detail::exp_tail(r, 1.f), r * r, r);  // e^r - 1
     const V half = kernels::ldexp(V(1.f), n - V(1.f));                // 2^n itself may overflow
@@ -90,10 +106,10 @@ DEEPREC_INLINE xsimd::batch<double, Arch> tanh(const xsimd::batch<double, Arch>&
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> tanh(const xsimd::batch<float, Arch>& x) {
     using V = xsimd::batch<float, Arch>;
-    using detail::ln2, detail::log2e, detail::to_integer;
+    using detail::ln2, detail::log2e;
     const V a = at_most(kernels::abs(x), V(9.1f));  // tanh is 1 in float from there
     // 2a = n ln 2 + 2r, and e^2a - 1 = 2^n (2r + 4 r^2 P(2r)) + (2^n - 1), so that small x keep their precision.
-    const V n = kernels::fma(a, V(2 * log2e), V(to_integer)) - V(to_integer);
+    const V n = detail::nearest_multiple(a, 2 * log2e);
     const V r = kernels::fma(n, V(-ln2 / 2), a);
     const V twice_power = kernels::ldexp(V(2.f), n);
     const V half = kernels::fma(detail::exp_tail(r, 2.f), r * (r + r), r);
@@ -112,11 +128,11 @@ DEEPREC_INLINE xsimd::batch<double, Arch> sigmoid(const xsimd::batch<double, Arc
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> sigmoid(const xsimd::batch<float, Arch>& x) {
     using V = xsimd::batch<float, Arch>;
-    using detail::ln2, detail::log2e, detail::to_integer;
+    using detail::ln2, detail::log2e;
     constexpr bool saturates = detail::is_avx512<Arch>;
     const V bounded = at_most(at_least(x, V(saturates ? -89.f : -88.f)), V(saturates ? 104.f : 87.f));
     // x = r - n ln 2 and e^-x = 2^n e^-r.
-    const V n = V(to_integer) - kernels::fma(bounded, V(log2e), V(to_integer));
+    const V n = detail::nearest_multiple(bounded, -log2e);
     const V r = saturates ? kernels::fma(n, V(ln2), bounded)
                           : kernels::fma(n, V(-2.12194440e-4f), kernels::fma(n, V(0.693359375f), bounded));
     const V p = kernels::fma(detail::exp_tail(r, -1.f), r, V(-1.f));

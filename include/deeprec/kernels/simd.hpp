@@ -86,8 +86,12 @@ DEEPREC_INLINE void store(T* p, const xsimd::batch<T, Arch>& x) {
 
 namespace detail {
 #if defined(__AVX512F__)
-DEEPREC_INLINE __m512 load_masked(const float* p, unsigned m) { return _mm512_maskz_loadu_ps(__mmask16(m), p); }
-DEEPREC_INLINE __m512d load_masked(const double* p, unsigned m) { return _mm512_maskz_loadu_pd(__mmask8(m), p); }
+DEEPREC_INLINE __m512 load_masked(const float* p, unsigned m, __m512 rest) {
+    return _mm512_mask_loadu_ps(rest, __mmask16(m), p);
+}
+DEEPREC_INLINE __m512d load_masked(const double* p, unsigned m, __m512d rest) {
+    return _mm512_mask_loadu_pd(rest, __mmask8(m), p);
+}
 DEEPREC_INLINE void store_masked(float* p, unsigned m, __m512 x) { _mm512_mask_storeu_ps(p, __mmask16(m), x); }
 DEEPREC_INLINE void store_masked(double* p, unsigned m, __m512d x) { _mm512_mask_storeu_pd(p, __mmask8(m), x); }
 // The forms with a full mask are the same instructions, without GCC 12's false alarm about undefined registers.
@@ -134,14 +138,15 @@ DEEPREC_INLINE __m512 sum_each(const xsimd::batch<float, Arch>* x) {
 #endif
 }  // namespace detail
 
-/// The first n numbers (0 <= n <= lanes) at p, the other lanes are zero. Reads nothing behind them.
+/// The first n numbers (0 <= n <= lanes) at p, the other lanes are `rest`. Reads nothing behind them.
 template <class V>
-DEEPREC_INLINE V load_first(const detail::Element<V>* p, Index n) {
+DEEPREC_INLINE V load_first(const detail::Element<V>* p, Index n, detail::Element<V> rest = 0) {
     using T = detail::Element<V>;
 #if defined(__AVX512F__)
-    if constexpr (detail::is_avx512<typename V::arch_type>) return V(detail::load_masked(p, (1u << n) - 1u));
+    if constexpr (detail::is_avx512<typename V::arch_type>) return V(detail::load_masked(p, (1u << n) - 1u, V(rest)));
 #endif
-    alignas(64) T all[V::size] = {};
+    alignas(64) T all[V::size];
+    V(rest).store_aligned(all);
     for (Index i = 0; i < n; ++i) all[i] = p[i];
     return V::load_aligned(all);
 }
@@ -218,16 +223,24 @@ DEEPREC_INLINE xsimd::batch<T, Arch> select(const xsimd::batch_bool<T, Arch>& co
 }
 
 namespace detail {
+template <int By, class T, class Arch, std::size_t... I>
+DEEPREC_INLINE xsimd::batch<T, Arch> rotate(const xsimd::batch<T, Arch>& x, std::index_sequence<I...>) {
+    using Register = typename xsimd::batch<T, Arch>::register_type;
+    const Register r = x;
+    return xsimd::batch<T, Arch>(Register(__builtin_shufflevector(r, r, ((int(I) + By) % int(sizeof...(I)))...)));
+}
 /// Combines the lanes as a balanced tree: the same bits with every version of xsimd.
+template <Index Half, class T, class Arch, class Combine>
+DEEPREC_INLINE xsimd::batch<T, Arch> reduce(const xsimd::batch<T, Arch>& x, const Combine& combine) {
+    constexpr std::make_index_sequence<static_cast<std::size_t>(lanes<T, Arch>)> all{};
+    if constexpr (Half == 0)
+        return x;
+    else
+        return reduce<Half / 2>(combine(x, rotate<int(Half)>(x, all)), combine);
+}
 template <class T, class Arch, class Combine>
 DEEPREC_INLINE T reduce(const xsimd::batch<T, Arch>& x, const Combine& combine) {
-    constexpr Index size = lanes<T, Arch>;
-    alignas(64) T all[size];
-    x.store_aligned(all);
-    for (Index half = size / 2; half > 0; half /= 2) {
-        DEEPREC_UNROLL
-        for (Index i = 0; i < half; ++i) all[i] = combine(all[i], all[i + half]);
-    }
+    const typename xsimd::batch<T, Arch>::register_type all = reduce<lanes<T, Arch> / 2>(x, combine);
     return all[0];
 }
 }  // namespace detail
@@ -237,7 +250,7 @@ DEEPREC_INLINE float reduce_add(float x) { return x; }
 DEEPREC_INLINE double reduce_add(double x) { return x; }
 template <class T, class Arch>
 DEEPREC_INLINE T reduce_add(const xsimd::batch<T, Arch>& x) {
-    return detail::reduce(x, [](T a, T b) { return a + b; });
+    return detail::reduce(x, [](const auto& a, const auto& b) { return a + b; });
 }
 /// Lane i of the result is the sum of the lanes of x[i]; x has as many batches as a batch has lanes.
 template <class T, class Arch>
@@ -286,8 +299,16 @@ DEEPREC_INLINE float reduce_max(float x) { return x; }
 DEEPREC_INLINE double reduce_max(double x) { return x; }
 template <class T, class Arch>
 DEEPREC_INLINE T reduce_max(const xsimd::batch<T, Arch>& x) {
-    return detail::reduce(x, [](T a, T b) { return max_nan(a, b); });
+    return detail::reduce(x, [](const auto& a, const auto& b) { return max_nan(a, b); });
 }
+
+#if defined(__AVX512F__)
+/// The nearest integer, ties to even. Other instruction sets have cheaper ways where it is needed.
+template <class Arch>
+DEEPREC_INLINE xsimd::batch<float, Arch> round(const xsimd::batch<float, Arch>& x) {
+    return xsimd::batch<float, Arch>(_mm512_maskz_roundscale_ps(__mmask16(-1), x, _MM_FROUND_TO_NEAREST_INT));
+}
+#endif
 
 /// x * 2^n for integral n in [-126, 128], where x and the result are normal numbers. With AVX-512 for any n and x:
 /// rounds to subnormal numbers, 0 and Inf.

@@ -19,30 +19,33 @@ struct Softmax {
     void row(const T* x, T* y, Index n) const {
         using V = kernels::Batch<T, Arch>;
         constexpr Index step = kernels::lanes<T, Arch>;
-        V largest[4];  // one chain would wait for its own latency
-        for (V& l : largest) l = V(-std::numeric_limits<T>::infinity());
+        constexpr T none = -std::numeric_limits<T>::infinity();
+        V largest[4];  // one chain would wait for its own latency; a NaN that a maximum loses is in the sum again
+        for (V& l : largest) l = V(none);
         Index i = 0;
         for (; i + 4 * step <= n; i += 4 * step) {
             DEEPREC_UNROLL
-            for (Index j = 0; j < 4; ++j) largest[j] = kernels::max_nan(largest[j], kernels::load<V>(x + i + j * step));
+            for (Index j = 0; j < 4; ++j)
+                largest[j] = kernels::at_least(kernels::load<V>(x + i + j * step), largest[j]);
         }
-        for (; i + step <= n; i += step) largest[0] = kernels::max_nan(largest[0], kernels::load<V>(x + i));
-        T top = kernels::reduce_max(
-            kernels::max_nan(kernels::max_nan(largest[0], largest[1]), kernels::max_nan(largest[2], largest[3])));
-        for (Index j = i; j < n; ++j) top = kernels::max_nan(top, x[j]);
+        for (; i + step <= n; i += step) largest[0] = kernels::at_least(kernels::load<V>(x + i), largest[0]);
+        if (i < n) largest[1] = kernels::at_least(kernels::load_first<V>(x + i, n - i, none), largest[1]);
+        const V top(kernels::reduce_max(
+            kernels::max_nan(kernels::max_nan(largest[0], largest[1]), kernels::max_nan(largest[2], largest[3]))));
         V sums(T(0));
         for (i = 0; i + step <= n; i += step) {
-            const V e = kernels::exp(kernels::load<V>(x + i) - V(top));
+            const V e = kernels::exp_up_to_1(kernels::load<V>(x + i) - top);
             kernels::store(y + i, e);
             sums = sums + e;
         }
         if (i < n) {
-            kernels::store_first(y + i, kernels::exp(kernels::load_first<V>(x + i, n - i) - V(top)), n - i);
-            sums = sums + kernels::load_first<V>(y + i, n - i);
+            const V e = kernels::exp_up_to_1(kernels::load_first<V>(x + i, n - i, none) - top);
+            kernels::store_first(y + i, e, n - i);
+            sums = sums + e;
         }
-        const V sum(kernels::reduce_add(sums));
-        for (i = 0; i + step <= n; i += step) kernels::store(y + i, kernels::load<V>(y + i) / sum);
-        if (i < n) kernels::store_first(y + i, kernels::load_first<V>(y + i, n - i) / sum, n - i);
+        const V share(T(1) / kernels::reduce_add(sums));
+        for (i = 0; i + step <= n; i += step) kernels::store(y + i, kernels::load<V>(y + i) * share);
+        if (i < n) kernels::store_first(y + i, kernels::load_first<V>(y + i, n - i) * share, n - i);
     }
     /// dx of one row. dy and dx may be the same memory.
     template <class T, class Arch = xsimd::default_arch>

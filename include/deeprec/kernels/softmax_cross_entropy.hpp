@@ -129,10 +129,10 @@ void add_exponentials(const T* logits, Index n, T* state) {
         for (Index j = 0; j < 2; ++j) most[j] = kernels::at_least(kernels::load<V>(rest + j * step), most[j]);
     }
     const V m = kernels::at_least(most[0], most[1]);
-    V sum[2] = {kernels::load<V>(state + step) * kernels::exp(old - m), V(T(0))};
+    V sum[2] = {kernels::load<V>(state + step) * kernels::exp_up_to_1(old - m), V(T(0))};
     const auto add_two = [&](const T* x) {
         DEEPREC_UNROLL
-        for (Index j = 0; j < 2; ++j) sum[j] = sum[j] + kernels::exp(kernels::load<V>(x + j * step) - m);
+        for (Index j = 0; j < 2; ++j) sum[j] = sum[j] + kernels::exp_up_to_1(kernels::load<V>(x + j * step) - m);
     };
     for (i = 0; i + 2 * step <= n; i += 2 * step) add_two(logits + i);
     if (i < n) add_two(rest);
@@ -151,12 +151,12 @@ void weighted_softmax(T* x, Index n, T log_sum, T weight) {
         DEEPREC_UNROLL
         for (Index j = 0; j < 2; ++j) {
             T* const at = x + i + j * step;
-            kernels::store(at, factor * kernels::exp(kernels::load<V>(at) - shift));
+            kernels::store(at, factor * kernels::exp_up_to_1(kernels::load<V>(at) - shift));
         }
     }
     for (; i < n; i += step) {
         const Index left = std::min(step, n - i);
-        kernels::store_first(x + i, factor * kernels::exp(kernels::load_first<V>(x + i, left) - shift), left);
+        kernels::store_first(x + i, factor * kernels::exp_up_to_1(kernels::load_first<V>(x + i, left) - shift), left);
     }
 }
 
