@@ -2,7 +2,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <memory>
+#include <sstream>
 #include <vector>
+
+#include <deeprec/io/model_file.hpp>
 
 #include "models/sequences.hpp"
 #include "support/catch.hpp"
@@ -73,6 +77,63 @@ TEST_CASE("A scale gives outputs of that length; without ids the attributes spea
     decltype(model)::Cache cache;
     const auto h = model.forward(ids, cache);
     for (Index t = 0; t < 2; ++t) CHECK(std::hypot(h(0, t, 0), h(0, t, 1), h(0, t, 2)) == Approx(7));
+}
+
+TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender][io]") {
+    const auto saved = [](const auto& model) {
+        std::ostringstream out;
+        save(model, out);
+        return out.str();
+    };
+    const auto loaded = [](const auto& model, std::string bytes, const std::string& from = "", std::string to = "") {
+        if (!from.empty()) {
+            const std::size_t at = bytes.find(from);
+            REQUIRE(at != std::string::npos);
+            bytes.replace(at, from.size(), to.append(from.size() - std::min(from.size(), to.size()), ' '));
+        }
+        SafetensorsReader file(std::make_unique<std::istringstream>(std::move(bytes)), "model.safetensors");
+        return load<decltype(model)>(file);
+    };
+    const auto comes_back = [&](auto tower, SequenceRecommenderOptions options) {
+        SequenceRecommender model{7, std::move(tower), std::move(options)};
+        model.build(5, Seed{3});
+        const auto again = loaded(model, saved(model));
+        CHECK(saved(again) == saved(model));
+        CHECK(again.steps() == 5);
+        CHECK(again.options().attributes == model.options().attributes);
+        Tensor<std::int32_t, 2> ids(2, 5);
+        for (Index i = 0; i < ids.size(); ++i) ids.data()[i] = static_cast<std::int32_t>(i % 8);
+        typename decltype(model)::Cache a, b;
+        CHECK(battery::detail::same_bits(model.forward(ids, a), again.forward(ids, b)));
+        CHECK(std::memcmp(model.vectors(), again.vectors(), 8 * 4 * sizeof(float)) == 0);
+        CHECK((model.bias() == nullptr) == (again.bias() == nullptr));
+    };
+    comes_back(sequences::cnn_tower(4, 0.3), {.width = 4});
+    comes_back(sequences::cnn_tower(4),
+               {.width = 4, .scale = 0.1, .use_bias = false, .use_ids = false, .attributes = sequences::attributes(7)});
+    auto empty_at_both_ends = sequences::attributes(7);
+    empty_at_both_ends.back().clear();
+    empty_at_both_ends[1].clear();
+    comes_back(sequences::cnn_tower(4), {.width = 4, .scale = 12, .attributes = empty_at_both_ends});
+
+    SequenceRecommender model{7, sequences::cnn_tower(4), {.width = 4, .attributes = sequences::attributes(7)}};
+    model.build(5, Seed{3});
+    const std::string bytes = saved(model);
+    CHECK(bytes.find("\"SequenceRecommender items=7 steps=5 width=4 scale=0 use_bias=true use_ids=true "
+                     "attributes=;2;3,1;1,2,3;;3;1,2;2,3,1\"") != std::string::npos);
+    const auto refuse = [&](const std::string& from, const std::string& to, const std::string& why) {
+        const std::string text = message_of<FormatError>([&] { loaded(model, bytes, from, to); });
+        INFO(text << " should contain " << why);
+        CHECK(text.find(why) != std::string::npos);
+    };
+    refuse("items=7", "items=8", "expected attributes of padding and 8 items, received 8 lists");
+    refuse("items=7", "items=0", "expected a positive number of items, received 0");
+    refuse("width=4", "width=5", "expected a tensor 'items' of [8, 5], received [8, 4]");
+    refuse("1,2;2", "1,9;2", "expected a tensor 'attributes' of [10, 4], received [4, 4]");
+    refuse("1,2;2", "1,0;2", "expected attributes from 1, received 0");
+    refuse("1,2;2", "1,,;2", "attributes: expected a number");
+    refuse("use_ids=true", "use_ids=nope", "expected true or false");
+    refuse("Dense units=4", "Dense units=9", "does not fit the 20 parameters");
 }
 
 TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") {

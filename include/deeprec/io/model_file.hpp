@@ -34,6 +34,11 @@ template <template <class...> class Composition, class... Parts>
 struct Blank<Composition<Parts...>> {
     static Composition<Parts...> make() { return Composition<Parts...>(Blank<Parts>::make()...); }
 };
+template <template <class> class Recommender, class Tower>
+    requires(!std::is_arithmetic_v<Tower> && std::is_constructible_v<Recommender<Tower>, Index, Tower>)
+struct Blank<Recommender<Tower>> {
+    static Recommender<Tower> make() { return Recommender<Tower>(Index(1), Blank<Tower>::make()); }
+};
 
 template <class Tensor>
 std::vector<Index> extents_of(const Tensor& tensor) {
@@ -97,17 +102,19 @@ void load(Model& model, const std::filesystem::path& path) {
     load(model, file);
 }
 
-/// The model that was saved, a Sequential or a TwoTower of Sequentials. Throws FormatError unless the file comes from a
-/// model of this type.
+/// The model that was saved, a Sequential, a TwoTower of Sequentials or a SequenceRecommender. Throws FormatError unless
+/// the file comes from a model of this type.
 template <class Model>
 std::remove_cvref_t<Model> load(SafetensorsReader& file) {
     auto model = detail::Blank<std::remove_cvref_t<Model>>::make();
     detail::OptionReader options(file);
-    options.part("", model);
     const auto before = [&](const auto& layer, const Shape& in) { options.check(layer, in); };
     try {
+        options.part("", model);
         if constexpr (requires { model.input_shape(); })
             model.build(model.input_shape(), Seed{}, before);
+        else if constexpr (requires { model.steps(); })
+            model.build(model.steps(), Seed{}, before);
         else
             model.build({model.user.input_shape(), model.item.input_shape()}, Seed{}, before);
     } catch (const FormatError&) {

@@ -53,6 +53,15 @@ inline std::string option_text(const Shape& shape) {
     for (int axis = 0; axis < shape.rank(); ++axis) text += (axis ? "," : "") + std::to_string(shape[axis]);
     return text;
 }
+/// Lists of ids as "1,2;;3".
+inline std::string option_text(const std::vector<std::vector<std::int32_t>>& lists) {
+    std::string text;
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+        text += i ? ";" : "";
+        for (std::size_t k = 0; k < lists[i].size(); ++k) text += (k ? "," : "") + std::to_string(lists[i][k]);
+    }
+    return text;
+}
 template <HasActivationName Activation>
 std::string option_text(const Activation& activation) {
     std::string text(Activation::name);
@@ -79,6 +88,8 @@ public:
         text_ = outer_text;
     }
     void size(std::string_view name, Index value, int = 1) { (*this)(name, value); }
+    /// The shape of a tensor of this part, which the reader compares before anything is sized.
+    void stored(std::string_view, const Shape&) {}
     template <class Value>
     void fixed(std::string_view name, const Value& value) {
         (*this)(name, value);
@@ -134,6 +145,15 @@ public:
         if (value > bound.stored / bound.product) fail_size(name, value, bound);
         bound.product *= value;
     }
+    void stored(std::string_view name, const Shape& shape) {
+        const std::string path = path_.empty() ? std::string(name) : path_ + "." + std::string(name);
+        const auto found = file_.tensors().find(path);
+        std::vector<Index> extents;
+        for (int axis = 0; axis < shape.rank(); ++axis) extents.push_back(shape[axis]);
+        if (found == file_.tensors().end()) fail("expected a tensor '", path, "', the file has none");
+        if (found->second.shape != extents)
+            fail("expected a tensor '", path, "' of ", shape, ", received ", shape_text(found->second.shape));
+    }
     template <class Value>
     void fixed(std::string_view name, const Value& value) {
         const std::string expected = option_text(value), text = take(name);
@@ -163,6 +183,19 @@ public:
             end = std::min(text.find(',', begin), text.size());
             if (value.rank() == Shape::max_rank) fail(name, ": expected at most ", Shape::max_rank, " extents");
             value.push_back(extent(name, text.substr(begin, end - begin)));
+        }
+    }
+    void operator()(std::string_view name, std::vector<std::vector<std::int32_t>>& lists) {
+        const std::string text = take(name);
+        lists.clear();
+        if (text.empty()) return;
+        for (std::size_t begin = 0, end = 0;; begin = end + 1) {
+            end = std::min(text.find_first_of(",;", begin), text.size());
+            if (begin == 0 || text[begin - 1] == ';') lists.emplace_back();
+            const bool is_empty_list = begin == end && (end == text.size() || text[end] == ';') && lists.back().empty();
+            if (!is_empty_list)
+                lists.back().push_back(static_cast<std::int32_t>(extent(name, text.substr(begin, end - begin))));
+            if (end == text.size()) return;
         }
     }
     template <HasActivationName Activation>

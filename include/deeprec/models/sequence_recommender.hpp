@@ -11,6 +11,7 @@
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/kernels/gather.hpp>
 #include <deeprec/kernels/vector.hpp>
+#include <deeprec/models/sequential.hpp>
 
 DEEPREC_BEGIN
 
@@ -57,30 +58,19 @@ public:
     /// Throws ArgumentError for options without meaning, attributes that are not one list for each item and padding.
     SequenceRecommender(Index items, Tower user_tower, SequenceRecommenderOptions options = {})
         : tower(std::move(user_tower)), n_(items), options_(std::move(options)) {
-        detail::check_positive(name(), "number of items", items);
-        detail::check_positive(name(), "width", options_.width);
-        if (!(options_.scale >= 0))
-            throw ArgumentError(message(name(), ": expected scale >= 0, received ", options_.scale));
-        const auto& lists = options_.attributes;
-        if (!lists.empty() && static_cast<Index>(lists.size()) != items + 1)
-            throw ArgumentError(message(name(), ": expected attributes of padding and ", items, " items, received ",
-                                        lists.size(), " lists"));
-        if (lists.empty() && !options_.use_ids) throw ArgumentError(message(name(), ": items need ids or attributes"));
-        begin_.push_back(0);
-        for (const auto& list : lists) {
-            for (const std::int32_t a : list) {
-                if (a < 1) throw ArgumentError(message(name(), ": expected attributes from 1, received ", a));
-                attribute_of_.push_back(a);
-                attribute_rows_ = std::max<Index>(attribute_rows_, a + 1);
-            }
-            begin_.push_back(attribute_of_.size());
-        }
+        take_options();
     }
 
     static constexpr std::string_view name() { return "SequenceRecommender"; }
     /// Sizes and initialises everything; `steps` is what towers that depend on the length of sequences are built for.
     void build(Index steps, Seed seed) {
-        const Shape in{steps, width()}, out = tower.build(in, derive(seed, 0));
+        build(steps, seed, [](const auto&, const Shape&) {});
+    }
+    /// With before(layer, shape of its input) called before each layer of the tower is sized.
+    template <class Before>
+    void build(Index steps, Seed seed, Before&& before) {
+        steps_ = steps;
+        const Shape in{steps, width()}, out = detail::build_before(tower, in, derive(seed, 0), before);
         if (out != in) throw ShapeError(message(name(), ": expected a tower that gives ", in, ", received ", out));
         const auto table = [&](Tensor<T, 2>& rows, Index n, std::uint64_t part) {
             rows.resize(n, width());
@@ -146,6 +136,8 @@ public:
     }
 
     Index items() const { return n_; }
+    /// What the tower was built for.
+    Index steps() const { return steps_; }
     Index width() const { return options_.width; }
     const SequenceRecommenderOptions& options() const { return options_; }
     Gradients zero_gradients() const {
@@ -182,10 +174,48 @@ public:
     static void visit_state(Visitor& visitor, Self& self, Others&... others) {
         visitor.scope("tower", [&] { detail::visit_state(visitor, self.tower, others.tower...); });
     }
+    template <class Visitor, class Self>
+    static void visit_options(Visitor& visitor, Self& self) {
+        auto& options = self.options_;
+        visitor("items", self.n_);
+        visitor("steps", self.steps_);
+        visitor("width", options.width);
+        visitor("scale", options.scale);
+        visitor("use_bias", options.use_bias);
+        visitor("use_ids", options.use_ids);
+        visitor("attributes", options.attributes);
+        if constexpr (!std::is_const_v<Self>) self.take_options();
+        if (options.use_ids) visitor.stored("items", Shape{self.n_ + 1, options.width});
+        if (self.attribute_rows_ > 0) visitor.stored("attributes", Shape{self.attribute_rows_, options.width});
+        visitor.part("tower", self.tower);
+    }
 
     Tower tower;
 
 private:
+    /// Checks the options and numbers the attributes.
+    void take_options() {
+        detail::check_positive(name(), "number of items", n_);
+        detail::check_positive(name(), "width", options_.width);
+        if (!(options_.scale >= 0))
+            throw ArgumentError(message(name(), ": expected scale >= 0, received ", options_.scale));
+        const auto& lists = options_.attributes;
+        if (!lists.empty() && static_cast<Index>(lists.size()) != n_ + 1)
+            throw ArgumentError(message(name(), ": expected attributes of padding and ", n_, " items, received ",
+                                        lists.size(), " lists"));
+        if (lists.empty() && !options_.use_ids) throw ArgumentError(message(name(), ": items need ids or attributes"));
+        attribute_of_.clear();
+        begin_.assign(1, 0);
+        attribute_rows_ = 0;
+        for (const auto& list : lists) {
+            for (const std::int32_t a : list) {
+                if (a < 1) throw ArgumentError(message(name(), ": expected attributes from 1, received ", a));
+                attribute_of_.push_back(a);
+                attribute_rows_ = std::max<Index>(attribute_rows_, Index{a} + 1);
+            }
+            begin_.push_back(attribute_of_.size());
+        }
+    }
     bool derived() const { return options_.scale != 0 || !options_.attributes.empty(); }
     /// y = scale x / |x| of each row; a row of zeros stays.
     void normalise(const T* x, Index rows, T* y, T* lengths, T scale) const {
@@ -204,7 +234,7 @@ private:
         }
     }
 
-    Index n_ = 0, attribute_rows_ = 0;
+    Index n_ = 0, steps_ = 0, attribute_rows_ = 0;
     SequenceRecommenderOptions options_;
     std::vector<std::size_t> begin_;  // item i has attribute_of_[begin_[i]] up to [begin_[i + 1]]
     std::vector<std::int32_t> attribute_of_;
