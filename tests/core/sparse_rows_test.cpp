@@ -14,6 +14,8 @@ TEST_CASE("SparseRows adds, lists rows by first touch and clears what was touche
     CHECK(rows.ids() == std::vector<std::int32_t>{7, 2});
     CHECK(rows.values(0)[0] == 4);
     CHECK(rows.values(1)[1] == 2);
+    CHECK(rows.find(2) == rows.values(1));
+    CHECK(rows.find(3) == nullptr);
 
     SparseRows<float> other(10, 2);
     other.row(2)[1] += 5;

@@ -81,6 +81,34 @@ TEST_CASE("Adam steps the rows of an embedding that were used, and keeps the oth
     CHECK(row(1) != row_1);
 }
 
+TEST_CASE("Adam on all rows of a table is Adam on the dense gradient", "[optimizers][threads]") {
+    constexpr Index rows = 3000, width = 67;  // two chunks
+    Embedding<double> table{rows, width};
+    Dense<double> dense{width, linear, {.use_bias = false}};
+    table.build({1}, Seed{1});
+    dense.build({rows}, Seed{1});
+    for_each_parameter(table, [](std::string_view, auto& p) { p.setConstant(1); });
+    for_each_parameter(dense, [](std::string_view, auto& p) { p.setConstant(1); });
+    auto sparse_gradients = table.zero_gradients();
+    auto dense_gradients = dense.zero_gradients();
+    const AdamOptions options{.learning_rate = 0.1, .weight_decay = 0.01};
+    Adam sparse_adam{options, TableStep::all_rows}, dense_adam{options};
+    ThreadPool pool(2);
+    for (const std::int32_t row : {7, 2999, 7, 1500}) {
+        sparse_gradients.embeddings.setZero();
+        std::fill_n(sparse_gradients.embeddings.row(row), width, 0.5);
+        dense_gradients.kernel = sparse_gradients.embeddings.dense();
+        sparse_adam.step(table, sparse_gradients, &pool);
+        dense_adam.step(dense, dense_gradients);
+    }
+    const auto &stepped = table.parameters().embeddings, &expected = dense.parameters().kernel;
+    CHECK(stepped(7, 0) < 0.8);
+    CHECK(stepped(7, 0) < stepped(1500, 0));
+    Index wrong = 0;
+    for (Index i = 0; i < stepped.size(); ++i) wrong += std::abs(stepped.data()[i] - expected.data()[i]) > 1e-14;
+    CHECK(wrong == 0);
+}
+
 TEST_CASE("Adam names options without meaning", "[optimizers]") {
     CHECK(message_of<ArgumentError>([] { Adam{{.learning_rate = 0}}; }) ==
           "Adam: expected a positive learning_rate, received 0");

@@ -26,6 +26,11 @@ public:
     const T* values(std::size_t i) const { return values_.data() + static_cast<Index>(i) * width_; }
     T* values(std::size_t i) { return values_.data() + static_cast<Index>(i) * width_; }
 
+    /// Values of row `id`, null if it was not touched.
+    const T* find(Index id) const {
+        const std::int32_t slot = slot_[static_cast<std::size_t>(id)];
+        return slot < 0 ? nullptr : values(static_cast<std::size_t>(slot));
+    }
     /// The accumulator of row `id`, zero at its first touch. The caller checks the range of `id`.
     T* row(std::int32_t id) {
         std::int32_t& slot = slot_[static_cast<std::size_t>(id)];

@@ -18,6 +18,11 @@ DEEPREC_BEGIN
 /// momentum holds the learning rate. The numbers in the options stay as given; defaults are Keras'.
 enum class UpdateRule { keras, torch };
 
+/// Which rows of a table with a SparseRows gradient a step updates: those that were touched, while the others keep
+/// value and state (PyTorch's SparseAdam), or all, where the gradient of an untouched row is 0 (Keras' and PyTorch's
+/// dense Adam, whose moments go on without a gradient). All rows cost a pass over the table and its state.
+enum class TableStep { touched_rows, all_rows };
+
 namespace detail {
 /// Throws ArgumentError unless 0 <= value < 1.
 inline void check_decay(std::string_view optimizer, std::string_view option, double value) {
@@ -66,15 +71,16 @@ private:
 /// what `detail::Slots` has, arrays of state a parameter; and
 /// `template <class T> formula(const Options&, double t)`, for step number t = 1, 2, ... a function
 /// `(V& w, V gradient, V* state)` for `kernels::optimize`.
-/// A table whose gradient is SparseRows is stepped in the touched rows only: other rows keep value and state, the step
-/// number is the global one (PyTorch's SparseAdam). The state belongs to one model: use one optimizer for one model.
+/// Tables with a SparseRows gradient are stepped as TableStep says, `Adam adam{{}, TableStep::all_rows}`; the step
+/// number is the global one. The state belongs to one model: use one optimizer for one model.
 template <class Rule>
 class Optimizer {
 public:
     using Options = typename Rule::Options;
 
     /// Throws ArgumentError for options without meaning.
-    explicit Optimizer(Options options = {}) : options_(options) {
+    explicit Optimizer(Options options = {}, TableStep table_step = TableStep::touched_rows)
+        : options_(options), table_step_(table_step) {
         if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
             throw ArgumentError(
                 message(Rule::name(), ": expected a positive learning_rate, received ", options.learning_rate));
@@ -130,7 +136,8 @@ public:
             };
             each_run(gradient, pool, run);
         });
-        for_each_state(model, gradients, [](std::string_view, auto& state, const auto& average) { average.move(state); });
+        for_each_state(model, gradients,
+                       [](std::string_view, auto& state, const auto& average) { average.move(state); });
     }
 
 private:
@@ -143,8 +150,19 @@ private:
                    [&](Index begin, Index end) { run(gradient.data() + begin, begin, end - begin); });
     }
     template <class T, class Run>
-    static void each_run(const SparseRows<T>& gradient, ThreadPool* pool, const Run& run) {
+    void each_run(const SparseRows<T>& gradient, ThreadPool* pool, const Run& run) {
         const Index width = gradient.width(), touched = static_cast<Index>(gradient.ids().size());
+        if (table_step_ == TableStep::all_rows) {
+            const Index bytes = width * static_cast<Index>(sizeof(T));
+            const T* const zeros = reinterpret_cast<const T*>(no_gradient_.need_zeros(bytes));
+            each_chunk(pool, gradient.rows(), std::max<Index>(1, chunk / width), [&](Index begin, Index end) {
+                for (Index row = begin; row < end; ++row) {
+                    const T* const g = gradient.find(row);
+                    run(g ? g : zeros, row * width, width);
+                }
+            });
+            return;
+        }
         each_chunk(pool, touched, std::max<Index>(1, chunk / width), [&](Index begin, Index end) {
             for (auto row = static_cast<std::size_t>(begin); row < static_cast<std::size_t>(end); ++row)
                 run(gradient.values(row), static_cast<Index>(gradient.ids()[row]) * width, width);
@@ -187,6 +205,8 @@ private:
     }
 
     Options options_;
+    TableStep table_step_;
+    Buffer<std::byte> no_gradient_;  // of an untouched row
     Index iterations_ = 0;
     std::vector<Buffer<std::byte>> states_;
 };
