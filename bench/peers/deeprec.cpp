@@ -217,7 +217,8 @@ void run_layer(const Runner& run, const std::string& name, double flops, Layer l
         pool.run(shards, [&](Index i) {
             auto& cache = caches[static_cast<std::size_t>(i)];
             auto& gradient = gradients[static_cast<std::size_t>(i)];
-            for_each_parameter(layer, gradient, [](std::string_view, const auto&, auto& g) { g.setZero(); });
+            for_each_parameter(std::as_const(layer), gradient,  // not const, it would pack its weights anew
+                               [](std::string_view, const auto&, auto& g) { g.setZero(); });
             const auto y = layer.forward(part(i), cache, Training{});
             const View<const float, std::decay_t<decltype(y)>::rank> dy{ones.data(), y.extents()};
             const auto dx = layer.backward(dy, cache, gradient);
@@ -329,15 +330,24 @@ void run_elementwise(const Runner& run, ThreadPool& pool) {
     softmax_rows();
     run.run("ew_softmax", cost, peers::sum(y.data(), y.size()), softmax_rows);
 }
+/// Parameters without a layer that packs them anew, as the peers' are.
+struct Weights {
+    using Gradients = Weights;
+    Tensor<float, 1> values;
+    void parameters_changed() {}
+    template <class Visitor, class... Sets>
+    static void visit(Visitor& visitor, Sets&... sets) {
+        visitor("values", sets.values...);
+    }
+};
 void run_adam(const Runner& run, ThreadPool& pool) {
     if (!run.wants("adam_10M")) return;
-    Dense layer{1000, linear, {.use_bias = false}};
-    layer.build({peers::adam_weights / 1000}, Seed{1});
-    auto gradients = layer.zero_gradients();
-    fill(gradients.kernel, peers::numbers(peers::adam_weights, "g"));
+    Weights weights{Tensor<float, 1>(peers::adam_weights)}, gradients{Tensor<float, 1>(peers::adam_weights)};
+    weights.values.setZero();
+    fill(gradients.values, peers::numbers(peers::adam_weights, "g"));
     Adam adam;
     run.run("adam_10M", {12.0 * peers::adam_weights, 28.0 * peers::adam_weights, peers::Traffic::update}, NAN,
-            [&] { adam.step(layer, gradients, &pool); });
+            [&] { adam.step(weights, gradients, &pool); });
 }
 void run_softmax_cross_entropy(const Runner& run, ThreadPool& pool) {
     if (!run.wants("full_softmax")) return;
