@@ -93,6 +93,7 @@
 #include <deeprec/metrics/top_k_accuracy.hpp>
 #include <deeprec/models/concat_head.hpp>
 #include <deeprec/models/masked.hpp>
+#include <deeprec/models/pair_head.hpp>
 #include <deeprec/models/residual.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/models/sequential.hpp>

@@ -234,6 +234,7 @@ TEST_CASE("two towers come back, with every head", "[io]") {
     pairs_come_back(towers(Sequential{Dense{8, relu}, Dense{1, sigmoid}}));
     pairs_come_back(towers(Sequential{Dense<double, ReLU>{8, relu}, Dense<double, Sigmoid>{1, sigmoid}}));
     pairs_come_back(towers(Cosine{.temperature = 0.05f}));
+    pairs_come_back(towers(Sequential{Dot{.normalize = true}, Dense{2, relu}, Dense{1, sigmoid}}));
 }
 
 TEST_CASE("what a file says", "[io]") {

@@ -122,6 +122,7 @@ TEST_CASE("TwoTower passes the battery with each kind of head", "[two_tower][thr
     check_battery(Sequential{Dense<double, Sigmoid>{1}});
     check_battery(BasicDot<double>{});
     check_battery(BasicCosine<double>{.temperature = 0.5});
+    check_battery(Sequential{BasicDot<double>{}, Dense<double, Tanh>{3}, Dense<double, Sigmoid>{1}});
 }
 
 TEST_CASE("Users in blocks with shared candidates equal the written-out pairs", "[two_tower]") {
@@ -145,6 +146,35 @@ TEST_CASE("The article's two-tower CNN: names, shapes, parts, summary", "[two_to
     CHECK_THAT(out.str(), ContainsSubstring("user.0 Embedding") && ContainsSubstring("item.3 Flatten") && ContainsSubstring("head.1 Dense"));
     CHECK(model.user.output_shape() == Shape{24 * 64});
     static_assert(std::is_same_v<FinalActivationOf<decltype(model)>::type, Sigmoid>);
+}
+
+TEST_CASE("Layers behind a Dot: names, summary, logits", "[two_tower]") {
+    TwoTower model{Sequential{Dense<double>{3}}, Sequential{Dense<double>{3}},
+                   Sequential{BasicDot<double>{}, Dense<double, ReLU>{4}, Dense<double, Sigmoid>{1}}};
+    CHECK(model.build({{2}, {5}}, Seed{42}) == Shape{1});
+    battery::check_parameters(model.head,
+                              {{"1.kernel", {1, 4}}, {"1.bias", {4}}, {"2.kernel", {4, 1}}, {"2.bias", {1}}});
+    std::ostringstream out;
+    model.summary(out);
+    CHECK_THAT(out.str(), ContainsSubstring("head.0 Dot") && ContainsSubstring("head.2 Dense"));
+    static_assert(std::is_same_v<FinalActivationOf<decltype(model)>::type, Sigmoid>);
+
+    Tensor<double, 2> u(4, 2), v(4, 5), dz(4, 1), dy(4, 1);
+    battery::Random random(3);
+    random.fill(u.data(), u.size());
+    random.fill(v.data(), v.size());
+    random.fill(dz.data(), dz.size());
+    decltype(model)::Cache cache, logits;
+    const auto y = model.forward(u, v, cache, Training{}), z = model.forward_logits(Pair{u, v}, logits, Training{});
+    for (Index i = 0; i < 4; ++i) {
+        CHECK(std::abs(y.data()[i] - 1 / (1 + std::exp(-z.data()[i]))) < 1e-12);
+        dy(i, 0) = dz(i, 0) / (y.data()[i] * (1 - y.data()[i]));
+    }
+    auto gradients = model.zero_gradients(), expected = model.zero_gradients();
+    model.backward_logits(dz, logits, gradients);
+    model.backward(dy, cache, expected);
+    const auto a = battery::detail::copy_gradients(model, gradients), b = battery::detail::copy_gradients(model, expected);
+    for (const auto& [name, gradient] : a) CHECK(battery::detail::difference(gradient, b.at(name)) < 1e-9);
 }
 
 TEST_CASE("A retrieval model has a summary too", "[two_tower]") {

@@ -47,48 +47,58 @@ auto chain(const deeprec::Sequential<Tower...>& tower, const deeprec::Sequential
     }(std::index_sequence_for<Tower...>{}, std::index_sequence_for<Head...>{});
 }
 
-/// Calls f(model, the config's name of each of its parameters) with the built model of a case: convolutions, LSTMs
-/// or GRUs, one tower or two.
+// layers without parameters have no name in the configuration
+inline std::string layer_name(const Json& layers, std::size_t number) { return layers.at(number)["name"]; }
+
+/// Calls f(model, the config's name of each of its parameters) with the built TwoTower of these parts. The head has
+/// `unnamed` layers before those of the configuration.
+template <class T, class Tower, class Head, class F>
+void with_pair(const Case<T>& c, const Tower& user, const Tower& item, const Head& head, const deeprec::Shape& sample,
+               F&& f, std::size_t unnamed = 0) {
+    deeprec::TwoTower model{user, item, head};
+    model.build({sample, sample}, deeprec::Seed{1});
+    f(model, [&](const std::string& path) {  // "user.2.kernel"
+        const auto dot = path.find('.'), next = path.find('.', dot + 1);
+        const std::string part = path.substr(0, dot);
+        const std::size_t number = std::stoul(path.substr(dot + 1, next - dot - 1));
+        const Json& towers = c.config["towers"];
+        return (part == "head"   ? "head." + layer_name(c.config["head"], number - unnamed)
+                : part == "user" ? "tower0." + layer_name(towers[0], number)
+                                 : "tower1." + layer_name(towers[1], number)) +
+               path.substr(next);
+    });
+}
+/// As with_pair, with the one tower and its head in a Sequential.
+template <class T, class Tower, class Head, class F>
+void with_single(const Case<T>& c, const Tower& tower, const Head& head, const deeprec::Shape& sample, F&& f) {
+    auto model = chain(tower, head);
+    model.build(sample, deeprec::Seed{1});
+    f(model, [&](const std::string& path) {  // "5.kernel": the tower's layers, then the head's
+        const auto dot = path.find('.');
+        const std::size_t number = std::stoul(path.substr(0, dot)), own = Tower::size();
+        return (number < own ? "tower0." + layer_name(c.config["towers"][0], number)
+                             : "head." + layer_name(c.config["head"], number - own)) +
+               path.substr(dot);
+    });
+}
+/// The model of a case on features: convolutions, LSTMs or GRUs, one tower or two.
 template <class T, class F>
 void with_model(const Case<T>& c, F&& f) {
-    const Json &towers = c.config["towers"], &head = c.config["head"];
+    const Json& towers = c.config["towers"];
     const std::string first = towers[0][0]["type"];
-    if (first != "conv1d" && first != "lstm" && first != "gru") throw NotApplicable{"models of " + first};
     const deeprec::Shape sample{c.config["time"], c.config["features"]};
-    // layers without parameters have no name in the configuration
-    const auto name = [](const Json& layers, std::size_t number, const std::string& tower) {
-        return tower + layers[number]["name"].get<std::string>();
+    const auto head = dense_head<T>(c.config["head"]);
+    const auto pair = [&](auto make) { with_pair(c, make(towers[0]), make(towers[1]), head, sample, f); };
+    const auto with = [&](auto make) {
+        if (towers.size() == 1)
+            with_single(c, make(towers[0]), head, sample, f);
+        else
+            pair(make);
     };
-    const auto with = [&](auto make_tower) {
-        const auto head_layers = dense_head<T>(head);
-        if (towers.size() == 1) {
-            auto model = chain(make_tower(towers[0]), head_layers);
-            model.build(sample, deeprec::Seed{1});
-            return f(model, [&](const std::string& path) {  // "5.kernel": the tower's layers, then the head's
-                const auto dot = path.find('.');
-                const std::size_t number = std::stoul(path.substr(0, dot)), own = towers[0].size();
-                return (number < own ? name(towers[0], number, "tower0.") : name(head, number - own, "head.")) +
-                       path.substr(dot);
-            });
-        }
-        deeprec::TwoTower model{make_tower(towers[0]), make_tower(towers[1]), head_layers};
-        model.build({sample, sample}, deeprec::Seed{1});
-        f(model, [&](const std::string& path) {  // "user.2.kernel"
-            const auto dot = path.find('.'), next = path.find('.', dot + 1);
-            const std::string part = path.substr(0, dot);
-            const std::size_t number = std::stoul(path.substr(dot + 1, next - dot - 1));
-            return (part == "head"
-                        ? name(head, number, "head.")
-                        : name(towers[part == "user" ? 0 : 1], number, part == "user" ? "tower0." : "tower1.")) +
-                   path.substr(next);
-        });
-    };
-    if (first == "conv1d")
-        with([](const Json& layers) { return cnn_tower<T>(layers); });
-    else if (first == "lstm")
-        with([](const Json& layers) { return rnn_tower<T>(layers); });
-    else
-        with([](const Json& layers) { return gru_tower<T>(layers); });
+    if (first == "conv1d") return with([](const Json& layers) { return cnn_tower<T>(layers); });
+    if (first == "lstm") return with([](const Json& layers) { return rnn_tower<T>(layers); });
+    if (first == "gru" && towers.size() == 2) return pair([](const Json& layers) { return gru_tower<T>(layers); });
+    throw NotApplicable{"models of " + first};
 }
 /// "in/<prefix>x0", or a Pair of both towers' inputs.
 template <class T, class Model>

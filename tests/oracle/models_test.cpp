@@ -16,38 +16,6 @@ using namespace deeprec;
 
 namespace {
 
-/// Keras' Dot(normalize=True) and a Dense layer on its one number, as a head.
-template <class T>
-struct DotThenDense {
-    using PairTag = void;
-    using Scalar = T;
-    BasicDot<T> dot{.normalize = true};
-    Dense<T, Sigmoid> dense{1};
-
-    struct Cache {
-        typename BasicDot<T>::Cache dot;
-        typename Dense<T, Sigmoid>::Cache dense;
-    };
-    using Gradients = typename Dense<T, Sigmoid>::Gradients;
-    static constexpr std::string_view name() { return "DotThenDense"; }
-    Shape build(const Shape& u, const Shape& v, Seed seed) { return dense.build(dot.build(u, v, seed), seed); }
-    template <class U, class V, class Mode = Inference>
-    auto forward(const U& u, const V& v, Index block, Cache& cache, Mode mode = {}) const {
-        return dense.forward(dot.forward(u, v, block, cache.dot, mode), cache.dense, mode);
-    }
-    template <class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
-        NoParameters none;
-        return dot.backward(dense.backward(dy, cache.dense, gradients), cache.dot, none);
-    }
-    Gradients zero_gradients() const { return dense.zero_gradients(); }
-    void parameters_changed() { dense.parameters_changed(); }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        Dense<T, Sigmoid>::visit(visitor, self.dense, others...);
-    }
-};
-
 /// Compares a tensor, or of a large model the 16 numbers that stand for it.
 template <class T, class X>
 void close(oracle::Case<T>& c, const std::string& name, const X& x) {
@@ -120,28 +88,35 @@ void check_training(oracle::Case<T>& c, Model& model, const Inputs& x, const Ren
     });
 }
 
+/// Towers of an Embedding and a recurrent layer under its mask.
+template <class Recurrent, class T, class Head>
+void check_on_ids(oracle::Case<T>& c, const Head& head, std::size_t unnamed = 0) {
+    const auto tower = [&](const oracle::Json& layers) {
+        return Sequential{
+            Embedding<T>{layers[0]["input_dim"], layers[0]["output_dim"], {.mask_zero = layers[0]["mask_zero"]}},
+            Recurrent{layers[1]["units"]}};
+    };
+    const auto& towers = c.config["towers"];
+    const Pair x{c.template tensor<2, std::int32_t>("in/x0"), c.template tensor<2, std::int32_t>("in/x1")};
+    oracle::with_pair(
+        c, tower(towers[0]), tower(towers[1]), head, {c.config["time"].template get<Index>()},
+        [&](auto& model, const auto& rename) { check_training(c, model, x, rename); }, unnamed);
+}
+
 }  // namespace
 
 TEST_CASE("Models train as in Keras", "[oracle][models]") {
     oracle::run("models", "model_train", []<class T>(oracle::Case<T>& c) {
-        if (c.config["merge"] == "dot") {
-            const auto tower = [&](const oracle::Json& layers) {
-                return Sequential{
-                    Embedding<T>{
-                        layers[0]["input_dim"], layers[0]["output_dim"], {.mask_zero = layers[0]["mask_zero"]}},
-                    LSTM<T>{layers[1]["units"]}};
-            };
-            const Shape steps{c.config["time"].template get<Index>()};
-            TwoTower model{tower(c.config["towers"][0]), tower(c.config["towers"][1]), DotThenDense<T>{}};
-            model.build({steps, steps}, Seed{1});
-            const Pair x{c.template tensor<2, std::int32_t>("in/x0"), c.template tensor<2, std::int32_t>("in/x1")};
-            return check_training(c, model, x, [](const std::string& path) {
-                if (path.starts_with("head.")) return "head.out." + path.substr(5);
-                return std::string(path.starts_with("user.") ? "tower0." : "tower1.") +
-                       (path[5] == '0' ? "emb" : "lstm") + path.substr(6);
+        const auto& towers = c.config["towers"];
+        if (towers[0][0]["type"] != "embedding")
+            return oracle::with_model(c, [&](auto& model, const auto& rename) {
+                check_training(c, model, oracle::inputs(c, model), rename);
             });
-        }
-        oracle::with_model(
-            c, [&](auto& model, const auto& rename) { check_training(c, model, oracle::inputs(c, model), rename); });
+        const std::string recurrent = towers[0][1]["type"];
+        if (c.config["merge"] == "dot" && recurrent == "lstm")
+            return check_on_ids<LSTM<T>>(c, Sequential{BasicDot<T>{.normalize = true}, Dense<T, Sigmoid>{1}}, 1);
+        if (c.config["merge"] == "concat" && recurrent == "gru")
+            return check_on_ids<GRU<T>>(c, oracle::dense_head<T>(c.config["head"]));
+        throw oracle::NotApplicable{"embedded " + recurrent};
     });
 }

@@ -79,6 +79,7 @@ TEST_CASE("An index scores as the model does, whatever its head", "[ranking]") {
     check_scores(model_with(Dot{}));
     check_scores(model_with(Dot{.normalize = true}));
     check_scores(model_with(Cosine{.temperature = 0.05f}));
+    check_scores(model_with(Sequential{Dot{}, Dense{1, sigmoid}}));
 }
 
 TEST_CASE("k items come back whenever k may be recommended", "[ranking]") {

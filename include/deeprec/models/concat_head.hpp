@@ -8,10 +8,6 @@
 
 DEEPREC_BEGIN
 
-/// A head that takes both vectors itself (Dot, Cosine); any other is a Sequential over their concatenation.
-template <class H>
-concept PairHead = requires { typename H::PairTag; };
-
 namespace detail {
 template <class L>
 inline constexpr bool is_dense = false;
@@ -28,7 +24,8 @@ inline constexpr bool starts_with_dense<Sequential<First, Rest...>> = is_dense<F
 /// an item however often they meet, and only the sum is made for each pair.
 template <class Head>
 struct ConcatHead {
-    static_assert(detail::starts_with_dense<Head>, "TwoTower: the head must be Dot, Cosine or a Sequential that starts with Dense");
+    static_assert(detail::starts_with_dense<Head>,
+                  "TwoTower: the head must be Dot, Cosine or a Sequential that starts with one of them or with Dense");
     using T = typename Head::Scalar;
     using First = std::decay_t<decltype(std::declval<Head>().template layer<0>())>;
     using Activation = typename First::FinalActivation;

@@ -125,11 +125,13 @@ public:
     /// Shape of a sample after `build`.
     const Shape& input_shape() const { return shapes_[0]; }
     const Shape& output_shape() const { return shapes_[count]; }
-    std::vector<SummaryRow> summary_rows() const {
+    /// One for each layer, numbered from `first` on.
+    std::vector<SummaryRow> summary_rows(std::size_t first = 0) const {
         std::vector<SummaryRow> rows;
         each([&]<std::size_t I>(const auto& layer) {
             const Index n = parameter_count(layer);
-            rows.push_back({message(I, " ", layer.name()), shapes_[I + 1], n, n * static_cast<Index>(sizeof(Scalar))});
+            rows.push_back(
+                {message(first + I, " ", layer.name()), shapes_[I + 1], n, n * static_cast<Index>(sizeof(Scalar))});
         });
         return rows;
     }
@@ -141,23 +143,24 @@ public:
     void parameters_changed() {
         each([]<std::size_t>(auto& layer) { layer.parameters_changed(); });
     }
-    template <class Visitor, class Self, class... Others>
+    /// Names start with the layer's index, counted from `Number` on.
+    template <std::size_t Number = 0, class Visitor, class Self, class... Others>
     static void visit(Visitor& visitor, Self& self, Others&... others) {
         self.each([&]<std::size_t I>(auto& layer) {
-            visitor.scope(I, [&] { LayerAt<I>::visit(visitor, layer, std::get<I>(others.layers)...); });
+            visitor.scope(Number + I, [&] { LayerAt<I>::visit(visitor, layer, std::get<I>(others.layers)...); });
         });
     }
 
-    template <class Visitor, class Self, class... Others>
+    template <std::size_t Number = 0, class Visitor, class Self, class... Others>
     static void visit_state(Visitor& visitor, Self& self, Others&... others) {
         self.each([&]<std::size_t I>(auto& layer) {
-            visitor.scope(I, [&] { detail::visit_state(visitor, layer, std::get<I>(others.layers)...); });
+            visitor.scope(Number + I, [&] { detail::visit_state(visitor, layer, std::get<I>(others.layers)...); });
         });
     }
-    template <class Visitor, class Self>
+    template <std::size_t Number = 0, class Visitor, class Self>
     static void visit_options(Visitor& visitor, Self& self) {
         visitor("input_shape", self.shapes_[0]);
-        self.each([&]<std::size_t I>(auto& layer) { visitor.part(I, layer); });
+        self.each([&]<std::size_t I>(auto& layer) { visitor.part(Number + I, layer); });
     }
 
 private:

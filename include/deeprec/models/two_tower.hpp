@@ -3,6 +3,7 @@
 
 #include <deeprec/core/inputs.hpp>
 #include <deeprec/models/concat_head.hpp>
+#include <deeprec/models/pair_head.hpp>
 
 DEEPREC_BEGIN
 
@@ -11,7 +12,8 @@ struct TowerShapes {
     Shape user, item;
 };
 
-/// score = head([user(x_u); item(x_i)]), or head(user(x_u), item(x_i)) for a pair head such as `Dot{}`.
+/// score = head([user(x_u); item(x_i)]), or head(user(x_u), item(x_i)) for a pair head such as `Dot{}` or
+/// `Sequential{Dot{}, Dense{1, sigmoid}}`.
 ///
 /// Shapes: users [B, ...], items [B / block * G, ...] (see Pair) -> scores [B*G, 1], candidates of a user side by side.
 /// Towers end in one vector a sample, rank 2. A head over the concatenation is a Sequential that starts with Dense.
@@ -75,7 +77,9 @@ public:
         if (u.rank() != 1 || v.rank() != 1)
             throw ShapeError(message("TwoTower: towers must give one vector a sample, received ", u, " and ", v));
         shapes_[2] = part("head", [&] {
-            if constexpr (PairHead<Head>)
+            if constexpr (requires { head.build(u, v, seed, before); })
+                return head.build(u, v, derive(seed, 2), before);
+            else if constexpr (PairHead<Head>)
                 return head.build(u, v, derive(seed, 2));
             else
                 return detail::build_before(head, {u[0] + v[0]}, derive(seed, 2), before);
@@ -113,14 +117,14 @@ public:
     template <bool Logits, class U, class V, class Mode = Inference>
     auto forward_head(const U& u, const V& v, Index block, Cache& cache, Mode mode = {}) const {
         if constexpr (PairHead<Head>)
-            return head.forward(u, v, block, cache.head, mode);
+            return detail::forward_pair<Logits>(head, u, v, block, cache.head, mode);
         else
             return Glue::template forward<Logits>(head, u, v, block, cache.glue, cache.head, mode);
     }
     template <bool Logits, class DY>
     auto backward_head(const DY& dy, Cache& cache, Gradients& gradients) const {
         if constexpr (PairHead<Head>)
-            return head.backward(dy, cache.head, gradients.head);
+            return detail::backward_pair<Logits>(head, dy, cache.head, gradients.head);
         else
             return Glue::template backward<Logits>(head, dy, cache.glue, cache.head, gradients.head);
     }

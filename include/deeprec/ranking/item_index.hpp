@@ -51,7 +51,7 @@ public:
     template <class Items>
     ItemIndex(const Model& model, const Items& items, ItemIndexOptions options = {})
         : model_(model), options_(options) {
-        if constexpr (!PairHead<Head>)
+        if constexpr (requires { model.head.output_shape(); })
             if (model.head.output_shape() != Shape{1})
                 throw ShapeError(
                     message("ItemIndex: expected a head with one output, received ", model.head.output_shape()));
@@ -91,7 +91,7 @@ public:
             if (!excluded[i] && (!options.allow || options.allow(item))) best.offer(item, scores[i]);
         }
         auto hits = best.take();
-        if constexpr (!PairHead<Head>)
+        if constexpr (detail::ends_in_activation<Head>)
             for (Hit<T>& hit : hits) hit.score = final_activation()(hit.score);
         return hits;
     }
@@ -125,7 +125,7 @@ private:
     const T* score_pairs(const View<T, 2>& u, Cache& cache) const {
         T* scores = cache.scores.need(items_);
         const View<const T, 2> items{cached_.data(), {items_, item_width_}};
-        const auto y = model_.head.forward(u, items, 1, cache.head);
+        const auto y = detail::forward_pair<true>(model_.head, u, items, 1, cache.head, Inference{});
         std::copy_n(y.data(), items_, scores);
         return scores;
     }
