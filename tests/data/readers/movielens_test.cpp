@@ -1,5 +1,6 @@
 #include <deeprec/data/readers/movielens.hpp>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
@@ -207,4 +208,35 @@ TEST_CASE("MovieLens-1M: ratings.dat, movies.dat, users.dat", "[data]") {
     REQUIRE(c.error<FormatError>() == "ratings.dat:2:8: expected 4 fields, received 3");
     c.write({{"ratings.dat", replaced(ratings_1m, "2::1::3", "4::1::3")}});
     REQUIRE(c.error<DataError>() == "ratings.dat:2:1: user 4 has a rating but is not listed");
+}
+
+TEST_CASE("MovieLens 20M: the files beside ratings and movies are passed over, rows are streamed", "[data]") {
+    // As in ml-20m.zip: CRLF, quoted titles with commas and quotes, half stars; memory goes by the interactions alone.
+    const auto fill = [](Case& c, int ratings) {
+        std::string text = "userId,movieId,rating,timestamp\r\n";
+        for (int i = 0; i < ratings; ++i)
+            text += std::to_string(1 + i % 50) + (i % 2 ? ",1,3.5,1112486027\r\n" : ",3,0.5,1112484676\r\n");
+        c.write({{"movies.csv",
+                  "movieId,title,genres\r\n1,Toy Story (1995),Adventure|Animation\r\n"
+                  "3,\"\"\"Great\"\", The (1995)\",(no genres listed)\r\n"},
+                 {"ratings.csv", text},
+                 {"tags.csv", "userId,movieId,tag,timestamp\r\n18,4141,Mark Waters,1240597180\r\n"},
+                 {"links.csv", "movieId,imdbId,tmdbId\r\n1,0114709,862\r\n"},
+                 {"genome-tags.csv", "tagId,tag\r\n1,007\r\n"}});
+    };
+    Case small{{}, read_movielens_csv, ""}, large{{}, read_movielens_csv, ""};
+    fill(small, 10000);
+    fill(large, 40000);
+    const Dataset data = small.read();
+    REQUIRE(data.interactions.size() == 10000);
+    REQUIRE(data.interactions.users.size() == 50);
+    REQUIRE(data.items[2].title == "\"Great\", The");
+    REQUIRE(data.items[2].genres.empty());
+    REQUIRE(data.interactions.rating[0] == 0.5f);
+    REQUIRE(data.interactions.timestamp[1] == 1112486027);
+    Dataset a, b;
+    const auto few = support::allocations_in([&] { a = small.read(); });
+    const auto many = support::allocations_in([&] { b = large.read(); });
+    REQUIRE(b.interactions.size() == 40000);
+    REQUIRE(many - few <= 4 * 3);  // each of the four columns grows twice or three times, a row takes nothing
 }
