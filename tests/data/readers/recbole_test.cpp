@@ -67,3 +67,35 @@ TEST_CASE("RecBole: what can be wrong", "[data]") {
           ".item:2:3: expected a whole number, received \"soon\"");
     CHECK_THROWS_AS(read_recbole(directory.path() / "missing.inter"), FileError);
 }
+
+TEST_CASE("RecBole: what is known about users and items, by id, for a FeatureSpec", "[data]") {
+    const support::TemporaryDirectory directory;
+    Vocabulary known;
+    for (const char* user : {"u1", "u2", "u3"}) known.add(user);
+    const auto file = directory.write("x.user",
+                                      "age:float\tuser_id:token\tjob:token\tlikes:token_seq\tv:float_seq\n"
+                                      "24\tu2\tcook\tjazz opera\t1 2\nx\tstranger\t\t\t\n\tu1\t\tjazz\t\n");
+    const std::vector<FeatureRow> rows = read_recbole_features(file, "user_id", known);
+    using Texts = std::vector<std::string>;
+    REQUIRE(rows.size() == 4);
+    CHECK(rows[0].empty());
+    CHECK(rows[1] == FeatureRow{{"likes", Texts{"jazz"}}});
+    CHECK(rows[2] == FeatureRow{{"age", 24.0}, {"job", "cook"}, {"likes", Texts{"jazz", "opera"}}});
+    CHECK(rows[3].empty());
+    const auto spec = FeatureSpec::fit({{.name = "age", .kind = FeatureKind::number},
+                                        {.name = "job", .kind = FeatureKind::category, .min_count = 1},
+                                        {.name = "likes", .kind = FeatureKind::bag, .min_count = 1}},
+                                       rows);
+    CHECK(spec.transform(rows).ids.at("likes").dimension(1) == 2);
+    CHECK(spec.transform(rows).numbers(3, 1) == 1);  // nothing is known of user 3, and the flag says so
+
+    const auto error = [&]<class E>(E*, std::string_view text) {
+        const auto bad = directory.write("y.user", text);
+        return message_of<E>([&] { read_recbole_features(bad, "user_id", known); }).substr(bad.string().size());
+    };
+    constexpr FormatError* of_format = nullptr;
+    constexpr DataError* of_data = nullptr;
+    CHECK(error(of_format, "user:token\n") == ":1:11: expected a column \"user_id:token\", there is none of that name");
+    CHECK(error(of_format, "user_id:token\tage:float\nu1\told\n") == ":2:4: expected a number, received \"old\"");
+    CHECK(error(of_data, "user_id:token\nu1\nu1\n") == ":3:1: u1 has two lines");
+}

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/readers/text.hpp>
 
@@ -54,6 +55,11 @@ public:
         if (const auto found = find_column(name, type)) return *found;
         text_.fail(text_.end(), "expected a column \"", name, ":", name_of(type), "\", there is none of that name");
     }
+
+    std::size_t columns() const { return columns_.size(); }
+    /// Of a column below columns().
+    const std::string& name(std::size_t column) const { return columns_[column].name; }
+    Type type(std::size_t column) const { return columns_[column].type; }
 
     /// Goes to the next row; false at the end. Throws FormatError unless it has as many fields as the header.
     bool next() {
@@ -164,6 +170,39 @@ inline Dataset read_recbole(const std::filesystem::path& inter) {
     data.description = message("RecBole atomic files at ", inter.string(), ": ", x.size(), " events of ",
                                x.users.size(), " users with ", x.items.size(), " items");
     return data;
+}
+
+/// What a NAME.user or NAME.item says about each id of `known`, for `FeatureSpec` (element 0, padding, is empty):
+///
+///     read_recbole_features("ml-100k.user", "user_id", data.interactions.users)
+///
+/// `key` names the column of ids, a token. Of the others a token is a text, a token_seq texts, a float a number; an
+/// empty field is missing and a float_seq is passed over, as are rows whose id `known` lacks. Throws FileError,
+/// FormatError (types, numbers, fields) and DataError for an id with two lines.
+inline std::vector<FeatureRow> read_recbole_features(const std::filesystem::path& file, std::string_view key,
+                                                     const Vocabulary& known) {
+    using Type = AtomicReader::Type;
+    std::vector<FeatureRow> rows(static_cast<std::size_t>(known.size()) + 1);
+    std::vector<bool> seen(rows.size(), false);
+    AtomicReader in{file};
+    const std::size_t ids = in.column(key, Type::token);
+    while (in.next()) {
+        const auto id = static_cast<std::size_t>(known.find(in[ids].text).value_or(0));
+        if (id == 0) continue;
+        if (seen[id]) in.text().fail<DataError>(in[ids], in[ids].text, " has two lines");
+        seen[id] = true;
+        for (std::size_t c = 0; c < in.columns(); ++c) {
+            if (c == ids || in[c].text.empty() || in.type(c) == Type::float_seq) continue;
+            FeatureValue& value = rows[id][in.name(c)];
+            if (in.type(c) == Type::token) value = std::string(in[c].text);
+            if (in.type(c) == Type::floating) value = in.text().number<double>(in[c]);
+            if (in.type(c) != Type::token_seq) continue;
+            std::vector<std::string> texts;
+            AtomicReader::each_part(in[c], [&](const Field& part) { texts.emplace_back(part.text); });
+            value = std::move(texts);
+        }
+    }
+    return rows;
 }
 
 DEEPREC_END
