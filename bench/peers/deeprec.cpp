@@ -293,12 +293,6 @@ void run_embeddings(const Runner& run, ThreadPool& pool) {
 
 // ---- Elementwise functions, Adam, softmax cross-entropy, ranking
 
-struct Exp {
-    template <class V>
-    V operator()(const V& x) const {
-        return kernels::exp(x);
-    }
-};
 void run_elementwise(const Runner& run, ThreadPool& pool) {
     const Numbers x = peers::numbers(peers::elements, "ew", -4, 4);
     Numbers y(x.size());
@@ -315,7 +309,7 @@ void run_elementwise(const Runner& run, ThreadPool& pool) {
         all();
         run.run(name, cost, peers::sum(y.data(), y.size()), all);
     };
-    function("ew_exp", Exp{});
+    function("ew_exp", exponential);
     function("ew_sigmoid", sigmoid);
     function("ew_tanh", Tanh{});
     function("ew_relu", relu);
