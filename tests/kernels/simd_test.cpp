@@ -92,3 +92,20 @@ TEMPLATE_TEST_CASE("functions of batches equal those of numbers", "[kernels][sim
     check(kernels::copysign(V(x), V(T(-2))), kernels::copysign(x, T(-2)));
     check(kernels::select(V(x) > V(T(0)), V(x), V(T(0))), kernels::select(x > T(0), x, T(0)));
 }
+
+TEMPLATE_TEST_CASE("divide and sqrt are rounded once", "[kernels][simd]", float, double) {
+    using T = TestType;
+    using V = kernels::Batch<T>;
+    const auto same = [](const V& batch, T number) {
+        Operand<T> all(kernels::lanes<T>, 1);
+        kernels::store(all.data(), batch);
+        for (Index i = 0; i < all.size(); ++i) CHECK(all[i] == number);
+    };
+    const T infinity = std::numeric_limits<T>::infinity(), tiny = std::numeric_limits<T>::min() / 4;
+    for (const T x : {T(0), T(1), T(3), T(0.1), T(1e30), tiny, infinity}) {
+        same(kernels::sqrt(V(x)), std::sqrt(x));
+        for (const T y : {T(1), T(3), T(-7), T(1e20), T(0.3)}) same(kernels::divide(V(x), V(y)), x / y);
+    }
+    same(kernels::divide(V(T(1)), V(T(0))), infinity);
+    same(kernels::divide(V(T(1)), V(infinity)), T(0));
+}

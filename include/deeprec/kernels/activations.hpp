@@ -79,11 +79,11 @@ struct HardSigmoid {
     static constexpr bool needs_input = false;
     template <class V>
     DEEPREC_INLINE V operator()(const V& x) const {
-        return kernels::at_most(kernels::at_least(x + V(3), V(0)), V(6)) / V(6);
+        return kernels::divide(kernels::at_most(kernels::at_least(x + V(3), V(0)), V(6)), V(6));
     }
     template <class V>
     DEEPREC_INLINE V derivative(const V& y) const {
-        return kernels::select(y > V(0), kernels::select(y < V(1), V(1) / V(6), V(0)), V(0));
+        return kernels::select(y > V(0), kernels::select(y < V(1), kernels::divide(V(1), V(6)), V(0)), V(0));
     }
 };
 
@@ -216,7 +216,7 @@ struct Softsign {
     static constexpr bool needs_input = false;
     template <class V>
     DEEPREC_INLINE V operator()(const V& x) const {
-        return x / (V(1) + kernels::abs(x));
+        return kernels::divide(x, V(1) + kernels::abs(x));
     }
     template <class V>
     DEEPREC_INLINE V derivative(const V& y) const {

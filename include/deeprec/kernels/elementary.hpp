@@ -114,7 +114,7 @@ DEEPREC_INLINE xsimd::batch<float, Arch> tanh(const xsimd::batch<float, Arch>& x
     const V twice_power = kernels::ldexp(V(2.f), n);
     const V half = kernels::fma(detail::exp_tail(r, 2.f), r * (r + r), r);
     const V expm1 = kernels::fma(twice_power, half, kernels::fma(twice_power, V(0.5f), V(-1.f)));
-    return kernels::copysign(expm1 / (expm1 + V(2.f)), x);
+    return kernels::copysign(kernels::divide(expm1, expm1 + V(2.f)), x);
 }
 
 /// 1 / (1 + e^-x).
@@ -123,7 +123,7 @@ DEEPREC_INLINE double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> sigmoid(const xsimd::batch<double, Arch>& x) {
     using V = xsimd::batch<double, Arch>;
-    return V(1.) / (V(1.) + kernels::exp(-x));
+    return kernels::divide(V(1.), V(1.) + kernels::exp(-x));
 }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> sigmoid(const xsimd::batch<float, Arch>& x) {
@@ -136,7 +136,7 @@ DEEPREC_INLINE xsimd::batch<float, Arch> sigmoid(const xsimd::batch<float, Arch>
     const V r = saturates ? kernels::fma(n, V(ln2), bounded)
                           : kernels::fma(n, V(-2.12194440e-4f), kernels::fma(n, V(0.693359375f), bounded));
     const V p = kernels::fma(detail::exp_tail(r, -1.f), r, V(-1.f));
-    const V y = V(1.f) / (V(1.f) + kernels::ldexp(kernels::fma(p, r, V(1.f)), n));
+    const V y = kernels::divide(V(1.f), V(1.f) + kernels::ldexp(kernels::fma(p, r, V(1.f)), n));
     return saturates ? y : kernels::select(x < V(-88.f), V(0.f), y);
 }
 
@@ -145,7 +145,7 @@ namespace detail {
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> log1p_of_unit(const xsimd::batch<float, Arch>& u) {
     using V = xsimd::batch<float, Arch>;
-    const V s = u / (V(2.f) + u), q = s * s;
+    const V s = kernels::divide(u, V(2.f) + u), q = s * s;
     V p = kernels::fma(q, V(2.f / 13), V(2.f / 11));
     p = kernels::fma(p, q, V(2.f / 9));
     p = kernels::fma(p, q, V(2.f / 7));
@@ -178,7 +178,7 @@ template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> normal_cdf(const xsimd::batch<float, Arch>& x) {
     using V = xsimd::batch<float, Arch>;
     const V z = at_most(V(0.707106781f) * kernels::abs(x), V(11.f));  // 0 in float from there
-    const V t = V(1.f) / kernels::fma(z, V(0.5f), V(1.f));
+    const V t = kernels::divide(V(1.f), kernels::fma(z, V(0.5f), V(1.f)));
     V p = kernels::fma(t, V(0.17087277f), V(-0.82215223f));
     p = kernels::fma(p, t, V(1.48851587f));
     p = kernels::fma(p, t, V(-1.13520398f));

@@ -77,7 +77,7 @@ void max_pool_backward_shared(const PoolWindows& w, const T* x, const T* y, cons
             };
             V hits = zero;
             for (Index t = 0; t < count; ++t) hits = hits + kernels::select(is_hit(t), one, zero);
-            const V share = kernels::load<V>(dy + out + f) / hits;
+            const V share = kernels::divide(kernels::load<V>(dy + out + f), hits);
             for (Index t = 0; t < count; ++t) {
                 T* to = dx + in + t * w.features + f;
                 kernels::store(to, kernels::load<V>(to) + kernels::select(is_hit(t), share, zero));
@@ -93,7 +93,7 @@ void average_pool(const PoolWindows& w, const T* x, T* y) {
         detail::for_lanes<T, Arch>(w.features, [&]<class V>(Index f) {
             V sum = kernels::load<V>(x + in + f);
             for (Index t = 1; t < count; ++t) sum = sum + kernels::load<V>(x + in + t * w.features + f);
-            kernels::store(y + out + f, sum / V(static_cast<T>(count)));
+            kernels::store(y + out + f, kernels::divide(sum, V(static_cast<T>(count))));
         });
     });
 }
@@ -104,7 +104,7 @@ void average_pool_backward(const PoolWindows& w, const T* dy, T* dx) {
     std::fill_n(dx, w.batch * w.time * w.features, T(0));
     detail::for_windows(w, [&](Index in, Index count, Index out) {
         detail::for_lanes<T, Arch>(w.features, [&]<class V>(Index f) {
-            const V share = kernels::load<V>(dy + out + f) / V(static_cast<T>(count));
+            const V share = kernels::divide(kernels::load<V>(dy + out + f), V(static_cast<T>(count)));
             for (Index t = 0; t < count; ++t) {
                 T* to = dx + in + t * w.features + f;
                 kernels::store(to, kernels::load<V>(to) + share);
@@ -123,7 +123,7 @@ void masked_mean(Index batch, Index time, Index features, const std::uint8_t* ke
             V sum(T(0));
             for (Index t = 0; t < time; ++t)
                 if (kept[t]) sum = sum + kernels::load<V>(x + (b * time + t) * features + f);
-            kernels::store(y + b * features + f, sum / V(count));
+            kernels::store(y + b * features + f, kernels::divide(sum, V(count)));
         });
     }
 }
@@ -135,7 +135,7 @@ void masked_mean_backward(Index batch, Index time, Index features, const std::ui
         const std::uint8_t* kept = keep + b * time;
         const T count = static_cast<T>(std::max<Index>(time - std::count(kept, kept + time, std::uint8_t(0)), 1));
         detail::for_lanes<T, Arch>(features, [&]<class V>(Index f) {
-            const V share = kernels::load<V>(dy + b * features + f) / V(count);
+            const V share = kernels::divide(kernels::load<V>(dy + b * features + f), V(count));
             for (Index t = 0; t < time; ++t)
                 kernels::store(dx + (b * time + t) * features + f, kept[t] ? share : V(T(0)));
         });

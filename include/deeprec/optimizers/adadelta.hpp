@@ -30,7 +30,7 @@ struct AdadeltaRule : detail::Slots<2> {  // v, x
         return [=]<class V>(V& w, const V& g, V* state) {
             V &v = state[0], &x = state[1];
             v = v + (g * g - v) * V(fresh);
-            const V d = kernels::sqrt((x + V(epsilon)) / (v + V(epsilon))) * g;
+            const V d = kernels::sqrt(kernels::divide(x + V(epsilon), v + V(epsilon))) * g;
             x = x + (d * d - x) * V(fresh);
             w = w - V(rate) * d;
         };

@@ -32,7 +32,7 @@ struct AdagradRule : detail::Slots<1> {
         const detail::Root<T> root(o.epsilon, o.rule);
         return [=]<class V>(V& w, const V& g, V* a) {
             *a = kernels::fma(g, g, *a);
-            w = w - V(rate) * g / root(*a);
+            w = w - kernels::divide(V(rate) * g, root(*a));
         };
     }
 };

@@ -41,7 +41,8 @@ struct AdamFormula : detail::Slots<3, 2> {  // m, v, and the maximum of v for AM
             m = m + (g - m) * V(new_1);
             v = v + (g * g - v) * V(new_2);
             if (amsgrad) v_max = kernels::max_nan(v, v_max);
-            w = w - V(rate) * m / kernels::fma(kernels::sqrt(amsgrad ? v_max : v), V(root_scale), V(epsilon));
+            w = w - kernels::divide(V(rate) * m,
+                                    kernels::fma(kernels::sqrt(amsgrad ? v_max : v), V(root_scale), V(epsilon)));
         };
     }
 };

@@ -37,7 +37,7 @@ struct AdamaxRule : detail::Slots<2> {  // m, u
             V &m = state[0], &u = state[1];
             m = m + (g - m) * V(fresh);
             u = kernels::max_nan(u * V(beta_2), kernels::abs(g) + V(in_max));
-            w = w - V(rate) * m / (u + V(in_divisor));
+            w = w - kernels::divide(V(rate) * m, u + V(in_divisor));
         };
     }
 };

@@ -49,7 +49,7 @@ struct FtrlRule : detail::Slots<2> {  // a, z
             const V root = kernels::sqrt(a);
             z = z + kernels::fma(V(shrinkage), w, g) - (root - old_root) * V(inverse_rate) * w;
             const V clipped = kernels::at_least(kernels::at_most(z, V(l1)), V(-l1));
-            w = (clipped - z) / kernels::fma(root, V(inverse_rate), V(twice_l2));
+            w = kernels::divide(clipped - z, kernels::fma(root, V(inverse_rate), V(twice_l2)));
         };
     }
 };

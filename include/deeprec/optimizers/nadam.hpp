@@ -42,8 +42,8 @@ struct NadamRule : detail::Slots<2> {  // m, v
             V &m = state[0], &v = state[1];
             m = m + (g - m) * V(new_1);
             v = v + (g * g - v) * V(new_2);
-            w = w -
-                kernels::fma(V(m_rate), m, V(g_rate) * g) / kernels::fma(kernels::sqrt(v), V(root_scale), V(epsilon));
+            w = w - kernels::divide(kernels::fma(V(m_rate), m, V(g_rate) * g),
+                                    kernels::fma(kernels::sqrt(v), V(root_scale), V(epsilon)));
         };
     }
 };

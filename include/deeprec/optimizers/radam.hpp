@@ -41,7 +41,7 @@ struct RadamRule : detail::Slots<2> {  // m, v
             V &m = state[0], &v = state[1];
             m = m + (g - m) * V(new_1);
             v = v + (g * g - v) * V(new_2);
-            w = w - (certain ? V(rate) * m / (kernels::sqrt(v) + V(epsilon)) : V(rate) * m);
+            w = w - (certain ? kernels::divide(V(rate) * m, kernels::sqrt(v) + V(epsilon)) : V(rate) * m);
         };
     }
 };

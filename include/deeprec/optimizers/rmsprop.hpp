@@ -45,7 +45,7 @@ struct RmspropRule : detail::Slots<3, 1> {  // v, then b and a where they are us
                 a = a + (g - a) * V(fresh);
                 spread = v - a * a;
             }
-            V change = V(inner_rate) * g / root(spread);
+            V change = kernels::divide(V(inner_rate) * g, root(spread));
             if (has_momentum) change = b = kernels::fma(V(momentum), b, change);
             w = w - V(outer_rate) * change;
         };
