@@ -46,6 +46,10 @@ std::vector<Files> small_sets() {
            "\"Crime|Drama\",1,2.5,10\n9,NA,NA,\"Drama\",1,3,11\n31,\"Heat, "
            "\"\"The\"\"\",1995,\"Crime|Drama\",2,1,12\n"}},
          3},
+        {"x.inter",
+         {{"x.inter", "user_id:token\titem_id:token\ttimestamp:float\nu1\ta\t10\nu2\tb\t11.5\n"},
+          {"x.item", "item_id:token\ttitle:token_seq\tyear:token\tclass:token_seq\na\tHeat\t1995\tCrime Drama\n"}},
+         2},
         {"plain.txt", {{"plain.txt", "1 5 3 1\n2 4 2\n3 1\n"}}, 6},
     };
 }
@@ -70,7 +74,7 @@ TEST_CASE("read_dataset says what it looked for", "[data]") {
     };
     const std::string none = what(directory.path());
     for (const char* wanted : {"ratings.csv and movies.csv", "u.data, u.item and u.genre", "ratings.dat and movies.dat",
-                               "movieId, title, genres, userId, rating and timestamp", "user item item",
+                               "movieId, title, genres, userId, rating and timestamp", "user item item", "NAME.inter",
                                "received a directory without any of these"})
         CHECK(none.find(wanted) != std::string::npos);
     REQUIRE(what(directory.write("empty", "")).find("received an empty file") != std::string::npos);

@@ -6,12 +6,14 @@
 #include <system_error>
 
 #include <deeprec/data/readers/movielens.hpp>
+#include <deeprec/data/readers/recbole.hpp>
 #include <deeprec/data/readers/sequences.hpp>
 
 DEEPREC_BEGIN
 
 /// Reads whatever `path` holds:
 /// - a directory (or one of the files in it) with ratings.csv, u.data or ratings.dat: MovieLens latest, 100K or 1M;
+/// - a file NAME.inter: RecBole's atomic files;
 /// - a CSV file with the columns movieId and userId: ratings joined with their items, as R's dslabs::movielens;
 /// - a text file whose first line is numbers: sequences, `user item item ...`.
 /// Throws FileError if there is no such path, FormatError that says what was looked for if it is none of these, and
@@ -30,6 +32,8 @@ inline Dataset read_dataset(const std::filesystem::path& path) {
     if (holds("u.data", "u.item")) return read_movielens_100k(directory);
     if (holds("ratings.dat", "movies.dat")) return read_movielens_1m(directory);
 
+    if (!is_directory && path.extension() == ".inter") return read_recbole(path);
+
     std::string_view received = "a directory without any of these";
     if (!is_directory) {
         TextReader in{path, Encoding::utf8_or_latin1};
@@ -41,7 +45,8 @@ inline Dataset read_dataset(const std::filesystem::path& path) {
     throw FormatError(
         message(path.string(),
                 ": expected a directory with ratings.csv and movies.csv (MovieLens latest), u.data, u.item "
-                "and u.genre (100K) or ratings.dat and movies.dat (1M), a CSV file whose first line names "
+                "and u.genre (100K) or ratings.dat and movies.dat (1M), a RecBole file NAME.inter, a CSV file whose "
+                "first line names "
                 "the columns movieId, title, genres, userId, rating and timestamp, or a text file of lines "
                 "\"user item item ...\"; received ",
                 received));
