@@ -123,7 +123,8 @@ void run_model(const Runner& run, const peers::Model& m, Model model, ThreadPool
         const auto n = name("train_", samples);
         if (samples == 1 || !run.wants(n)) continue;
         const AdamOptions options{.epsilon = 1e-8, .rule = UpdateRule::torch};
-        training(run, n, cost(samples, true), model, look(x), pool, Adam{options}, m.ids ? "-sparse" : "");
+        training(run, n, cost(samples, true), model, look(x), pool, Adam{options, TableStep::all_rows}, "");
+        if (m.ids) training(run, n, cost(samples, true), model, look(x), pool, Adam{options}, "-sparse");
     }
 }
 
