@@ -51,8 +51,8 @@ public:
     void input(const std::string& name, Element element, const Dims& dims) {
         graph_.message(11, value(name, element, dims));
     }
-    template <class T>
-    std::string constant(const std::string& name, const std::vector<T>& values, const Dims& dims) {
+    template <class T, class Allocator>
+    std::string constant(const std::string& name, const std::vector<T, Allocator>& values, const Dims& dims) {
         Message tensor;
         for (const auto d : dims) tensor.integer(1, static_cast<std::uint64_t>(d));
         tensor.integer(2, std::is_same_v<T, float> ? float32 : int64).text(8, name);
@@ -153,10 +153,11 @@ public:
         const std::string model = graph.model();
         runtime.call(create_session_from_array, runtime.env, model.data(), model.size(), options, &session_);
     }
-    template <class T>
-    void input(const char* name, std::vector<T> values, const Dims& dims) {
+    template <class T, class Allocator>
+    void input(const char* name, const std::vector<T, Allocator>& values, const Dims& dims) {
         const std::size_t bytes = values.size() * sizeof(T);
-        memory_.emplace_back(reinterpret_cast<const char*>(values.data()), bytes);
+        const char* const first = reinterpret_cast<const char*>(values.data());
+        memory_.emplace_back(first, first + bytes);
         void* tensor = nullptr;
         runtime_.call(create_tensor, runtime_.memory, static_cast<void*>(memory_.back().data()), bytes, dims.data(),
                       dims.size(), int{std::is_same_v<T, float> ? float32 : int64}, &tensor);
@@ -179,7 +180,7 @@ public:
 private:
     const Runtime& runtime_;
     void* session_ = nullptr;
-    std::deque<std::string> memory_;
+    std::deque<std::vector<char, peers::Aligned<char>>> memory_;
     std::vector<void*> tensors_;
     std::vector<const char*> names_;
 };

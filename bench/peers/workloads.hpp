@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
@@ -69,7 +70,18 @@ inline Cost model_cost(const Model& m, bool training) {
 }
 
 // ---- Numbers, the same in every program: uniform, seeded by their name.
-using Numbers = std::vector<float>;
+template <class T>
+struct Aligned {  // as tensors are in all the libraries
+    using value_type = T;
+    Aligned() = default;
+    template <class U>
+    Aligned(const Aligned<U>&) {}
+    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64))); }
+    void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(64)); }
+    friend bool operator==(const Aligned&, const Aligned&) { return true; }
+    friend bool operator!=(const Aligned&, const Aligned&) { return false; }
+};
+using Numbers = std::vector<float, Aligned<float>>;
 inline std::mt19937 generator(const std::string& name) {
     std::seed_seq seed(name.begin(), name.end());
     return std::mt19937(seed);
