@@ -104,3 +104,23 @@ TEST_CASE("identity, and orthogonal with a gain and more axes", "[core]") {
             CHECK(std::abs(dot - (i == j ? 9 : 0)) < 1e-12);
         }
 }
+
+TEST_CASE("An initialiser as an option is the function of its name", "[core]") {
+    const auto same = [](const Initializer& initializer, auto&& expected) {
+        Tensor<float, 2> got(6, 9), want(6, 9);
+        fill(got, initializer, Seed{4});
+        expected(want);
+        return std::equal(got.data(), got.data() + got.size(), want.data());
+    };
+    CHECK(same(glorot_uniform, [](auto& t) { fill_glorot_uniform(t, 6, 9, Seed{4}); }));
+    CHECK(same(he_normal, [](auto& t) { fill_scaled(t, he_normal, Seed{4}); }));
+    CHECK(same(RandomUniform{0.3}, [](auto& t) { fill_uniform(t, 0.3, Seed{4}); }));
+    CHECK(same(RandomNormal{0.3}, [](auto& t) { fill_normal(t, 0.3, Seed{4}); }));
+    CHECK(same(TruncatedNormal{0.3}, [](auto& t) { fill_truncated_normal(t, 0.3, Seed{4}); }));
+    CHECK(same(Orthogonal{2}, [](auto& t) { fill_orthogonal(t, Seed{4}, 2); }));
+    CHECK(same(Constant{}, [](auto& t) { t.setZero(); }));
+    CHECK(same(Constant{1.5}, [](auto& t) { t.setConstant(1.5f); }));
+    Tensor<float, 1> bias(3);
+    CHECK_THROWS_WITH(fill(bias, Orthogonal{}, Seed{1}),
+                      "Orthogonal: expected a tensor of rank 2 or more, received a vector");
+}

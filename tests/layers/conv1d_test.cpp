@@ -99,3 +99,10 @@ TEST_CASE("Conv1D says what is wrong", "[conv1d]") {
     layer.forward(good, cache, Training{});
     CHECK_THROWS_WITH(layer.backward(late, cache, gradients), "Conv1D: built for 3 output steps, received 2");
 }
+
+TEST_CASE("Conv1D starts as its initialisers say", "[conv1d]") {
+    Conv1D layer{2, 3, relu, {.kernel_initializer = Constant{3}, .bias_initializer = Constant{-1}}};
+    layer.build({5, 4}, Seed{1});
+    for (Index i = 0; i < 24; ++i) CHECK(layer.parameters().kernel.data()[i] == 3);
+    CHECK(layer.parameters().bias(1) == -1);
+}

@@ -111,3 +111,10 @@ TEST_CASE("Dense says what is wrong", "[dense]") {
     layer.forward(x, cache, Training{});
     CHECK_THROWS_WITH(layer.backward(wide, cache, gradients), "Dense: built for 3 units, received 4");
 }
+
+TEST_CASE("Dense starts as its initialisers say", "[dense]") {
+    Dense layer{2, relu, {.kernel_initializer = Constant{3}, .bias_initializer = Constant{-1}}};
+    layer.build({4}, Seed{1});
+    for (Index i = 0; i < 8; ++i) CHECK(layer.parameters().kernel.data()[i] == 3);
+    CHECK(layer.parameters().bias(1) == -1);
+}

@@ -51,3 +51,10 @@ TEST_CASE("SimpleRNN says what is wrong", "[simple_rnn]") {
     const Tensor<float, 3> wide(2, 4, 3);
     CHECK_THROWS_WITH(layer.forward(wide, cache), "SimpleRNN: built for 2 input features, received 3");
 }
+
+TEST_CASE("Recurrent layers start as their initialisers say", "[simple_rnn]") {
+    SimpleRNN layer{2, return_last, {.kernel_initializer = Constant{3}, .recurrent_initializer = Constant{-1}}};
+    layer.build({4, 3}, Seed{1});
+    for (Index i = 0; i < 6; ++i) CHECK(layer.parameters().kernel.data()[i] == 3);
+    for (Index i = 0; i < 4; ++i) CHECK(layer.parameters().recurrent_kernel.data()[i] == -1);
+}

@@ -1,10 +1,11 @@
-/// Keras' initialisers; zeros, ones and constants are Eigen's setZero and setConstant. Element i of a tensor depends on
-/// (seed, i) alone, but for `fill_orthogonal`.
+/// Keras' initialisers, as functions and as options of layers. Element i of a tensor depends on (seed, i) alone, but
+/// for `fill_orthogonal`.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <variant>
 #include <vector>
 
 #include <deeprec/core/random.hpp>
@@ -82,7 +83,8 @@ void fill_scaled(Tensor<T, Rank>& tensor, const VarianceScaling& scaling, Seed s
                                                                 : (in + out) / 2;
     const double variance = scaling.scale / std::max(1.0, n);
     switch (scaling.distribution) {
-        case VarianceScaling::Distribution::uniform: return fill_uniform(tensor, std::sqrt(3 * variance), seed);
+        case VarianceScaling::Distribution::uniform:
+            return fill_uniform(tensor, std::sqrt(3 * scaling.scale / std::max(1.0, n)), seed);
         case VarianceScaling::Distribution::normal: return fill_normal(tensor, std::sqrt(variance), seed);
         case VarianceScaling::Distribution::truncated_normal:
             return fill_truncated_normal(tensor, std::sqrt(variance) / 0.87962566103423978, seed);
@@ -128,6 +130,43 @@ void fill_orthogonal(Tensor<T, Rank>& tensor, Seed seed, double gain = 1) {
         for (Index c = 0; c < columns; ++c)
             tensor.data()[r * columns + c] =
                 static_cast<T>(gain * q[static_cast<std::size_t>(rows <= columns ? r * length + c : c * length + r)]);
+}
+
+/// Options of layers beside VarianceScaling; defaults are Keras'. Zeros are `Constant{}`, ones `Constant{1}`.
+struct RandomUniform {
+    double limit = 0.05;  ///< numbers in [-limit, limit)
+};
+struct RandomNormal {
+    double stddev = 0.05;
+};
+struct TruncatedNormal {
+    double stddev = 0.05;
+};
+struct Orthogonal {
+    double gain = 1;
+};
+struct Constant {
+    double value = 0;
+};
+/// `Dense{100, relu, {.kernel_initializer = he_normal, .bias_initializer = Constant{0.1}}}`. It says how `build` fills
+/// a parameter, so a file of a model does not have it.
+using Initializer = std::variant<VarianceScaling, RandomUniform, RandomNormal, TruncatedNormal, Orthogonal, Constant>;
+
+/// Throws ArgumentError for an Orthogonal vector.
+template <class T, int Rank>
+void fill(Tensor<T, Rank>& tensor, const Initializer& initializer, Seed seed) {
+    if (const auto* scaling = std::get_if<VarianceScaling>(&initializer)) return fill_scaled(tensor, *scaling, seed);
+    if (const auto* uniform = std::get_if<RandomUniform>(&initializer))
+        return fill_uniform(tensor, uniform->limit, seed);
+    if (const auto* normal = std::get_if<RandomNormal>(&initializer)) return fill_normal(tensor, normal->stddev, seed);
+    if (const auto* truncated = std::get_if<TruncatedNormal>(&initializer))
+        return fill_truncated_normal(tensor, truncated->stddev, seed);
+    if (const auto* constant = std::get_if<Constant>(&initializer))
+        return static_cast<void>(tensor.setConstant(static_cast<T>(constant->value)));
+    if constexpr (Rank == 1)
+        throw ArgumentError("Orthogonal: expected a tensor of rank 2 or more, received a vector");
+    else
+        fill_orthogonal(tensor, seed, std::get<Orthogonal>(initializer).gain);
 }
 
 DEEPREC_END

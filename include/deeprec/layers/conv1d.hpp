@@ -14,6 +14,8 @@ struct Conv1DOptions {
     Padding padding = Padding::valid;
     Index dilation_rate = 1;
     bool use_bias = true;
+    Initializer kernel_initializer = glorot_uniform;
+    Initializer bias_initializer = Constant{0};
 };
 
 /// y[b, t, u] = activation(bias[u] + sum over j, f of x[b, t*strides + j*dilation_rate - before, f] kernel[j, f, u]),
@@ -67,9 +69,9 @@ public:
         detail::check_positive(name(), "number of input features", features_);
         const WindowSizes sizes = windows(in[0]);
         parameters_.kernel.resize(kernel_size_, features_, filters_);
-        fill_glorot_uniform(parameters_.kernel, kernel_size_ * features_, kernel_size_ * filters_, seed);
+        fill(parameters_.kernel, options_.kernel_initializer, seed);
         parameters_.bias.resize(options_.use_bias ? filters_ : 0);
-        parameters_.bias.setZero();
+        fill(parameters_.bias, options_.bias_initializer, derive(seed, 1));
         parameters_changed();
         return {sizes.steps, filters_};
     }

@@ -10,6 +10,8 @@ DEEPREC_BEGIN
 
 struct DenseOptions {
     bool use_bias = true;
+    Initializer kernel_initializer = glorot_uniform;
+    Initializer bias_initializer = Constant{0};
 };
 
 /// y = activation(x W + b) on the last axis of x, as Keras' Dense.
@@ -55,9 +57,9 @@ public:
         features_ = in.back();
         detail::check_positive(name(), "number of input features", features_);
         parameters_.kernel.resize(features_, units_);
-        fill_glorot_uniform(parameters_.kernel, features_, units_, seed);
+        fill(parameters_.kernel, options_.kernel_initializer, seed);
         parameters_.bias.resize(options_.use_bias ? units_ : 0);
-        parameters_.bias.setZero();
+        fill(parameters_.bias, options_.bias_initializer, derive(seed, 1));
         parameters_changed();
         Shape out = in;
         out[in.rank() - 1] = units_;

@@ -10,6 +10,8 @@ struct GRUOptions {
     bool go_backwards = false;  ///< reads the sequence (and its mask) from the end; the outputs are in reading order
     bool use_bias = true;
     bool reset_after = true;  ///< the reset gate is applied after the product with R, as in cuDNN; false: before
+    Initializer kernel_initializer = glorot_uniform;
+    Initializer recurrent_initializer = Orthogonal{};
 };
 
 namespace detail {
@@ -35,7 +37,7 @@ struct GRUCell {
     using Pass = kernels::RecurrentPass;
 
     void initialize(Index features, Index units, Seed seed) {
-        initialize_kernels(parameters, features, units, 3 * units, seed);
+        initialize_kernels(parameters, options, features, units, 3 * units, seed);
         const Index width = options.use_bias ? 3 * units : 0;
         parameters.bias.resize(2, options.reset_after ? width : 0);
         parameters.bias.setZero();

@@ -10,6 +10,8 @@ struct LSTMOptions {
     bool go_backwards = false;  ///< reads the sequence (and its mask) from the end; the outputs are in reading order
     bool use_bias = true;
     bool unit_forget_bias = true;  ///< the forget gate's bias starts at 1 (Jozefowicz et al. 2015)
+    Initializer kernel_initializer = glorot_uniform;
+    Initializer recurrent_initializer = Orthogonal{};
 };
 
 namespace detail {
@@ -27,7 +29,7 @@ struct LSTMCell {
     using Pass = kernels::RecurrentPass;
 
     void initialize(Index features, Index units, Seed seed) {
-        initialize_kernels(parameters, features, units, 4 * units, seed);
+        initialize_kernels(parameters, options, features, units, 4 * units, seed);
         parameters.bias.resize(options.use_bias ? 4 * units : 0);
         parameters.bias.setZero();
         if (options.use_bias && options.unit_forget_bias) std::fill_n(parameters.bias.data() + units, units, T(1));

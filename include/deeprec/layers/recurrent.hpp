@@ -42,13 +42,14 @@ struct RecurrentParameters {
 };
 
 namespace detail {
-/// Sizes kernels of `width` = G units columns; Keras' initial values, glorot uniform and orthogonal.
-template <class Parameters>
-void initialize_kernels(Parameters& parameters, Index features, Index units, Index width, Seed seed) {
+/// Sizes kernels of `width` = G units columns and fills them as the options say.
+template <class Parameters, class Options>
+void initialize_kernels(Parameters& parameters, const Options& options, Index features, Index units, Index width,
+                        Seed seed) {
     parameters.kernel.resize(features, width);
-    fill_glorot_uniform(parameters.kernel, features, width, derive(seed, 0));
+    fill(parameters.kernel, options.kernel_initializer, derive(seed, 0));
     parameters.recurrent_kernel.resize(units, width);
-    fill_orthogonal(parameters.recurrent_kernel, derive(seed, 1));
+    fill(parameters.recurrent_kernel, options.recurrent_initializer, derive(seed, 1));
 }
 /// Data of a tensor, null for an empty one.
 template <class Tensor>

@@ -9,6 +9,8 @@ DEEPREC_BEGIN
 struct SimpleRNNOptions {
     bool go_backwards = false;  ///< reads the sequence (and its mask) from the end; the outputs are in reading order
     bool use_bias = true;
+    Initializer kernel_initializer = glorot_uniform;
+    Initializer recurrent_initializer = Orthogonal{};
 };
 
 namespace detail {
@@ -23,7 +25,7 @@ struct SimpleRNNCell {
     using Pass = kernels::RecurrentPass;
 
     void initialize(Index features, Index units, Seed seed) {
-        initialize_kernels(parameters, features, units, units, seed);
+        initialize_kernels(parameters, options, features, units, units, seed);
         parameters.bias.resize(options.use_bias ? units : 0);
         parameters.bias.setZero();
     }
