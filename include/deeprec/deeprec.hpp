@@ -48,6 +48,7 @@
 #include <deeprec/layers/dropout.hpp>
 #include <deeprec/layers/embedding.hpp>
 #include <deeprec/layers/embedding_bag.hpp>
+#include <deeprec/layers/embedding_table.hpp>
 #include <deeprec/layers/flatten.hpp>
 #include <deeprec/layers/global_pool1d.hpp>
 #include <deeprec/layers/gru.hpp>

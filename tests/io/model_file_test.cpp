@@ -87,7 +87,7 @@ std::string with(std::string bytes, const std::string& from, const std::string& 
 template <class T>
 auto every_layer() {
     Sequential model{
-        Embedding<T>{20, 6, {.mask_zero = true}},
+        Embedding<T>{20, 6, {.mask_zero = true, .out_of_range = OutOfRange::last_row}},
         LSTM<T, ReturnSequences>{5, return_sequences, {.go_backwards = true, .use_bias = false}},
         Conv1D<T, LeakyReLU>{4, 3, LeakyReLU{0.3}, {.padding = Padding::causal, .dilation_rate = 2}},
         Dropout<T>{0.25},
@@ -111,7 +111,7 @@ template <class T>
 void comes_back() {
     const auto model = every_layer<T>();
     const auto again = loaded<decltype(model)>(saved(model));
-    const auto ids = some_ids(4, 12, 20);
+    const auto ids = some_ids(4, 12, 25);
     typename decltype(every_layer<T>())::Cache a, b;
     CHECK(same_bits(model.forward(ids, a), again.forward(ids, b)));
     CHECK(saved(again) == saved(model));
@@ -172,10 +172,11 @@ TEST_CASE("every layer comes back from its file, bit for bit", "[io]") {
 }
 
 TEST_CASE("a bag of ids comes back", "[io]") {
-    Sequential model{EmbeddingBag{20, 6, {.mode = BagMode::max, .mask_zero = true}}};
+    Sequential model{
+        EmbeddingBag{20, 6, {.mode = BagMode::max, .mask_zero = true, .out_of_range = OutOfRange::last_row}}};
     model.build({5}, Seed{1});
     const auto again = loaded<decltype(model)>(saved(model));
-    const auto ids = some_ids(4, 5, 20);
+    const auto ids = some_ids(4, 5, 25);
     decltype(model)::Cache a, b;
     CHECK(same_bits(model.forward(ids, a), again.forward(ids, b)));
     CHECK(saved(again) == saved(model));
@@ -244,12 +245,12 @@ TEST_CASE("what a file says", "[io]") {
               {"dataset", "ml-100k"},
               {"deeprec.model", "TwoTower"},
               {"deeprec.user", "Sequential input_shape=5"},
-              {"deeprec.user.0", "Embedding input_dim=30 output_dim=4 mask_zero=false"},
+              {"deeprec.user.0", "Embedding input_dim=30 output_dim=4 mask_zero=false out_of_range=error"},
               {"deeprec.user.1",
                "LSTM units=6 return_sequences=false activation=tanh recurrent_activation=sigmoid "
                "go_backwards=false use_bias=true"},
               {"deeprec.item", "Sequential input_shape=4"},
-              {"deeprec.item.0", "Embedding input_dim=20 output_dim=4 mask_zero=false"},
+              {"deeprec.item.0", "Embedding input_dim=20 output_dim=4 mask_zero=false out_of_range=error"},
               {"deeprec.item.1",
                "Conv1D filters=3 kernel_size=2 activation=relu strides=1 padding=valid dilation_rate=1 use_bias=true"},
               {"deeprec.item.2", "Flatten"},

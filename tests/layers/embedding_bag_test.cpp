@@ -6,13 +6,15 @@ using namespace deeprec;
 
 TEST_CASE("EmbeddingBag passes the battery", "[embedding_bag][threads]") {
     battery::check<2>([](battery::Random& random) {
-        const Index ids = random.between(1, 9);
+        const Index rows = random.between(1, 9), unknown = random.between(0, 1) * 3;
         return battery::Subject{
-            EmbeddingBag<double>{ids,
+            EmbeddingBag<double>{rows,
                                  random.between(1, 19),
-                                 {.mode = static_cast<BagMode>(random.between(0, 2)), .mask_zero = random.coin()}},
+                                 {.mode = static_cast<BagMode>(random.between(0, 2)),
+                                  .mask_zero = random.coin(),
+                                  .out_of_range = unknown ? OutOfRange::last_row : OutOfRange::error}},
             {random.between(1, 5)},
-            ids};
+            rows + unknown};
     });
 }
 
@@ -31,6 +33,16 @@ TEST_CASE("EmbeddingBag leaves padding out", "[embedding_bag]") {
     CHECK(bag(BagMode::sum) == std::pair{-6.f, 0.f});
     CHECK(bag(BagMode::mean) == std::pair{-3.f, 0.f});
     CHECK(bag(BagMode::max) == std::pair{-2.f, 0.f});
+}
+
+TEST_CASE("EmbeddingBag gives ids outside of the table the last row on request", "[embedding_bag]") {
+    EmbeddingBag layer{3, 1, {.mode = BagMode::sum, .out_of_range = OutOfRange::last_row}};
+    layer.build({3}, Seed{1});
+    for_each_parameter(layer, [](std::string_view, auto& table) { table.setValues({{1}, {10}, {100}}); });
+    Tensor<std::int32_t, 2> ids(1, 3);
+    ids.setValues({{1, 3, -7}});
+    EmbeddingBag<>::Cache cache;
+    CHECK(layer.forward(ids, cache, Training{})(0, 0) == 210);
 }
 
 TEST_CASE("EmbeddingBag says what is wrong", "[embedding_bag]") {

@@ -6,9 +6,13 @@ using namespace deeprec;
 
 TEST_CASE("Embedding passes the battery", "[embedding][threads]") {
     battery::check<2>([](battery::Random& random) {
-        const Index ids = random.between(1, 9);
-        return battery::Subject{Embedding<double>{ids, random.between(1, 19), {.mask_zero = random.coin()}},
-                                {random.between(1, 7)}, ids};
+        const Index rows = random.between(1, 9), unknown = random.between(0, 1) * 3;
+        return battery::Subject{Embedding<double>{rows,
+                                                  random.between(1, 19),
+                                                  {.mask_zero = random.coin(),
+                                                   .out_of_range = unknown ? OutOfRange::last_row : OutOfRange::error}},
+                                {random.between(1, 7)},
+                                rows + unknown};
     });
 }
 
@@ -63,10 +67,27 @@ TEST_CASE("Embedding: the gradient touches the used rows only, repeated ids add 
     CHECK(gradients.embeddings.ids().empty());
 }
 
+TEST_CASE("Embedding gives ids outside of the table the last row on request", "[embedding]") {
+    Embedding layer{4, 1, {.mask_zero = true, .out_of_range = OutOfRange::last_row}};
+    layer.build({5}, Seed{1});
+    for_each_parameter(layer, [](std::string_view, auto& table) { table.setValues({{0}, {1}, {2}, {3}}); });
+    Tensor<std::int32_t, 2> ids(1, 5);
+    ids.setValues({{2, 4, -1, std::numeric_limits<std::int32_t>::max(), 0}});
+    Embedding<float>::Cache cache;
+    const auto y = layer.forward(ids, cache, Training{});
+    CHECK(battery::detail::values(y) == std::vector<float>{2, 3, 3, 3, 0});
+    CHECK(std::vector<int>(y.mask.keep, y.mask.keep + 5) == std::vector<int>{1, 1, 1, 1, 0});
+    auto gradients = layer.zero_gradients();
+    layer.backward(y, cache, gradients);
+    CHECK(gradients.embeddings.ids() == std::vector<std::int32_t>{2, 3, 0});
+    CHECK(gradients.embeddings.dense()(3, 0) == 9);
+}
+
 TEST_CASE("Embedding says what is wrong", "[embedding]") {
     CHECK_THROWS_WITH((Embedding{0, 4}), "Embedding: expected a positive input_dim, received 0");
     CHECK_THROWS_WITH((Embedding{4, 0}), "Embedding: expected a positive output_dim, received 0");
-    CHECK_THROWS_WITH((Embedding{4, 4}.build({3, 2}, Seed{1})), "Embedding: expected samples of shape [time], received [3, 2]");
+    CHECK_THROWS_WITH((Embedding{4, 4}.build({3, 2}, Seed{1})),
+                      "Embedding: expected samples of shape [time], received [3, 2]");
     Embedding layer{10, 4};
     layer.build({5}, Seed{1});
     Embedding<float>::Cache cache;
@@ -86,4 +107,10 @@ TEST_CASE("Embedding says what is wrong", "[embedding]") {
     const Tensor<float, 3> dy(2, 5, 4);
     CHECK_THROWS_WITH(layer.backward(dy, fresh, gradients),
                       "Embedding: backward needs a forward(x, cache, Training{...}) before it");
+}
+
+TEST_CASE("Embedding starts as its initialiser says", "[embedding]") {
+    Embedding layer{3, 2, {.embeddings_initializer = Constant{0.5}}};
+    layer.build({4}, Seed{1});
+    for (Index i = 0; i < 6; ++i) CHECK(layer.parameters().embeddings.data()[i] == 0.5f);
 }

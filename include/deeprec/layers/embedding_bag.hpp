@@ -1,13 +1,7 @@
 /// One vector for a bag of ids.
 #pragma once
 
-#include <array>
-
-#include <deeprec/core/initializers.hpp>
-#include <deeprec/core/layer.hpp>
-#include <deeprec/core/sparse_rows.hpp>
-#include <deeprec/kernels/gather.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/layers/embedding_table.hpp>
 
 DEEPREC_BEGIN
 
@@ -17,40 +11,35 @@ inline constexpr std::array<std::string_view, 3> bag_mode_names{"sum", "mean", "
 struct EmbeddingBagOptions {
     BagMode mode = BagMode::mean;
     bool mask_zero = false;  ///< id 0 is padding: no part of the sum, mean or maximum
+    OutOfRange out_of_range = OutOfRange::error;
+    Initializer embeddings_initializer = RandomUniform{0.05};
 };
 
 /// y[b, :] = sum, mean or maximum of embeddings[ids[b, i], :] over i, as PyTorch's EmbeddingBag: a set of genres or
 /// tags.
 ///
-/// Shapes: ids [B, n] of std::int32_t in [0, input_dim) -> y [B, output_dim]; `embeddings` [input_dim, output_dim]
-/// (uniform in [-0.05, 0.05)). A bag of padding gives 0. Of tied maxima the first gets the gradient, which is a
-/// SparseRows. A sum can have a weight [B, n] for each id: `forward(ids, weights, cache)`, whose gradient
-/// `backward_weights` gives.
+/// Shapes: ids [B, n] of std::int32_t in [0, input_dim), others as the option out_of_range says -> y [B, output_dim];
+/// `embeddings` [input_dim, output_dim] (uniform in [-0.05, 0.05)). A bag of padding gives 0. Of tied maxima the first
+/// gets the gradient, which is a SparseRows. A sum can have a weight [B, n] for each id: `forward(ids, weights,
+/// cache)`, whose gradient `backward_weights` gives.
 template <class T = float>
-class EmbeddingBag {
+class EmbeddingBag : public detail::EmbeddingTable<T> {
+    using Table = detail::EmbeddingTable<T>;
+    using Table::row, Table::width;
+
 public:
-    using Scalar = T;
-    using InputElement = std::int32_t;
-    struct Parameters {
-        Tensor<T, 2> embeddings;
-    };
-    struct Gradients {
-        SparseRows<T> embeddings;
-    };
+    using typename Table::Gradients;
     struct Cache {
         const std::int32_t* ids = nullptr;
         const T* weights = nullptr;
         Index batch = 0, n = 0;
-        Buffer<std::int32_t> winners;  // the id that is the maximum of each element of y, -1 = none
+        Buffer<std::int32_t> mapped, winners;  // winners: the id that is the maximum of each element of y, -1 = none
         Buffer<T> y, dweights;
     };
 
     /// Throws ArgumentError unless both sizes are positive.
     EmbeddingBag(Index input_dim, Index output_dim, EmbeddingBagOptions options = {})
-        : input_dim_(input_dim), output_dim_(output_dim), options_(options) {
-        detail::check_positive(name(), "input_dim", input_dim);
-        detail::check_positive(name(), "output_dim", output_dim);
-    }
+        : Table(name(), input_dim, output_dim), options_(options) {}
 
     static constexpr std::string_view name() { return "EmbeddingBag"; }
     template <class Element, int Rank>
@@ -61,12 +50,11 @@ public:
     }
     Shape build(const Shape& in, Seed seed) {
         detail::check_rank(name(), in, 1, "[n]");
-        parameters_.embeddings.resize(input_dim_, output_dim_);
-        fill_uniform(parameters_.embeddings, 0.05, seed);
-        return {output_dim_};
+        this->build_table(options_.embeddings_initializer, seed);
+        return {width()};
     }
 
-    /// Throws DataError for an id outside the table.
+    /// Throws DataError for an id outside the table, unless the option out_of_range gives it a row.
     template <class X, class Mode = Inference>
     View<T, 2> forward(const X& ids, Cache& cache, Mode = {}) const {
         output_rank<ElementOf<X>, rank_of<X>>();
@@ -92,18 +80,17 @@ public:
         check(d, cache);
         SparseRows<T>& rows = gradients.embeddings;
         for (Index b = 0; b < cache.batch; ++b) {
-            const T* from = d.data() + b * output_dim_;
+            const T* from = d.data() + b * width();
             if (options_.mode == BagMode::max) {
-                const std::int32_t* winner = cache.winners.data() + b * output_dim_;
-                for (Index j = 0; j < output_dim_; ++j)
+                const std::int32_t* winner = cache.winners.data() + b * width();
+                for (Index j = 0; j < width(); ++j)
                     if (winner[j] >= 0) rows.row(winner[j])[j] += from[j];
                 continue;
             }
             const T share = share_of(cache.ids + b * cache.n, cache.n);
             for (Index i = b * cache.n; i < (b + 1) * cache.n; ++i)
                 if (counts(cache.ids[i]))
-                    kernels::axpy<T>(cache.weights ? cache.weights[i] : share, from, rows.row(cache.ids[i]),
-                                     output_dim_);
+                    kernels::axpy<T>(cache.weights ? cache.weights[i] : share, from, rows.row(cache.ids[i]), width());
         }
         return {};
     }
@@ -116,28 +103,20 @@ public:
         View<T, 2> dw{cache.dweights.need(cache.batch * cache.n), {cache.batch, cache.n}};
         for (Index i = 0; i < dw.size(); ++i)
             dw.data()[i] = counts(cache.ids[i])
-                               ? kernels::dot<T>(d.data() + i / cache.n * output_dim_, row(cache.ids[i]), output_dim_)
+                               ? kernels::dot<T>(d.data() + i / cache.n * width(), row(cache.ids[i]), width())
                                : T(0);
         return dw;
     }
 
-    const Parameters& parameters() const { return parameters_; }
-    Gradients zero_gradients() const { return {SparseRows<T>(parameters_.embeddings.dimension(0), output_dim_)}; }
     template <class Visitor, class Self>
     static void visit_options(Visitor& visitor, Self& self) {
-        visitor.size("input_dim", self.input_dim_);
-        visitor.size("output_dim", self.output_dim_);
+        Table::visit_sizes(visitor, self);
         visitor.choice("mode", self.options_.mode, bag_mode_names);
         visitor("mask_zero", self.options_.mask_zero);
-    }
-    void parameters_changed() {}
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        visitor("embeddings", self.parameters_.embeddings, others.embeddings...);
+        visitor.choice("out_of_range", self.options_.out_of_range, out_of_range_names);
     }
 
 private:
-    const T* row(std::int32_t id) const { return parameters_.embeddings.data() + id * output_dim_; }
     bool counts(std::int32_t id) const { return !options_.mask_zero || id != 0; }
     /// 1, or of a mean 1 / (ids that count).
     T share_of(const std::int32_t* ids, Index n) const {
@@ -148,30 +127,27 @@ private:
     void check(const View<const T, 2>& dy, const Cache& cache) const {
         detail::check_trained(name(), cache.ids);
         detail::check_extent(name(), "bags", cache.batch, dy.extent(0));
-        detail::check_extent(name(), "output features", output_dim_, dy.last());
+        detail::check_extent(name(), "output features", width(), dy.last());
     }
     View<T, 2> run(const View<const std::int32_t, 2>& ids, const T* weights, Cache& cache, bool training) const {
         const Index batch = ids.extent(0), n = ids.extent(1);
-        const Index bad = kernels::find_out_of_range(ids.data(), ids.size(), input_dim_);
-        if (bad < ids.size())
-            throw DataError(message("EmbeddingBag: id ", ids.data()[bad], " at [", bad / n, ", ", bad % n,
-                                    "] is outside the table of ", input_dim_, " rows"));
-        View<T, 2> y{cache.y.need_zeros(batch * output_dim_), {batch, output_dim_}};
+        const std::int32_t* rows = this->rows_of(name(), ids, options_.out_of_range, cache.mapped);
+        View<T, 2> y{cache.y.need_zeros(batch * width()), {batch, width()}};
         std::int32_t* winners = options_.mode == BagMode::max ? cache.winners.need(y.size()) : nullptr;
         if (winners) std::fill_n(winners, y.size(), -1);
         for (Index b = 0; b < batch; ++b) {
-            T* to = y.data() + b * output_dim_;
-            const T share = share_of(ids.data() + b * n, n);
+            T* to = y.data() + b * width();
+            const T share = share_of(rows + b * n, n);
             for (Index i = b * n; i < (b + 1) * n; ++i) {
-                const std::int32_t id = ids.data()[i];
+                const std::int32_t id = rows[i];
                 if (!counts(id)) continue;
                 if (winners)
-                    take_maxima(id, to, winners + b * output_dim_);
+                    take_maxima(id, to, winners + b * width());
                 else
-                    kernels::axpy<T>(weights ? weights[i] : share, row(id), to, output_dim_);
+                    kernels::axpy<T>(weights ? weights[i] : share, row(id), to, width());
             }
         }
-        cache.ids = training ? ids.data() : nullptr;
+        cache.ids = training ? rows : nullptr;
         cache.weights = weights;
         cache.batch = batch;
         cache.n = n;
@@ -180,16 +156,14 @@ private:
     /// A NaN is the maximum.
     void take_maxima(std::int32_t id, T* y, std::int32_t* winners) const {
         const T* x = row(id);
-        for (Index j = 0; j < output_dim_; ++j)
+        for (Index j = 0; j < width(); ++j)
             if (winners[j] < 0 || (y[j] == y[j] && !(x[j] <= y[j]))) {
                 y[j] = x[j];
                 winners[j] = id;
             }
     }
 
-    Index input_dim_ = 0, output_dim_ = 0;
     EmbeddingBagOptions options_;
-    Parameters parameters_;
 };
 
 EmbeddingBag(Index, Index) -> EmbeddingBag<float>;
