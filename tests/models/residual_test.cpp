@@ -18,13 +18,13 @@ TEST_CASE("Residual passes the battery", "[residual][threads]") {
             return battery::Subject{Residual{Conv1D<double, Tanh>{width, 2, {}, causal}},
                                     {random.between(1, 6), width}};
         },
-        20);
+        30);
     battery::check<2>(
         [](battery::Random& random) {
             const Index width = random.between(1, 5);
             return battery::Subject{Residual{Sequential{Dense<double, Tanh>{3}, Dense<double>{width}}}, {width}};
         },
-        10);
+        20);
 }
 
 TEST_CASE("Residual adds its input, and a mask travels on around the inner layer", "[residual]") {

@@ -293,6 +293,12 @@ private:
 
 }  // namespace detail
 
+/// The line from which `./dev test` makes its table.
+inline void report(std::string_view layer, int configurations, double worst) {
+    std::printf("battery: %.*s: %d configurations, worst relative gradient error %.1e\n",
+                static_cast<int>(layer.size()), layer.data(), configurations, worst);
+}
+
 /// Whether a sample's result is its own, or depends on the batch around it: `shards` is then left out.
 enum class Samples { alone, together };
 
@@ -317,8 +323,7 @@ void check(Make&& make, int configurations = 50, Samples samples = Samples::alon
         trial.values_and_sharing();
         if (samples == Samples::alone) trial.shards();
     }
-    std::printf("battery: %.*s: %d configurations, worst relative gradient error %.1e\n", static_cast<int>(name.size()),
-                name.data(), configurations, worst);
+    report(name, configurations, worst);
 }
 
 /// Checks names and shapes of the parameters of a built layer or model, in order.
