@@ -23,6 +23,7 @@ TEST_CASE("A slice of pairs takes whole blocks with their candidates", "[inputs]
     const Pair pair{view(user), view(item), 2};  // 3 blocks of 2 users, 3 candidates each
     CHECK(sample_count(pair) == 6);
     CHECK(sample_block(pair) == 2);
+    CHECK(sample_steps(pair) == 1);
     const auto part = slice_samples(pair, 2, 6);
     CHECK(part.user.extent(0) == 4);
     CHECK(part.user(0, 0) == 4);
@@ -31,4 +32,13 @@ TEST_CASE("A slice of pairs takes whole blocks with their candidates", "[inputs]
     CHECK(part.block == 2);
     CHECK(sample_count(view(user)) == 6);
     CHECK(slice_samples(view(user), 1, 3)(0, 0) == 2);
+}
+
+TEST_CASE("Samples of sequences and of ids have steps, samples of features have one", "[inputs]") {
+    const Tensor<float, 3> sequences(2, 5, 3);
+    const Tensor<float, 2> features(2, 3);
+    const Tensor<std::int32_t, 2> ids(2, 7);
+    CHECK(sample_steps(view(sequences)) == 5);
+    CHECK(sample_steps(view(features)) == 1);
+    CHECK(sample_steps(view(ids)) == 7);
 }

@@ -96,4 +96,6 @@ TEST_CASE("Shards cover a batch with whole blocks", "[core]") {
     CHECK(Shards(31).count == 1);
     CHECK(Shards(33).count == 2);
     CHECK(Shards(100000).count == Shards::most_shards);
+    CHECK(Shards(256, 1, 2).count == 2);
+    CHECK(Shards(40, 1, 8).count == 2);
 }

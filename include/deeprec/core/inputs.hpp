@@ -51,6 +51,16 @@ template <class User, class Item>
 Index sample_block(const Pair<User, Item>& x) {
     return x.block < 1 ? 1 : x.block;  // `slice_samples` refuses a block that cannot be
 }
+/// Steps of a sample: of ids the length, of numbers the extents between the first and the last.
+template <class T, int Rank>
+Index sample_steps(const View<T, Rank>& x) {
+    const Index numbers = std::is_same_v<std::remove_const_t<T>, std::int32_t> ? x.size() : x.rows();
+    return numbers / std::max<Index>(x.extent(0), 1);
+}
+template <class User, class Item>
+Index sample_steps(const Pair<User, Item>& x) {
+    return sample_steps(view(x.user));
+}
 
 /// Samples `begin` to `end` (not included), whole blocks.
 template <class T, int Rank>

@@ -93,14 +93,15 @@ private:
     std::exception_ptr failure_;
 };
 
-/// A batch cut into shards of equal size (the last may be smaller), each of whole blocks. Their number depends on the batch alone, never on
-/// the number of threads: results that are reduced shard by shard have the same bits everywhere.
+/// A batch cut into shards of equal size (the last may be smaller), each of whole blocks, `most` of them. Their number
+/// depends on the batch and what is done with it, never on the number of threads: results that are reduced shard by
+/// shard have the same bits everywhere.
 struct Shards {
     static constexpr Index least_rows = 32, most_shards = 8;
 
-    explicit Shards(Index batch_rows, Index block = 1)
+    explicit Shards(Index batch_rows, Index block = 1, Index most = most_shards)
         : batch(batch_rows),
-          rows((std::max(least_rows, (batch_rows + most_shards - 1) / most_shards) + block - 1) / block * block),
+          rows((std::max(least_rows, (batch_rows + most - 1) / most) + block - 1) / block * block),
           count((batch_rows + rows - 1) / rows) {}
     Index begin(Index shard) const { return shard * rows; }
     Index end(Index shard) const { return std::min(batch, (shard + 1) * rows); }

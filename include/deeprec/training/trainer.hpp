@@ -26,6 +26,15 @@ template <class T>
 void add_gradient(SparseRows<T>& sum, const SparseRows<T>& other) {
     sum.add(other);
 }
+/// Numbers of a gradient that every shard has, whatever is in it.
+template <class T, int Rank>
+Index dense_size(const Tensor<T, Rank>& gradient) {
+    return gradient.size();
+}
+template <class T>
+Index dense_size(const SparseRows<T>&) {
+    return 0;
+}
 template <class T>
 void add_gradient(MovingAverage<T>& sum, const MovingAverage<T>& other) {
     sum.add(other);
@@ -65,7 +74,11 @@ public:
               else
                   return loss;
           }()),
-          empty_(model.zero_gradients()) {}
+          empty_(model.zero_gradients()) {
+        for_each_parameter(model, empty_, [&](std::string_view, const auto&, const auto& gradient) {
+            dense_numbers_ += detail::dense_size(gradient);
+        });
+    }
 
     /// The loss of the batch, with its gradient in `gradients()`.
     template <class Inputs>
@@ -110,7 +123,7 @@ private:
             throw ShapeError(
                 message("fit: a batch of ", samples, " samples came with ", batch.targets.extent(0), " targets"));
         if (samples == 0) throw DataError("fit: a batch has no samples");
-        const Shards cut(samples, sample_block(batch.inputs));
+        const Shards cut(samples, sample_block(batch.inputs), most_shards(sample_steps(batch.inputs)));
         while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({{}, empty_, {}, {}, 0, 0, 0});
         const Index width = batch.targets.last();
         const double scale = loss_.scale(batch.targets.data(), samples, width, batch.weights);
@@ -155,6 +168,11 @@ private:
         for (Index s = 0; s < cut.count; ++s) loss += shards_[static_cast<std::size_t>(s)].loss;
         return loss;
     }
+    /// Every shard clears, fills and adds up a gradient of its own. For 1,024 x 1,024 weights and one step a sample that
+    /// costs more than the products of 32 samples, so large models get fewer shards, though never one.
+    Index most_shards(Index steps) const {
+        return std::clamp<Index>((Index(1) << 20) * steps / std::max<Index>(dense_numbers_, 1), 2, Shards::most_shards);
+    }
     static void keep(Shard& shard, const T* y) {
         T* kept = shard.predictions.need(shard.rows * shard.outputs);
         if constexpr (on_logits)
@@ -174,6 +192,7 @@ private:
     ThreadPool& pool_;
     Loss loss_;
     typename Model::Gradients empty_;
+    Index dense_numbers_ = 0;
     std::vector<Shard> shards_;
     bool keep_predictions_ = false;
 };
