@@ -191,7 +191,7 @@ void run_models(const Runner& run, ThreadPool& pool) {
 template <class Layer, int Rank>
 void run_layer(const Runner& run, const std::string& name, double flops, Layer layer, const Tensor<float, Rank>& input,
                const std::vector<Numbers>& weights, ThreadPool& pool) {
-    if (!run.wants(name + "_fwd")) return;
+    if (!run.wants(name + "_fwd") && !run.wants(name + "_fwdbwd")) return;
     const View<const float, Rank> x = view(input);
     Shape sample{x.extent(1)};
     if constexpr (Rank == 3) sample = {x.extent(1), x.extent(2)};

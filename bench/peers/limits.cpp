@@ -11,7 +11,7 @@ using namespace deeprec;
 namespace {
 
 using V = kernels::Batch<float>;
-constexpr Index lanes = kernels::lanes<float>;
+constexpr Index lanes = kernels::lanes<float>, ahead = 256;
 
 /// f(i) on n threads at once.
 template <class F>
@@ -29,7 +29,7 @@ double gigabytes_per_second(int threads, Index numbers, double bytes, const Pass
     on_threads(threads, [&](int i) {
         float* const x = memory[static_cast<std::size_t>(i)].need_zeros(numbers);
         const Index passes = std::max<Index>(1, (Index{1} << 24) / numbers);
-        for (int round = 0; round < 20; ++round) {
+        for (int round = 0; round < 50; ++round) {
             const auto start = std::chrono::steady_clock::now();
             for (Index p = 0; p < passes; ++p) pass(x, numbers);
             const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
@@ -46,12 +46,18 @@ void read(const float* x, Index n) {
     for (V& s : sum) s = V(0.f);
     for (Index i = 0; i + 8 * lanes <= n; i += 8 * lanes) {
         DEEPREC_UNROLL
-        for (Index j = 0; j < 8; ++j) sum[j] = sum[j] + kernels::load<V>(x + i + j * lanes);
+        for (Index j = 0; j < 8; ++j) {
+            kernels::prefetch(x + i + j * lanes + ahead);
+            sum[j] = sum[j] + kernels::load<V>(x + i + j * lanes);
+        }
     }
     for (const V& s : sum) peers::keep(kernels::reduce_add(s));
 }
 void update(float* x, Index n) {
-    for (Index i = 0; i + lanes <= n; i += lanes) kernels::store(x + i, kernels::load<V>(x + i) + V(1.f));
+    for (Index i = 0; i + lanes <= n; i += lanes) {
+        kernels::prefetch(x + i + ahead);
+        kernels::store(x + i, kernels::load<V>(x + i) + V(1.f));
+    }
     peers::keep(*x);
 }
 
