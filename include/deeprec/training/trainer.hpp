@@ -168,8 +168,8 @@ private:
         for (Index s = 0; s < cut.count; ++s) loss += shards_[static_cast<std::size_t>(s)].loss;
         return loss;
     }
-    /// Every shard clears, fills and adds up a gradient of its own. For 1,024 x 1,024 weights and one step a sample that
-    /// costs more than the products of 32 samples, so large models get fewer shards, though never one.
+    /// Every shard clears, fills and adds up a gradient of its own. For 1,024 x 1,024 weights and one step a sample
+    /// that costs more than the products of 32 samples, so large models get fewer shards, though never one.
     Index most_shards(Index steps) const {
         return std::clamp<Index>((Index(1) << 20) * steps / std::max<Index>(dense_numbers_, 1), 2, Shards::most_shards);
     }
