@@ -35,7 +35,7 @@ struct World {
     const Dataset& data;
     const Options& options;
     LeaveOneOut split{Sequences(data.interactions)};
-    ItemTokenizer tokenizer{data.items, {.length = tokens, .ids = true}};
+    ItemTokenizer tokenizer{data.items, split.train(), {.length = tokens, .ids = true}};
     Tensor<std::int32_t, 2> features = tokenizer.table(data.items);
     NegativeSampler sampler{split.train(), Seed{options.seed}};
     std::vector<Query> validation = split.validation_queries(), test = split.test_queries();

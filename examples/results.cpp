@@ -28,6 +28,7 @@ struct Recipe {
     Index width = 64, hidden = 128, kernel = 3, length = 50;
     double dropout = 0.3, scale = 12, learning_rate = 0.004;
     Index batch_size = 256, epochs = 16, patience = 4;
+    bool with_taste = false;
 };
 
 struct Set {
@@ -37,7 +38,16 @@ struct Set {
 };
 const std::vector<Set> sets{
     {"beauty", "s3rec-beauty/Beauty"},
-    {"lastfm", "s3rec-lastfm/LastFM", {.learning_rate = 0.002, .batch_size = 64, .epochs = 45, .patience = 8}, true},
+    {"lastfm",
+     "s3rec-lastfm/LastFM",
+     {.length = 120,
+      .dropout = 0.5,
+      .learning_rate = 0.002,
+      .batch_size = 64,
+      .epochs = 45,
+      .patience = 8,
+      .with_taste = true},
+     true},
     {"ml-100k", "movielens-100k/ml-100k", {.learning_rate = 0.002, .batch_size = 64, .epochs = 45, .patience = 8}},
 };
 
@@ -105,17 +115,16 @@ private:
     std::vector<Row> rows_;
 };
 
-auto cnn_tower(const Recipe& r) {
-    return Sequential{
-        Dropout{r.dropout},
-        Residual{Sequential{Conv1D{r.hidden, r.kernel, relu, {.padding = Padding::causal}}, Dropout{r.dropout},
-                            Conv1D{r.hidden, r.kernel, relu, {.padding = Padding::causal, .dilation_rate = 2}},
-                            Dropout{r.dropout}, Dense{r.width}}}};
+auto convolutions(const Recipe& r) {
+    return Residual{Sequential{Conv1D{r.hidden, r.kernel, relu, {.padding = Padding::causal}}, Dropout{r.dropout},
+                               Conv1D{r.hidden, r.kernel, relu, {.padding = Padding::causal, .dilation_rate = 2}},
+                               Dropout{r.dropout}, Dense{r.width}}};
 }
-auto rnn_tower(const Recipe& r) {
-    return Sequential{Dropout{r.dropout},
-                      Residual{Sequential{LSTM{r.hidden, return_sequences}, Dropout{r.dropout}, Dense{r.width}}}};
+auto recurrence(const Recipe& r) {
+    return Residual{Sequential{LSTM{r.hidden, return_sequences}, Dropout{r.dropout}, Dense{r.width}}};
 }
+// The taste on the whole, beside the order of the last events.
+auto taste(const Recipe& r) { return Residual{Sequential{CumulativeAverage1D{}, Dense{r.width}}}; }
 
 template <class Scorer>
 void baseline(const Set& set, const World& world, const Options& options, Results& results, const char* name,
@@ -130,41 +139,37 @@ void baseline(const Set& set, const World& world, const Options& options, Result
     results.add({set.name, name, 0, report.hr, report.ndcg, validation, 0, seconds});
 }
 
-template <class Tower>
-void train(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
-           int seed, Tower tower, bool with_attributes) {
-    if (results.has(set.name, name, seed)) return;
-    const Recipe& recipe = set.recipe;
-    SequenceRecommenderOptions model_options{.width = recipe.width, .scale = recipe.scale};
-    if (with_attributes) model_options.attributes = world.attributes;
-    SequenceRecommender model{world.items(), std::move(tower), model_options};
-    const Seed start{static_cast<std::uint64_t>(seed)};
-    model.build(recipe.length, start);
-    SequenceSamples samples{world.split.train(), recipe.length};
-    Adam adam{{.learning_rate = recipe.learning_rate}};
+// Trains with a validation after each epoch, keeps the weights of the best one and ranks the test queries with them.
+// `index` makes of the model what scores all items.
+template <class Model, class Samples, class Loss, class MakeIndex>
+void fit_and_rank(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
+                  int seed, Model& model, Samples& samples, const Loss& loss, const Recipe& recipe,
+                  const MakeIndex& index) {
     const auto begin = std::chrono::steady_clock::now();
     const auto seconds = [&] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     };
-    OnEpochEnd validate{[&](const auto& trained, EpochLog& log) {
-        const RankingReport report = world.rank(SequenceIndex{trained, recipe.length}, world.validation, options);
-        log.set("val_ndcg", report.ndcg);
+    OnEpochEnd validate{[&](const Model&, EpochLog& log) {
+        log.set("val_ndcg", world.rank(index(model), world.validation, options).ndcg);
         std::printf("\r%s: %s, seed %d: epoch %ld of at most %ld, loss %.3f, validation NDCG@10 %.4f, %.0f s   ",
                     set.name.c_str(), name.c_str(), seed, log.epoch + 1, static_cast<long>(recipe.epochs),
-                    log.at("loss"), report.ndcg, seconds());
+                    log.at("loss"), log.at("val_ndcg"), seconds());
         std::fflush(stdout);
     }};
     EarlyStopping stopping{.monitor = "val_ndcg",
                            .patience = static_cast<long>(recipe.patience),
                            .mode = EarlyStopping::Mode::max,
                            .restore_best_weights = true};
-    fit(model, samples, NextItemSoftmax{}, adam,
-        FitOptions<SequenceSamples>{
-            .epochs = recipe.epochs, .batch_size = recipe.batch_size, .threads = options.threads, .seed = start.value},
+    Adam adam{{.learning_rate = recipe.learning_rate}};
+    fit(model, samples, loss, adam,
+        FitOptions<Samples>{.epochs = recipe.epochs,
+                            .batch_size = recipe.batch_size,
+                            .threads = options.threads,
+                            .seed = static_cast<std::uint64_t>(seed)},
         validate, stopping);
     std::printf("\n");
     const double taken = seconds();
-    const RankingReport report = world.rank(SequenceIndex{model, recipe.length}, world.test, options);
+    const RankingReport report = world.rank(index(model), world.test, options);
     const auto interval = bootstrap(report);
     const auto parts = by_popularity(report, world.test, world.split.train());
     std::printf(
@@ -173,6 +178,61 @@ void train(const Set& set, const World& world, const Options& options, Results& 
         parts.tail.hr);
     results.add({set.name, name, seed, report.hr, report.ndcg, stopping.best_value,
                  static_cast<double>(stopping.best_epoch + 1), taken});
+}
+
+template <class Tower>
+void train(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
+           int seed, const Tower& order, bool with_attributes) {
+    if (results.has(set.name, name, seed)) return;
+    const Recipe& recipe = set.recipe;
+    SequenceRecommenderOptions model_options{.width = recipe.width, .scale = recipe.scale};
+    if (with_attributes) model_options.attributes = world.attributes;
+    const auto train_with = [&](auto tower) {
+        SequenceRecommender model{world.items(), std::move(tower), model_options};
+        model.build(recipe.length, Seed{static_cast<std::uint64_t>(seed)});
+        SequenceSamples samples{world.split.train(), recipe.length};
+        fit_and_rank(set, world, options, results, name, seed, model, samples, NextItemSoftmax{}, recipe,
+                     [&](const auto& trained) { return SequenceIndex{trained, recipe.length}; });
+    };
+    if (recipe.with_taste)
+        train_with(Sequential{Dropout{recipe.dropout}, taste(recipe), order});
+    else
+        train_with(Sequential{Dropout{recipe.dropout}, order});
+}
+
+// The tutorial's own recipe, for comparison: a head over both towers' outputs and binary cross-entropy on single pairs.
+// An item's features are its id and its attributes.
+void train_tutorial(const Set& set, const World& world, const Options& options, Results& results, int seed) {
+    const std::string name = "tutorial's CNN";
+    if (results.has(set.name, name, seed)) return;
+    const Recipe recipe{.learning_rate = 0.001, .batch_size = 128, .epochs = 12, .patience = 3};
+    constexpr Index tokens = 14;
+    const std::int32_t items = world.items();
+    Tensor<std::int32_t, 2> features(items + 1, tokens);
+    features.setZero();
+    std::int32_t largest = items;
+    for (std::int32_t item = 1; item <= items; ++item) {
+        features(item, 0) = item;
+        if (world.attributes.empty()) continue;
+        Index column = 1;
+        for (const std::int32_t attribute : world.attributes[static_cast<std::size_t>(item)])
+            if (column < tokens) largest = std::max(largest, features(item, column++) = items + attribute);
+    }
+    const auto tower = [&](Index ids) {
+        return Sequential{Embedding{ids, recipe.width}, Conv1D{64, 3, relu}, MaxPool1D{2},
+                          Conv1D{64, 3, relu},          MaxPool1D{2},        Flatten{}};
+    };
+    TwoTower model{tower(items + 1), tower(largest + 1), Sequential{Dense{100, relu}, Dense{1, sigmoid}}};
+    const Seed start{static_cast<std::uint64_t>(seed)};
+    model.build({{recipe.length}, {tokens}}, start);
+    const NegativeSampler sampler{world.split.train(), start};
+    NextItemSamples samples(world.split.train().next_item_queries(), features, sampler,
+                            {.steps = recipe.length, .negatives = 4, .per_epoch = 50000});
+    const View<const std::int32_t, 2> all{&features(1, 0), {items, tokens}};
+    fit_and_rank(set, world, options, results, name, seed, model, samples, BinaryCrossEntropy{}, recipe,
+                 [&](const auto& trained) {
+                     return ItemIndex{trained, all, {.first_item = 1, .threads = options.threads}};
+                 });
 }
 
 void run(const Set& set, const World& world, const Options& options, Results& results) {
@@ -184,11 +244,12 @@ void run(const Set& set, const World& world, const Options& options, Results& re
     simple("item-kNN, 0.8^age", [&] { return ItemKnn{events, {.age_weight = 0.8}}; });
     simple("window rules", [&] { return WindowRules{events}; });
     simple("BPR-MF", [&] { return BprMf{events}; });
+    for (int seed = 1; seed <= options.seeds; ++seed) train_tutorial(set, world, options, results, seed);
     for (const bool attributes : {false, true})
         for (int seed = 1; seed <= options.seeds && (!attributes || !world.attributes.empty()); ++seed) {
             const std::string more = attributes ? " + attributes" : "";
-            train(set, world, options, results, "CNN" + more, seed, cnn_tower(set.recipe), attributes);
-            train(set, world, options, results, "RNN" + more, seed, rnn_tower(set.recipe), attributes);
+            train(set, world, options, results, "CNN" + more, seed, convolutions(set.recipe), attributes);
+            train(set, world, options, results, "RNN" + more, seed, recurrence(set.recipe), attributes);
         }
 }
 
