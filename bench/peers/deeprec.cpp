@@ -264,7 +264,8 @@ void run_layers(const Runner& run, ThreadPool& pool) {
 // ---- Embeddings: a batch of user histories
 
 void run_embeddings(const Runner& run, ThreadPool& pool) {
-    const double looked_up = 4.0 * peers::batch * peers::user_steps * peers::features;  // bytes
+    const double looked_up =
+        4.0 * peers::batch * peers::user_steps * peers::features;  // bytes, the same rows each time
     for (const auto& [size, rows] : {std::pair{"20k", peers::vocabulary}, std::pair{"1M", peers::large_vocabulary}}) {
         if (!run.wants(message("emb_gather_", size)) && !(rows > peers::vocabulary && run.wants("emb_sgd_1M")))
             continue;
@@ -276,13 +277,13 @@ void run_embeddings(const Runner& run, ThreadPool& pool) {
         decltype(table)::Cache cache;
         const double check = table.forward(view(x), cache).data()[0];
         if (const auto name = message("emb_gather_", size); run.wants(name))
-            run.run(name, {0, 2 * looked_up, peers::Traffic::read}, check,
+            run.run(name, {0, 2 * looked_up, peers::Traffic::cache}, check,
                     [&] { peers::keep(table.forward(view(x), cache).data()[0]); });
         if (!(rows > peers::vocabulary && run.wants("emb_sgd_1M"))) continue;
         auto gradients = table.zero_gradients();
         const Numbers ones(static_cast<std::size_t>(x.size()) * peers::features, 1.f);
         SGD sgd{{.learning_rate = 1e-2}};
-        run.run("emb_sgd_1M", {0, 5 * looked_up, peers::Traffic::update}, check, [&] {
+        run.run("emb_sgd_1M", {0, 5 * looked_up, peers::Traffic::cache}, check, [&] {
             for_each_parameter(table, gradients, [](std::string_view, const auto&, auto& g) { g.setZero(); });
             table.forward(view(x), cache, Training{});
             table.backward(View<const float, 3>{ones.data(), {peers::batch, peers::user_steps, peers::features}}, cache,

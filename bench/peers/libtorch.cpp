@@ -41,6 +41,7 @@ nn::LSTM lstm(const std::string& name, int inputs) {
            tensor(peers::weights(name + ".u", peers::units, gates), {peers::units, gates}).t());
     assign(parameters["bias_ih_l0"], tensor(peers::biases(name + ".b", gates), {gates}));
     assign(parameters["bias_hh_l0"], torch::zeros(gates));
+    parameters["bias_hh_l0"].set_requires_grad(false);  // Keras has one bias, and Adam would move both
     return layer;
 }
 nn::Linear dense(const Tensor& kernel, const Tensor& bias) {
@@ -168,7 +169,7 @@ void run_layer(const Runner& run, const std::string& name, double flops, Layer& 
     step();
     double check = total(x.grad());
     for (const auto& p : layer->named_parameters())
-        if (p.key() != "bias_hh_l0") check += total(p.value().grad());  // Keras has one bias
+        if (p.value().requires_grad()) check += total(p.value().grad());
     run.run(name + "_fwdbwd", {3 * flops}, check, step);
 }
 void run_layers(const Runner& run) {
@@ -195,6 +196,38 @@ void run_layers(const Runner& run) {
     run_layer(run, "dense", 2.0 * peers::batch * n * n, layer,
               tensor(peers::numbers(std::size_t{peers::batch} * n, "k.xd"), {peers::batch, n}),
               [&](const Tensor& in) { return layer->forward(in); });
+}
+
+// ---- Embeddings: a batch of user histories
+
+void run_embeddings(const Runner& run) {
+    const double looked_up =
+        4.0 * peers::batch * peers::user_steps * peers::features;  // bytes, the same rows each time
+    for (const auto& [size, rows] : {std::pair{"20k", peers::vocabulary}, std::pair{"1M", peers::large_vocabulary}}) {
+        const std::string name = std::string("emb_gather_") + size;
+        const bool trains = rows > peers::vocabulary && run.wants("emb_sgd_1M");
+        if (!run.wants(name) && !trains) continue;
+        nn::Embedding table(nn::EmbeddingOptions(rows, peers::features).sparse(true));
+        assign(table->weight,
+               tensor(peers::numbers(static_cast<std::size_t>(rows) * peers::features, "e"), {rows, peers::features}));
+        const Tensor x = tensor(peers::ids(std::size_t{peers::batch} * peers::user_steps, rows, "k.ids"),
+                                {peers::batch, peers::user_steps});
+        const auto first = [](const Tensor& y) { return static_cast<double>(y.data_ptr<float>()[0]); };
+        const double check = first(table->forward(x));
+        if (run.wants(name)) {
+            const torch::InferenceMode guard;
+            run.run(name, {0, 2 * looked_up, peers::Traffic::cache}, check,
+                    [&] { peers::keep(first(table->forward(x))); });
+        }
+        if (!trains) continue;
+        torch::optim::SGD sgd(table->parameters(), torch::optim::SGDOptions(1e-2));
+        const Tensor dy = torch::ones({peers::batch, peers::user_steps, peers::features});
+        run.run("emb_sgd_1M", {0, 5 * looked_up, peers::Traffic::cache}, check, [&] {
+            table->zero_grad(true);
+            table->forward(x).backward(dy);
+            sgd.step();
+        });
+    }
 }
 
 // ---- Elementwise functions, Adam, softmax cross-entropy, ranking
@@ -285,6 +318,7 @@ int main(int argc, char** argv) {
     torch::set_num_threads(run.threads());
     run_models(run);
     run_layers(run);
+    run_embeddings(run);
     run_elementwise(run);
     run_adam(run);
     run_softmax_cross_entropy(run);

@@ -127,6 +127,17 @@ double sum_abs(const T* x, std::size_t n) {
 }
 
 // ---- The clock.
+/// One thread is timed by its own CPU time, so that other programs on the machine count less.
+inline double milliseconds(int threads) {
+    if (threads > 1) {
+        using namespace std::chrono;
+        return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
+    }
+    timespec t{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+}
+
 /// Runs workloads and prints a line for each: workload, peer, threads, ms, flops, bytes, traffic, check value.
 class Runner {
 public:
@@ -165,16 +176,7 @@ public:
     }
 
 private:
-    /// One thread is timed by its own CPU time, so that other programs on the machine count less.
-    double now() const {
-        if (threads_ > 1) {
-            using namespace std::chrono;
-            return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
-        }
-        timespec t{};
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-        return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
-    }
+    double now() const { return milliseconds(threads_); }
 
     std::string peer_;
     int threads_;
