@@ -40,7 +40,8 @@ for threads in sorted({t for t, _ in times}):
         for way in [n for n in row if n.split("-")[0] == "deeprec"]:
             ratio = f"{rival / row[way]:.2f}" if rival else ""
             share = 100 * floor_ms(t, workload) / row[way]
-            print(f"| {workload}{way[len('deeprec'):].replace('-', ', ')} | {row[way]:.3g} | {cells} | {ratio} | {share:.0f} |")
+            name = workload + way[len("deeprec"):].replace("-", ", ")
+            print(f"| {name} | {row[way]:.3g} | {cells} | {ratio} | {share:.0f} |")
 
 wrong = 0
 for (threads, workload), row in checks.items():
