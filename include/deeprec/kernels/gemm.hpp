@@ -7,8 +7,9 @@
 /// Columns are cut into blocks whose part of B stays in the L2 cache while all rows of A pass by.
 ///
 /// What holds. Each element of C is one chain of multiply-adds over increasing k, starting at 0 (at C when
-/// accumulating), then the bias: a row's bits do not depend on how many rows the call has. NaN and Inf in A or B reach
-/// C as in plain arithmetic. No pointer needs alignment. C overlaps neither A nor B. Nothing allocates.
+/// accumulating), then the bias; a single column is the `dot` of each row with b. So a row's bits do not depend on how
+/// many rows the call has. NaN and Inf in A or B reach C as in plain arithmetic. No pointer needs alignment. C overlaps
+/// neither A nor B. Nothing allocates.
 #pragma once
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include <deeprec/kernels/rows.hpp>
 #include <deeprec/kernels/simd.hpp>
 #include <deeprec/kernels/transpose.hpp>
+#include <deeprec/kernels/vector.hpp>
 
 DEEPREC_BEGIN
 namespace kernels {
@@ -120,6 +122,19 @@ void multiply_rows(const TileRows<T>& a, const T* b, Index panel_stride, Index n
         if (n > 0) multiply_rows<Height, Panels / 2, T, Arch>(a, b, panel_stride, n, out);
 }
 
+/// C[rows, 1] (+)= A b (+ bias): the rows of A are long, and a tile would use one lane of its registers.
+template <class T, class Arch>
+void multiply_column(const Rows<T>& a, const T* b, const Output<T>& out) {
+    const Index length = a.segment_length;
+    for (Index r = 0; r < a.rows; ++r) {
+        T& c = out.c[r * out.ldc];
+        T sum = out.accumulate ? c : T(0);
+        for (Index s = 0; s < a.segments; ++s)
+            sum += dot<T, Arch>(a.row(r) + s * a.segment_stride, b + s * length, length);
+        c = out.bias ? sum + *out.bias : sum;
+    }
+}
+
 /// B -> panels of `width` columns, row after row, the last one padded with zeros: fill(first column, columns, panel).
 template <class T, class Arch, class Fill>
 void pack_panels(Index k, Index n, T* packed, const Fill& fill) {
@@ -175,7 +190,19 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
     const Index block = std::max<Index>(Tile::block / std::max<Index>(k, 1) / Tile::width, 1) * Tile::width;
     alignas(64) T gathered[Tile::rows * Tile::gather];
 
-    for (Index j = 0; j < n; j += block) {
+    const auto finish = [&](Index r, Index j, Index columns) {
+        T* const finished = c + r * ldc + j;
+        if (linear) std::copy_n(finished, columns, linear + r * ldc + j);
+        if constexpr (!std::is_same_v<Act, Linear> && !RowActivation<Act>)
+            activate<Act, T, Arch>(finished, finished, columns, act);
+    };
+    const bool column = n == 1 && k <= Tile::rows * Tile::gather;
+    if (column) {
+        for (Index i = 0; i < k; ++i) gathered[i] = packed_b[i * Tile::width];
+        detail::multiply_column<T, Arch>(a, gathered, {c, ldc, bias, accumulate});
+        for (Index r = 0; r < a.rows; ++r) finish(r, 0, 1);
+    }
+    for (Index j = 0; j < n && !column; j += block) {
         const Index columns = std::min(block, n - j);
         const auto multiply = [&]<Index Height>(Index r) {
             detail::TileRows<T> tile{a.row(r), a.row_stride, a.segments, a.segment_length, a.segment_stride};
@@ -187,12 +214,7 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
             detail::multiply_rows<Height, panels, T, Arch>(
                 tile, packed_b + j * k, panel_stride, columns,
                 {c + r * ldc + j, ldc, bias ? bias + j : nullptr, accumulate});
-            for (Index i = r; i < r + Height; ++i) {
-                T* const finished = c + i * ldc + j;
-                if (linear) std::copy_n(finished, columns, linear + i * ldc + j);
-                if constexpr (!std::is_same_v<Act, Linear> && !RowActivation<Act>)
-                    activate<Act, T, Arch>(finished, finished, columns, act);
-            }
+            for (Index i = r; i < r + Height; ++i) finish(i, j, columns);
             return Height;
         };
         for (Index r = 0; r < a.rows;) {
