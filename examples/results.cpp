@@ -244,7 +244,7 @@ void run(const Set& set, const World& world, const Options& options, Results& re
     simple("item-kNN, 0.8^age", [&] { return ItemKnn{events, {.age_weight = 0.8}}; });
     simple("window rules", [&] { return WindowRules{events}; });
     simple("BPR-MF", [&] { return BprMf{events}; });
-    for (int seed = 1; seed <= options.seeds; ++seed) train_tutorial(set, world, options, results, seed);
+    train_tutorial(set, world, options, results, 1);
     for (const bool attributes : {false, true})
         for (int seed = 1; seed <= options.seeds && (!attributes || !world.attributes.empty()); ++seed) {
             const std::string more = attributes ? " + attributes" : "";

@@ -170,8 +170,6 @@ void with_optimizer(const oracle::Json& config, const std::string& semantics, F&
         f(Optimizer{options_of<typename Optimizer::Options>(config, semantics, tfjs)});
     };
     const auto keras = UpdateRule::keras, torch = UpdateRule::torch;
-    if (name == "nadam" && semantics == "torch")
-        throw oracle::NotApplicable{"PyTorch 1.13 divides by 1 - p_t u_{t+1}^2 with p_t in float"};
     if (name == "rmsprop" && semantics == "tfjs" && config["centered"])
         throw oracle::NotApplicable{"TensorFlow.js subtracts epsilon in a centered RMSprop"};
     if (name == "adadelta" && semantics == "tfjs")

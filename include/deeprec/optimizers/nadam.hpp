@@ -18,6 +18,7 @@ struct NadamOptions {
 
 /// u_t = b1 (1 - 0.96^(t momentum_decay) / 2), p_t = u_1 ... u_t; m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2; then
 /// w -= rate (u_{t+1} / (1 - p_{t+1}) * m + (1-u_t) / (1 - p_t) * g) / (sqrt(v / (1-b2^t)) + epsilon).
+/// PyTorch's rule is that of its version 1.13, which divides m by 1 - p_t u_t u_{t+1}.
 struct NadamRule : detail::Slots<2> {  // m, v
     using Options = NadamOptions;
     static constexpr std::string_view name() { return "Nadam"; }
@@ -33,7 +34,8 @@ struct NadamRule : detail::Slots<2> {  // m, v
         const auto u = [&](double step) { return o.beta_1 * (1 - 0.5 * std::pow(0.96, step * o.momentum_decay)); };
         double p = 1;
         for (double step = 1; step <= t && p > 1e-17; ++step) p *= u(step);  // below, 1 - p is 1
-        const double from_m = o.learning_rate * u(t + 1) / (1 - p * u(t + 1));
+        const double p_next = o.rule == UpdateRule::torch ? p * u(t) * u(t + 1) : p * u(t + 1);
+        const double from_m = o.learning_rate * u(t + 1) / (1 - p_next);
         const double from_g = o.learning_rate * (1 - u(t)) / (1 - p);
         const T m_rate = static_cast<T>(from_m), g_rate = static_cast<T>(from_g), epsilon = static_cast<T>(o.epsilon);
         const T new_1 = static_cast<T>(1 - o.beta_1), new_2 = static_cast<T>(1 - o.beta_2);
