@@ -1,5 +1,6 @@
-/// Everything of deeprec but the readers of files (data/readers/read_dataset.hpp) and the generator of synthetic data
-/// (data/synthetic.hpp), which programs that need them include by name: they would cost all others compile time.
+/// Everything of deeprec but what prepares data: the readers of files (data/readers/read_dataset.hpp), the features of
+/// users and items (data/feature_spec.hpp) and the generator of synthetic data (data/synthetic.hpp). Programs that need
+/// these include them by name: they would cost all others compile time.
 #pragma once
 
 #include <deeprec/core/errors.hpp>
@@ -15,7 +16,6 @@
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/core/window.hpp>
 #include <deeprec/data/batch.hpp>
-#include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/item_tokens.hpp>
 #include <deeprec/data/next_item_samples.hpp>
