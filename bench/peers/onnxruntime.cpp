@@ -400,34 +400,41 @@ void run_top_k(const Runner& run, const Runtime& runtime) {
     time(run, "rank_1M", {2.0 * n * depth, 4.0 * n * depth, peers::Traffic::read}, session,
          [](const float* y) { return static_cast<double>(y[peers::best - 1]); });
 }
-/// As it stands, and with the user's half of the product made once a request.
+/// As it stands; with the user's half of the product made once a request; with that of the items made in advance too.
 void run_concat_head(const Runner& run, const Runtime& runtime) {
     if (!run.wants("mlp_100k")) return;
     constexpr int n = peers::scored_items, depth = peers::vector_width, hidden = peers::hidden;
     const Numbers kernel = peers::weights("m.w1", 2 * depth, hidden), bias = peers::biases("m.b1", hidden);
     const auto middle = kernel.begin() + std::ptrdiff_t{depth} * hidden;
-    for (const bool split : {false, true}) {
+    const Numbers user_kernel(kernel.begin(), middle), item_kernel(middle, kernel.end());
+    const Numbers items = peers::numbers(std::size_t{n} * depth, "m.items");
+    Numbers item_terms(std::size_t{n} * hidden);
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t k = 0; k < depth; ++k)
+            for (std::size_t j = 0; j < hidden; ++j)
+                item_terms[i * hidden + j] += items[i * depth + k] * item_kernel[k * hidden + j];
+    for (const std::string way : {"", "-split", "-cached"}) {
+        const int item_width = way == "-cached" ? hidden : depth;
         Graph g;
         g.input("user", float32, {1, depth});
-        g.input("items", float32, {n, depth});
-        if (split) {
-            const auto u = dense(g, "user", "wu", Numbers(kernel.begin(), middle), bias, depth, hidden, "u");
-            const auto v =
-                g.node("MatMul", {"items", g.constant("wv", Numbers(middle, kernel.end()), {depth, hidden})}, {"v"});
-            g.node("Add", {v, u}, {"h"});
-        } else {
+        g.input("items", float32, {n, item_width});
+        if (way.empty()) {
             const auto users = g.node("Expand", {"user", g.constant("shape", Dims{n, depth}, {2})}, {"users"});
             const auto joined = g.node("Concat", {users, "items"}, {"joined"}, {}, {{"axis", 1}});
             dense(g, joined, "m1", kernel, bias, 2 * depth, hidden, "h");
+        } else {
+            const auto u = dense(g, "user", "wu", user_kernel, bias, depth, hidden, "u");
+            const auto wv = g.constant("wv", item_kernel, {depth, hidden});
+            g.node("Add", {way == "-cached" ? "items" : g.node("MatMul", {"items", wv}, {"v"}), u}, {"h"});
         }
-        g.node("MatMul",
-               {g.node("Relu", {"h"}, {"r"}), g.constant("w2", peers::weights("m.w2", hidden, 1), {hidden, 1})}, {"y"});
+        const auto w2 = g.constant("w2", peers::weights("m.w2", hidden, 1), {hidden, 1});
+        g.node("MatMul", {g.node("Relu", {"h"}, {"r"}), w2}, {"y"});
         Session session(runtime, g);
         session.input("user", peers::numbers(depth, "m.u"), {1, depth});
-        session.input("items", peers::numbers(std::size_t{n} * depth, "m.items"), {n, depth});
+        session.input("items", way == "-cached" ? item_terms : items, {n, item_width});
         time(
             run, "mlp_100k", {2.0 * n * hidden, 4.0 * n * hidden, peers::Traffic::read}, session,
-            [](const float* y) { return static_cast<double>(y[0]); }, split ? "-split" : "");
+            [](const float* y) { return static_cast<double>(y[0]); }, way);
     }
 }
 
