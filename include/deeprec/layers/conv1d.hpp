@@ -185,13 +185,19 @@ private:
     }
     /// Zeros of [B, span, filters] with output step o of each sample at step o * strides + first.
     const T* spread_out(const T* dz, Index batch, Index steps, Index span, Index first, Cache& cache) const {
-        T* out = cache.spread.need_zeros(batch * span * filters_);
-        for (Index b = 0; b < batch; ++b)
-            for (Index o = 0; o < steps; ++o) {
-                const Index at = o * options_.strides + first;
-                if (at < span) std::copy_n(dz + (b * steps + o) * filters_, filters_, out + (b * span + at) * filters_);
+        T* const all = cache.spread.need(batch * span * filters_);
+        const Index fitting = std::min(steps, (span - first + options_.strides - 1) / options_.strides);
+        const Index run = options_.strides == 1 ? fitting : 1;  // output steps that stay together
+        for (Index b = 0; b < batch; ++b) {
+            T *out = all + b * span * filters_, *const end = out + span * filters_;
+            out = std::fill_n(out, first * filters_, T(0));
+            for (Index o = 0; o < fitting; o += run) {
+                out = std::copy_n(dz + (b * steps + o) * filters_, run * filters_, out);
+                if (run == 1) out = std::fill_n(out, std::min((options_.strides - 1) * filters_, end - out), T(0));
             }
-        return out;
+            std::fill(out, end, T(0));
+        }
+        return all;
     }
 
     Index filters_ = 0, kernel_size_ = 0, features_ = 0;
