@@ -75,17 +75,19 @@ auto model_input(Index samples, const std::string& tower) {
 template <class Model, class Inputs>
 void inference(const Runner& run, const std::string& name, peers::Cost cost, const Model& model, const Inputs& x,
                ThreadPool& pool) {
-    const Shards cut(sample_count(x));
-    std::vector<typename Model::Cache> caches(static_cast<std::size_t>(cut.count));
-    const auto shard = [&](Index i) {
-        return model.forward(slice_samples(x, cut.begin(i), cut.end(i)), caches[static_cast<std::size_t>(i)]);
+    const Index samples = sample_count(x), rows = slice_rows(samples, pool.threads());
+    const Index slices = (samples + rows - 1) / rows;
+    std::vector<typename Model::Cache> caches(static_cast<std::size_t>(slices));
+    const auto slice = [&](Index i) {
+        return model.forward(slice_samples(x, i * rows, std::min(samples, (i + 1) * rows)),
+                             caches[static_cast<std::size_t>(i)]);
     };
     double sum = 0;
-    for (Index i = 0; i < cut.count; ++i) {
-        const auto y = shard(i);
+    for (Index i = 0; i < slices; ++i) {
+        const auto y = slice(i);
         sum += peers::sum(y.data(), static_cast<std::size_t>(y.size()));
     }
-    run.run(name, cost, sum, [&] { pool.run(cut.count, [&](Index i) { peers::keep(shard(i).data()[0]); }); });
+    run.run(name, cost, sum, [&] { pool.run(slices, [&](Index i) { peers::keep(slice(i).data()[0]); }); });
 }
 
 /// Steps of Adam as PyTorch has it. The check value is the loss that the third step sees.

@@ -13,13 +13,19 @@
 
 DEEPREC_BEGIN
 
+/// The number itself, or for 0 that of all cores. Throws ArgumentError for a negative one.
+inline int thread_count(int threads) {
+    if (threads < 0)
+        throw ArgumentError(message("ThreadPool: expected 0 (all cores) or more threads, received ", threads));
+    return threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
 /// A small pool that spins briefly, then sleeps. The caller works too: one thread means no pool at all.
 class ThreadPool {
 public:
     /// `threads` = 0 takes one for each core. Throws ArgumentError for a negative number.
     explicit ThreadPool(int threads = 0) {
-        if (threads < 0) throw ArgumentError(message("ThreadPool: expected 0 (all cores) or more threads, received ", threads));
-        if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+        threads = thread_count(threads);
         workers_.reserve(static_cast<std::size_t>(threads - 1));
         for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
     }
@@ -92,6 +98,13 @@ private:
     std::atomic<bool> failed_{false};
     std::exception_ptr failure_;
 };
+
+/// Samples at a time where nothing is added up, so that the cut changes no bit: `most`, or fewer where threads would be
+/// idle, but no fewer than are worth waking one for.
+inline Index slice_rows(Index samples, int threads, Index most = 32) {
+    constexpr Index least = 16;
+    return std::min(most, std::max((samples + threads - 1) / threads, least));
+}
 
 /// A batch cut into shards of equal size (the last may be smaller), each of whole blocks, `most` of them. Their number
 /// depends on the batch and what is done with it, never on the number of threads: results that are reduced shard by

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -264,8 +265,8 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
 }
 
 struct PredictOptions {
-    Index batch_size = 256;
-    int threads = 0;  ///< 0 = all cores
+    Index batch_size = 32;  ///< at most; smaller where threads would be idle. No result depends on it
+    int threads = 0;        ///< 0 = all cores
 };
 
 /// The model's outputs for all samples of x (a tensor or view; a Pair of them for two towers), in batches over threads.
@@ -277,35 +278,32 @@ auto predict_views(const Model& model, const Inputs& x, PredictOptions options) 
         throw ArgumentError(message("predict: expected a positive batch_size, received ", options.batch_size));
     using Output = decltype(model.forward(x, std::declval<typename Model::Cache&>()));
     constexpr int rank = Output::rank;
-    const Index samples = sample_count(x);
-    const Index block = sample_block(x);
-    options.batch_size = (options.batch_size + block - 1) / block * block;
-    const Index batches = (samples + options.batch_size - 1) / options.batch_size;
     Tensor<T, rank> result;
-    const auto run = [&](typename Model::Cache& cache, Index batch) {
-        const Index begin = batch * options.batch_size, end = std::min(samples, begin + options.batch_size);
-        return model.forward(slice_samples(x, begin, end), cache);
-    };
-    typename Model::Cache first_cache;
-    if (batches == 0) {
+    const Index samples = sample_count(x);
+    if (samples == 0) {
         Eigen::array<Index, rank> none{};
         result.resize(none);
         return result;
     }
-    const auto first = run(first_cache, 0);  // tells the shape of an output
-    const Index first_samples = std::min(samples, options.batch_size);
-    auto extents = first.extents();
-    extents[0] = extents[0] / first_samples * samples;
-    result.resize(extents);
-    const Index per_sample = first.size() / first_samples;
-    std::copy_n(first.data(), first.size(), result.data());
-    ThreadPool pool(batches == 1 ? 1 : options.threads);
+    const int threads = thread_count(options.threads);
+    const Index block = sample_block(x);
+    const Index batch_size = (slice_rows(samples, threads, options.batch_size) + block - 1) / block * block;
+    const Index batches = (samples + batch_size - 1) / batch_size;
+    ThreadPool pool(static_cast<int>(std::min<Index>(batches, threads)));
     std::vector<typename Model::Cache> caches(static_cast<std::size_t>(pool.threads()));
+    std::once_flag sized;
     const Index lanes = static_cast<Index>(caches.size());
     pool.run(lanes, [&](Index lane) {  // every lane walks its own batches with its own cache
-        for (Index batch = 1 + lane; batch < batches; batch += lanes) {
-            const auto y = run(caches[static_cast<std::size_t>(lane)], batch);
-            std::copy_n(y.data(), y.size(), result.data() + batch * options.batch_size * per_sample);
+        for (Index batch = lane; batch < batches; batch += lanes) {
+            const Index begin = batch * batch_size, end = std::min(samples, begin + batch_size);
+            const auto y = model.forward(slice_samples(x, begin, end), caches[static_cast<std::size_t>(lane)]);
+            const Index per_sample = y.size() / (end - begin);
+            std::call_once(sized, [&] {  // the first output tells the shape of all
+                auto extents = y.extents();
+                extents[0] = extents[0] / (end - begin) * samples;
+                result.resize(extents);
+            });
+            std::copy_n(y.data(), y.size(), result.data() + begin * per_sample);
         }
     });
     return result;
