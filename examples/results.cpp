@@ -192,7 +192,9 @@ void train(const Set& set, const World& world, const Options& options, Results& 
         model.build(recipe.length, Seed{static_cast<std::uint64_t>(seed)});
         SequenceSamples samples{world.split.train(), recipe.length};
         fit_and_rank(set, world, options, results, name, seed, model, samples, NextItemSoftmax{}, recipe,
-                     [&](const auto& trained) { return SequenceIndex{trained, recipe.length}; });
+                     [&](const auto& trained) {
+                         return SequenceIndex{trained, recipe.length};
+                     });
     };
     if (recipe.with_taste)
         train_with(Sequential{Dropout{recipe.dropout}, taste(recipe), order});

@@ -173,7 +173,8 @@ TEST_CASE("Layers behind a Dot: names, summary, logits", "[two_tower]") {
     auto gradients = model.zero_gradients(), expected = model.zero_gradients();
     model.backward_logits(dz, logits, gradients);
     model.backward(dy, cache, expected);
-    const auto a = battery::detail::copy_gradients(model, gradients), b = battery::detail::copy_gradients(model, expected);
+    const auto a = battery::detail::copy_gradients(model, gradients),
+               b = battery::detail::copy_gradients(model, expected);
     for (const auto& [name, gradient] : a) CHECK(battery::detail::difference(gradient, b.at(name)) < 1e-9);
 }
 

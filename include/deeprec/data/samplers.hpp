@@ -19,8 +19,8 @@ DEEPREC_BEGIN
 /// future is not known; avoiding it would tell the model the answer.
 class NegativeSampler {
 public:
-    /// Throws ArgumentError unless alpha is finite and not negative, DataError without items or for sequences with what a
-    /// split holds out.
+    /// Throws ArgumentError unless alpha is finite and not negative, DataError without items or for sequences with what
+    /// a split holds out.
     NegativeSampler(const Sequences& train, Seed seed, double alpha = 0) : seed_(seed), taken_(train.distinct()) {
         train.check_training("NegativeSampler");
         if (train.items() == 0) throw DataError("NegativeSampler: expected at least one item, received none");
@@ -58,9 +58,10 @@ public:
         }
     }
 
-    /// Hard negatives: each is the one with the highest score(item) of `draws` that `sample` would give (dynamic negative
-    /// sampling, Zhang et al. 2013); of equal scores the first drawn, and a NaN is below all others. A pure function of
-    /// (seed, epoch, index) and the scores. Throws ArgumentError unless `draws` is positive, DataError as `sample`.
+    /// Hard negatives: each is the one with the highest score(item) of `draws` that `sample` would give (dynamic
+    /// negative sampling, Zhang et al. 2013); of equal scores the first drawn, and a NaN is below all others. A pure
+    /// function of (seed, epoch, index) and the scores. Throws ArgumentError unless `draws` is positive, DataError as
+    /// `sample`.
     template <class Score>
     void sample_hardest(std::uint64_t epoch, std::uint64_t index, std::int32_t user, std::int32_t positive, Index draws,
                         const Score& score, std::span<std::int32_t> negatives) const {

@@ -102,8 +102,8 @@ void load(Model& model, const std::filesystem::path& path) {
     load(model, file);
 }
 
-/// The model that was saved, a Sequential, a TwoTower of Sequentials or a SequenceRecommender. Throws FormatError unless
-/// the file comes from a model of this type.
+/// The model that was saved, a Sequential, a TwoTower of Sequentials or a SequenceRecommender. Throws FormatError
+/// unless the file comes from a model of this type.
 template <class Model>
 std::remove_cvref_t<Model> load(SafetensorsReader& file) {
     auto model = detail::Blank<std::remove_cvref_t<Model>>::make();

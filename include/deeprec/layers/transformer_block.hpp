@@ -92,7 +92,7 @@ private:
     }
 };
 
-TransformerBlock(Index, Index, TransformerBlockOptions = {}) -> TransformerBlock<float, PreNorm>;
+TransformerBlock(Index, Index, TransformerBlockOptions = {})->TransformerBlock<float, PreNorm>;
 template <class Norm>
 TransformerBlock(Index, Index, Norm, TransformerBlockOptions = {}) -> TransformerBlock<float, Norm>;
 
