@@ -1,32 +1,12 @@
 #include <deeprec/data/sequences.hpp>
 
+#include "data/mixed_events.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
 using namespace deeprec;
+using namespace deeprec::test;
 using support::message_of;
-using Ids = std::vector<std::int32_t>;
-
-namespace {
-Ids ids(std::span<const std::int32_t> span) { return {span.begin(), span.end()}; }
-
-/// Users 1 to 4 with 4, 2, 0 and 3 events, in mixed order.
-Interactions mixed() {
-    Interactions x;
-    for (int user = 1; user <= 4; ++user) x.users.add(std::to_string(user));
-    for (int item = 1; item <= 9; ++item) x.items.add(std::to_string(item));
-    x.add(4, 9, {}, 30);
-    x.add(1, 5, {}, 20);
-    x.add(1, 2, {}, 10);
-    x.add(2, 7, {}, 5);
-    x.add(1, 8, {}, 20);  // as late as item 5, which came first
-    x.add(4, 1, {}, 10);
-    x.add(2, 7, {}, 4);
-    x.add(4, 3, {}, 20);
-    x.add(1, 1, {}, 15);
-    return x;
-}
-}  // namespace
 
 TEST_CASE("Sequences sort each user by time and keep ties in order", "[data]") {
     const Sequences s{mixed()};

@@ -18,7 +18,8 @@ namespace support {
 class TemporaryDirectory {
 public:
     TemporaryDirectory() {
-        std::string name = (std::filesystem::temp_directory_path() / "deeprec-test-XXXXXX").string();
+        std::string name = (std::filesystem::temp_directory_path() / "deeprec-test-").string();
+        name.append(6, 'X');  // what mkdtemp replaces
         if (mkdtemp(name.data()) == nullptr) std::abort();
         path_ = name;
     }

@@ -1,0 +1,59 @@
+#include <deeprec/explain/counterfactual.hpp>
+
+#include <cstdio>
+
+#include "support/catch.hpp"
+
+#include "explain/planted.hpp"
+
+using namespace deeprec;
+
+TEST_CASE("the events without which an item is not recommended", "[explain]") {
+    const auto& model = planted::trained_model();
+    // One item of each group, twelve times, with other tokens: three of four are for other people.
+    const planted::World catalogue(48, 3), world(100, 4);
+    const ItemIndex index{model, view(catalogue.items), {.first_item = 1, .threads = 1}};
+    int explained = 0, by_the_cause = 0;
+    for (Index r = 0; r < 100; ++r) {
+        const std::int32_t best = index.recommend(world.user(r), 5).front().item;
+        const Counterfactual why = counterfactual(index, world.user(r), best, 5);
+        auto without = Tensor<std::int32_t, 2>(world.user(r));
+        const auto recommended = [&] {
+            for (const auto& hit : index.recommend(without, 5))
+                if (hit.item == best) return true;
+            return false;
+        };
+        if (!why.found) {  // one of the five that everybody gets who did nothing
+            without.setZero();
+            CHECK(recommended());
+            continue;
+        }
+        ++explained;
+        REQUIRE(!why.events.empty());
+        for (const Contribution& c : why.events) {
+            CHECK(without(0, c.position) == c.id);
+            without(0, c.position) = 0;
+        }
+        CHECK(!recommended());
+        for (const Contribution& c : why.events) {  // each is needed
+            without(0, c.position) = c.id;
+            CHECK(recommended());
+            without(0, c.position) = 0;
+        }
+        by_the_cause += why.events.size() == 1 && why.events[0].position == world.cause[static_cast<std::size_t>(r)];
+    }
+    std::printf("counterfactual: %d of 100 explained, %d by the cause alone\n", explained, by_the_cause);
+    REQUIRE(explained > 50);
+    CHECK(by_the_cause >= 0.8 * explained);
+
+    const std::int32_t worst = index.recommend(world.user(0), 48).back().item;
+    CHECK(counterfactual(index, world.user(0), worst, 5).found);  // it is not among the best 5 as it is
+    CHECK(counterfactual(index, world.user(0), worst, 5).events.empty());
+    CHECK_FALSE(counterfactual(index, world.user(0), worst, 48).found);  // there is room for all
+    const std::int32_t first = index.recommend(world.user(0), 1).front().item;
+    CHECK(counterfactual(index, world.user(0), first, 1, {.exclude = std::span(&first, 1)}).events.empty());
+    CHECK_THROWS_AS(counterfactual(index, world.user(0), 0, 5), DataError);
+    CHECK_THROWS_AS(counterfactual(index, world.user(0), 49, 5), DataError);
+    CHECK_THROWS_AS(counterfactual(index, world.user(0), 1, 0), ArgumentError);
+    CHECK_THROWS_AS(counterfactual(index, world.users, 1, 5), ShapeError);
+}
