@@ -378,7 +378,7 @@ void run_top_k(const Runner& run, ThreadPool& pool) {
     run.run("rank_1M", {2.0 * n * depth, 4.0 * n * depth, peers::Traffic::read},
             static_cast<double>(search().back().score), [&] { peers::keep(search().back().score); });
 }
-void run_concat_head(const Runner& run) {
+void run_concat_head(const Runner& run, ThreadPool& pool) {
     if (!run.wants("mlp_100k")) return;
     constexpr Index n = peers::scored_items, depth = peers::vector_width;
     TwoTower model{Sequential{Flatten{}}, Sequential{Flatten{}}, Sequential{Dense{100, relu}, Dense{1}}};
@@ -392,8 +392,9 @@ void run_concat_head(const Runner& run) {
     fill(user, peers::numbers(depth, "m.u"));
     const ItemIndex index{model, items, {.threads = 1}};
     decltype(index)::Cache cache;
+    const auto scores = [&] { return index.score(user, cache, &pool); };
     run.run("mlp_100k", {2.0 * n * peers::hidden, 4.0 * n * peers::hidden, peers::Traffic::read},
-            static_cast<double>(index.score(user, cache)[0]), [&] { peers::keep(index.score(user, cache)[0]); });
+            static_cast<double>(scores()[0]), [&] { peers::keep(scores()[0]); });
 }
 
 }  // namespace
@@ -408,5 +409,5 @@ int main(int argc, char** argv) {
     run_adam(run, pool);
     run_softmax_cross_entropy(run, pool);
     run_top_k(run, pool);
-    run_concat_head(run);
+    run_concat_head(run, pool);
 }

@@ -67,3 +67,30 @@ TEST_CASE("scan_inner_products: a rising threshold, NaN, and the same bits in an
     CHECK(most == *std::max_element(scores.begin() + 3, scores.end()));
     CHECK(offers < count / 2);
 }
+
+TEMPLATE_TEST_CASE("scan_scores offers every score that is not below the threshold, in order", "[kernels][top_k_scan]",
+                   float, double) {
+    using T = TestType;
+    constexpr T infinity = std::numeric_limits<T>::infinity();
+    constexpr Index lanes = kernels::lanes<T>;
+    for (const Index n : {Index{0}, Index{1}, lanes - 1, lanes, lanes + 1, 3 * lanes + 5}) {
+        Operand<T> scores(n, 3);
+        if (n > 2) scores[0] = std::numeric_limits<T>::quiet_NaN(), scores[1] = -infinity, scores[n - 1] = infinity;
+        if (n > lanes) scores[lanes] = T(0.5);  // equal to a threshold
+        for (const T start : {-infinity, T(0.5), infinity})
+            for (const T rise : {T(0), T(0.25)}) {
+                std::vector<Index> expected, offered;
+                T threshold = start;
+                for (Index i = 0; i < n; ++i)
+                    if (!(scores[i] < threshold)) expected.push_back(i), threshold += rise;
+                threshold = start;
+                kernels::scan_scores(scores.data(), n, start, [&](Index i, T score) {
+                    CHECK((score == scores[i] || !(score == score)));
+                    offered.push_back(i);
+                    return threshold += rise;
+                });
+                CAPTURE(n, start, rise);
+                CHECK(offered == expected);
+            }
+    }
+}

@@ -82,6 +82,18 @@ TEST_CASE("An index scores as the model does, whatever its head", "[ranking]") {
     check_scores(model_with(Sequential{Dot{}, Dense{1, sigmoid}}));
 }
 
+TEST_CASE("A tower may hand its input on", "[ranking]") {
+    TwoTower model{Sequential{Flatten{}}, Sequential{Flatten{}}, Dot{}};
+    model.build({{4, 1}, {4, 1}}, Seed{3});
+    Tensor<float, 3> items(6, 4, 1), user(1, 4, 1);
+    fill_uniform(items, 2, Seed{1});
+    user.setZero();
+    user(0, 2, 0) = 1;
+    const auto hits = ItemIndex{model, items}.recommend(user, 6);
+    for (const auto& hit : hits) CHECK(hit.score == items(hit.item, 2, 0));
+    CHECK(hits.size() == 6);
+}
+
 TEST_CASE("k items come back whenever k may be recommended", "[ranking]") {
     const auto model = model_with(Sequential{Dense{9, relu}, Dense{1, sigmoid}});
     const auto items = features(n_items, 4, 11);
@@ -162,14 +174,61 @@ TEST_CASE("Threads may ask one index", "[ranking][threads]") {
     CHECK(results == expected);
 }
 
-TEST_CASE("A request with a used cache allocates its result only", "[ranking]") {
+namespace {
+/// The same scores and hits, bit for bit, from pools of one, two and three threads as from none.
+template <class Model>
+void check_pools(const Model& model, Index count) {
+    const auto items = features(count, 4, 11);
+    const auto user = features(1, 5, 20);
+    const ItemIndex index{model, items, {.first_item = 1, .threads = 1}};
+    const Ids seen{1, 2, 3, 150};
+    const auto even = [](std::int32_t item) { return item % 2 == 0; };
+    const auto all = index.recommend(user, count), some = index.recommend(user, 20, {.exclude = seen, .allow = even});
+    REQUIRE(static_cast<Index>(all.size()) == count);
+    typename decltype(index)::Cache cache;  // one for all pools, whatever they left in it
+    for (const int threads : {3, 1, 2}) {
+        ThreadPool pool(threads);
+        CAPTURE(count, threads);
+        CHECK(index.recommend(user, count, {.pool = &pool}, cache) == all);
+        CHECK(index.recommend(user, 20, {.exclude = seen, .allow = even, .pool = &pool}, cache) == some);
+    }
+}
+}  // namespace
+
+TEST_CASE("A request has the same bits on any number of threads", "[ranking][threads]") {
+    const auto deep = model_with(Sequential{Dense{33, relu}, Dense{6, deeprec::tanh}, Dense{1}});
+    for (const Index count : {1, 127, 128, 129, 1000, 5003}) check_pools(deep, count);
+    check_pools(model_with(Sequential{Dense{1, sigmoid}}), 1000);
+    check_pools(model_with(Dot{.normalize = true}), 1000);
+    check_pools(model_with(Sequential{Dot{}, Dense{1, sigmoid}}), 1000);
+}
+
+TEST_CASE("allow is asked by the calling thread, about items that would be recommended", "[ranking][threads]") {
+    const auto model = model_with(Dot{});
+    const auto items = features(3000, 4, 11);
+    const ItemIndex index{model, items};
+    ThreadPool pool(2);
+    int asked = 0;
+    const auto count = [&, caller = std::this_thread::get_id()](std::int32_t) {
+        CHECK(std::this_thread::get_id() == caller);
+        return ++asked > 0;
+    };
+    CHECK(index.recommend(features(1, 5, 20), 10, {.allow = count, .pool = &pool}).size() == 10);
+    CHECK((asked >= 10 && asked < 300));
+}
+
+TEST_CASE("A request with a used cache allocates its result only", "[ranking][threads]") {
     const auto model = model_with(Sequential{Dense{9, relu}, Dense{1, sigmoid}});
     const auto items = features(n_items, 4, 11);
     const auto user = features(1, 5, 20);
     const ItemIndex index{model, items};
     ItemIndex<std::decay_t<decltype(model)>>::Cache cache;
-    index.recommend(user, 10, {}, cache);
-    CHECK(support::allocations_in([&] { index.recommend(user, 10, {}, cache); }) == 1);
+    ThreadPool two(2);
+    for (ThreadPool* pool : {static_cast<ThreadPool*>(nullptr), &two}) {
+        const RecommendOptions options{.pool = pool};
+        index.recommend(user, 10, options, cache);
+        CHECK(support::allocations_in([&] { index.recommend(user, 10, options, cache); }) == 1);
+    }
 }
 
 TEST_CASE("An index names what it cannot use", "[ranking]") {

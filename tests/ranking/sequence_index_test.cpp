@@ -69,6 +69,22 @@ TEST_CASE("Recommendations are the best allowed items, best first", "[sequence_i
           }) == "SequenceIndex: expected 6 scores for each of 1 queries, received 4");
 }
 
+TEST_CASE("A request has the same bits on any number of threads", "[sequence_index][threads]") {
+    for (const Index items : {30, 2048, 6145}) {  // with the padding: one range, one and an item, three and some
+        SequenceRecommender model{items, sequences::rnn_tower(4), {.width = 4}};
+        model.build(8, Seed{2});
+        const SequenceIndex index{model, 3};
+        const Ids seen{5, 2};
+        const auto alone = index.recommend(seen, items, {.exclude = seen});
+        CHECK(static_cast<Index>(alone.size()) == items - 2);
+        for (const int threads : {1, 2, 3}) {
+            ThreadPool pool(threads);
+            CAPTURE(items, threads);
+            CHECK(index.recommend(seen, items, {.exclude = seen, .pool = &pool}) == alone);
+        }
+    }
+}
+
 TEST_CASE("Trained on walks whose stride shows in two steps alone, towers rank what a Markov chain cannot",
           "[sequence_index][threads]") {
     const LeaveOneOut split{sequences::walks(400, 40)};

@@ -99,6 +99,13 @@ private:
     std::exception_ptr failure_;
 };
 
+/// pool->run(tasks, f); without a pool f(0), ..., f(tasks - 1) on the calling thread.
+template <class F>
+void run_tasks(ThreadPool* pool, Index tasks, F&& f) {
+    if (pool) return pool->run(tasks, f);
+    for (Index i = 0; i < tasks; ++i) f(i);
+}
+
 /// Samples at a time where nothing is added up, so that the cut changes no bit: `most`, or fewer where threads would be
 /// idle, but no fewer than are worth waking one for.
 inline Index slice_rows(Index samples, int threads, Index most = 32) {

@@ -303,6 +303,11 @@ template <class T, class Arch>
 DEEPREC_INLINE bool any_greater(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
     return xsimd::any(a > b);
 }
+/// Whether all lanes of a are less than those of b; NaN is not.
+template <class T, class Arch>
+DEEPREC_INLINE bool all_less(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
+    return xsimd::all(a < b);
+}
 /// Largest lane; NaN if there is one.
 DEEPREC_INLINE float reduce_max(float x) { return x; }
 DEEPREC_INLINE double reduce_max(double x) { return x; }

@@ -189,11 +189,7 @@ void softmax_cross_entropy(const CatalogueScores<T>& x, T* losses, const Catalog
     T* const target_logits = log_sums + x.rows;
     const auto weight = [&](Index r) { return x.weights ? x.weights[r] : T(1); };
     const auto for_ranges = [&](const auto& f) {
-        const auto task = [&](Index i) { f(Range(plan, x, log_sums, i)); };
-        if (pool)
-            pool->run(plan.ranges, task);
-        else
-            for (Index i = 0; i < plan.ranges; ++i) task(i);
+        run_tasks(pool, plan.ranges, [&](Index i) { f(Range(plan, x, log_sums, i)); });
     };
 
     for_ranges([&](const Range& range) {

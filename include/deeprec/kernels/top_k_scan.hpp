@@ -1,4 +1,4 @@
-/// A stream of inner products of which only the high ones matter.
+/// Streams of inner products, or of scores, of which only the high ones matter.
 ///
 /// How it works. As many items as a register has lanes are multiplied with the query at once, one register of partial
 /// sums each; a register of finished scores is compared with the threshold, and nearly always nothing else happens. The
@@ -52,6 +52,20 @@ void scan_inner_products(const T* query, Index width, const T* items, Index ld, 
         kernels::store(all, scores);
         for (Index r = 0; r < count; ++r)
             if (all[r] > threshold) threshold = offer(first + r, all[r]);
+    }
+}
+
+/// offer(i, scores[i]) for those i in [0, n), in order, whose score is not less than the threshold, NaN among them;
+/// offer returns the next threshold.
+template <class T, class Arch = xsimd::default_arch, class Offer>
+void scan_scores(const T* scores, Index n, T threshold, const Offer& offer) {
+    using V = Batch<T, Arch>;
+    constexpr Index step = lanes<T, Arch>;
+    for (Index first = 0; first < n; first += step) {
+        const Index count = std::min(step, n - first);
+        if (count == step && kernels::all_less(kernels::load<V>(scores + first), V(threshold))) continue;
+        for (Index i = first; i < first + count; ++i)
+            if (!(scores[i] < threshold)) threshold = offer(i, scores[i]);
     }
 }
 

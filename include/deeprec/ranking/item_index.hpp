@@ -6,7 +6,9 @@
 #include <span>
 #include <vector>
 
+#include <deeprec/core/parallel.hpp>
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/kernels/top_k_scan.hpp>
 #include <deeprec/models/two_tower.hpp>
 #include <deeprec/ranking/top_k.hpp>
 #include <deeprec/training/fit.hpp>
@@ -21,8 +23,30 @@ struct ItemIndexOptions {
 struct RecommendOptions {
     std::span<const std::int32_t>
         exclude{};  ///< items never to recommend (seen ones); others than the index's are ignored
-    std::function<bool(std::int32_t)> allow{};  ///< empty, or true for the items that may be recommended
+    /// Empty, or true for the items that may be recommended; the calling thread asks about those that would be.
+    std::function<bool(std::int32_t)> allow{};
+    /// Shares the items among its threads, with the same bits for any number of them; null = the calling thread alone.
+    /// A pool serves one request at a time, and gains nothing with fewer than some thousand items.
+    ThreadPool* pool = nullptr;
 };
+
+namespace detail {
+/// The best k of the scores of the items first_item, first_item + 1, ... that the options allow.
+template <class T>
+std::vector<Hit<T>> best_allowed(const T* scores, Index items, std::int32_t first_item, Index k,
+                                 const RecommendOptions& options, Buffer<std::uint8_t>& scratch) {
+    std::uint8_t* excluded = scratch.need_zeros(items);
+    for (const std::int32_t item : options.exclude)
+        if (item >= first_item && item - first_item < items) excluded[item - first_item] = 1;
+    TopK<T> best(std::min(k, items));
+    kernels::scan_scores(scores, items, best.threshold(), [&](Index i, T score) {
+        const std::int32_t item = static_cast<std::int32_t>(i) + first_item;
+        if (!excluded[i] && (!options.allow || options.allow(item))) best.offer(item, score);
+        return best.threshold();
+    });
+    return best.take();
+}
+}  // namespace detail
 
 /// An index of a TwoTower's items: `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow =
 /// predicate})`.
@@ -41,9 +65,13 @@ public:
     using T = typename Model::Scalar;
     /// Scratch memory of one caller; a request with a used cache allocates only its result.
     struct Cache {
+        struct Range {
+            typename Head::Cache head;
+            Buffer<T> hidden;
+        };
         typename decltype(Model::user)::Cache user;
-        typename Head::Cache head;
-        Buffer<T> query, hidden, scores;
+        std::vector<Range> ranges;
+        Buffer<T> query, scores;
         Buffer<std::uint8_t> excluded;
     };
 
@@ -80,30 +108,37 @@ public:
     }
     template <class X>
     std::vector<Hit<T>> recommend(const X& user, Index k, const RecommendOptions& options, Cache& cache) const {
-        const T* scores = score(user, cache);
-        std::uint8_t* excluded = cache.excluded.need_zeros(items_);
-        for (const std::int32_t item : options.exclude)
-            if (item >= options_.first_item && item - options_.first_item < items_)
-                excluded[item - options_.first_item] = 1;
-        TopK<T> best(std::min(k, items_));
-        for (Index i = 0; i < items_; ++i) {
-            const std::int32_t item = static_cast<std::int32_t>(i) + options_.first_item;
-            if (!excluded[i] && (!options.allow || options.allow(item))) best.offer(item, scores[i]);
-        }
-        auto hits = best.take();
+        const T* scores = score(user, cache, options.pool);
+        auto hits = detail::best_allowed(scores, items_, options_.first_item, k, options, cache.excluded);
         if constexpr (detail::ends_in_activation<Head>)
             for (Hit<T>& hit : hits) hit.score = final_activation()(hit.score);
         return hits;
     }
     /// Scores of all items before the final activation, [N], in the cache.
     template <class X>
-    const T* score(const X& user, Cache& cache) const {
+    const T* score(const X& user, Cache& cache, ThreadPool* pool = nullptr) const {
         const auto u = model_.user.forward(user, cache.user);
         if (u.extent(0) != 1) throw ShapeError(message("ItemIndex: expected one user, received ", u.extent(0)));
-        if constexpr (PairHead<Head>)
-            return score_pairs(u, cache);
-        else
-            return score_joined(u, cache);
+        const T* query = nullptr;
+        if constexpr (!PairHead<Head>)
+            query = ConcatHead<Head>::user_term(model_.head.template layer<0>(), u, cache.query);
+        T* scores = cache.scores.need(items_);
+        const Index blocks = (items_ + block - 1) / block, most_ranges = pool ? 4 * pool->threads() : 1;
+        const Index length = block * std::max<Index>((blocks + most_ranges - 1) / most_ranges, 1);
+        const Index ranges = (items_ + length - 1) / length;
+        if (std::ssize(cache.ranges) < ranges) cache.ranges.resize(static_cast<std::size_t>(ranges));
+        run_tasks(pool, ranges, [&](Index range) {
+            auto& scratch = cache.ranges[static_cast<std::size_t>(range)];
+            const Index end = std::min(items_, (range + 1) * length);
+            for (Index begin = range * length; begin < end; begin += block) {
+                const Index rows = std::min(block, end - begin);
+                if constexpr (PairHead<Head>)
+                    score_pairs(u, begin, rows, scores + begin, scratch);
+                else
+                    score_joined(query, begin, rows, scores + begin, scratch);
+            }
+        });
+        return scores;
     }
 
     /// As a scorer for `evaluate_ranking`, where the user tower reads ids: it gets the last ones of the query's
@@ -122,34 +157,26 @@ private:
     static constexpr Index block = 128;  // items whose hidden values stay in the L1 and L2 caches
 
     const auto& final_activation() const { return model_.head.template layer<Head::size() - 1>().activation(); }
-    const T* score_pairs(const View<T, 2>& u, Cache& cache) const {
-        T* scores = cache.scores.need(items_);
-        const View<const T, 2> items{cached_.data(), {items_, item_width_}};
-        const auto y = detail::forward_pair<true>(model_.head, u, items, 1, cache.head, Inference{});
-        std::copy_n(y.data(), items_, scores);
-        return scores;
-    }
+    /// Scores of items [begin, begin + rows).
     template <class U>
-    const T* score_joined(const U& u, Cache& cache) const {
+    void score_pairs(const U& u, Index begin, Index rows, T* scores, typename Cache::Range& scratch) const {
+        const View<const T, 2> items{cached_.data() + begin * item_width_, {rows, item_width_}};
+        const auto y = detail::forward_pair<true>(model_.head, u, items, 1, scratch.head, Inference{});
+        std::copy_n(y.data(), rows, scores);
+    }
+    void score_joined(const T* query, Index begin, Index rows, T* scores, typename Cache::Range& scratch) const {
         const auto& first = model_.head.template layer<0>();
         const Index units = first.units();
-        const T* query = ConcatHead<Head>::user_term(first, u, cache.query);
-        T* scores = cache.scores.need(items_);
-        T* hidden = cache.hidden.need(block * units);
-        for (Index begin = 0; begin < items_; begin += block) {
-            const Index rows = std::min(block, items_ - begin);
-            const T* items = cached_.data() + begin * units;
-            if constexpr (Head::size() == 1) {
-                kernels::add_pairs(query, items, 1, 1, rows, units, scores + begin, static_cast<T*>(nullptr), Linear{});
-            } else {
-                kernels::add_pairs(query, items, 1, 1, rows, units, hidden, static_cast<T*>(nullptr),
-                                   first.activation());
-                const View<const T, 2> x{hidden, {rows, units}};
-                const auto y = model_.head.template forward_from<1, true>(x, cache.head);
-                std::copy_n(y.data(), rows, scores + begin);
-            }
+        const T* items = cached_.data() + begin * units;
+        if constexpr (Head::size() == 1) {
+            kernels::add_pairs(query, items, 1, 1, rows, units, scores, static_cast<T*>(nullptr), Linear{});
+        } else {
+            T* hidden = scratch.hidden.need(block * units);
+            kernels::add_pairs(query, items, 1, 1, rows, units, hidden, static_cast<T*>(nullptr), first.activation());
+            const View<const T, 2> x{hidden, {rows, units}};
+            const auto y = model_.head.template forward_from<1, true>(x, scratch.head);
+            std::copy_n(y.data(), rows, scores);
         }
-        return scores;
     }
 
     const Model& model_;

@@ -34,7 +34,27 @@ public:
 
     /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.
     /// Throws DataError for items that the model does not know, ShapeError for another number of scores.
-    void operator()(std::span<const Query> queries, std::span<T> scores) const {
+    void operator()(std::span<const Query> queries, std::span<T> scores) const { score(queries, scores, nullptr); }
+    void operator()(const Query& query, std::span<T> scores) const { (*this)(std::span(&query, 1), scores); }
+
+    /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.
+    std::vector<Hit<T>> recommend(std::span<const std::int32_t> history, Index k,
+                                  const RecommendOptions& options = {}) const {
+        std::vector<T> scores(static_cast<std::size_t>(model_.items()) + 1);
+        const Query query{0, history, 0};
+        score(std::span(&query, 1), scores, options.pool);
+        Buffer<std::uint8_t> excluded;
+        return detail::best_allowed(scores.data() + 1, model_.items(), 1, k, options, excluded);
+    }
+
+private:
+    static constexpr Index columns = 2048;  // that a thread takes at a time
+    struct Scratch {
+        typename Model::Cache cache;
+        Buffer<std::int32_t> ids;
+        Buffer<T> h;
+    };
+    void score(std::span<const Query> queries, std::span<T> scores, ThreadPool* pool) const {
         const Index rows = static_cast<Index>(queries.size()), n = model_.items() + 1, d = model_.width();
         if (static_cast<Index>(scores.size()) != rows * n)
             throw ShapeError(message("SequenceIndex: expected ", n, " scores for each of ", rows, " queries, received ",
@@ -55,31 +75,15 @@ public:
                 std::min(steps, static_cast<Index>(queries[static_cast<std::size_t>(r)].history.size()));
             if (events > 0) std::copy_n(y.data() + (r * steps + events - 1) * d, d, h + r * d);
         }
-        kernels::gemm<T>(kernels::matrix_rows(h, rows, d, d), packed_.data(), n, scores.data(), n, model_.bias());
+        // Whole panels, and the last range has the rest: a column alone would be summed in another order.
+        const T* bias = model_.bias();
+        const Index ranges = pool ? std::max<Index>(n / columns, 1) : 1;
+        run_tasks(pool, ranges, [&](Index range) {
+            const Index begin = range * columns, count = range + 1 < ranges ? columns : n - begin;
+            kernels::gemm<T>(kernels::matrix_rows(h, rows, d, d), packed_.data() + begin * d, count,
+                             scores.data() + begin, n, bias ? bias + begin : nullptr);
+        });
     }
-    void operator()(const Query& query, std::span<T> scores) const { (*this)(std::span(&query, 1), scores); }
-
-    /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.
-    std::vector<Hit<T>> recommend(std::span<const std::int32_t> history, Index k,
-                                  const RecommendOptions& options = {}) const {
-        std::vector<T> scores(static_cast<std::size_t>(model_.items()) + 1);
-        (*this)(Query{0, history, 0}, scores);
-        std::vector<std::uint8_t> excluded(scores.size(), 0);
-        for (const std::int32_t item : options.exclude)
-            if (item > 0 && item <= model_.items()) excluded[static_cast<std::size_t>(item)] = 1;
-        TopK<T> best(std::min(k, model_.items()));
-        for (std::int32_t item = 1; item <= model_.items(); ++item)
-            if (!excluded[static_cast<std::size_t>(item)] && (!options.allow || options.allow(item)))
-                best.offer(item, scores[static_cast<std::size_t>(item)]);
-        return best.take();
-    }
-
-private:
-    struct Scratch {
-        typename Model::Cache cache;
-        Buffer<std::int32_t> ids;
-        Buffer<T> h;
-    };
     static std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, Index most) {
         return ids.last(std::min(ids.size(), static_cast<std::size_t>(most)));
     }

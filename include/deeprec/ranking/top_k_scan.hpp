@@ -34,10 +34,7 @@ std::vector<Hit<T>> top_k_scan(const T* query, const T* items, Index count, Inde
                                          return mine.threshold();
                                      });
     };
-    if (pool)
-        pool->run(ranges, scan);
-    else
-        for (Index range = 0; range < ranges; ++range) scan(range);
+    run_tasks(pool, ranges, scan);
     for (std::size_t range = 1; range < best.size(); ++range)
         for (const Hit<T>& hit : best[range].take()) best[0].offer(hit.item, hit.score);
     return best[0].take();
