@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <deeprec/core/tensor.hpp>
+#include <deeprec/kernels/vector.hpp>
 
 DEEPREC_BEGIN
 
@@ -33,23 +34,20 @@ public:
     }
     /// The accumulator of row `id`, zero at its first touch. The caller checks the range of `id`.
     T* row(std::int32_t id) {
-        std::int32_t& slot = slot_[static_cast<std::size_t>(id)];
-        if (slot < 0) {
-            slot = static_cast<std::int32_t>(ids_.size());
-            ids_.push_back(id);
-            const std::size_t needed = ids_.size() * static_cast<std::size_t>(width_);
-            if (values_.size() < needed) values_.resize(std::max(needed, 2 * values_.size()));
-            std::fill_n(values(static_cast<std::size_t>(slot)), width_, T(0));
-        }
-        return values(static_cast<std::size_t>(slot));
+        const std::int32_t slot = slot_[static_cast<std::size_t>(id)];
+        return slot < 0 ? std::fill_n(append(id), width_, T(0)) - width_ : values(static_cast<std::size_t>(slot));
+    }
+    /// Row `id` += value[0 .. width): a copy at its first touch. The caller checks the range of `id`.
+    void add(std::int32_t id, const T* value) {
+        const std::int32_t slot = slot_[static_cast<std::size_t>(id)];
+        if (slot < 0)
+            std::copy_n(value, width_, append(id));
+        else
+            kernels::add<T>(value, values(static_cast<std::size_t>(slot)), width_);
     }
     /// Adds all rows of `other`.
     void add(const SparseRows& other) {
-        for (std::size_t i = 0; i < other.ids_.size(); ++i) {
-            T* sum = row(other.ids_[i]);
-            const T* value = other.values(i);
-            for (Index j = 0; j < width_; ++j) sum[j] += value[j];
-        }
+        for (std::size_t i = 0; i < other.ids_.size(); ++i) add(other.ids_[i], other.values(i));
     }
     void setZero() {
         for (const std::int32_t id : ids_) slot_[static_cast<std::size_t>(id)] = -1;
@@ -64,6 +62,15 @@ public:
     }
 
 private:
+    /// Memory for the values of a row that has none yet.
+    T* append(std::int32_t id) {
+        const std::size_t slot = ids_.size(), needed = (slot + 1) * static_cast<std::size_t>(width_);
+        slot_[static_cast<std::size_t>(id)] = static_cast<std::int32_t>(slot);
+        ids_.push_back(id);
+        if (values_.size() < needed) values_.resize(std::max(needed, 2 * values_.size()));
+        return values(slot);
+    }
+
     Index width_ = 0;
     std::vector<std::int32_t> slot_;  // where a row's values are, -1 = untouched
     std::vector<std::int32_t> ids_;

@@ -18,12 +18,18 @@ struct GradientTerms {
     T shrink = 1;                                 ///< of the weight: decoupled weight decay
 };
 
+/// A kilobyte.
+template <class T>
+inline constexpr Index along = 1024 / sizeof(T);
+
 /// g' = clip(scale g) + l2 w; w *= shrink; formula(w, g', state), for n numbers. `formula(V& w, V g, V* state)` changes
 /// w and state in place; V is T or a batch of T, so the formula on T is its own scalar twin. Only the first `Slots` of
-/// the state arrays are read and written. No array overlaps another; no alignment is needed; NaN passes.
+/// the state arrays are read and written. No array overlaps another; no alignment is needed; NaN passes. Memory is what
+/// this waits for, so weights and state are asked for `ahead` numbers before they are needed: a kilobyte along the
+/// array, or at the row that comes some rows later.
 template <int Slots, class T, std::size_t MaxSlots, class Formula, class Arch = xsimd::default_arch>
 void optimize(T* w, const T* g, const std::array<T*, MaxSlots>& state, Index n, const GradientTerms<T>& terms,
-              const Formula& formula, Arch = {}) {
+              const Formula& formula, Index ahead = along<T>, Arch = {}) {
     const auto index = [](int s) { return static_cast<std::size_t>(s); };
     const auto update = [&]<class V>(V, Index i) {
         std::array<V, MaxSlots> numbers{};
@@ -38,10 +44,9 @@ void optimize(T* w, const T* g, const std::array<T*, MaxSlots>& state, Index n, 
     };
     using V = Batch<T, Arch>;
     Index i = 0;
-    constexpr Index ahead = 1024 / sizeof(T);  // memory is what this waits for
     for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>) {
         for (int s = 0; s < Slots; ++s) kernels::prefetch(state[index(s)] + i + ahead);
-        kernels::prefetch(g + i + ahead);
+        kernels::prefetch(g + i + along<T>);
         kernels::prefetch(w + i + ahead);
         update(V(T(0)), i);
     }

@@ -75,7 +75,7 @@ public:
         detail::check_extent(name(), "steps", cache.time, d.extent(1));
         detail::check_extent(name(), "output features", width(), d.last());
         for (Index i = 0; i < d.rows(); ++i)
-            kernels::add<T>(d.data() + i * width(), gradients.embeddings.row(cache.rows[i]), width());
+            gradients.embeddings.add(cache.rows[i], d.data() + i * width());
         return {};
     }
 

@@ -115,8 +115,7 @@ public:
         }
         const auto dx = tower.backward(View<const T, 3>{dtower, d.extents()}, cache.tower, gradients.tower);
         for (Index i = 0; i < n; ++i)
-            if (cache.ids[i] != 0)
-                kernels::add<T>(dx.data() + i * width(), gradients.vectors.row(cache.ids[i]), width());
+            if (cache.ids[i] != 0) gradients.vectors.add(cache.ids[i], dx.data() + i * width());
     }
     PassGradients zero_pass_gradients() const { return {SparseRows<T>(n_ + 1, width()), tower.zero_gradients()}; }
 

@@ -128,11 +128,11 @@ public:
                                                   static_cast<T>(decoupled ? 1 - options_.learning_rate * decay : 1)};
             const auto formula = Rule::template formula<T>(options_, static_cast<double>(iterations_));
             T* const slots = state<T>(number++, weights.size());
-            const auto run = [&](const T* g, Index begin, Index n) {
+            const auto run = [&](const T* g, Index begin, Index n, Index ahead = kernels::along<T>) {
                 std::array<T*, Rule::max_slots> state{};
                 for (int s = 0; s < Rule::slots(options_); ++s)
                     state[static_cast<std::size_t>(s)] = slots + s * weights.size() + begin;
-                optimize(weights.data() + begin, g, state, n, terms, formula);
+                optimize(weights.data() + begin, g, state, n, terms, formula, ahead);
             };
             each_run(gradient, pool, run);
         });
@@ -164,26 +164,26 @@ private:
             return;
         }
         each_chunk(pool, touched, std::max<Index>(1, chunk / width), [&](Index begin, Index end) {
-            for (auto row = static_cast<std::size_t>(begin); row < static_cast<std::size_t>(end); ++row)
-                run(gradient.values(row), static_cast<Index>(gradient.ids()[row]) * width, width);
+            constexpr std::size_t rows_ahead = 4;
+            const auto& ids = gradient.ids();
+            for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+                const Index row = ids[i], later = ids[std::min(i + rows_ahead, ids.size() - 1)];
+                run(gradient.values(i), row * width, width, (later - row) * width);
+            }
         });
     }
     /// Makes the number of slots a constant for the kernel.
     template <int Slots = Rule::max_slots, class T, std::size_t MaxSlots, class Formula>
     void optimize(T* w, const T* g, const std::array<T*, MaxSlots>& state, Index n,
-                  const kernels::GradientTerms<T>& terms, const Formula& formula) const {
+                  const kernels::GradientTerms<T>& terms, const Formula& formula, Index ahead) const {
         if constexpr (Slots > Rule::min_slots)
-            if (Rule::slots(options_) < Slots) return optimize<Slots - 1>(w, g, state, n, terms, formula);
-        kernels::optimize<Slots>(w, g, state, n, terms, formula);
+            if (Rule::slots(options_) < Slots) return optimize<Slots - 1>(w, g, state, n, terms, formula, ahead);
+        kernels::optimize<Slots>(w, g, state, n, terms, formula, ahead);
     }
     template <class F>
     static void each_chunk(ThreadPool* pool, Index n, Index size, F&& f) {
         const Index chunks = (n + size - 1) / size;
-        const auto task = [&](Index i) { f(i * size, std::min(n, (i + 1) * size)); };
-        if (pool)
-            pool->run(chunks, task);
-        else
-            for (Index i = 0; i < chunks; ++i) task(i);
+        run_tasks(pool, chunks, [&](Index i) { f(i * size, std::min(n, (i + 1) * size)); });
     }
 
     /// State of one parameter: `slots` arrays of `size` numbers, filled with the rule's start values at first use.
