@@ -1,6 +1,7 @@
 #include <deeprec/data/next_item_samples.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 #include <string>
@@ -154,6 +155,41 @@ TEST_CASE("Negatives depend on sampler, epoch and sample, not on the batch", "[d
     CHECK(negatives_of(data, {17}, 0) == epoch_0);
 }
 
+TEST_CASE("The hardest negatives are those that the scorer puts highest among the draws", "[data]") {
+    const World world;
+    const auto queries = world.train.next_item_queries();
+    const auto hardness = [](const Query& query, std::int32_t item) {
+        return item == 9 ? NAN : static_cast<float>((7 * item + query.user) % 11);
+    };
+    const auto scorer = [&](const Query& query, std::span<float> scores) {
+        REQUIRE(scores.size() == n_items + 1);
+        for (std::int32_t item = 1; item <= n_items; ++item)
+            scores[static_cast<std::size_t>(item)] = hardness(query, item);
+    };
+    NextItemSamples data = world.samples({.steps = 4, .negatives = 5, .hardest_of = 6, .scorer = scorer});
+    data.start_epoch(0, Seed{1});
+    const auto items = candidates(data.batch(first(60)));
+    for (std::size_t s = 0; s < 60; ++s) {
+        std::vector<std::int32_t> drawn(30);
+        world.sampler.sample(1, s, queries[s].user, queries[s].target, drawn);
+        CHECK(items[6 * s] == queries[s].target);
+        for (std::size_t j = 0; j < 5; ++j) {
+            float highest = -1;
+            for (std::size_t k = 0; k < 6; ++k) {
+                const float own = hardness(queries[s], drawn[6 * j + k]);
+                if (own == own) highest = std::max(highest, own);
+            }
+            REQUIRE(!world.took(queries[s].user, items[6 * s + 1 + j]));
+            REQUIRE(hardness(queries[s], items[6 * s + 1 + j]) == highest);
+        }
+    }
+    CHECK(support::allocations_in([&] { data.batch(std::vector<Index>{3}); }) == 1);  // that of the indices
+
+    NextItemSamples easy = world.samples({.steps = 4, .negatives = 5, .scorer = scorer});
+    const auto plain = candidates(world.samples({.steps = 4, .negatives = 5}).batch(first(60)));
+    CHECK(candidates(easy.batch(first(60))) == plain);
+}
+
 TEST_CASE("per_epoch shows a new choice of different queries each epoch", "[data]") {
     const World world;
     NextItemSamples data = world.samples({.steps = 6, .negatives = 1, .per_epoch = 20});
@@ -198,6 +234,16 @@ TEST_CASE("NextItemSamples names what it cannot use", "[data]") {
     CHECK(message_of<ArgumentError>([&] { world.samples({.negatives = 0}); }).find("received 50, 0, 0 and 1") !=
           std::string::npos);
     CHECK(message_of<ArgumentError>([&] { world.samples({.block = 0}); }).find("received 50, 4, 0 and 0") !=
+          std::string::npos);
+    const auto none = [](const Query&, std::span<float>) {};
+    const auto hard = [&](NextItemOptions options) {
+        return message_of<ArgumentError>([&] { world.samples(options); });
+    };
+    CHECK(hard({.hardest_of = 0, .scorer = none}) ==
+          "NextItemSamples: expected hardest_of >= 1, above 1 with a scorer and block 1, received 0 with a scorer and "
+          "block 1");
+    CHECK(hard({.hardest_of = 2}).find("received 2 without a scorer and block 1") != std::string::npos);
+    CHECK(hard({.block = 2, .hardest_of = 2, .scorer = none}).find("received 2 with a scorer and block 2") !=
           std::string::npos);
     CHECK(message_of<DataError>([&] { NextItemSamples({}, world.features, world.sampler); }) ==
           "NextItemSamples: there are no queries");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <span>
 #include <sstream>
 #include <string>
@@ -17,6 +18,7 @@
 #include <deeprec/metrics/log_loss.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/optimizers/sgd.hpp>
+#include <deeprec/ranking/item_index.hpp>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -88,6 +90,32 @@ TEST_CASE("Blocks of users that share candidates train to the same bits, with an
     const auto one = trained(1);
     CHECK(same_bits(trained(2), one));
     CHECK(same_bits(trained(3), one));
+}
+
+TEST_CASE("Negatives that the model in training finds hardest give the same bits, with any number of threads",
+          "[training][threads]") {
+    const Sequences train = walks(60, 29);
+    const NegativeSampler sampler(train, Seed{5});
+    const auto features = ids(30, 7, 30, 3);
+    const View<const std::int32_t, 2> items{&features(1, 0), {29, 7}};
+    const auto trained = [&](int threads, Index hardest_of) {
+        auto model = two_tower();
+        std::optional index{ItemIndex{model, items, {.first_item = 1}}};
+        NextItemSamples data(
+            train.next_item_queries(), features, sampler,
+            {.steps = 8, .negatives = 3, .per_epoch = 250, .hardest_of = hardest_of, .scorer = [&](auto&&... asked) {
+                 (*index)(asked...);
+             }});
+        OnEpochEnd renew{
+            [&](const auto& now, EpochLog&) { index.emplace(now, items, ItemIndexOptions{.first_item = 1}); }};
+        Adam optimizer{{.learning_rate = 0.01}};
+        fit(model, data, BinaryCrossEntropy{}, optimizer,
+            {.epochs = 2, .batch_size = 96, .threads = threads, .seed = 1}, renew);
+        return weights(model);
+    };
+    const auto one = trained(1, 4);
+    CHECK(same_bits(trained(3, 4), one));
+    CHECK(!same_bits(trained(1, 1), one));
 }
 
 TEST_CASE("fit learns what can be learnt, and says so", "[training]") {

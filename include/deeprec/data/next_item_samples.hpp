@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -14,10 +15,14 @@
 DEEPREC_BEGIN
 
 struct NextItemOptions {
-    Index steps = 50;     ///< T: the last behaviours that the user tower sees
-    Index negatives = 4;  ///< candidates of a sample are the target and so many items drawn anew each epoch
-    Index per_epoch = 0;  ///< samples of an epoch, a new random choice each time; 0 = all queries
-    Index block = 1;      ///< samples that share candidates: the targets of all and the same negatives
+    Index steps = 50;      ///< T: the last behaviours that the user tower sees
+    Index negatives = 4;   ///< candidates of a sample are the target and so many items drawn anew each epoch
+    Index per_epoch = 0;   ///< samples of an epoch, a new random choice each time; 0 = all queries
+    Index block = 1;       ///< samples that share candidates: the targets of all and the same negatives
+    Index hardest_of = 1;  ///< each negative is the one of so many draws that `scorer` puts highest; needs block 1
+    /// Fills scores[1..items] for a query, as for `evaluate_ranking`: an ItemIndex, a baseline. Asked anew for each
+    /// sample of a batch, between two steps of `fit` and by one thread, so that it may follow the model in training.
+    std::function<void(const Query&, std::span<float>)> scorer{};
 };
 
 /// A data source (see data/batch.hpp) over queries. A sample is one query: the last `steps` behaviours as ids, padded
@@ -25,20 +30,32 @@ struct NextItemOptions {
 ///
 /// Shapes of a batch: users [B, T] ids, items [B * (1 + negatives), T'] tokens, targets [B, 1 + negatives] of 1 and 0.
 /// `item_features` has a row for each item id, row 0 for padding. Negatives are a function of (seed of the sampler,
-/// epoch, sample), so a data set that is never told of an epoch (validation) always shows the same ones.
+/// epoch, sample) and the scores, so a data set that is never told of an epoch (validation) always shows the same ones.
 /// Keeps references to `item_features`, the sampler and what the queries look into.
+///
+/// Negatives that look like targets teach more than those that any model knows to be none. With the model itself:
+///
+///     std::optional index{ItemIndex{model, rows, {.first_item = 1}}};
+///     options.hardest_of = 8;
+///     options.scorer = [&](const Query& query, std::span<float> scores) { (*index)(query, scores); };
+///     OnEpochEnd renew{[&](auto& now, EpochLog&) { index.emplace(now, rows, ItemIndexOptions{.first_item = 1}); }};
 class NextItemSamples {
 public:
     using Tokens = Tensor<std::int32_t, 2>;
     /// Throws ArgumentError for options without meaning, DataError without queries or features of a target or negative.
     NextItemSamples(std::vector<Query> queries, const Tokens& item_features, const NegativeSampler& sampler,
                     NextItemOptions options = {})
-        : queries_(std::move(queries)), features_(item_features), sampler_(sampler), options_(options) {
-        if (options.steps < 1 || options.negatives < 1 || options.per_epoch < 0 || options.block < 1)
+        : queries_(std::move(queries)), features_(item_features), sampler_(sampler), options_(std::move(options)) {
+        if (options_.steps < 1 || options_.negatives < 1 || options_.per_epoch < 0 || options_.block < 1)
             throw ArgumentError(
                 message("NextItemSamples: expected positive steps and negatives, per_epoch >= 0 and a positive block, "
                         "received ",
-                        options.steps, ", ", options.negatives, ", ", options.per_epoch, " and ", options.block));
+                        options_.steps, ", ", options_.negatives, ", ", options_.per_epoch, " and ", options_.block));
+        if (options_.hardest_of < 1 || (options_.hardest_of > 1 && (!options_.scorer || options_.block > 1)))
+            throw ArgumentError(message(
+                "NextItemSamples: expected hardest_of >= 1, above 1 with a scorer and block 1, "
+                "received ",
+                options_.hardest_of, options_.scorer ? " with" : " without", " a scorer and block ", options_.block));
         if (queries_.empty()) throw DataError("NextItemSamples: there are no queries");
         if (sampler.items() >= features_.dimension(0))
             throw DataError(message("NextItemSamples: the sampler draws items up to ", sampler.items(),
@@ -83,7 +100,7 @@ public:
             const Query& first = query(members[0]);
             const auto stream = static_cast<std::uint64_t>(number(members[0]));
             if (block == 1)
-                sampler_.sample(epoch_, stream, first.user, first.target, negatives);
+                draw(first, stream, negatives);
             else
                 sampler_.sample_shared(epoch_, stream, negatives);
             for (Index j = 0; j < candidates; ++j)
@@ -106,6 +123,14 @@ public:
     }
 
 private:
+    void draw(const Query& query, std::uint64_t stream, std::span<std::int32_t> negatives) const {
+        if (options_.hardest_of == 1) return sampler_.sample(epoch_, stream, query.user, query.target, negatives);
+        const std::span scores(scores_.need(sampler_.items() + 1), static_cast<std::size_t>(sampler_.items()) + 1);
+        options_.scorer(query, scores);
+        sampler_.sample_hardest(
+            epoch_, stream, query.user, query.target, options_.hardest_of,
+            [&](std::int32_t item) { return scores[static_cast<std::size_t>(item)]; }, negatives);
+    }
     Index number(Index sample) const { return chosen_.empty() ? sample : chosen_[static_cast<std::size_t>(sample)]; }
     const Query& query(Index sample) const { return queries_[static_cast<std::size_t>(number(sample))]; }
 
@@ -116,7 +141,7 @@ private:
     std::uint64_t epoch_ = 0;
     std::vector<Index> chosen_;                           // queries of this epoch; empty = all
     mutable Buffer<std::int32_t> users_, items_, drawn_;  // the memory of the last batch
-    mutable Buffer<float> targets_;
+    mutable Buffer<float> targets_, scores_;
 };
 
 DEEPREC_END
