@@ -60,6 +60,48 @@ TEST_CASE("An item's vector is its row and the mean of its attributes' rows, cut
     }
 }
 
+TEST_CASE("A step drops ids of items with attributes, cold items with attributes never have one",
+          "[sequence_recommender]") {
+    const std::int32_t n = 400;
+    SequenceRecommender model{
+        n,
+        sequences::rnn_tower(2),
+        {.width = 2, .attributes = sequences::attributes(n), .id_dropout = 0.3, .cold = {4, 5, 9}}};
+    model.build(5, Seed{1});
+    const auto attributes = sequences::attributes(n);
+    const float *items = nullptr, *rows = nullptr;
+    for_each_parameter(std::as_const(model), [&](std::string_view name, const auto& p) {
+        if (name == "items") items = p.data();
+        if (name == "attributes") rows = p.data();
+    });
+    /// Whether the vector is that of the attributes alone; else it must be that with the id.
+    const auto is_content = [&](const float* vectors, std::int32_t item) {
+        const auto& own = attributes[static_cast<std::size_t>(item)];
+        float content = 0;
+        for (const std::int32_t a : own) content += rows[2 * a] / static_cast<float>(own.size());
+        const bool alone = std::abs(vectors[2 * item] - content) < 1e-6f;
+        if (!alone) REQUIRE(vectors[2 * item] == Approx(items[2 * item] + content).margin(1e-6));
+        return alone;
+    };
+    decltype(model)::Vectors drawn, again, other;
+    model.draw_vectors(Seed{1}, drawn);
+    model.draw_vectors(Seed{1}, again);
+    model.draw_vectors(Seed{2}, other);
+    int dropped = 0, both = 0;
+    for (std::int32_t item = 1; item <= n; ++item) {
+        const bool cold = item == 5 || item == 9, now = is_content(drawn.rows.data(), item);
+        CAPTURE(item);
+        CHECK(model.is_cold(item) == cold);
+        CHECK(is_content(model.vectors(), item) == cold);
+        CHECK(is_content(again.rows.data(), item) == now);
+        if (cold || attributes[static_cast<std::size_t>(item)].empty()) CHECK(now == cold);
+        dropped += now;
+        both += now && is_content(other.rows.data(), item);
+    }
+    CHECK(dropped == Approx(0.3 * 300).margin(4 * std::sqrt(0.21 * 300)));
+    CHECK(both == Approx(0.09 * 300).margin(4 * std::sqrt(0.09 * 300)));
+}
+
 TEST_CASE("A scale gives outputs of that length; without ids the attributes speak alone", "[sequence_recommender]") {
     SequenceRecommender model{
         4, sequences::cnn_tower(3), {.width = 3, .scale = 7, .use_ids = false, .attributes = sequences::attributes(4)}};
@@ -111,6 +153,8 @@ TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender
     comes_back(sequences::cnn_tower(4, 0.3), {.width = 4});
     comes_back(sequences::cnn_tower(4),
                {.width = 4, .scale = 0.1, .use_bias = false, .use_ids = false, .attributes = sequences::attributes(7)});
+    comes_back(sequences::cnn_tower(4),
+               {.width = 4, .attributes = sequences::attributes(7), .id_dropout = 0.25, .cold = {3, 5}});
     auto empty_at_both_ends = sequences::attributes(7);
     empty_at_both_ends.back().clear();
     empty_at_both_ends[1].clear();
@@ -120,7 +164,7 @@ TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender
     model.build(5, Seed{3});
     const std::string bytes = saved(model);
     CHECK(bytes.find("\"SequenceRecommender items=7 steps=5 width=4 scale=0 use_bias=true use_ids=true "
-                     "attributes=;2;3,1;1,2,3;;3;1,2;2,3,1\"") != std::string::npos);
+                     "attributes=;2;3,1;1,2,3;;3;1,2;2,3,1 id_dropout=0 cold=\"") != std::string::npos);
     const auto refuse = [&](const std::string& from, const std::string& to, const std::string& why) {
         const std::string text = message_of<FormatError>([&] { loaded(model, bytes, from, to); });
         INFO(text << " should contain " << why);
@@ -132,6 +176,7 @@ TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender
     refuse("1,2;2", "1,9;2", "expected a tensor 'attributes' of [10, 4], received [4, 4]");
     refuse("1,2;2", "1,0;2", "expected attributes from 1, received 0");
     refuse("1,2;2", "1,,;2", "attributes: expected a number");
+    refuse("id_dropout=0", "id_dropout=1", "expected id_dropout from 0 to below 1, received 1");
     refuse("use_ids=true", "use_ids=nope", "expected true or false");
     refuse("Dense units=4", "Dense units=9", "does not fit the 20 parameters");
 }
@@ -146,6 +191,10 @@ TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") 
     CHECK(make(3, {.attributes = {{}, {1}}}) ==
           "SequenceRecommender: expected attributes of padding and 3 items, received 2 lists");
     CHECK(make(1, {.attributes = {{}, {0}}}) == "SequenceRecommender: expected attributes from 1, received 0");
+    CHECK(make(1, {.id_dropout = 1}) == "SequenceRecommender: expected id_dropout from 0 to below 1, received 1");
+    CHECK(make(1, {.id_dropout = NAN}).find("received nan") != std::string::npos);
+    CHECK(make(1, {.id_dropout = -0.1}).find("received -0.1") != std::string::npos);
+    CHECK(make(3, {.cold = {4}}) == "SequenceRecommender: expected cold items from 1 to 3, received 4");
     SequenceRecommender wide{3, sequences::rnn_tower(5), {.width = 4}};
     CHECK(message_of<ShapeError>([&] { wide.build(7, Seed{}); }) ==
           "SequenceRecommender: expected a tower that gives [7, 4], received [7, 5]");

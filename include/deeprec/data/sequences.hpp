@@ -78,6 +78,14 @@ public:
         for (const std::int32_t item : ids_) ++counts[static_cast<std::size_t>(item)];
         return counts;
     }
+    /// The items that never occur, in ascending order. Throws as `check_training`.
+    std::vector<std::int32_t> cold_items() const {
+        const auto counts = item_counts();
+        std::vector<std::int32_t> cold;
+        for (std::int32_t item = 1; item <= items_; ++item)
+            if (counts[static_cast<std::size_t>(item)] == 0) cold.push_back(item);
+        return cold;
+    }
 
     /// Each user's items once each, in ascending order: for looking up whether a user has an item.
     Sequences distinct() const {

@@ -53,13 +53,15 @@ inline std::string option_text(const Shape& shape) {
     for (int axis = 0; axis < shape.rank(); ++axis) text += (axis ? "," : "") + std::to_string(shape[axis]);
     return text;
 }
+inline std::string option_text(const std::vector<std::int32_t>& ids) {
+    std::string text;
+    for (std::size_t i = 0; i < ids.size(); ++i) text += (i ? "," : "") + std::to_string(ids[i]);
+    return text;
+}
 /// Lists of ids as "1,2;;3".
 inline std::string option_text(const std::vector<std::vector<std::int32_t>>& lists) {
     std::string text;
-    for (std::size_t i = 0; i < lists.size(); ++i) {
-        text += i ? ";" : "";
-        for (std::size_t k = 0; k < lists[i].size(); ++k) text += (k ? "," : "") + std::to_string(lists[i][k]);
-    }
+    for (std::size_t i = 0; i < lists.size(); ++i) text += (i ? ";" : "") + option_text(lists[i]);
     return text;
 }
 template <HasActivationName Activation>
@@ -183,6 +185,14 @@ public:
             end = std::min(text.find(',', begin), text.size());
             if (value.rank() == Shape::max_rank) fail(name, ": expected at most ", Shape::max_rank, " extents");
             value.push_back(extent(name, text.substr(begin, end - begin)));
+        }
+    }
+    void operator()(std::string_view name, std::vector<std::int32_t>& ids) {
+        const std::string text = take(name);
+        ids.clear();
+        for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+            end = std::min(text.find(',', begin), text.size());
+            ids.push_back(static_cast<std::int32_t>(extent(name, text.substr(begin, end - begin))));
         }
     }
     void operator()(std::string_view name, std::vector<std::vector<std::int32_t>>& lists) {

@@ -3,11 +3,13 @@
 
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
+#include <deeprec/core/random.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/kernels/gather.hpp>
 #include <deeprec/kernels/vector.hpp>
@@ -21,6 +23,8 @@ struct SequenceRecommenderOptions {
     bool use_bias = true;                                 ///< b, one number an item
     bool use_ids = true;                                  ///< a vector of its own for each item
     std::vector<std::vector<std::int32_t>> attributes{};  ///< of each item id (element 0 is padding), numbered from 1
+    double id_dropout = 0;             ///< chance that an item with attributes goes without its id in a training step
+    std::vector<std::int32_t> cold{};  ///< items that training does not have: `split.train().cold_items()`
 };
 
 /// score of item j after events e_1 ... e_t = h_t . v_j + b_j, with h = tower(v of e_1, ..., v of e_t): the items'
@@ -28,6 +32,13 @@ struct SequenceRecommenderOptions {
 ///
 /// The vector of an item is its row of `items` plus the mean of the rows of `attributes` that it has; with
 /// `scale` = s, both sides are cut to length one and the score is s cosine(h, v) + b (NISER, Gupta et al. 2019).
+///
+/// Two options are for items that training does not have. `id_dropout` leaves an item's own row out of its vector, as
+/// input and as output, in a share of the training steps, drawn anew for each item and step, so that attributes must
+/// say what they can alone (DropoutNet, Volkovs et al. 2017; nothing is rescaled, and nothing is left out when training
+/// is over). Of the `cold` items, those with attributes have never more than these: no row of their own, which would be
+/// noise, b = 0, and no part in the softmax, which else learns of every item without events that nobody wants it.
+/// Items without attributes are treated as all others.
 ///
 /// Shapes: ids [B, T], events first and padding (id 0) AFTER them -> h [B, T, D]. `Tower` is a causal layer
 /// [B, T, D] -> [B, T, D]: step t reads steps up to t alone, so that padding behind the events changes no score and one
@@ -53,6 +64,12 @@ public:
         View<const std::int32_t, 2>::Extents extents{};
         const std::int32_t* ids = nullptr;
         Buffer<T> x, h, lengths, dh;
+    };
+
+    /// Item vectors [N + 1, D] and what their gradient needs.
+    struct Vectors {
+        Buffer<T> rows, lengths;
+        std::optional<RandomStream> dropped;  // which ids are left out
     };
 
     /// Throws ArgumentError for options without meaning, attributes that are not one list for each item and padding.
@@ -87,12 +104,17 @@ public:
     /// Throws DataError for an id outside 0..N.
     template <class X, class Mode = Inference>
     View<const T, 3> forward(const X& input, Cache& cache, Mode mode = {}) const {
+        return forward_with(vectors(), input, cache, mode);
+    }
+    /// The same with other item vectors [N + 1, D].
+    template <class X, class Mode = Inference>
+    View<const T, 3> forward_with(const T* item_vectors, const X& input, Cache& cache, Mode mode = {}) const {
         const auto ids = view(input);
         const Index n = ids.size();
         const Index bad = kernels::find_out_of_range(ids.data(), n, n_ + 1);
         if (bad < n) throw DataError(message(name(), ": expected items up to ", n_, ", received ", ids.data()[bad]));
         const View<T, 3> x{cache.x.need(n * width()), {ids.extent(0), ids.extent(1), width()}};
-        kernels::gather_rows<T>(vectors(), width(), ids.data(), n, x.data());
+        kernels::gather_rows<T>(item_vectors, width(), ids.data(), n, x.data());
         const auto h = tower.forward(x, cache.tower, mode.for_part(0));
         cache.ids = Mode::training ? ids.data() : nullptr;
         cache.extents = ids.extents();
@@ -120,14 +142,25 @@ public:
     PassGradients zero_pass_gradients() const { return {SparseRows<T>(n_ + 1, width()), tower.zero_gradients()}; }
 
     /// The items' vectors [N + 1, D], row 0 is zero.
-    const T* vectors() const { return derived() ? vectors_.data() : items_.data(); }
+    const T* vectors() const { return derived() ? vectors_.rows.data() : items_.data(); }
+    /// Those of one training step, without the ids that the step's seed drops.
+    void draw_vectors(Seed step, Vectors& to) const {
+        to.dropped.emplace(derive(step, 0x64726f70));
+        make_vectors(to);
+    }
     /// b [N + 1], null without.
     const T* bias() const { return bias_.size() ? bias_.data() : nullptr; }
-    /// Takes dL/dvectors [N + 1, D] on to the parameters behind them; overwrites `dv`.
-    void vectors_backward(T* dv, Gradients& gradients) const {
+    /// Whether the item has attributes and no part in training.
+    bool is_cold(Index item) const { return kinds_[static_cast<std::size_t>(item)] == Kind::cold; }
+    bool has_cold() const { return has_cold_; }
+    /// Takes dL/dvectors [N + 1, D] on to the parameters behind them; overwrites `dv`. `drawn` are the vectors of the
+    /// step, null for the model's.
+    void vectors_backward(T* dv, Gradients& gradients, const Vectors* drawn = nullptr) const {
         const Index d = width();
-        if (options_.scale != 0) normalise_backward(dv + d, vectors_.data() + d, lengths_.data() + 1, n_, dv + d, T(1));
-        if (items_.size()) kernels::add<T>(dv + d, gradients.items.data() + d, n_ * d);
+        const Vectors& v = drawn ? *drawn : vectors_;
+        if (options_.scale != 0) normalise_backward(dv + d, v.rows.data() + d, v.lengths.data() + 1, n_, dv + d, T(1));
+        for (Index i = 1; i <= n_; ++i)
+            if (has_id(i, v)) kernels::add<T>(dv + i * d, gradients.items.data() + i * d, d);
         for (std::size_t i = 1; i + 1 < begin_.size(); ++i)
             for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
                 kernels::axpy<T>(T(1) / static_cast<T>(begin_[i + 1] - begin_[i]), dv + static_cast<Index>(i) * d,
@@ -149,18 +182,7 @@ public:
     /// Renews the item vectors.
     void parameters_changed() {
         tower.parameters_changed();
-        if (!derived()) return;
-        const Index d = width();
-        T* v = vectors_.need((n_ + 1) * d);
-        if (items_.size())
-            std::copy_n(items_.data(), items_.size(), v);
-        else
-            std::fill_n(v, (n_ + 1) * d, T(0));
-        for (std::size_t i = 1; i + 1 < begin_.size(); ++i)
-            for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
-                kernels::axpy<T>(T(1) / static_cast<T>(begin_[i + 1] - begin_[i]),
-                                 attributes_.data() + attribute_of_[k] * d, v + static_cast<Index>(i) * d, d);
-        if (options_.scale != 0) normalise(v + d, n_, v + d, lengths_.need(n_ + 1) + 1, T(1));
+        if (derived()) make_vectors(vectors_);
     }
     template <class Visitor, class Self, class... Others>
     static void visit(Visitor& visitor, Self& self, Others&... others) {
@@ -183,6 +205,8 @@ public:
         visitor("use_bias", options.use_bias);
         visitor("use_ids", options.use_ids);
         visitor("attributes", options.attributes);
+        visitor("id_dropout", options.id_dropout);
+        visitor("cold", options.cold);
         if constexpr (!std::is_const_v<Self>) self.take_options();
         if (options.use_ids) visitor.stored("items", Shape{self.n_ + 1, options.width});
         if (self.attribute_rows_ > 0) visitor.stored("attributes", Shape{self.attribute_rows_, options.width});
@@ -192,6 +216,8 @@ public:
     Tower tower;
 
 private:
+    enum class Kind : std::uint8_t { plain, with_attributes, cold };
+
     /// Checks the options and numbers the attributes.
     void take_options() {
         detail::check_positive(name(), "number of items", n_);
@@ -214,8 +240,39 @@ private:
             }
             begin_.push_back(attribute_of_.size());
         }
+        if (!(options_.id_dropout >= 0 && options_.id_dropout < 1))
+            throw ArgumentError(
+                message(name(), ": expected id_dropout from 0 to below 1, received ", options_.id_dropout));
+        kinds_.assign(static_cast<std::size_t>(n_) + 1, Kind::plain);
+        for (std::size_t i = 1; i < lists.size(); ++i)
+            if (!lists[i].empty()) kinds_[i] = Kind::with_attributes;
+        has_cold_ = false;
+        for (const std::int32_t item : options_.cold) {
+            if (item < 1 || item > n_)
+                throw ArgumentError(message(name(), ": expected cold items from 1 to ", n_, ", received ", item));
+            Kind& kind = kinds_[static_cast<std::size_t>(item)];
+            if (kind != Kind::plain) kind = Kind::cold, has_cold_ = true;
+        }
     }
     bool derived() const { return options_.scale != 0 || !options_.attributes.empty(); }
+    /// Whether the item's vector has its row of `items`.
+    bool has_id(Index item, const Vectors& v) const {
+        const Kind kind = kinds_[static_cast<std::size_t>(item)];
+        if (items_.size() == 0 || kind == Kind::cold) return false;
+        return kind == Kind::plain || !v.dropped ||
+               v.dropped->uniform(static_cast<std::uint64_t>(item)) >= options_.id_dropout;
+    }
+    void make_vectors(Vectors& to) const {
+        const Index d = width();
+        T* v = to.rows.need_zeros((n_ + 1) * d);
+        for (Index i = 1; i <= n_; ++i)
+            if (has_id(i, to)) std::copy_n(items_.data() + i * d, d, v + i * d);
+        for (std::size_t i = 1; i + 1 < begin_.size(); ++i)
+            for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
+                kernels::axpy<T>(T(1) / static_cast<T>(begin_[i + 1] - begin_[i]),
+                                 attributes_.data() + attribute_of_[k] * d, v + static_cast<Index>(i) * d, d);
+        if (options_.scale != 0) normalise(v + d, n_, v + d, to.lengths.need(n_ + 1) + 1, T(1));
+    }
     /// y = scale x / |x| of each row; a row of zeros stays.
     void normalise(const T* x, Index rows, T* y, T* lengths, T scale) const {
         for (Index r = 0; r < rows; ++r, x += width(), y += width()) {
@@ -237,9 +294,11 @@ private:
     SequenceRecommenderOptions options_;
     std::vector<std::size_t> begin_;  // item i has attribute_of_[begin_[i]] up to [begin_[i + 1]]
     std::vector<std::int32_t> attribute_of_;
+    std::vector<Kind> kinds_;  // of items
+    bool has_cold_ = false;
     Tensor<T, 2> items_, attributes_;
     Tensor<T, 1> bias_;
-    Buffer<T> vectors_, lengths_;  // of the items, where they are not the table itself
+    Vectors vectors_;  // where they are not the table itself
 };
 
 DEEPREC_END

@@ -52,6 +52,15 @@ private:
         const Index targets = cut_up(batch), d = model.width();
         if constexpr (Train) clear(model);
         if (targets == 0) return 0;
+        const T* vectors = model.vectors();
+        const T* bias = model.bias();
+        if constexpr (Train) {
+            if (model.options().id_dropout > 0) {
+                model.draw_vectors(step_seed, drawn_);
+                vectors = drawn_.rows.data();
+            }
+            if (model.has_cold()) bias = without_cold(model);
+        }
         T* h = h_.need(targets * d);
         std::int32_t* target = targets_.need(targets);
         pool_.run(cut_.count, [&](Index s) {
@@ -63,6 +72,7 @@ private:
                 const auto events = sorted_[static_cast<std::size_t>(begin + r)];
                 std::copy(events.begin(), events.end() - 1, ids + r * shard.steps);
                 for (std::size_t t = 1; t < events.size(); ++t) target[at++] = events[t] - 1;
+                if constexpr (Train) check_warm(model, events);
             }
             const auto mode = [&] {
                 if constexpr (Train)
@@ -70,7 +80,8 @@ private:
                 else
                     return Inference{};
             }();
-            const auto y = model.forward(View<const std::int32_t, 2>{ids, {rows, shard.steps}}, shard.cache, mode);
+            const auto y =
+                model.forward_with(vectors, View<const std::int32_t, 2>{ids, {rows, shard.steps}}, shard.cache, mode);
             each_row(shard, begin, rows, [&](Index r, Index first, Index n) {
                 std::copy_n(y.data() + r * shard.steps * d, n * d, h + first * d);
             });
@@ -78,8 +89,7 @@ private:
         T* weights = weights_.need(targets);
         std::fill_n(weights, targets, T(1) / static_cast<T>(targets));
         const kernels::CatalogueScores<T> scores{
-            h,      targets, d, model.vectors() + d, model.items(), d, d, model.bias() ? model.bias() + 1 : nullptr,
-            target, weights};
+            h, targets, d, vectors + d, model.items(), d, d, bias ? bias + 1 : nullptr, target, weights};
         T *dh = nullptr, *dv = nullptr, *losses = losses_.need(targets);
         if constexpr (Train) {
             dh = dh_.need(targets * d);
@@ -151,7 +161,21 @@ private:
             for (std::size_t i = 0; i < pass.vectors.ids().size(); ++i)
                 kernels::add<T>(pass.vectors.values(i), dv + pass.vectors.ids()[i] * d, d);
         }
-        model.vectors_backward(dv, gradients_);
+        model.vectors_backward(dv, gradients_, model.options().id_dropout > 0 ? &drawn_ : nullptr);
+    }
+    /// The bias with scores of cold items so low that the softmax gives them nothing.
+    const T* without_cold(const Model& model) {
+        T* bias = bias_.need(model.items() + 1);
+        for (Index i = 0; i <= model.items(); ++i)
+            bias[i] = model.is_cold(i) ? T(-1e30) : model.bias() ? model.bias()[i] : T(0);
+        return bias;
+    }
+    static void check_warm(const Model& model, std::span<const std::int32_t> events) {
+        if (!model.has_cold()) return;
+        for (const std::int32_t item : events)
+            if (item > 0 && item <= model.items() && model.is_cold(item))
+                throw DataError(message("NextItemSoftmax: item ", item,
+                                        " is cold by the model's options, but the training data has it"));
     }
 
     ThreadPool& pool_;
@@ -160,7 +184,8 @@ private:
     std::vector<Shard> shards_;
     Shards cut_{0};
     std::vector<std::span<const std::int32_t>> sorted_;
-    Buffer<T> h_, dh_, dv_, weights_, losses_, workspace_;
+    Buffer<T> h_, dh_, dv_, weights_, losses_, bias_, workspace_;
+    typename Model::Vectors drawn_;
     Buffer<std::int32_t> targets_;
 };
 
