@@ -1,5 +1,6 @@
 #include "kernels/data.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <deeprec/kernels/elementary.hpp>
@@ -109,3 +110,29 @@ TEMPLATE_TEST_CASE("divide and sqrt are rounded once", "[kernels][simd]", float,
     same(kernels::divide(V(T(1)), V(T(0))), infinity);
     same(kernels::divide(V(T(1)), V(infinity)), T(0));
 }
+
+#if defined(__AVX512F__)
+TEST_CASE("tables are looked up by the last bits of a lane, and limits hold for NaN", "[kernels][simd]") {
+    using V = kernels::Batch<float>;
+    Operand<float> x(16, 1), y(16, 2);
+    float table[32];
+    for (Index i = 0; i < 32; ++i) table[i] = static_cast<float>(3 * i);
+    float first[16];
+    std::copy_n(table, 16, first);
+    const V halves(0x1.8p22f);  // counts halves in its last bits
+    for (Index i = 0; i < 16; ++i) x[i] = static_cast<float>(i);
+    kernels::store(y.data(), kernels::look_up(table, kernels::load<V>(x.data()) + halves));
+    for (Index i = 0; i < 16; ++i) CHECK(y[i] == table[2 * i]);
+    kernels::store(y.data(), kernels::look_up(first, kernels::load<V>(x.data()) + halves));
+    for (Index i = 0; i < 16; ++i) CHECK(y[i] == table[2 * i % 16]);
+
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    const float given[] = {0.25f, -0.5f, 3.f, -1e30f, infinity, -infinity};
+    const float expected[] = {0.25f, -0.5f, 0.5f, -0.5f, 0.5f, -0.5f};
+    std::copy_n(given, 6, x.data());
+    x[6] = std::numeric_limits<float>::quiet_NaN();
+    kernels::store(y.data(), kernels::limit(kernels::load<V>(x.data()), 0.5f));
+    for (Index i = 0; i < 6; ++i) CHECK(y[i] == expected[i]);
+    CHECK(std::abs(y[6]) == 0.5f);
+}
+#endif

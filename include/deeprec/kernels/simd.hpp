@@ -322,10 +322,32 @@ template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> round(const xsimd::batch<float, Arch>& x) {
     return xsimd::batch<float, Arch>(_mm512_maskz_roundscale_ps(__mmask16(-1), x, _MM_FROUND_TO_NEAREST_INT));
 }
+/// x limited to [-bound, bound], a number for NaN.
+template <class Arch>
+DEEPREC_INLINE xsimd::batch<float, Arch> limit(const xsimd::batch<float, Arch>& x, float bound) {
+    using V = xsimd::batch<float, Arch>;
+#if defined(__AVX512DQ__)
+    constexpr int smaller_with_sign_of_first = 2;
+    return V(_mm512_maskz_range_ps(__mmask16(-1), x, V(bound), smaller_with_sign_of_first));
+#else
+    return V(detail::max512(detail::min512(x, V(bound)), V(-bound)));
+#endif
+}
+/// table[i] for the number i in the last 4 or 5 bits of each lane: from registers, in one instruction.
+template <class Arch>
+DEEPREC_INLINE xsimd::batch<float, Arch> look_up(const float (&table)[16], const xsimd::batch<float, Arch>& bits) {
+    const __m512i i = _mm512_castps_si512(bits);
+    return xsimd::batch<float, Arch>(_mm512_maskz_permutexvar_ps(__mmask16(-1), i, _mm512_loadu_ps(table)));
+}
+template <class Arch>
+DEEPREC_INLINE xsimd::batch<float, Arch> look_up(const float (&table)[32], const xsimd::batch<float, Arch>& bits) {
+    const __m512i i = _mm512_castps_si512(bits);
+    return xsimd::batch<float, Arch>(_mm512_permutex2var_ps(_mm512_loadu_ps(table), i, _mm512_loadu_ps(table + 16)));
+}
 #endif
 
-/// x * 2^n for integral n in [-126, 128], where x and the result are normal numbers. With AVX-512 for any n and x:
-/// rounds to subnormal numbers, 0 and Inf.
+/// x * 2^n for integral n in [-126, 128], where x and the result are normal numbers. With AVX-512 x * 2^floor(n) for
+/// any n and x: rounds to subnormal numbers, 0 and Inf.
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> ldexp(const xsimd::batch<float, Arch>& x, const xsimd::batch<float, Arch>& n) {
 #if defined(__AVX512F__)
