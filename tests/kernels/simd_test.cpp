@@ -36,6 +36,7 @@ TEMPLATE_TEST_CASE("reductions see every lane", "[kernels][simd]", float, double
         const T before = x[i];
         x[i] = T(1000);
         CHECK(kernels::reduce_max(kernels::load<V>(x.data())) == 1000);
+        CHECK(kernels::reduce_max_number(kernels::load<V>(x.data())) == 1000);
         x[i] = std::numeric_limits<T>::quiet_NaN();
         CHECK(std::isnan(kernels::reduce_max(kernels::load<V>(x.data()))));
         CHECK(std::isnan(kernels::reduce_add(kernels::load<V>(x.data()))));

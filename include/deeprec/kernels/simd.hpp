@@ -315,6 +315,11 @@ template <class T, class Arch>
 DEEPREC_INLINE T reduce_max(const xsimd::batch<T, Arch>& x) {
     return detail::reduce(x, [](const auto& a, const auto& b) { return max_nan(a, b); });
 }
+/// Largest lane in fewer steps, if none is NaN; else some lane.
+template <class T, class Arch>
+DEEPREC_INLINE T reduce_max_number(const xsimd::batch<T, Arch>& x) {
+    return detail::reduce(x, [](const auto& a, const auto& b) { return at_least(a, b); });
+}
 
 #if defined(__AVX512F__)
 /// The nearest integer, ties to even. Other instruction sets have cheaper ways where it is needed.

@@ -30,10 +30,11 @@ struct Softmax {
         }
         for (; i + step <= n; i += step) largest[0] = kernels::at_least(kernels::load<V>(x + i), largest[0]);
         if (i < n) largest[1] = kernels::at_least(kernels::load_first<V>(x + i, n - i, none), largest[1]);
-        const V top(kernels::reduce_max(
-            kernels::max_nan(kernels::max_nan(largest[0], largest[1]), kernels::max_nan(largest[2], largest[3]))));
+        const V top(kernels::reduce_max_number(
+            kernels::at_least(kernels::at_least(largest[0], largest[1]), kernels::at_least(largest[2], largest[3]))));
         V sums(T(0));
         for (i = 0; i + step <= n; i += step) {
+            kernels::prefetch(x + n + i);  // of the next row: its maximum would wait for memory
             const V e = kernels::exp_up_to_1(kernels::load<V>(x + i) - top);
             kernels::store(y + i, e);
             sums = sums + e;
