@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -15,41 +14,12 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
-#include <deeprec/data/readers/item_attributes.hpp>
-#include <deeprec/data/readers/negatives.hpp>
-#include <deeprec/data/readers/sequences.hpp>
-#include <deeprec/data/synthetic.hpp>
 #include <deeprec/deeprec.hpp>
 
+#include "support/recipes.hpp"
+
 using namespace deeprec;
-
-// What was chosen on the validation queries; docs/results.md says from what.
-struct Recipe {
-    Index width = 64, hidden = 128, kernel = 3, length = 50;
-    double dropout = 0.3, scale = 12, learning_rate = 0.004;
-    Index batch_size = 256, epochs = 16, patience = 4;
-    bool with_taste = false;
-};
-
-struct Set {
-    std::string name, path;
-    Recipe recipe{};
-    bool sampled = false;  // ranks against the shipped negatives
-};
-const std::vector<Set> sets{
-    {"beauty", "s3rec-beauty/Beauty"},
-    {"lastfm",
-     "s3rec-lastfm/LastFM",
-     {.length = 120,
-      .dropout = 0.5,
-      .learning_rate = 0.002,
-      .batch_size = 64,
-      .epochs = 45,
-      .patience = 8,
-      .with_taste = true},
-     true},
-    {"ml-100k", "movielens-100k/ml-100k", {.learning_rate = 0.002, .batch_size = 64, .epochs = 45, .patience = 8}},
-};
+using namespace recipes;
 
 struct Options {
     std::string data = "../shared/data", file = "build/results.tsv";
@@ -58,24 +28,11 @@ struct Options {
     bool quick = false;
 };
 
-struct World {
-    LeaveOneOut split;
-    std::vector<std::vector<std::int32_t>> attributes;  // of each item
-    std::optional<Sequences> negatives;
-    std::vector<Query> validation = split.validation_queries(), test = split.test_queries();
-
-    std::int32_t items() const { return split.all().items(); }
-    template <class Scorer>
-    RankingReport rank(const Scorer& scorer, std::span<const Query> queries, const Options& options) const {
-        return evaluate_ranking(scorer, queries, items(),
-                                {.threads = options.threads, .negatives = negatives ? &*negatives : nullptr});
-    }
-};
-
 struct Row {
     std::string set, model;
     int seed = 0;
     double hr = 0, ndcg = 0, validation = 0, epochs = 0, seconds = 0, megabytes = 0;
+    double cold = 0, cold_hr = 0, warm_hr = 0;  // test queries for items without training events; HR@10 of both kinds
 };
 
 // The rows that are done, in memory and in the file.
@@ -89,8 +46,10 @@ public:
             std::getline(fields, row.set, '\t');
             std::getline(fields, row.model, '\t');
             if (fields >> row.seed >> row.hr >> row.ndcg >> row.validation >> row.epochs >> row.seconds >>
-                row.megabytes)
+                row.megabytes) {
+                fields >> row.cold >> row.cold_hr >> row.warm_hr;  // rows of earlier versions end before
                 rows_.push_back(row);
+            }
         }
     }
     bool has(const std::string& set, const std::string& model, int seed) const {
@@ -102,11 +61,13 @@ public:
         getrusage(RUSAGE_SELF, &usage);
         row.megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
         rows_.push_back(row);
-        std::printf("  HR@10 %.4f  NDCG@10 %.4f  %.0f s\n", row.hr, row.ndcg, row.seconds);
+        std::printf("  HR@10 %.4f  NDCG@10 %.4f  %.0f s;  HR@10 of %.0f cold targets %.4f, of the others %.4f\n",
+                    row.hr, row.ndcg, row.seconds, row.cold, row.cold_hr, row.warm_hr);
         if (file_.empty()) return;
         std::ofstream(file_, std::ios::app)
             << row.set << '\t' << row.model << '\t' << row.seed << '\t' << row.hr << '\t' << row.ndcg << '\t'
-            << row.validation << '\t' << row.epochs << '\t' << row.seconds << '\t' << row.megabytes << '\n';
+            << row.validation << '\t' << row.epochs << '\t' << row.seconds << '\t' << row.megabytes << '\t' << row.cold
+            << '\t' << row.cold_hr << '\t' << row.warm_hr << '\n';
     }
     const std::vector<Row>& rows() const { return rows_; }
 
@@ -115,16 +76,33 @@ private:
     std::vector<Row> rows_;
 };
 
-auto convolutions(const Recipe& r) {
-    return Residual{Sequential{Conv1D{r.hidden, r.kernel, relu, {.padding = Padding::causal}}, Dropout{r.dropout},
-                               Conv1D{r.hidden, r.kernel, relu, {.padding = Padding::causal, .dilation_rate = 2}},
-                               Dropout{r.dropout}, Dense{r.width}}};
+// The row of what scores all items.
+template <class Scorer>
+Row rank_test(const Set& set, const World& world, const Options& options, const std::string& name, int seed,
+              const Scorer& scorer, const Best& best) {
+    const RankingReport report = world.rank(scorer, world.test, options.threads);
+    const auto counts = world.split.train().item_counts();
+    const auto figures = [&](bool cold) {
+        return figures_where(report, [&](std::size_t q) {
+            return (counts[static_cast<std::size_t>(world.test[q].target)] == 0) == cold;
+        });
+    };
+    if (best.epoch > 0) {
+        const auto interval = bootstrap(report);
+        const auto parts = by_popularity(report, world.test, world.split.train());
+        std::printf(
+            "  95%% of resamples: HR@10 %.4f to %.4f, NDCG@10 %.4f to %.4f; HR@10 of head %.4f, torso %.4f, "
+            "tail %.4f\n",
+            interval.hr.low, interval.hr.high, interval.ndcg.low, interval.ndcg.high, parts.head.hr, parts.torso.hr,
+            parts.tail.hr);
+    }
+    Row row{set.name,    name, seed, report.hr, report.ndcg, best.validation, static_cast<double>(best.epoch),
+            best.seconds};
+    row.cold = static_cast<double>(figures(true).queries);
+    row.cold_hr = figures(true).hr;
+    row.warm_hr = figures(false).hr;
+    return row;
 }
-auto recurrence(const Recipe& r) {
-    return Residual{Sequential{LSTM{r.hidden, return_sequences}, Dropout{r.dropout}, Dense{r.width}}};
-}
-// The taste on the whole, beside the order of the last events.
-auto taste(const Recipe& r) { return Residual{Sequential{CumulativeAverage1D{}, Dense{r.width}}}; }
 
 template <class Scorer>
 void baseline(const Set& set, const World& world, const Options& options, Results& results, const char* name,
@@ -134,72 +112,17 @@ void baseline(const Set& set, const World& world, const Options& options, Result
     const auto start = std::chrono::steady_clock::now();
     const auto scorer = make();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const double validation = world.rank(scorer, world.validation, options).ndcg;
-    const RankingReport report = world.rank(scorer, world.test, options);
-    results.add({set.name, name, 0, report.hr, report.ndcg, validation, 0, seconds});
+    const double validation = world.rank(scorer, world.validation, options.threads).ndcg;
+    results.add(rank_test(set, world, options, name, 0, scorer, {validation, 0, seconds}));
 }
 
-// Trains with a validation after each epoch, keeps the weights of the best one and ranks the test queries with them.
-// `index` makes of the model what scores all items.
-template <class Model, class Samples, class Loss, class MakeIndex>
-void fit_and_rank(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
-                  int seed, Model& model, Samples& samples, const Loss& loss, const Recipe& recipe,
-                  const MakeIndex& index) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto seconds = [&] {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    };
-    OnEpochEnd validate{[&](const Model&, EpochLog& log) {
-        log.set("val_ndcg", world.rank(index(model), world.validation, options).ndcg);
-        std::printf("\r%s: %s, seed %d: epoch %ld of at most %ld, loss %.3f, validation NDCG@10 %.4f, %.0f s   ",
-                    set.name.c_str(), name.c_str(), seed, log.epoch + 1, static_cast<long>(recipe.epochs),
-                    log.at("loss"), log.at("val_ndcg"), seconds());
-        std::fflush(stdout);
-    }};
-    EarlyStopping stopping{.monitor = "val_ndcg",
-                           .patience = static_cast<long>(recipe.patience),
-                           .mode = EarlyStopping::Mode::max,
-                           .restore_best_weights = true};
-    Adam adam{{.learning_rate = recipe.learning_rate}};
-    fit(model, samples, loss, adam,
-        FitOptions<Samples>{.epochs = recipe.epochs,
-                            .batch_size = recipe.batch_size,
-                            .threads = options.threads,
-                            .seed = static_cast<std::uint64_t>(seed)},
-        validate, stopping);
-    std::printf("\n");
-    const double taken = seconds();
-    const RankingReport report = world.rank(index(model), world.test, options);
-    const auto interval = bootstrap(report);
-    const auto parts = by_popularity(report, world.test, world.split.train());
-    std::printf(
-        "  95%% of resamples: HR@10 %.4f to %.4f, NDCG@10 %.4f to %.4f; HR@10 of head %.4f, torso %.4f, tail %.4f\n",
-        interval.hr.low, interval.hr.high, interval.ndcg.low, interval.ndcg.high, parts.head.hr, parts.torso.hr,
-        parts.tail.hr);
-    results.add({set.name, name, seed, report.hr, report.ndcg, stopping.best_value,
-                 static_cast<double>(stopping.best_epoch + 1), taken});
-}
-
-template <class Tower>
 void train(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
-           int seed, const Tower& order, bool with_attributes) {
+           int seed, const Recipe& recipe) {
     if (results.has(set.name, name, seed)) return;
-    const Recipe& recipe = set.recipe;
-    SequenceRecommenderOptions model_options{.width = recipe.width, .scale = recipe.scale};
-    if (with_attributes) model_options.attributes = world.attributes;
-    const auto train_with = [&](auto tower) {
-        SequenceRecommender model{world.items(), std::move(tower), model_options};
-        model.build(recipe.length, Seed{static_cast<std::uint64_t>(seed)});
-        SequenceSamples samples{world.split.train(), recipe.length};
-        fit_and_rank(set, world, options, results, name, seed, model, samples, NextItemSoftmax{}, recipe,
-                     [&](const auto& trained) {
-                         return SequenceIndex{trained, recipe.length};
-                     });
-    };
-    if (recipe.with_taste)
-        train_with(Sequential{Dropout{recipe.dropout}, taste(recipe), order});
-    else
-        train_with(Sequential{Dropout{recipe.dropout}, order});
+    train_sequences(world, {set.name + ": " + name, recipe, seed, options.threads},
+                    [&](const auto& index, const Best& best) {
+                        results.add(rank_test(set, world, options, name, seed, index, best));
+                    });
 }
 
 // The tutorial's own recipe, for comparison: a head over both towers' outputs and binary cross-entropy on single pairs.
@@ -231,10 +154,12 @@ void train_tutorial(const Set& set, const World& world, const Options& options, 
     NextItemSamples samples(world.split.train().next_item_queries(), features, sampler,
                             {.steps = recipe.length, .negatives = 4, .per_epoch = 50000});
     const View<const std::int32_t, 2> all{&features(1, 0), {items, tokens}};
-    fit_and_rank(set, world, options, results, name, seed, model, samples, BinaryCrossEntropy{}, recipe,
-                 [&](const auto& trained) {
-                     return ItemIndex{trained, all, {.first_item = 1, .threads = options.threads}};
-                 });
+    const auto index = [&](const auto& trained) {
+        return ItemIndex{trained, all, {.first_item = 1, .threads = options.threads}};
+    };
+    const Best best = fit_best(world, {set.name + ": " + name, recipe, seed, options.threads}, model, samples,
+                               BinaryCrossEntropy{}, index);
+    results.add(rank_test(set, world, options, name, seed, index(model), best));
 }
 
 void run(const Set& set, const World& world, const Options& options, Results& results) {
@@ -247,19 +172,26 @@ void run(const Set& set, const World& world, const Options& options, Results& re
     simple("window rules", [&] { return WindowRules{events}; });
     simple("BPR-MF", [&] { return BprMf{events}; });
     train_tutorial(set, world, options, results, 1);
-    for (const bool attributes : {false, true})
-        for (int seed = 1; seed <= options.seeds && (!attributes || !world.attributes.empty()); ++seed) {
-            const std::string more = attributes ? " + attributes" : "";
-            train(set, world, options, results, "CNN" + more, seed, convolutions(set.recipe), attributes);
-            train(set, world, options, results, "RNN" + more, seed, recurrence(set.recipe), attributes);
-        }
+    for (int seed = 1; seed <= options.seeds; ++seed) {
+        Recipe recipe = set.recipe;
+        const auto row = [&](const std::string& name) { train(set, world, options, results, name, seed, recipe); };
+        recipe.tower = "cnn", row("CNN");
+        recipe.tower = "rnn", row("RNN");
+        if (world.attributes.empty()) continue;
+        recipe.attributes = true;
+        recipe.tower = "cnn", row("CNN + attributes");
+        recipe.tower = "rnn", row("RNN + attributes");
+        recipe.cold = true;
+        recipe.id_dropout = 0.3, row("RNN, hybrid with id dropout");
+        recipe.ids = false, recipe.id_dropout = 0, row("RNN, content only");
+    }
 }
 
 // Mean and spread (largest less smallest) over the seeds.
 void print_table(const std::string& set, const std::vector<Row>& rows) {
     std::printf(
-        "\n| %s | HR@10 | NDCG@10 | validation NDCG@10 | seeds | epochs | seconds | peak MB |\n"
-        "|---|---|---|---|---|---|---|---|\n",
+        "\n| %s | HR@10 | NDCG@10 | validation NDCG@10 | seeds | epochs | seconds | peak MB | cold HR@10 (queries) |\n"
+        "|---|---|---|---|---|---|---|---|---|\n",
         set.c_str());
     std::vector<std::string> done;
     for (const Row& first : rows) {
@@ -272,22 +204,22 @@ void print_table(const std::string& set, const std::vector<Row>& rows) {
             ++n;
             sum.hr += row.hr, sum.ndcg += row.ndcg, sum.validation += row.validation, sum.epochs += row.epochs;
             sum.seconds += row.seconds, sum.megabytes = std::max(sum.megabytes, row.megabytes);
+            sum.cold += row.cold, sum.cold_hr += row.cold_hr;
             low = std::min(low, row.hr), high = std::max(high, row.hr);
             low_ndcg = std::min(low_ndcg, row.ndcg), high_ndcg = std::max(high_ndcg, row.ndcg);
         }
-        std::printf("| %s | %.4f ± %.4f | %.4f ± %.4f | %.4f | %.0f | %.0f | %.1f | %.0f |\n", first.model.c_str(),
-                    sum.hr / n, (high - low) / 2, sum.ndcg / n, (high_ndcg - low_ndcg) / 2, sum.validation / n, n,
-                    sum.epochs / n, sum.seconds / n, sum.megabytes);
+        std::printf("| %s | %.4f ± %.4f | %.4f ± %.4f | %.4f | %.0f | %.0f | %.1f | %.0f | %.4f (%.0f) |\n",
+                    first.model.c_str(), sum.hr / n, (high - low) / 2, sum.ndcg / n, (high_ndcg - low_ndcg) / 2,
+                    sum.validation / n, n, sum.epochs / n, sum.seconds / n, sum.megabytes, sum.cold_hr / n,
+                    sum.cold / n);
     }
 }
 
 // Made-up people, small: both towers must beat popularity by far.
 int quick(Options options) {
     options.seeds = 1;
-    const SyntheticWorld synthetic{{.users = 400, .items = 300, .mean_events = 30, .min_events = 8}, Seed{1}};
-    const Dataset data = synthetic.dataset();
-    const World world{LeaveOneOut{Sequences(data.interactions)}, {}, std::nullopt};
-    const Set set{"synthetic", "", {.width = 32, .hidden = 32, .learning_rate = 0.01, .batch_size = 64, .epochs = 6}};
+    const World world = synthetic_world();
+    const Set& set = synthetic_set;
     Results results{""};
     run(set, world, options, results);
     print_table(set.name, results.rows());
@@ -320,12 +252,7 @@ int main(int argc, char** argv) try {
         if (!options.sets.empty() &&
             std::find(options.sets.begin(), options.sets.end(), set.name) == options.sets.end())
             continue;
-        const std::filesystem::path base = std::filesystem::path(options.data) / set.path;
-        const Dataset data = read_sequences(base.string() + ".txt");
-        World world{LeaveOneOut{Sequences(data.interactions)},
-                    read_item_attributes(base.string() + "_item2attributes.json", data.interactions.items),
-                    std::nullopt};
-        if (set.sampled) world.negatives = read_negatives(base.string() + "_sample.txt", data.interactions);
+        const World world = read_world(set, options.data);
         run(set, world, options, results);
         print_table(set.name, results.rows());
     }

@@ -1,0 +1,169 @@
+// Data sets, recipes and training of the sequence recommenders in docs/results.md, for results.cpp and search.cpp.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <deeprec/data/readers/item_attributes.hpp>
+#include <deeprec/data/readers/negatives.hpp>
+#include <deeprec/data/readers/sequences.hpp>
+#include <deeprec/data/synthetic.hpp>
+#include <deeprec/deeprec.hpp>
+
+namespace recipes {
+
+using namespace deeprec;
+
+// What was chosen on the validation queries; docs/results.md says from what.
+struct Recipe {
+    Index width = 64, hidden = 128, kernel = 3, length = 50;
+    double dropout = 0.3, scale = 12, learning_rate = 0.004;
+    Index batch_size = 256, epochs = 16, patience = 4;
+    bool with_taste = false;
+    std::string tower = "rnn";  // or cnn
+    bool ids = true, attributes = false;
+    bool cold = false;  // leave items without training events to their attributes
+    double id_dropout = 0;
+};
+
+struct Set {
+    std::string name, path;
+    Recipe recipe{};
+    bool sampled = false;  // ranks against the shipped negatives
+};
+inline const std::vector<Set> sets{
+    {"beauty", "s3rec-beauty/Beauty"},
+    {"lastfm",
+     "s3rec-lastfm/LastFM",
+     {.length = 120,
+      .dropout = 0.5,
+      .learning_rate = 0.002,
+      .batch_size = 64,
+      .epochs = 45,
+      .patience = 8,
+      .with_taste = true},
+     true},
+    {"ml-100k", "movielens-100k/ml-100k", {.learning_rate = 0.002, .batch_size = 64, .epochs = 45, .patience = 8}},
+};
+
+struct World {
+    LeaveOneOut split;
+    std::vector<std::vector<std::int32_t>> attributes;  // of each item
+    std::optional<Sequences> negatives;
+    std::vector<Query> validation = split.validation_queries(), test = split.test_queries();
+
+    std::int32_t items() const { return split.all().items(); }
+    template <class Scorer>
+    RankingReport rank(const Scorer& scorer, std::span<const Query> queries, int threads) const {
+        return evaluate_ranking(scorer, queries, items(),
+                                {.threads = threads, .negatives = negatives ? &*negatives : nullptr});
+    }
+};
+inline World read_world(const Set& set, const std::string& data_directory) {
+    const std::string base = (std::filesystem::path(data_directory) / set.path).string();
+    const Dataset data = read_sequences(base + ".txt");
+    World world{LeaveOneOut{Sequences(data.interactions)},
+                read_item_attributes(base + "_item2attributes.json", data.interactions.items), std::nullopt};
+    if (set.sampled) world.negatives = read_negatives(base + "_sample.txt", data.interactions);
+    return world;
+}
+// Made-up people, for a try in seconds.
+inline const Set synthetic_set{
+    "synthetic", "", {.width = 32, .hidden = 32, .learning_rate = 0.01, .batch_size = 64, .epochs = 6}};
+inline World synthetic_world() {
+    const SyntheticWorld people{{.users = 400, .items = 300, .mean_events = 30, .min_events = 8}, Seed{1}};
+    World world{LeaveOneOut{Sequences(people.dataset().interactions)}, {}, std::nullopt};
+    world.attributes.resize(1);
+    for (std::int32_t item = 1; item <= world.items(); ++item) world.attributes.push_back({people.type(item) + 1});
+    return world;
+}
+
+inline auto convolutions(const Recipe& r) {
+    return Residual{Sequential{Conv1D{r.hidden, r.kernel, relu, {.padding = Padding::causal}}, Dropout{r.dropout},
+                               Conv1D{r.hidden, r.kernel, relu, {.padding = Padding::causal, .dilation_rate = 2}},
+                               Dropout{r.dropout}, Dense{r.width}}};
+}
+inline auto recurrence(const Recipe& r) {
+    return Residual{Sequential{LSTM{r.hidden, return_sequences}, Dropout{r.dropout}, Dense{r.width}}};
+}
+// The taste on the whole, beside the order of the last events.
+inline auto taste(const Recipe& r) { return Residual{Sequential{CumulativeAverage1D{}, Dense{r.width}}}; }
+
+struct Run {
+    std::string title;  // of the lines that say how far it is
+    Recipe recipe;
+    int seed = 1, threads = 0;
+};
+// The epoch with the best validation NDCG@10, and the seconds of all.
+struct Best {
+    double validation = 0;
+    long epoch = 0;
+    double seconds = 0;
+};
+
+// Trains with a validation after each epoch and brings back the weights of the best one. `index` makes of the model
+// what scores all items.
+template <class Model, class Samples, class Loss, class MakeIndex>
+Best fit_best(const World& world, const Run& run, Model& model, Samples& samples, const Loss& loss,
+              const MakeIndex& index) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto seconds = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    };
+    OnEpochEnd validate{[&](const Model&, EpochLog& log) {
+        log.set("val_ndcg", world.rank(index(model), world.validation, run.threads).ndcg);
+        std::fprintf(stderr, "\r%s, seed %d: epoch %ld of at most %ld, loss %.3f, validation NDCG@10 %.4f, %.0f s   ",
+                     run.title.c_str(), run.seed, log.epoch + 1, static_cast<long>(run.recipe.epochs), log.at("loss"),
+                     log.at("val_ndcg"), seconds());
+    }};
+    EarlyStopping stopping{.monitor = "val_ndcg",
+                           .patience = static_cast<long>(run.recipe.patience),
+                           .mode = EarlyStopping::Mode::max,
+                           .restore_best_weights = true};
+    Adam adam{{.learning_rate = run.recipe.learning_rate}};
+    fit(model, samples, loss, adam,
+        FitOptions<Samples>{.epochs = run.recipe.epochs,
+                            .batch_size = run.recipe.batch_size,
+                            .threads = run.threads,
+                            .seed = static_cast<std::uint64_t>(run.seed)},
+        validate, stopping);
+    std::fprintf(stderr, "\n");
+    return {stopping.best_value, stopping.best_epoch + 1, seconds()};
+}
+
+// Trains the SequenceRecommender of a recipe: use(what scores all items, how training went).
+template <class Use>
+void train_sequences(const World& world, const Run& run, const Use& use) {
+    const Recipe& r = run.recipe;
+    SequenceRecommenderOptions options{
+        .width = r.width, .scale = r.scale, .use_ids = r.ids, .id_dropout = r.id_dropout};
+    if (r.attributes) options.attributes = world.attributes;
+    if (r.cold) options.cold = world.split.train().cold_items();
+    const auto train = [&](auto tower) {
+        SequenceRecommender model{world.items(), std::move(tower), options};
+        model.build(r.length, Seed{static_cast<std::uint64_t>(run.seed)});
+        SequenceSamples samples{world.split.train(), r.length};
+        const auto index = [&](const auto& trained) { return SequenceIndex{trained, r.length}; };
+        const Best best = fit_best(world, run, model, samples, NextItemSoftmax{}, index);
+        use(index(model), best);
+    };
+    const auto train_order = [&](auto order) {
+        if (r.with_taste)
+            train(Sequential{Dropout{r.dropout}, taste(r), order});
+        else
+            train(Sequential{Dropout{r.dropout}, order});
+    };
+    if (r.tower == "cnn")
+        train_order(convolutions(r));
+    else if (r.tower == "rnn")
+        train_order(recurrence(r));
+    else
+        throw ArgumentError("tower: expected cnn or rnn, received " + r.tower);
+}
+
+}  // namespace recipes
