@@ -125,6 +125,7 @@
 #include <deeprec/ranking/slices.hpp>
 #include <deeprec/ranking/top_k.hpp>
 #include <deeprec/ranking/top_k_scan.hpp>
+#include <deeprec/ranking/weighted_hybrid.hpp>
 #include <deeprec/ranking/window_rules.hpp>
 #include <deeprec/training/callbacks.hpp>
 #include <deeprec/training/fit.hpp>

@@ -40,9 +40,24 @@ struct TargetRank {
     Index rank = 0;  // 0: the target is no candidate
     double auc = 0;
 };
-/// Where the target of one query stands among its candidates; `candidate` is scratch.
-inline TargetRank rank_target(const Query& query, std::span<const float> scores, std::vector<std::uint8_t>& candidate,
-                              const RankingProtocol& protocol) {
+inline void check_queries(std::string_view name, std::span<const Query> queries, std::int32_t items,
+                          const RankingProtocol& protocol) {
+    if (queries.empty()) throw DataError(message(name, ": there are no queries"));
+    const auto check = [&](std::string_view what, std::int32_t item) {
+        if (item < 1 || item > items)
+            throw DataError(message(name, ": expected ", what, " from 1 to ", items, ", received ", item));
+    };
+    for (const Query& query : queries) {
+        check("targets", query.target);
+        for (const std::int32_t item : query.history) check("histories with items", item);
+        if (!protocol.negatives) continue;
+        if ((*protocol.negatives)[query.user].empty())
+            throw DataError(message(name, ": user ", query.user, " has no negatives"));
+        for (const std::int32_t item : (*protocol.negatives)[query.user]) check("negatives", item);
+    }
+}
+/// candidate[item] = whether the query may be answered with the item, for items 1 ... of `candidate`.
+inline void mark_candidates(const Query& query, std::vector<std::uint8_t>& candidate, const RankingProtocol& protocol) {
     std::fill(candidate.begin() + 1, candidate.end(), std::uint8_t{protocol.negatives == nullptr});
     if (protocol.negatives) {
         for (const std::int32_t item : (*protocol.negatives)[query.user]) candidate[static_cast<std::size_t>(item)] = 1;
@@ -50,6 +65,11 @@ inline TargetRank rank_target(const Query& query, std::span<const float> scores,
     }
     if (protocol.remove_history)
         for (const std::int32_t item : query.history) candidate[static_cast<std::size_t>(item)] = 0;
+}
+/// Where the target of one query stands among its candidates; `candidate` is scratch.
+inline TargetRank rank_target(const Query& query, std::span<const float> scores, std::vector<std::uint8_t>& candidate,
+                              const RankingProtocol& protocol) {
+    mark_candidates(query, candidate, protocol);
     const auto target = static_cast<std::size_t>(query.target);
     const float own = scores[target];
     Index above = 0, tied_before = 0, tied = 0, others = 0;
@@ -79,20 +99,8 @@ inline TargetRank rank_target(const Query& query, std::span<const float> scores,
 template <class Scorer>
 RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> queries, std::int32_t items,
                                RankingProtocol protocol = {}) {
-    if (queries.empty()) throw DataError("evaluate_ranking: there are no queries");
+    detail::check_queries("evaluate_ranking", queries, items, protocol);
     if (protocol.k < 1) throw ArgumentError(message("evaluate_ranking: expected a positive k, received ", protocol.k));
-    const auto check = [&](std::string_view what, std::int32_t item) {
-        if (item < 1 || item > items)
-            throw DataError(message("evaluate_ranking: expected ", what, " from 1 to ", items, ", received ", item));
-    };
-    for (const Query& query : queries) {
-        check("targets", query.target);
-        for (const std::int32_t item : query.history) check("histories with items", item);
-        if (!protocol.negatives) continue;
-        if ((*protocol.negatives)[query.user].empty())
-            throw DataError(message("evaluate_ranking: user ", query.user, " has no negatives"));
-        for (const std::int32_t item : (*protocol.negatives)[query.user]) check("negatives", item);
-    }
     RankingReport report{0, 0, 0, protocol, std::vector<Index>(queries.size(), 0)};
     std::vector<double> auc(queries.size(), 0.0);
     ThreadPool pool(protocol.threads);

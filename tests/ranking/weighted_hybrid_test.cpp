@@ -1,0 +1,144 @@
+#include <deeprec/ranking/weighted_hybrid.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include <deeprec/core/random.hpp>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+
+namespace {
+constexpr std::int32_t items = 40;
+
+/// A score for each user and item, scale * (truth + noise of its own) + offset.
+struct Opinion {
+    std::uint64_t stream;
+    double truth = 0, noise = 1;
+    float scale = 1, offset = 0;
+    static double taste(std::int32_t user, std::int32_t item) {
+        return RandomStream(Seed{7}).normal(static_cast<std::uint64_t>(user * (items + 1) + item));
+    }
+    void operator()(const Query& query, std::span<float> scores) const {
+        const RandomStream random(derive(Seed{8}, stream));
+        for (std::int32_t item = 1; item <= items; ++item) {
+            const double own = random.normal(static_cast<std::uint64_t>(query.user * (items + 1) + item));
+            scores[static_cast<std::size_t>(item)] =
+                scale * static_cast<float>(truth * taste(query.user, item) + noise * own) + offset;
+        }
+    }
+};
+/// Each user's target is the item of most taste, plus noise in who is who.
+std::vector<Query> queries(std::int32_t from, std::int32_t to) {
+    std::vector<Query> all;
+    for (std::int32_t user = from; user < to; ++user) {
+        std::int32_t best = 1;
+        for (std::int32_t item = 2; item <= items; ++item)
+            if (Opinion::taste(user, item) > Opinion::taste(user, best)) best = item;
+        all.push_back({user, {}, best});
+    }
+    return all;
+}
+}  // namespace
+
+TEST_CASE("A hybrid standardises each member's scores and adds them by weight", "[hybrid]") {
+    const auto fixed = [](std::vector<float> values) {
+        return [values](const Query&, std::span<float> scores) {
+            std::copy(values.begin(), values.end(), scores.begin());
+        };
+    };
+    WeightedHybrid hybrid{fixed({0, 1, 2, 3}), fixed({0, 500, 500, 200}), fixed({0, 0.1f, 0.1f, 0.1f})};
+    hybrid.set_weights(std::vector{2.0, 1.0, 5.0});
+    std::vector<float> scores(4);
+    hybrid(Query{1, {}, 1}, scores);
+    const double up = 1 / std::sqrt(2.0 / 3), share = 1 / std::sqrt(2.0);
+    CHECK(scores[1] == Approx(-2 * up + share));
+    CHECK(scores[2] == Approx(share));
+    CHECK(scores[3] == Approx(2 * up - 2 * share));
+}
+
+TEST_CASE("Weights are found whatever the scales, noise gets none, and the hybrid beats its best member", "[hybrid]") {
+    const Opinion good{1, 1, 1}, fair{2, 1, 2, 1000, -5e4f}, noise{3, 0, 1, 0.001f, 0};
+    WeightedHybrid hybrid{good, fair, noise};
+    const auto held_out = queries(0, 600), test = queries(600, 1600);
+    const WeightedHybridFit fit = hybrid.fit(held_out, items);
+    CHECK(fit.queries == 600);
+    CHECK(fit.loss < std::log(double{items}) - 1);
+    const auto w = hybrid.weights();
+    CHECK(w[0] > 1.5 * w[1]);
+    CHECK(w[1] > 0.2);
+    CHECK(std::abs(w[2]) < 0.15);
+    const double best = evaluate_ranking(good, test, items).ndcg;
+    CHECK(evaluate_ranking(hybrid, test, items).ndcg > best + 0.02);
+}
+
+TEST_CASE("The weights found are where the likelihood is highest", "[hybrid]") {
+    const auto held_out = queries(0, 300);
+    WeightedHybrid hybrid{Opinion{1, 1, 1}, Opinion{2, 1, 2}};
+    const double best = hybrid.fit(held_out, items).loss;
+    const auto w = hybrid.weights();
+    // -log P(target) with other weights, computed from the hybrid's scores; the penalty moves the best little.
+    const auto loss_at = [&](double a, double b) {
+        hybrid.set_weights(std::vector{a, b});
+        double sum = 0;
+        for (const Query& query : held_out) {
+            std::vector<float> scores(items + 1);
+            hybrid(query, scores);
+            double total = 0;
+            for (std::int32_t item = 1; item <= items; ++item)
+                total +=
+                    std::exp(scores[static_cast<std::size_t>(item)] - scores[static_cast<std::size_t>(query.target)]);
+            sum += std::log(total);
+        }
+        return sum / static_cast<double>(held_out.size());
+    };
+    CHECK(loss_at(w[0], w[1]) == Approx(best).epsilon(1e-5));
+    const auto penalised = [&](double a, double b) {
+        return loss_at(a, b) + (a * a + b * b) / 2 / static_cast<double>(held_out.size());
+    };
+    const double here = penalised(w[0], w[1]);
+    for (const double d : {-0.05, 0.05}) {
+        CHECK(penalised(w[0] + d, w[1]) > here);
+        CHECK(penalised(w[0], w[1] + d) > here);
+    }
+}
+
+TEST_CASE("A hybrid's weights and scores have the same bits for any number of threads", "[hybrid][threads]") {
+    const auto held_out = queries(0, 200);
+    const auto with = [&](int threads) {
+        WeightedHybrid hybrid{Opinion{1, 1, 1}, Opinion{2, 1, 2}};
+        hybrid.fit(held_out, items, {.threads = threads});
+        return hybrid.weights();
+    };
+    CHECK(with(1) == with(2));
+    CHECK(with(1) == with(3));
+}
+
+TEST_CASE("Wrong use of a hybrid is refused", "[hybrid]") {
+    const Opinion good{1, 1, 1};
+    WeightedHybrid hybrid{good, good};
+    CHECK(message_of<ArgumentError>([&] { hybrid.set_weights(std::vector{1.0}); }) ==
+          "WeightedHybrid: expected 2 finite weights, received 1");
+    CHECK(message_of<DataError>([&] { hybrid.fit({}, items); }) == "WeightedHybrid: there are no queries");
+    const std::vector<Query> wrong{{1, {}, items + 1}};
+    CHECK(message_of<DataError>([&] { hybrid.fit(wrong, items); }) ==
+          "WeightedHybrid: expected targets from 1 to 40, received 41");
+    const std::vector<std::int32_t> history{3};
+    const std::vector<Query> taken{{1, history, 3}};
+    CHECK(message_of<DataError>([&] { hybrid.fit(taken, items); }) ==
+          "WeightedHybrid: no query has a target among its candidates");
+    const auto broken = [](const Query&, std::span<float> scores) {
+        scores[2] = std::numeric_limits<float>::quiet_NaN();
+    };
+    WeightedHybrid with_nan{good, broken};
+    CHECK(message_of<NumericError>([&] { with_nan.fit(queries(0, 2), items); }) ==
+          "WeightedHybrid: member 1 gave scores that are not finite");
+    // Members that always agree share the weight.
+    hybrid.fit(queries(0, 100), items);
+    CHECK(hybrid.weights()[0] == Approx(hybrid.weights()[1]));
+}
