@@ -72,6 +72,7 @@ auto model_input(Index samples, const std::string& tower) {
     }
 }
 
+/// The samples in slices that the threads share, as `predict` has them.
 template <class Model, class Inputs>
 void inference(const Runner& run, const std::string& name, peers::Cost cost, const Model& model, const Inputs& x,
                ThreadPool& pool) {
@@ -276,12 +277,11 @@ void run_embeddings(const Runner& run, ThreadPool& pool) {
         load(table, {peers::numbers(static_cast<std::size_t>(rows) * peers::features, "e")});
         Tensor<std::int32_t, 2> x(peers::batch, peers::user_steps);
         fill(x, peers::ids(static_cast<std::size_t>(x.size()), rows, "k.ids"));
+        if (const auto name = message("emb_gather_", size); run.wants(name))
+            inference(run, name, {0, 2 * looked_up, peers::Traffic::cache}, table, view(x), pool);
+        if (!(rows > peers::vocabulary && run.wants("emb_sgd_1M"))) continue;
         decltype(table)::Cache cache;
         const double check = table.forward(view(x), cache).data()[0];
-        if (const auto name = message("emb_gather_", size); run.wants(name))
-            run.run(name, {0, 2 * looked_up, peers::Traffic::cache}, check,
-                    [&] { peers::keep(table.forward(view(x), cache).data()[0]); });
-        if (!(rows > peers::vocabulary && run.wants("emb_sgd_1M"))) continue;
         auto gradients = table.zero_gradients();
         const Numbers ones(static_cast<std::size_t>(x.size()) * peers::features, 1.f);
         SGD sgd{{.learning_rate = 1e-2}};
