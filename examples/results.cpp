@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -208,11 +209,38 @@ void print_table(const std::string& set, const std::vector<Row>& rows) {
             low = std::min(low, row.hr), high = std::max(high, row.hr);
             low_ndcg = std::min(low_ndcg, row.ndcg), high_ndcg = std::max(high_ndcg, row.ndcg);
         }
-        std::printf("| %s | %.4f ± %.4f | %.4f ± %.4f | %.4f | %.0f | %.0f | %.1f | %.0f | %.4f (%.0f) |\n",
-                    first.model.c_str(), sum.hr / n, (high - low) / 2, sum.ndcg / n, (high_ndcg - low_ndcg) / 2,
-                    sum.validation / n, n, sum.epochs / n, sum.seconds / n, sum.megabytes, sum.cold_hr / n,
-                    sum.cold / n);
+        std::printf("| %s | %.4f ± %.4f | %.4f ± %.4f | %.4f | %.0f | %.0f | %.1f | %.0f | ", first.model.c_str(),
+                    sum.hr / n, (high - low) / 2, sum.ndcg / n, (high_ndcg - low_ndcg) / 2, sum.validation / n, n,
+                    sum.epochs / n, sum.seconds / n, sum.megabytes);
+        if (sum.cold > 0) std::printf("%.4f (%.0f)", sum.cold_hr / n, sum.cold / n);
+        std::printf(" |\n");
     }
+}
+
+// `results search`: one run of a recipe and one line about it, of the validation queries alone, so that choices are
+// made without the test in sight.
+struct Search {
+    int seed = 1;
+    bool test = false;
+    std::string file = "build/search.log";
+};
+void search(const Set& set, const World& world, const Recipe& recipe, const Options& options, const Search& how) {
+    train_sequences(world, {set.name, recipe, how.seed, options.threads}, [&](const auto& index, const Best& best) {
+        std::ostringstream line;
+        line << std::fixed << std::setprecision(4);
+        const auto figures = [&](const char* name, std::span<const Query> queries) {
+            const RankingReport report = world.rank(index, queries, options.threads);
+            line << name << report.hr << ' ' << report.ndcg;
+        };
+        line << "epoch " << best.epoch;
+        figures(" val ", world.validation);
+        if (how.test) figures(" test ", world.test);
+        line << std::defaultfloat << " total " << std::lround(best.seconds) << "s | set=" << set.name
+             << " seed=" << how.seed;
+        each_setting([&](const char* name, auto member) { line << ' ' << name << '=' << recipe.*member; });
+        std::cout << line.str() << std::endl;
+        if (!how.file.empty()) std::ofstream(how.file, std::ios::app) << line.str() << '\n';
+    });
 }
 
 // Made-up people, small: both towers must beat popularity by far.
@@ -223,6 +251,7 @@ int quick(Options options) {
     Results results{""};
     run(set, world, options, results);
     print_table(set.name, results.rows());
+    search(set, world, set.recipe, options, {.file = ""});
     const auto hr = [&](const std::string& model) {
         for (const Row& row : results.rows())
             if (row.model == model) return row.hr;
@@ -240,19 +269,35 @@ int main(int argc, char** argv) try {
     app.add_option("--threads", options.threads, "0 = all cores");
     app.add_option("--results", options.file, "where finished rows are kept; delete it to start again");
     app.add_flag("--quick", options.quick, "a small run on synthetic data");
+    Search how;
+    Recipe given;
+    CLI::App& searching = *app.add_subcommand("search", "one run of each set's recipe with the settings given instead");
+    searching.fallthrough();
+    each_setting([&](const char* name, auto member) { searching.add_option(message("--", name), given.*member); });
+    searching.add_option("--seed", how.seed);
+    searching.add_flag("--test", how.test, "the test figures too");
+    searching.add_option("--log", how.file, "where the line is added");
     CLI11_PARSE(app, argc, argv);
     if (options.quick) return quick(options);
     for (const std::string& name : options.sets)
         if (std::none_of(sets.begin(), sets.end(), [&](const Set& set) { return set.name == name; }))
             throw ArgumentError("--set: expected beauty, lastfm or ml-100k, received " + name);
-    if (const auto folder = std::filesystem::path(options.file).parent_path(); !folder.empty())
-        std::filesystem::create_directories(folder);
+    for (const std::filesystem::path file : {options.file, how.file})
+        if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
     Results results{options.file};
     for (const Set& set : sets) {
         if (!options.sets.empty() &&
             std::find(options.sets.begin(), options.sets.end(), set.name) == options.sets.end())
             continue;
         const World world = read_world(set, options.data);
+        if (searching.parsed()) {
+            Recipe recipe = set.recipe;
+            each_setting([&](const char* name, auto member) {
+                if (searching.count(message("--", name)) > 0) recipe.*member = given.*member;
+            });
+            search(set, world, recipe, options, how);
+            continue;
+        }
         run(set, world, options, results);
         print_table(set.name, results.rows());
     }

@@ -31,6 +31,27 @@ struct Recipe {
     double id_dropout = 0;
 };
 
+// f(name, member) for each.
+template <class F>
+void each_setting(F&& f) {
+    f("tower", &Recipe::tower);
+    f("width", &Recipe::width);
+    f("hidden", &Recipe::hidden);
+    f("kernel", &Recipe::kernel);
+    f("length", &Recipe::length);
+    f("dropout", &Recipe::dropout);
+    f("scale", &Recipe::scale);
+    f("learning-rate", &Recipe::learning_rate);
+    f("batch-size", &Recipe::batch_size);
+    f("epochs", &Recipe::epochs);
+    f("patience", &Recipe::patience);
+    f("taste", &Recipe::with_taste);
+    f("ids", &Recipe::ids);
+    f("attributes", &Recipe::attributes);
+    f("cold", &Recipe::cold);
+    f("id-dropout", &Recipe::id_dropout);
+}
+
 struct Set {
     std::string name, path;
     Recipe recipe{};
