@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
@@ -126,6 +127,49 @@ void train(const Set& set, const World& world, const Options& options, Results& 
                     });
 }
 
+using Scorer = std::function<void(std::span<const Query>, std::span<float>)>;
+
+// The row of both towers and the neighbourhood models in one, weighed on validation queries.
+void hybrid_row(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
+                int seed, const Scorer& cnn, const Scorer& rnn, double seconds) {
+    const auto start = std::chrono::steady_clock::now();
+    const Sequences& events = world.split.train();
+    WeightedHybrid hybrid{cnn,          rnn, ItemKnn{events}, ItemKnn{events, {.age_weight = 0.8}}, WindowRules{events},
+                          BprMf{events}};
+    const auto held_out = std::span(world.validation).first(std::min<std::size_t>(4000, world.validation.size()));
+    hybrid.fit(held_out, world.items(), world.protocol(options.threads));
+    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    std::printf("%s: %s, seed %d: weights", set.name.c_str(), name.c_str(), seed);
+    for (const double weight : hybrid.weights()) std::printf(" %.3f", weight);
+    std::printf("\n");
+    const double validation = world.rank(hybrid, world.validation, options.threads).ndcg;
+    results.add(rank_test(set, world, options, name, seed, hybrid, {validation, 0, seconds}));
+}
+
+// The rows of both towers by `recipe`, and that of the hybrid, which needs both at once.
+void train_towers(const Set& set, const World& world, const Options& options, Results& results, const std::string& more,
+                  const std::string& hybrid, int seed, Recipe recipe) {
+    const std::string cnn_name = "CNN" + more, rnn_name = "RNN" + more;
+    if (results.has(set.name, cnn_name, seed) && results.has(set.name, rnn_name, seed) &&
+        results.has(set.name, hybrid, seed))
+        return;
+    const auto train_tower = [&](const std::string& name, const std::function<void(const Scorer&, double)>& use) {
+        train_sequences(world, {set.name + ": " + name, recipe, seed, options.threads},
+                        [&](const auto& index, const Best& best) {
+                            if (!results.has(set.name, name, seed))
+                                results.add(rank_test(set, world, options, name, seed, index, best));
+                            use(std::cref(index), best.seconds);
+                        });
+    };
+    recipe.tower = "cnn";
+    train_tower(cnn_name, [&](const Scorer& cnn, double cnn_seconds) {
+        recipe.tower = "rnn";
+        train_tower(rnn_name, [&](const Scorer& rnn, double rnn_seconds) {
+            hybrid_row(set, world, options, results, hybrid, seed, cnn, rnn, cnn_seconds + rnn_seconds);
+        });
+    });
+}
+
 // The tutorial's own recipe, for comparison: a head over both towers' outputs and binary cross-entropy on single pairs.
 // An item's features are its id and its attributes.
 void train_tutorial(const Set& set, const World& world, const Options& options, Results& results, int seed) {
@@ -180,8 +224,7 @@ void run(const Set& set, const World& world, const Options& options, Results& re
         recipe.tower = "rnn", row("RNN");
         if (world.attributes.empty()) continue;
         recipe.attributes = true;
-        recipe.tower = "cnn", row("CNN + attributes");
-        recipe.tower = "rnn", row("RNN + attributes");
+        train_towers(set, world, options, results, " + attributes", "weighted hybrid", seed, recipe);
         recipe.cold = true;
         recipe.id_dropout = 0.3, row("RNN, hybrid with id dropout");
         recipe.ids = false, recipe.id_dropout = 0, row("RNN, content only");

@@ -1,4 +1,4 @@
-// Data sets, recipes and training of the sequence recommenders in docs/results.md, for results.cpp and search.cpp.
+// Data sets, recipes and training of the sequence recommenders in docs/results.md.
 #pragma once
 
 #include <chrono>
@@ -79,10 +79,12 @@ struct World {
     std::vector<Query> validation = split.validation_queries(), test = split.test_queries();
 
     std::int32_t items() const { return split.all().items(); }
+    RankingProtocol protocol(int threads) const {
+        return {.threads = threads, .negatives = negatives ? &*negatives : nullptr};
+    }
     template <class Scorer>
     RankingReport rank(const Scorer& scorer, std::span<const Query> queries, int threads) const {
-        return evaluate_ranking(scorer, queries, items(),
-                                {.threads = threads, .negatives = negatives ? &*negatives : nullptr});
+        return evaluate_ranking(scorer, queries, items(), protocol(threads));
     }
 };
 inline World read_world(const Set& set, const std::string& data_directory) {
