@@ -5,6 +5,8 @@
 
 #include <deeprec/core/random.hpp>
 #include <deeprec/data/item_tokens.hpp>
+#include <deeprec/data/readers/interactions_csv.hpp>
+#include <deeprec/data/readers/recbole.hpp>
 #include <deeprec/data/splits.hpp>
 
 #include "support/catch.hpp"
@@ -54,6 +56,32 @@ std::vector<Files> small_sets() {
     };
 }
 
+/// Texts with up to three things wrong.
+class Damage {
+public:
+    explicit Damage(Seed seed) : random_(seed) {}
+    std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_.below(draw_++, n)); }
+    std::string operator()(std::string text) {
+        constexpr std::string_view spice = "\",|:\t\n\r 019-.eNA\xe9\xc3\xa9\xff";
+        for (std::size_t edits = 1 + below(3); edits > 0 && !text.empty(); --edits) {
+            const std::size_t at = below(text.size());
+            switch (below(6)) {
+                case 0: text[at] = static_cast<char>(below(256)); break;
+                case 1: text[at] = spice[below(spice.size())]; break;
+                case 2: text.insert(at, 1, spice[below(spice.size())]); break;
+                case 3: text.erase(at, 1 + below(8)); break;
+                case 4: text.resize(at); break;
+                default: text.insert(at, text.substr(below(text.size()), 20)); break;
+            }
+        }
+        return text;
+    }
+
+private:
+    RandomStream random_;
+    std::uint64_t draw_ = 0;
+};
+
 }  // namespace
 
 TEST_CASE("read_dataset recognises every format", "[data]") {
@@ -83,29 +111,14 @@ TEST_CASE("read_dataset says what it looked for", "[data]") {
 }
 
 TEST_CASE("Damaged files are read or refused, never crash", "[data]") {
-    const RandomStream random{Seed{17}};
-    constexpr std::string_view spice = "\",|:\t\n\r 019-.eNA\xe9\xc3\xa9\xff";
-    std::uint64_t draw = 0;
-    const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random.below(draw++, n)); };
+    Damage damage{Seed{17}};
     int read = 0, refused = 0;
     for (const Files& files : small_sets()) {
         const support::TemporaryDirectory directory;
         for (int round = 0; round < 400; ++round) {
             for (const auto& [name, text] : files.texts) directory.write(name, text);
-            const auto& [victim, original] = files.texts[below(files.texts.size())];
-            std::string text = original;
-            for (std::size_t edits = 1 + below(3); edits > 0 && !text.empty(); --edits) {
-                const std::size_t at = below(text.size());
-                switch (below(6)) {
-                    case 0: text[at] = static_cast<char>(below(256)); break;
-                    case 1: text[at] = spice[below(spice.size())]; break;
-                    case 2: text.insert(at, 1, spice[below(spice.size())]); break;
-                    case 3: text.erase(at, 1 + below(8)); break;
-                    case 4: text.resize(at); break;
-                    default: text.insert(at, text.substr(below(text.size()), 20)); break;
-                }
-            }
-            directory.write(victim, text);
+            const auto& [victim, original] = files.texts[damage.below(files.texts.size())];
+            directory.write(victim, damage(original));
             try {
                 const Dataset data = read_dataset(directory.path() / files.read);
                 data.interactions.check();
@@ -122,6 +135,54 @@ TEST_CASE("Damaged files are read or refused, never crash", "[data]") {
     }
     REQUIRE(read > 100);
     REQUIRE(refused > 100);
+}
+
+TEST_CASE("Damaged tables of events and of features are read or refused, never crash", "[data]") {
+    Damage damage{Seed{18}};
+    const support::TemporaryDirectory directory;
+    const std::string csv = "when,user,item,stars\n10.5,ann,\"a, \"\"b\"\"\",4.5\n-3,bob,c,3\n1e9,ann,c,1\n",
+                      tsv = "visitorid\titemid\tt\n7\t1\t10\n8\t2\t11\n7\t3\t12\n",
+                      features =
+                          "id:token\tcity:token\tage:float\tlikes:token_seq\tplace:float_seq\n"
+                          "a\tRome\t31.5\tjazz opera\t1 2\nb\t\t\t\t\nc\tOslo\t4\tjazz\t0.5\nz\tBern\t1\tx\t1\n";
+    Vocabulary known;
+    for (const char* key : {"a", "b", "c"}) known.add(key);
+    const auto try_each = [&](const std::string& text, const auto& read) {
+        int whole = 0, refused = 0;
+        for (int round = 0; round < 1000; ++round) {
+            const auto file = directory.write("file", damage(text));
+            try {
+                read(file);
+                ++whole;
+            } catch (const Error& error) {
+                REQUIRE(std::string(error.what()).find(file.string() + ":") == 0);
+                ++refused;
+            }
+        }
+        CHECK(whole > 50);
+        CHECK(refused > 50);
+    };
+    const auto events = [&](const CsvColumns& columns) {
+        return [&](const std::filesystem::path& file) {
+            const Dataset data = read_interactions_csv(file, columns);
+            data.interactions.check();
+            REQUIRE(data.interactions.size() > 0);
+            REQUIRE(data.items.size() == data.interactions.items.size());
+            const LeaveOneOut split{Sequences{data.interactions}};
+            REQUIRE(split.all().size() == data.interactions.size());
+        };
+    };
+    const CsvColumns with_commas{.rating = "stars", .timestamp = "when"};
+    const CsvColumns with_tabs{.user = "visitorid", .item = "itemid", .timestamp = "t", .separator = '\t'};
+    try_each(csv, events(with_commas));
+    try_each(tsv, events(with_tabs));
+    try_each(features, [&](const std::filesystem::path& file) {
+        const auto rows = read_recbole_features(file, "id", known);
+        REQUIRE(rows.size() == 4);
+        REQUIRE(rows[0].empty());
+        for (const FeatureRow& row : rows)
+            for (const auto& [name, value] : row) REQUIRE(!name.empty());
+    });
 }
 
 TEST_CASE("Real data: MovieLens-100K", "[data][real]") {
