@@ -264,8 +264,16 @@ namespace kernels {
 template <class Act, class T, class Arch = xsimd::default_arch>
 void activate(const T* x, T* y, Index n, const Act& act = {}) {
     using V = Batch<T, Arch>;
+    constexpr Index step = lanes<T, Arch>;
     Index i = 0;
-    for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>) kernels::store(y + i, act(kernels::load<V>(x + i)));
+    for (; i + 4 * step <= n; i += 4 * step) {  // four at a time: tanh above all waits for its own results
+        V a[4];
+        DEEPREC_UNROLL
+        for (Index j = 0; j < 4; ++j) a[j] = act(kernels::load<V>(x + i + j * step));
+        DEEPREC_UNROLL
+        for (Index j = 0; j < 4; ++j) kernels::store(y + i + j * step, a[j]);
+    }
+    for (; i + step <= n; i += step) kernels::store(y + i, act(kernels::load<V>(x + i)));
     if (i < n) kernels::store_first(y + i, act(kernels::load_first<V>(x + i, n - i)), n - i);
 }
 
