@@ -121,6 +121,7 @@
 #include <deeprec/ranking/item_links.hpp>
 #include <deeprec/ranking/markov.hpp>
 #include <deeprec/ranking/popularity.hpp>
+#include <deeprec/ranking/quantized_items.hpp>
 #include <deeprec/ranking/sequence_index.hpp>
 #include <deeprec/ranking/slices.hpp>
 #include <deeprec/ranking/top_k.hpp>

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -297,6 +298,47 @@ DEEPREC_INLINE void transpose(xsimd::batch<T, Arch>* x) {
             detail::interleave(x[2 * i], x[2 * i + 1], std::make_index_sequence<static_cast<std::size_t>(n)>{});
         }
     }
+}
+/// Lane i of the sum gets codes[2 i] pair[0] + codes[2 i + 1] pair[1] more; there are two codes for each lane.
+template <class Arch>
+DEEPREC_INLINE xsimd::batch<std::int32_t, Arch> add_pair_products(const xsimd::batch<std::int32_t, Arch>& sum,
+                                                                  const std::int8_t* codes, const std::int16_t* pair) {
+    using V = xsimd::batch<std::int32_t, Arch>;
+    [[maybe_unused]] std::int32_t both;
+    std::memcpy(&both, pair, sizeof both);
+#if defined(__AVX512BW__)
+    if constexpr (detail::is_avx512<Arch>) {
+        const __m512i x = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes)));
+        return V(_mm512_add_epi32(sum, _mm512_madd_epi16(x, _mm512_set1_epi32(both))));
+    }
+#endif
+#if defined(__AVX2__)
+    if constexpr (V::size == 8) {
+        const __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+        return V(_mm256_add_epi32(sum, _mm256_madd_epi16(x, _mm256_set1_epi32(both))));
+    }
+#endif
+#if defined(__SSE2__)
+    if constexpr (V::size == 4) {
+        const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes));
+        const __m128i x = _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
+        return V(_mm_add_epi32(sum, _mm_madd_epi16(x, _mm_set1_epi32(both))));
+    }
+#elif defined(__aarch64__)
+    if constexpr (V::size == 4) {
+        const int16x8_t x = vmovl_s8(vld1_s8(codes)), y = vreinterpretq_s16_s32(vdupq_n_s32(both));
+        return V(vaddq_s32(sum, vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y))));
+    }
+#endif
+    alignas(64) std::int32_t all[V::size];
+    sum.store_aligned(all);
+    for (std::size_t i = 0; i < V::size; ++i) all[i] += codes[2 * i] * pair[0] + codes[2 * i + 1] * pair[1];
+    return V::load_aligned(all);
+}
+/// The numbers as floats, rounded to nearest.
+template <class Arch>
+DEEPREC_INLINE xsimd::batch<float, Arch> to_float(const xsimd::batch<std::int32_t, Arch>& x) {
+    return xsimd::to_float(x);
 }
 /// Whether any lane of a is greater than that of b.
 template <class T, class Arch>

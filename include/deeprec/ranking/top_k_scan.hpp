@@ -17,7 +17,8 @@ struct AcceptAll {
 /// The k rows i of items [count, width], row-major, with the highest query . items[i] among those for which accept(i)
 /// holds: best first, ties by the lower row. Scores of NaN and -Inf are left out. accept is asked about few items,
 /// those that would enter, possibly by many threads at once. `pool` may be null. The result does not depend on the
-/// number of threads. Throws ArgumentError for a negative k.
+/// number of threads. Throws ArgumentError for a negative k. QuantizedItems finds the same with a quarter of the
+/// reading.
 template <class T, class Accept = AcceptAll>
 std::vector<Hit<T>> top_k_scan(const T* query, const T* items, Index count, Index width, Index k,
                                const Accept& accept = {}, ThreadPool* pool = nullptr) {
