@@ -226,7 +226,7 @@ void run(const Set& set, const World& world, const Options& options, Results& re
         recipe.attributes = true;
         train_towers(set, world, options, results, " + attributes", "weighted hybrid", seed, recipe);
         recipe.cold = true;
-        recipe.id_dropout = 0.3, row("RNN, hybrid with id dropout");
+        recipe.id_dropout = 0.1, row("RNN, hybrid with id dropout");
         recipe.ids = false, recipe.id_dropout = 0, row("RNN, content only");
     }
 }
