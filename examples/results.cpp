@@ -128,46 +128,44 @@ void train(const Set& set, const World& world, const Options& options, Results& 
 }
 
 using Scorer = std::function<void(std::span<const Query>, std::span<float>)>;
+struct Member {
+    std::string name;
+    Recipe recipe;
+};
+constexpr const char* hybrid_name = "weighted hybrid";
 
-// The row of both towers and the neighbourhood models in one, weighed on validation queries.
-void hybrid_row(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
-                int seed, const Scorer& cnn, const Scorer& rnn, double seconds) {
+// The row of trained sequence models, neighbourhoods and factors in one, weighed on validation queries.
+void hybrid_row(const Set& set, const World& world, const Options& options, Results& results, int seed,
+                const std::vector<Scorer>& trained, double seconds) {
     const auto start = std::chrono::steady_clock::now();
     const Sequences& events = world.split.train();
-    WeightedHybrid hybrid{cnn,          rnn, ItemKnn{events}, ItemKnn{events, {.age_weight = 0.8}}, WindowRules{events},
-                          BprMf{events}};
+    WeightedHybrid hybrid{trained.at(0),       trained.at(1),   trained.at(2),
+                          trained.at(3),       ItemKnn{events}, ItemKnn{events, {.age_weight = 0.8}},
+                          WindowRules{events}, BprMf{events}};
     const auto held_out = std::span(world.validation).first(std::min<std::size_t>(4000, world.validation.size()));
     hybrid.fit(held_out, world.items(), world.protocol(options.threads));
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::printf("%s: %s, seed %d: weights", set.name.c_str(), name.c_str(), seed);
+    std::printf("%s: %s, seed %d: weights", set.name.c_str(), hybrid_name, seed);
     for (const double weight : hybrid.weights()) std::printf(" %.3f", weight);
     std::printf("\n");
     const double validation = world.rank(hybrid, world.validation, options.threads).ndcg;
-    results.add(rank_test(set, world, options, name, seed, hybrid, {validation, 0, seconds}));
+    results.add(rank_test(set, world, options, hybrid_name, seed, hybrid, {validation, 0, seconds}));
 }
 
-// The rows of both towers by `recipe`, and that of the hybrid, which needs both at once.
-void train_towers(const Set& set, const World& world, const Options& options, Results& results, const std::string& more,
-                  const std::string& hybrid, int seed, Recipe recipe) {
-    const std::string cnn_name = "CNN" + more, rnn_name = "RNN" + more;
-    if (results.has(set.name, cnn_name, seed) && results.has(set.name, rnn_name, seed) &&
-        results.has(set.name, hybrid, seed))
-        return;
-    const auto train_tower = [&](const std::string& name, const std::function<void(const Scorer&, double)>& use) {
-        train_sequences(world, {set.name + ": " + name, recipe, seed, options.threads},
-                        [&](const auto& index, const Best& best) {
-                            if (!results.has(set.name, name, seed))
-                                results.add(rank_test(set, world, options, name, seed, index, best));
-                            use(std::cref(index), best.seconds);
-                        });
-    };
-    recipe.tower = "cnn";
-    train_tower(cnn_name, [&](const Scorer& cnn, double cnn_seconds) {
-        recipe.tower = "rnn";
-        train_tower(rnn_name, [&](const Scorer& rnn, double rnn_seconds) {
-            hybrid_row(set, world, options, results, hybrid, seed, cnn, rnn, cnn_seconds + rnn_seconds);
-        });
-    });
+// The rows of `members` and then that of their hybrid, which needs all of them at once: models of different types, so
+// each is trained within the call that has the ones before.
+void train_hybrid(const Set& set, const World& world, const Options& options, Results& results, int seed,
+                  std::span<const Member> members, std::vector<Scorer> trained = {}, double seconds = 0) {
+    if (members.empty()) return hybrid_row(set, world, options, results, seed, trained, seconds);
+    const Member& next = members.front();
+    train_sequences(world, {set.name + ": " + next.name, next.recipe, seed, options.threads},
+                    [&](const auto& index, const Best& best) {
+                        if (!results.has(set.name, next.name, seed))
+                            results.add(rank_test(set, world, options, next.name, seed, index, best));
+                        trained.push_back(std::cref(index));
+                        train_hybrid(set, world, options, results, seed, members.subspan(1), trained,
+                                     seconds + best.seconds);
+                    });
 }
 
 // The tutorial's own recipe, for comparison: a head over both towers' outputs and binary cross-entropy on single pairs.
@@ -218,16 +216,19 @@ void run(const Set& set, const World& world, const Options& options, Results& re
     simple("BPR-MF", [&] { return BprMf{events}; });
     train_tutorial(set, world, options, results, 1);
     for (int seed = 1; seed <= options.seeds; ++seed) {
-        Recipe recipe = set.recipe;
-        const auto row = [&](const std::string& name) { train(set, world, options, results, name, seed, recipe); };
-        recipe.tower = "cnn", row("CNN");
-        recipe.tower = "rnn", row("RNN");
-        if (world.attributes.empty()) continue;
-        recipe.attributes = true;
-        train_towers(set, world, options, results, " + attributes", "weighted hybrid", seed, recipe);
-        recipe.cold = true;
-        recipe.id_dropout = 0.1, row("RNN, hybrid with id dropout");
-        recipe.ids = false, recipe.id_dropout = 0, row("RNN, content only");
+        const auto recipe = [&](const char* tower, bool attributes, bool cold, double id_dropout, bool ids = true) {
+            Recipe r = set.recipe;
+            r.tower = tower, r.attributes = attributes, r.cold = cold, r.id_dropout = id_dropout, r.ids = ids;
+            return r;
+        };
+        train(set, world, options, results, "CNN", seed, recipe("cnn", false, false, 0));
+        train(set, world, options, results, "RNN", seed, recipe("rnn", false, false, 0));
+        if (world.attributes.empty() || results.has(set.name, hybrid_name, seed)) continue;
+        const std::vector<Member> members{{"CNN + attributes", recipe("cnn", true, false, 0)},
+                                          {"RNN + attributes", recipe("rnn", true, false, 0)},
+                                          {"RNN + attributes, id dropout", recipe("rnn", true, true, 0.1)},
+                                          {"RNN, content only", recipe("rnn", true, true, 0, false)}};
+        train_hybrid(set, world, options, results, seed, members);
     }
 }
 
