@@ -8,7 +8,7 @@
 using namespace deeprec;
 using namespace deeprec::test;
 
-TEMPLATE_TEST_CASE("dot, axpy and add equal their scalar twins", "[kernels][vector]", float, double) {
+TEMPLATE_TEST_CASE("copy copies; dot, axpy and add equal their scalar twins", "[kernels][vector]", float, double) {
     using T = TestType;
     constexpr Index lanes = kernels::lanes<T>;
     const double epsilon = static_cast<double>(std::numeric_limits<T>::epsilon());
@@ -27,6 +27,8 @@ TEMPLATE_TEST_CASE("dot, axpy and add equal their scalar twins", "[kernels][vect
             kernels::add(z.data(), y.data(), n);
             kernels::reference::add(z.data(), expected.data(), n);
             CHECK(distance(y, expected) <= 4 * epsilon);
+            kernels::copy(x.data(), y.data(), n);
+            CHECK(distance(y, x) == 0);
             CHECK(y.guards_intact());
         }
 }

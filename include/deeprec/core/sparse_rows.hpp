@@ -41,7 +41,7 @@ public:
     void add(std::int32_t id, const T* value) {
         const std::int32_t slot = slot_[static_cast<std::size_t>(id)];
         if (slot < 0)
-            std::copy_n(value, width_, append(id));
+            kernels::copy<T>(value, append(id), width_);
         else
             kernels::add<T>(value, values(static_cast<std::size_t>(slot)), width_);
     }

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include <deeprec/kernels/simd.hpp>
+#include <deeprec/kernels/vector.hpp>
 
 DEEPREC_BEGIN
 namespace kernels {
@@ -16,8 +16,7 @@ inline Index find_out_of_range(const std::int32_t* ids, Index n, Index rows) {
         const Index end = std::min(i + block, n);
         bool bad = false;
         for (Index j = i; j < end; ++j) bad |= ids[j] < 0 || ids[j] >= rows;
-        if (bad)
-            return std::find_if(ids + i, ids + end, [&](std::int32_t id) { return id < 0 || id >= rows; }) - ids;
+        if (bad) return std::find_if(ids + i, ids + end, [&](std::int32_t id) { return id < 0 || id >= rows; }) - ids;
     }
     return n;
 }
@@ -25,10 +24,13 @@ inline Index find_out_of_range(const std::int32_t* ids, Index n, Index rows) {
 /// out[i, :] = table[ids[i], :]; ids are in range. A row is asked for some ids ahead: large tables live in RAM.
 template <class T>
 void gather_rows(const T* table, Index width, const std::int32_t* ids, Index n, T* out) {
-    constexpr Index ahead = 8;
+    constexpr Index ahead = 8, line = 64 / sizeof(T);
     for (Index i = 0; i < n; ++i) {
-        if (i + ahead < n) kernels::prefetch(table + ids[i + ahead] * width);
-        std::copy_n(table + ids[i] * width, width, out + i * width);
+        if (i + ahead < n) {
+            const T* const later = table + ids[i + ahead] * width;
+            for (Index j = 0; j < width; j += line) kernels::prefetch(later + j);
+        }
+        kernels::copy<T>(table + ids[i] * width, out + i * width, width);
     }
 }
 

@@ -20,6 +20,15 @@ void axpy(T alpha, const T* x, T* y, Index n) {
             y + i, kernels::fma(a, kernels::load_first<V>(x + i, n - i), kernels::load_first<V>(y + i, n - i)), n - i);
 }
 
+/// y = x, for rows so short that calling memcpy would cost as much as copying.
+template <class T, class Arch = xsimd::default_arch>
+void copy(const T* x, T* y, Index n) {
+    using V = Batch<T, Arch>;
+    Index i = 0;
+    for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>) kernels::store(y + i, kernels::load<V>(x + i));
+    if (i < n) kernels::store_first(y + i, kernels::load_first<V>(x + i, n - i), n - i);
+}
+
 /// y += x.
 template <class T, class Arch = xsimd::default_arch>
 void add(const T* x, T* y, Index n) {
