@@ -372,11 +372,14 @@ void run_top_k(const Runner& run, ThreadPool& pool) {
     if (!run.wants("rank_1M")) return;
     constexpr Index n = peers::scanned_items, depth = peers::width;
     const Numbers items = peers::numbers(n * depth, "items"), query = peers::numbers(depth, "u");
-    const auto search = [&] {
-        return top_k_scan(query.data(), items.data(), n, depth, peers::best, AcceptAll{}, &pool);
+    const auto measure = [&](const auto& search, const std::string& variant) {
+        run.run(
+            "rank_1M", {2.0 * n * depth, 4.0 * n * depth, peers::Traffic::read},
+            static_cast<double>(search().back().score), [&] { peers::keep(search().back().score); }, variant);
     };
-    run.run("rank_1M", {2.0 * n * depth, 4.0 * n * depth, peers::Traffic::read},
-            static_cast<double>(search().back().score), [&] { peers::keep(search().back().score); });
+    measure([&] { return top_k_scan(query.data(), items.data(), n, depth, peers::best, AcceptAll{}, &pool); }, "");
+    const QuantizedItems quantized{items.data(), n, depth, &pool};
+    measure([&] { return quantized.top_k(query.data(), peers::best, AcceptAll{}, &pool); }, "-int8");
 }
 void run_concat_head(const Runner& run, ThreadPool& pool) {
     if (!run.wants("mlp_100k")) return;
