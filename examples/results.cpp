@@ -118,52 +118,48 @@ void baseline(const Set& set, const World& world, const Options& options, Result
     results.add(rank_test(set, world, options, name, 0, scorer, {validation, 0, seconds}));
 }
 
-void train(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
-           int seed, const Recipe& recipe) {
-    if (results.has(set.name, name, seed)) return;
-    train_sequences(world, {set.name + ": " + name, recipe, seed, options.threads},
-                    [&](const auto& index, const Best& best) {
-                        results.add(rank_test(set, world, options, name, seed, index, best));
-                    });
-}
-
 using Scorer = std::function<void(std::span<const Query>, std::span<float>)>;
 struct Member {
     std::string name;
     Recipe recipe;
 };
-constexpr const char* hybrid_name = "weighted hybrid";
 
-// The row of trained sequence models, neighbourhoods and factors in one, weighed on validation queries.
-void hybrid_row(const Set& set, const World& world, const Options& options, Results& results, int seed,
-                const std::vector<Scorer>& trained, double seconds) {
-    const auto start = std::chrono::steady_clock::now();
-    const Sequences& events = world.split.train();
-    WeightedHybrid hybrid{trained.at(0),       trained.at(1),   trained.at(2),
-                          trained.at(3),       ItemKnn{events}, ItemKnn{events, {.age_weight = 0.8}},
-                          WindowRules{events}, BprMf{events}};
-    const auto held_out = std::span(world.validation).first(std::min<std::size_t>(4000, world.validation.size()));
-    hybrid.fit(held_out, world.items(), world.protocol(options.threads));
-    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::printf("%s: %s, seed %d: weights", set.name.c_str(), hybrid_name, seed);
-    for (const double weight : hybrid.weights()) std::printf(" %.3f", weight);
-    std::printf("\n");
-    const double validation = world.rank(hybrid, world.validation, options.threads).ndcg;
-    results.add(rank_test(set, world, options, hybrid_name, seed, hybrid, {validation, 0, seconds}));
+// The row of two or four trained models, neighbourhoods and factors in one, weighed on validation queries.
+void hybrid_row(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
+                int seed, const std::vector<Scorer>& trained, double seconds) {
+    const auto weigh = [&](const auto&... models) {
+        const auto start = std::chrono::steady_clock::now();
+        const Sequences& events = world.split.train();
+        WeightedHybrid hybrid{models..., ItemKnn{events}, ItemKnn{events, {.age_weight = 0.8}}, WindowRules{events},
+                              BprMf{events}};
+        const auto held_out = std::span(world.validation).first(std::min<std::size_t>(4000, world.validation.size()));
+        hybrid.fit(held_out, world.items(), world.protocol(options.threads));
+        seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        std::printf("%s: %s, seed %d: weights", set.name.c_str(), name.c_str(), seed);
+        for (const double weight : hybrid.weights()) std::printf(" %.3f", weight);
+        std::printf("\n");
+        const double validation = world.rank(hybrid, world.validation, options.threads).ndcg;
+        results.add(rank_test(set, world, options, name, seed, hybrid, {validation, 0, seconds}));
+    };
+    if (trained.size() == 2)
+        weigh(trained[0], trained[1]);
+    else
+        weigh(trained.at(0), trained.at(1), trained.at(2), trained.at(3));
 }
 
 // The rows of `members` and then that of their hybrid, which needs all of them at once: models of different types, so
 // each is trained within the call that has the ones before.
-void train_hybrid(const Set& set, const World& world, const Options& options, Results& results, int seed,
-                  std::span<const Member> members, std::vector<Scorer> trained = {}, double seconds = 0) {
-    if (members.empty()) return hybrid_row(set, world, options, results, seed, trained, seconds);
+void train_hybrid(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
+                  int seed, std::span<const Member> members, std::vector<Scorer> trained = {}, double seconds = 0) {
+    if (results.has(set.name, name, seed)) return;
+    if (members.empty()) return hybrid_row(set, world, options, results, name, seed, trained, seconds);
     const Member& next = members.front();
     train_sequences(world, {set.name + ": " + next.name, next.recipe, seed, options.threads},
                     [&](const auto& index, const Best& best) {
                         if (!results.has(set.name, next.name, seed))
                             results.add(rank_test(set, world, options, next.name, seed, index, best));
                         trained.push_back(std::cref(index));
-                        train_hybrid(set, world, options, results, seed, members.subspan(1), trained,
+                        train_hybrid(set, world, options, results, name, seed, members.subspan(1), trained,
                                      seconds + best.seconds);
                     });
 }
@@ -221,14 +217,15 @@ void run(const Set& set, const World& world, const Options& options, Results& re
             r.tower = tower, r.attributes = attributes, r.cold = cold, r.id_dropout = id_dropout, r.ids = ids;
             return r;
         };
-        train(set, world, options, results, "CNN", seed, recipe("cnn", false, false, 0));
-        train(set, world, options, results, "RNN", seed, recipe("rnn", false, false, 0));
-        if (world.attributes.empty() || results.has(set.name, hybrid_name, seed)) continue;
-        const std::vector<Member> members{{"CNN + attributes", recipe("cnn", true, false, 0)},
-                                          {"RNN + attributes", recipe("rnn", true, false, 0)},
-                                          {"RNN + attributes, id dropout", recipe("rnn", true, true, 0.1)},
-                                          {"RNN, content only", recipe("rnn", true, true, 0, false)}};
-        train_hybrid(set, world, options, results, seed, members);
+        const std::vector<Member> plain{{"CNN", recipe("cnn", false, false, 0)},
+                                        {"RNN", recipe("rnn", false, false, 0)}};
+        train_hybrid(set, world, options, results, "weighted hybrid without attributes", seed, plain);
+        if (world.attributes.empty()) continue;
+        const std::vector<Member> with_attributes{{"CNN + attributes", recipe("cnn", true, false, 0)},
+                                                  {"RNN + attributes", recipe("rnn", true, false, 0)},
+                                                  {"RNN + attributes, id dropout", recipe("rnn", true, true, 0.1)},
+                                                  {"RNN, content only", recipe("rnn", true, true, 0, false)}};
+        train_hybrid(set, world, options, results, "weighted hybrid", seed, with_attributes);
     }
 }
 
