@@ -69,7 +69,7 @@ TEST_CASE("Recommendations are the best allowed items, best first", "[sequence_i
           }) == "SequenceIndex: expected 6 scores for each of 1 queries, received 4");
 }
 
-TEST_CASE("A request has the same bits on any number of threads", "[sequence_index][threads]") {
+TEST_CASE("A request to a sequence index has the same bits on any number of threads", "[sequence_index][threads]") {
     for (const Index items : {30, 2048, 6145}) {  // with the padding: one range, one and an item, three and some
         SequenceRecommender model{items, sequences::rnn_tower(4), {.width = 4}};
         model.build(8, Seed{2});
