@@ -74,8 +74,7 @@ public:
         detail::check_trained(name(), cache.rows);
         detail::check_extent(name(), "steps", cache.time, d.extent(1));
         detail::check_extent(name(), "output features", width(), d.last());
-        for (Index i = 0; i < d.rows(); ++i)
-            gradients.embeddings.add(cache.rows[i], d.data() + i * width());
+        for (Index i = 0; i < d.rows(); ++i) gradients.embeddings.add(cache.rows[i], d.data() + i * width());
         return {};
     }
 
