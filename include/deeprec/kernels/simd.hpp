@@ -232,6 +232,8 @@ DEEPREC_INLINE xsimd::batch<T, Arch> select(const xsimd::batch_bool<T, Arch>& co
     return xsimd::select(condition, a, b);
 }
 
+// ---------------------------------------------------------------- across lanes
+
 namespace detail {
 template <int By, class T, class Arch, std::size_t... I>
 DEEPREC_INLINE xsimd::batch<T, Arch> rotate(const xsimd::batch<T, Arch>& x, std::index_sequence<I...>) {
@@ -299,6 +301,31 @@ DEEPREC_INLINE void transpose(xsimd::batch<T, Arch>* x) {
         }
     }
 }
+/// Whether any lane of a is greater than that of b.
+template <class T, class Arch>
+DEEPREC_INLINE bool any_greater(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
+    return xsimd::any(a > b);
+}
+/// Whether all lanes of a are less than those of b; NaN is not.
+template <class T, class Arch>
+DEEPREC_INLINE bool all_less(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
+    return xsimd::all(a < b);
+}
+/// Largest lane; NaN if there is one.
+DEEPREC_INLINE float reduce_max(float x) { return x; }
+DEEPREC_INLINE double reduce_max(double x) { return x; }
+template <class T, class Arch>
+DEEPREC_INLINE T reduce_max(const xsimd::batch<T, Arch>& x) {
+    return detail::reduce(x, [](const auto& a, const auto& b) { return max_nan(a, b); });
+}
+/// Largest lane in fewer steps, if none is NaN; else some lane.
+template <class T, class Arch>
+DEEPREC_INLINE T reduce_max_number(const xsimd::batch<T, Arch>& x) {
+    return detail::reduce(x, [](const auto& a, const auto& b) { return at_least(a, b); });
+}
+
+// ---------------------------------------------------------------- integers
+
 /// Lane i of the sum gets codes[2 i] pair[0] + codes[2 i + 1] pair[1] more; there are two codes for each lane.
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<std::int32_t, Arch> add_pair_products(const xsimd::batch<std::int32_t, Arch>& sum,
@@ -340,28 +367,8 @@ template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> to_float(const xsimd::batch<std::int32_t, Arch>& x) {
     return xsimd::to_float(x);
 }
-/// Whether any lane of a is greater than that of b.
-template <class T, class Arch>
-DEEPREC_INLINE bool any_greater(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
-    return xsimd::any(a > b);
-}
-/// Whether all lanes of a are less than those of b; NaN is not.
-template <class T, class Arch>
-DEEPREC_INLINE bool all_less(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
-    return xsimd::all(a < b);
-}
-/// Largest lane; NaN if there is one.
-DEEPREC_INLINE float reduce_max(float x) { return x; }
-DEEPREC_INLINE double reduce_max(double x) { return x; }
-template <class T, class Arch>
-DEEPREC_INLINE T reduce_max(const xsimd::batch<T, Arch>& x) {
-    return detail::reduce(x, [](const auto& a, const auto& b) { return max_nan(a, b); });
-}
-/// Largest lane in fewer steps, if none is NaN; else some lane.
-template <class T, class Arch>
-DEEPREC_INLINE T reduce_max_number(const xsimd::batch<T, Arch>& x) {
-    return detail::reduce(x, [](const auto& a, const auto& b) { return at_least(a, b); });
-}
+
+// ---------------------------------------------------------------- what elementary functions are made of
 
 #if defined(__AVX512F__)
 /// The nearest integer, ties to even. Other instruction sets have cheaper ways where it is needed.
