@@ -179,21 +179,15 @@ public:
         value = static_cast<Enum>(found - names.begin());
     }
     void operator()(std::string_view name, Shape& value) {
-        const std::string text = take(name);
         value = {};
-        for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
-            end = std::min(text.find(',', begin), text.size());
+        each_extent(name, [&](Index n) {
             if (value.rank() == Shape::max_rank) fail(name, ": expected at most ", Shape::max_rank, " extents");
-            value.push_back(extent(name, text.substr(begin, end - begin)));
-        }
+            value.push_back(n);
+        });
     }
     void operator()(std::string_view name, std::vector<std::int32_t>& ids) {
-        const std::string text = take(name);
         ids.clear();
-        for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
-            end = std::min(text.find(',', begin), text.size());
-            ids.push_back(static_cast<std::int32_t>(extent(name, text.substr(begin, end - begin))));
-        }
+        each_extent(name, [&](Index id) { ids.push_back(static_cast<std::int32_t>(id)); });
     }
     void operator()(std::string_view name, std::vector<std::vector<std::int32_t>>& lists) {
         const std::string text = take(name);
@@ -285,6 +279,15 @@ private:
         if (value < 0 || value > std::numeric_limits<std::int32_t>::max())
             fail(name, ": expected a number from 0 to 2^31 - 1, received ", text);
         return value;
+    }
+    /// f(number) for each of those that stand between commas.
+    template <class F>
+    void each_extent(std::string_view name, F&& f) {
+        const std::string text = take(name);
+        for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+            end = std::min(text.find(',', begin), text.size());
+            f(extent(name, text.substr(begin, end - begin)));
+        }
     }
     Index stored_numbers() const {
         const std::string prefix = path_ + ".";
