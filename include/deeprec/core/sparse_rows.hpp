@@ -35,7 +35,10 @@ public:
     /// The accumulator of row `id`, zero at its first touch. The caller checks the range of `id`.
     T* row(std::int32_t id) {
         const std::int32_t slot = slot_[static_cast<std::size_t>(id)];
-        return slot < 0 ? std::fill_n(append(id), width_, T(0)) - width_ : values(static_cast<std::size_t>(slot));
+        if (slot >= 0) return values(static_cast<std::size_t>(slot));
+        T* const fresh = append(id);
+        std::fill_n(fresh, width_, T(0));
+        return fresh;
     }
     /// Row `id` += value[0 .. width): a copy at its first touch. The caller checks the range of `id`.
     void add(std::int32_t id, const T* value) {

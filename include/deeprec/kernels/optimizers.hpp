@@ -18,7 +18,7 @@ struct GradientTerms {
     T shrink = 1;                                 ///< of the weight: decoupled weight decay
 };
 
-/// A kilobyte.
+/// How many numbers a kilobyte has.
 template <class T>
 inline constexpr Index along = 1024 / sizeof(T);
 
