@@ -125,6 +125,12 @@ TEST_CASE("Wrong use of a hybrid is refused", "[hybrid]") {
     CHECK(message_of<ArgumentError>([&] { hybrid.set_weights(std::vector{1.0}); }) ==
           "WeightedHybrid: expected 2 finite weights, received 1");
     CHECK(message_of<DataError>([&] { hybrid.fit({}, items); }) == "WeightedHybrid: there are no queries");
+    std::vector<float> one(1);
+    CHECK(message_of<ShapeError>([&] {
+              hybrid(Query{1, {}, 1}, one);
+          }) == "WeightedHybrid: expected scores of padding and all items for each of 1 queries, received 1");
+    CHECK(message_of<ShapeError>([&] { hybrid(std::span<const Query>{}, one); }) ==
+          "WeightedHybrid: expected scores of padding and all items for each of 0 queries, received 1");
     const std::vector<Query> wrong{{1, {}, items + 1}};
     CHECK(message_of<DataError>([&] { hybrid.fit(wrong, items); }) ==
           "WeightedHybrid: expected targets from 1 to 40, received 41");

@@ -78,8 +78,13 @@ public:
     }
 
     /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.
-    /// Throws what members throw, NumericError where a member's scores are not finite.
+    /// Throws what members throw, ShapeError unless there are scores of padding and an item or more for each query,
+    /// NumericError where a member's scores are not finite.
     void operator()(std::span<const Query> queries, std::span<float> scores) const {
+        const std::size_t width = queries.empty() ? 0 : scores.size() / queries.size();
+        if (width < 2 || width * queries.size() != scores.size())
+            throw ShapeError(message("WeightedHybrid: expected scores of padding and all items for each of ",
+                                     queries.size(), " queries, received ", scores.size()));
         std::vector<float> z(scores.size());
         std::fill(scores.begin(), scores.end(), 0.0f);
         each_member([&](const auto& member, Index m) {
