@@ -111,9 +111,9 @@ void baseline(const Set& set, const World& world, const Options& options, Result
               const Scorer& make) {
     if (results.has(set.name, name, 0)) return;
     std::printf("%s: %s\n", set.name.c_str(), name);
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     const auto scorer = make();
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = watch.seconds();
     const double validation = world.rank(scorer, world.validation, options.threads).ndcg;
     results.add(rank_test(set, world, options, name, 0, scorer, {validation, 0, seconds}));
 }
@@ -128,13 +128,13 @@ struct Member {
 void hybrid_row(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
                 int seed, const std::vector<Scorer>& trained, double seconds) {
     const auto weigh = [&](const auto&... models) {
-        const auto start = std::chrono::steady_clock::now();
+        const Stopwatch watch;
         const Sequences& events = world.split.train();
         WeightedHybrid hybrid{models..., ItemKnn{events}, ItemKnn{events, {.age_weight = 0.8}}, WindowRules{events},
                               BprMf{events}};
         const auto held_out = std::span(world.validation).first(std::min<std::size_t>(4000, world.validation.size()));
         hybrid.fit(held_out, world.items(), world.protocol(options.threads));
-        seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        seconds += watch.seconds();
         std::printf("%s: %s, seed %d: weights", set.name.c_str(), name.c_str(), seed);
         for (const double weight : hybrid.weights()) std::printf(" %.3f", weight);
         std::printf("\n");

@@ -117,6 +117,14 @@ inline auto recurrence(const Recipe& r) {
 // The taste on the whole, beside the order of the last events.
 inline auto taste(const Recipe& r) { return Residual{Sequential{CumulativeAverage1D{}, Dense{r.width}}}; }
 
+class Stopwatch {
+public:
+    double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 struct Run {
     std::string title;  // of the lines that say how far it is
     Recipe recipe;
@@ -134,15 +142,12 @@ struct Best {
 template <class Model, class Samples, class Loss, class MakeIndex>
 Best fit_best(const World& world, const Run& run, Model& model, Samples& samples, const Loss& loss,
               const MakeIndex& index) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto seconds = [&] {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    };
+    const Stopwatch watch;
     OnEpochEnd validate{[&](const Model&, EpochLog& log) {
         log.set("val_ndcg", world.rank(index(model), world.validation, run.threads).ndcg);
         std::fprintf(stderr, "\r%s, seed %d: epoch %ld of at most %ld, loss %.3f, validation NDCG@10 %.4f, %.0f s   ",
                      run.title.c_str(), run.seed, log.epoch + 1, static_cast<long>(run.recipe.epochs), log.at("loss"),
-                     log.at("val_ndcg"), seconds());
+                     log.at("val_ndcg"), watch.seconds());
     }};
     EarlyStopping stopping{.monitor = "val_ndcg",
                            .patience = static_cast<long>(run.recipe.patience),
@@ -156,7 +161,7 @@ Best fit_best(const World& world, const Run& run, Model& model, Samples& samples
                             .seed = static_cast<std::uint64_t>(run.seed)},
         validate, stopping);
     std::fprintf(stderr, "\n");
-    return {stopping.best_value, stopping.best_epoch + 1, seconds()};
+    return {stopping.best_value, stopping.best_epoch + 1, watch.seconds()};
 }
 
 // Trains the SequenceRecommender of a recipe: use(what scores all items, how training went).
