@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,7 @@ public:
     explicit ThreadPool(int threads = 0) {
         threads = thread_count(threads);
         workers_.reserve(static_cast<std::size_t>(threads - 1));
-        for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+        for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
     }
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
@@ -40,20 +41,24 @@ public:
     int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
     /// Calls f(0), ..., f(tasks - 1), in any order, on all threads; returns when all are done and rethrows the first
-    /// exception. One caller at a time; f must not call `run` of the same pool.
+    /// exception. An f of two arguments is called as f(task, lane) with lane < threads(): no two tasks of a lane run at
+    /// once, so a lane may own memory that its tasks use one after the other.
+    /// One caller at a time; f must not call `run` of the same pool.
     template <class F>
     void run(Index tasks, F&& f) {
         if (workers_.empty() || tasks <= 1) {
-            for (Index i = 0; i < tasks; ++i) f(i);
+            for (Index i = 0; i < tasks; ++i) call(f, i, 0);
             return;
         }
         context_ = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
-        task_ = [](void* context, Index i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); };
+        task_ = [](void* context, Index i, Index lane) {
+            call(*static_cast<std::remove_reference_t<F>*>(context), i, lane);
+        };
         tasks_ = tasks;
         next_.store(0, std::memory_order_relaxed);
         busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
         start_round();
-        take_tasks();
+        take_tasks(0);
         for (int spins = 0; busy_.load(std::memory_order_acquire) != 0;)
             if (++spins > spin_limit) {
                 const int busy = busy_.load(std::memory_order_acquire);
@@ -69,27 +74,34 @@ private:
         round_.fetch_add(1, std::memory_order_release);
         round_.notify_all();
     }
-    void take_tasks() {
+    template <class F>
+    static void call(F& f, Index task, Index lane) {
+        if constexpr (std::is_invocable_v<F&, Index, Index>)
+            f(task, lane);
+        else
+            f(task);
+    }
+    void take_tasks(Index lane) {
         for (Index i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) {
             try {
-                task_(context_, i);
+                task_(context_, i, lane);
             } catch (...) {
                 if (!failed_.exchange(true)) failure_ = std::current_exception();
             }
         }
     }
-    void work() {
+    void work(Index lane) {
         for (unsigned seen = 0;; ++seen) {
             for (int spins = 0; round_.load(std::memory_order_acquire) == seen;)
                 if (++spins > spin_limit) round_.wait(seen, std::memory_order_acquire);
             if (!task_) return;
-            take_tasks();
+            take_tasks(lane);
             if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
         }
     }
 
     std::vector<std::thread> workers_;
-    void (*task_)(void*, Index) = nullptr;
+    void (*task_)(void*, Index, Index) = nullptr;
     void* context_ = nullptr;
     Index tasks_ = 0;
     std::atomic<Index> next_{0};

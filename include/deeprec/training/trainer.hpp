@@ -55,7 +55,7 @@ void clear_gradients(const Model& model, typename Model::Gradients& gradients) {
 }
 }  // namespace detail
 
-/// Owns what a training step needs beside the model: a cache and a gradient for each shard.
+/// Owns what a training step needs beside the model: a gradient for each shard, a cache for each thread.
 ///
 /// A batch is cut into Shards; each runs forward, loss and backward on its own, then the gradients are added pairwise
 /// in a fixed order. So the bits are the same for any number of threads. Nothing is allocated once a batch of the same
@@ -74,7 +74,8 @@ public:
               else
                   return loss;
           }()),
-          empty_(model.zero_gradients()) {
+          empty_(model.zero_gradients()),
+          caches_(static_cast<std::size_t>(pool.threads())) {
         for_each_parameter(model, empty_, [&](std::string_view, const auto&, const auto& gradient) {
             dense_numbers_ += detail::dense_size(gradient);
         });
@@ -109,7 +110,6 @@ public:
 
 private:
     struct Shard {
-        typename Model::Cache cache;
         typename Model::Gradients gradients;
         Buffer<T> dy, predictions;
         Index rows = 0, outputs = 0;
@@ -124,11 +124,12 @@ private:
                 message("fit: a batch of ", samples, " samples came with ", batch.targets.extent(0), " targets"));
         if (samples == 0) throw DataError("fit: a batch has no samples");
         const Shards cut(samples, sample_block(batch.inputs), most_shards(sample_steps(batch.inputs)));
-        while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({{}, empty_, {}, {}, 0, 0, 0});
+        while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({empty_, {}, {}, 0, 0, 0});
         const Index width = batch.targets.last();
         const double scale = loss_.scale(batch.targets.data(), samples, width, batch.weights);
-        pool_.run(cut.count, [&](Index s) {
+        pool_.run(cut.count, [&](Index s, Index lane) {
             Shard& shard = shards_[static_cast<std::size_t>(s)];
+            typename Model::Cache& cache = caches_[static_cast<std::size_t>(lane)];
             const Index begin = cut.begin(s), rows = cut.end(s) - begin;
             const auto inputs = slice_samples(batch.inputs, begin, begin + rows);
             const auto y = [&] {
@@ -139,9 +140,9 @@ private:
                         return Inference{};
                 }();
                 if constexpr (on_logits)
-                    return model.forward_logits(inputs, shard.cache, mode);
+                    return model.forward_logits(inputs, cache, mode);
                 else
-                    return model.forward(inputs, shard.cache, mode);
+                    return model.forward(inputs, cache, mode);
             }();
             const Index outputs = y.size() / rows;
             if (y.size() != rows * outputs || loss_.target_outputs(outputs) != width)
@@ -158,9 +159,9 @@ private:
                 detail::clear_gradients(model, shard.gradients);
                 const View<const T, std::decay_t<decltype(y)>::rank> d{dy, y.extents()};
                 if constexpr (on_logits)
-                    model.template backward_logits<InputGradient::skip>(d, shard.cache, shard.gradients);
+                    model.template backward_logits<InputGradient::skip>(d, cache, shard.gradients);
                 else
-                    model.template backward<InputGradient::skip>(d, shard.cache, shard.gradients);
+                    model.template backward<InputGradient::skip>(d, cache, shard.gradients);
             }
         });
         if constexpr (Train) reduce(model, cut.count);
@@ -194,6 +195,7 @@ private:
     typename Model::Gradients empty_;
     Index dense_numbers_ = 0;
     std::vector<Shard> shards_;
+    std::vector<typename Model::Cache> caches_;
     bool keep_predictions_ = false;
 };
 
