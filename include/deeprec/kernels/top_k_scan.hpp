@@ -1,8 +1,9 @@
 /// Streams of inner products, or of scores, of which only the high ones matter.
 ///
-/// How it works. As many items as a register has lanes are multiplied with the query at once, one register of partial
-/// sums each; a register of finished scores is compared with the threshold, and nearly always nothing else happens. The
-/// scan reads each item once and runs at the bandwidth of the memory it comes from.
+/// How it works. As many items as a register has lanes are multiplied with the query, one register of partial sums each;
+/// a register of finished scores is compared with the threshold, and nearly always nothing else happens. The scan reads
+/// each item once, in the order of memory, which is what the hardware's prefetching expects, and runs at the bandwidth
+/// of the memory it comes from.
 ///
 /// What holds. An item's score has the same bits wherever it lies. NaN scores are never offered. No pointer needs
 /// alignment. Nothing allocates.
@@ -28,18 +29,15 @@ void scan_inner_products(const T* query, Index width, const T* items, Index ld, 
         V sum[step];
         const auto multiply = [&](const auto& row) {
             DEEPREC_UNROLL
-            for (Index r = 0; r < step; ++r) sum[r] = V(T(0));
-            Index k = 0;
-            for (; k + step <= width; k += step) {
-                const V q = kernels::load<V>(query + k);
-                DEEPREC_UNROLL
-                for (Index r = 0; r < step; ++r) sum[r] = kernels::fma(q, kernels::load<V>(row(r) + k), sum[r]);
-            }
-            if (k < width) {
-                const V q = kernels::load_first<V>(query + k, width - k);
-                DEEPREC_UNROLL
-                for (Index r = 0; r < step; ++r)
-                    sum[r] = kernels::fma(q, kernels::load_first<V>(row(r) + k, width - k), sum[r]);
+            for (Index r = 0; r < step; ++r) {
+                const T* const item = row(r);
+                sum[r] = V(T(0));
+                Index k = 0;
+                for (; k + step <= width; k += step)
+                    sum[r] = kernels::fma(kernels::load<V>(query + k), kernels::load<V>(item + k), sum[r]);
+                if (k < width)
+                    sum[r] = kernels::fma(kernels::load_first<V>(query + k, width - k),
+                                          kernels::load_first<V>(item + k, width - k), sum[r]);
             }
         };
         if (count == step)
