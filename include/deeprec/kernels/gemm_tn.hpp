@@ -1,5 +1,5 @@
-/// The product of a transposed matrix, C += A^T B: gradients of weights. A is read in place as in gemm, B is not packed
-/// beforehand.
+/// The product of a transposed matrix, C += A^T B: gradients of weights. A and B are read in place as in gemm, neither is
+/// packed beforehand.
 ///
 /// How it works. The rows are cut into blocks of 256. Per block a panel of B, two registers wide, is copied together,
 /// and tiles of C (12 columns of A, 6 with 16 registers, by one panel) stay in registers while a loop over the block's
@@ -64,35 +64,40 @@ void outer_products(const Rows<T>& a, Index begin, Index end, Index column, cons
     }
 }
 
-/// packed[rows, width] = B[rows, columns], padded with zeros; asks for the columns behind them.
+/// packed[end - begin, width] = B[begin..end, column..column + columns], padded with zeros; asks for the columns behind.
 template <class T, class Arch>
-void pack_rows(const T* b, Index ldb, Index rows, Index columns, T* packed) {
+void pack_rows(const Rows<T>& b, Index begin, Index end, Index column, Index columns, T* packed) {
     using V = Batch<T, Arch>;
     constexpr Index step = lanes<T, Arch>, width = OuterTile<T, Arch>::width;
-    for (Index r = 0; r < rows; ++r, b += ldb, packed += width) {
-        if (columns == width) {
-            kernels::store(packed, kernels::load<V>(b));
-            kernels::store(packed + step, kernels::load<V>(b + step));
-            prefetch(b + width);
-            prefetch(b + width + step);
-        } else {
-            std::fill(std::copy_n(b, columns, packed), packed + width, T(0));
+    for (Index r = begin; r < end;) {
+        const T* row = b.row(r) + column;
+        const Index run = std::min(end, r + b.rows_per_batch - r % b.rows_per_batch);
+        for (; r < run; ++r, row += b.row_stride, packed += width) {
+            if (columns == width) {
+                kernels::store(packed, kernels::load<V>(row));
+                kernels::store(packed + step, kernels::load<V>(row + step));
+                prefetch(row + width);
+                prefetch(row + width + step);
+            } else {
+                std::fill(std::copy_n(row, columns, packed), packed + width, T(0));
+            }
         }
     }
 }
 }  // namespace detail
 
-/// C[i, j] += sum_r A[r, i] B[r, j] for B [a.rows, n], row-major with rows ldb apart, and C [a.columns(), n].
+/// C[i, j] += sum_r A[r, i] B[r, j] for C [a.columns(), b.columns()]; the rows of B are in one segment each.
 template <class T, class Arch = xsimd::default_arch>
-void gemm_tn(const Rows<T>& rows, const T* b, Index ldb, Index n, T* c, Index ldc) {
+void gemm_tn(const Rows<T>& a_rows, const Rows<T>& b_rows, T* c, Index ldc) {
     using Tile = detail::OuterTile<T, Arch>;
-    const Rows<T> a = rows.simplified();
+    const Rows<T> a = a_rows.simplified(), b = b_rows.simplified();
+    const Index n = b.segment_length;
     alignas(64) T panel[Tile::block * Tile::width];
 
     for (Index begin = 0; begin < a.rows; begin += Tile::block)
         for (Index j = 0; j < n; j += Tile::width) {
             const Index end = std::min(begin + Tile::block, a.rows), columns = std::min(Tile::width, n - j);
-            detail::pack_rows<T, Arch>(b + begin * ldb + j, ldb, end - begin, columns, panel);
+            detail::pack_rows<T, Arch>(b, begin, end, j, columns, panel);
             const auto multiply = [&]<Index Height>(Index column, T* to) {
                 if (columns == Tile::width) {
                     detail::outer_products<Height, 2, T, Arch>(a, begin, end, column, panel, to, ldc);
@@ -119,6 +124,11 @@ void gemm_tn(const Rows<T>& rows, const T* b, Index ldb, Index n, T* c, Index ld
                 }
             }
         }
+}
+/// The same for B [a.rows, n], row-major with rows ldb apart.
+template <class T, class Arch = xsimd::default_arch>
+void gemm_tn(const Rows<T>& a, const T* b, Index ldb, Index n, T* c, Index ldc) {
+    gemm_tn<T, Arch>(a, matrix_rows(b, a.rows, n, ldb), c, ldc);
 }
 
 }  // namespace kernels

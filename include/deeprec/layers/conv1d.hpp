@@ -44,7 +44,7 @@ public:
     struct Cache {
         const T* x = nullptr;  // padded where there is padding
         Index time = 0;
-        Buffer<T> padded, y, linear, dz, spread, dx;
+        Buffer<T> padded, y, linear, dz, dx;
     };
 
     /// Throws ArgumentError unless every number is positive. Strides and dilation may go together (Keras forbids it).
@@ -105,24 +105,29 @@ public:
         const Index batch = d.extent(0), steps = d.extent(1), time = cache.time;
         const WindowSizes sizes = windows(time);
         detail::check_extent(name(), "output steps", sizes.steps, steps);
+        constexpr bool want_dx = Want == InputGradient::compute;
+        const Spread spread = want_dx ? Spread{time + extent() - 1, extent() - 1 - sizes.before, options_.strides}
+                                      : Spread{steps, 0, 1};
         const T* dz = d.data();
-        if constexpr (!std::is_same_v<Activation, Linear>) {
-            T* product = cache.dz.need(d.size());
-            const T* source = Activation::needs_input ? cache.linear.data() : cache.y.data();
-            kernels::activate_rows_backward(d.data(), source, product, d.rows(), filters_, activation_);
-            dz = product;
-        }
-        kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz, filters_, filters_, gradients.kernel.data(),
-                            filters_);
+        if constexpr (want_dx || !std::is_same_v<Activation, Linear>)
+            dz = activation_backward(dz, batch, steps, spread, cache);
+        const kernels::Rows<T> dz_rows{dz + spread.first * filters_,
+                                       batch * steps,
+                                       steps,
+                                       spread.steps * filters_,
+                                       spread.stride * filters_,
+                                       1,
+                                       filters_,
+                                       0};
+        kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz_rows, gradients.kernel.data(), filters_);
         if (options_.use_bias)
-            kernels::sum_rows<T>(dz, batch * steps, filters_, filters_, gradients.bias.data());
-        if constexpr (Want == InputGradient::skip) {
+            for (Index b = 0; b < batch; ++b)
+                kernels::sum_rows<T>(dz_rows.row(b * steps), steps, filters_, dz_rows.row_stride, gradients.bias.data());
+        if constexpr (!want_dx) {
             return NoGradient{};
         } else {
             View<T, 3> dx{cache.dx.need(batch * time * features_), {batch, time, features_}};
-            const Index span = time + extent() - 1;
-            const T* spread = spread_out(dz, batch, steps, span, extent() - 1 - sizes.before, cache);
-            kernels::gemm<T>(kernels::Rows<T>{spread, batch * time, time, span * filters_, filters_, segments(),
+            kernels::gemm<T>(kernels::Rows<T>{dz, batch * time, time, spread.steps * filters_, filters_, segments(),
                                               kernel_size_ / segments() * filters_, options_.dilation_rate * filters_},
                              packed_turned_.data(), features_, dx.data(), features_);
             return dx;
@@ -183,21 +188,27 @@ private:
         }
         return out;
     }
-    /// Zeros of [B, span, filters] with output step o of each sample at step o * strides + first.
-    const T* spread_out(const T* dz, Index batch, Index steps, Index span, Index first, Cache& cache) const {
-        T* const all = cache.spread.need(batch * span * filters_);
-        const Index fitting = std::min(steps, (span - first + options_.strides - 1) / options_.strides);
-        const Index run = options_.strides == 1 ? fitting : 1;  // output steps that stay together
+    /// Where dz lies: step o of a sample at step `first` + o * `stride` of `steps`, zeros at the others.
+    struct Spread {
+        Index steps, first, stride;
+    };
+    /// dz of [B, steps, filters], spread.
+    const T* activation_backward(const T* dy, Index batch, Index steps, const Spread& spread, Cache& cache) const {
+        const T* source = Activation::needs_input ? cache.linear.data() : cache.y.data();
+        T* const dz = cache.dz.need(batch * spread.steps * filters_);
+        const Index run = spread.stride == 1 ? steps : 1, gap = (spread.stride - 1) * filters_;
         for (Index b = 0; b < batch; ++b) {
-            T *out = all + b * span * filters_, *const end = out + span * filters_;
-            out = std::fill_n(out, first * filters_, T(0));
-            for (Index o = 0; o < fitting; o += run) {
-                out = std::copy_n(dz + (b * steps + o) * filters_, run * filters_, out);
-                if (run == 1) out = std::fill_n(out, std::min((options_.strides - 1) * filters_, end - out), T(0));
+            T *to = dz + b * spread.steps * filters_, *const end = to + spread.steps * filters_;
+            to = std::fill_n(to, spread.first * filters_, T(0));
+            for (Index o = 0; o < steps; o += run) {
+                const Index at = (b * steps + o) * filters_;
+                kernels::activate_rows_backward(dy + at, source + at, to, run, filters_, activation_);
+                to += run * filters_;
+                to = std::fill_n(to, std::min(gap, end - to), T(0));
             }
-            std::fill(out, end, T(0));
+            std::fill(to, end, T(0));
         }
-        return all;
+        return dz;
     }
 
     Index filters_ = 0, kernel_size_ = 0, features_ = 0;
