@@ -125,15 +125,15 @@ inline Index slice_rows(Index samples, int threads, Index most = 32) {
     return std::min(most, std::max((samples + threads - 1) / threads, least));
 }
 
-/// A batch cut into shards of equal size (the last may be smaller), each of whole blocks, `most` of them. Their number
-/// depends on the batch and what is done with it, never on the number of threads: results that are reduced shard by
-/// shard have the same bits everywhere.
+/// A batch cut into shards of equal size (the last may be smaller), each of whole blocks and `least` rows or more,
+/// `most` of them. Their number depends on the batch and what is done with it, never on the number of threads: results
+/// that are reduced shard by shard have the same bits everywhere.
 struct Shards {
     static constexpr Index least_rows = 32, most_shards = 8;
 
-    explicit Shards(Index batch_rows, Index block = 1, Index most = most_shards)
+    explicit Shards(Index batch_rows, Index block = 1, Index most = most_shards, Index least = least_rows)
         : batch(batch_rows),
-          rows((std::max(least_rows, (batch_rows + most - 1) / most) + block - 1) / block * block),
+          rows((std::max(least, (batch_rows + most - 1) / most) + block - 1) / block * block),
           count((batch_rows + rows - 1) / rows) {}
     Index begin(Index shard) const { return shard * rows; }
     Index end(Index shard) const { return std::min(batch, (shard + 1) * rows); }

@@ -58,8 +58,8 @@ void clear_gradients(const Model& model, typename Model::Gradients& gradients) {
 /// Owns what a training step needs beside the model: a gradient for each shard, a cache for each thread.
 ///
 /// A batch is cut into Shards; each runs forward, loss and backward on its own, then the gradients are added pairwise
-/// in a fixed order. So the bits are the same for any number of threads. Nothing is allocated once a batch of the same
-/// size has been seen.
+/// in a fixed order. So the bits are the same for any number of threads. Nothing is allocated once each thread has seen
+/// a shard of the same size.
 template <class Model, class Loss>
 class Trainer {
     using T = typename Model::Scalar;
@@ -79,6 +79,7 @@ public:
         for_each_parameter(model, empty_, [&](std::string_view, const auto&, const auto& gradient) {
             dense_numbers_ += detail::dense_size(gradient);
         });
+        for_each_state(model, [&](std::string_view, const auto&) { has_state_ = true; });
     }
 
     /// The loss of the batch, with its gradient in `gradients()`.
@@ -123,7 +124,8 @@ private:
             throw ShapeError(
                 message("fit: a batch of ", samples, " samples came with ", batch.targets.extent(0), " targets"));
         if (samples == 0) throw DataError("fit: a batch has no samples");
-        const Shards cut(samples, sample_block(batch.inputs), most_shards(sample_steps(batch.inputs)));
+        const Index most = most_shards(sample_steps(batch.inputs));
+        const Shards cut(samples, sample_block(batch.inputs), most, least_rows(samples, most));
         while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({empty_, {}, {}, 0, 0, 0});
         const Index width = batch.targets.last();
         const double scale = loss_.scale(batch.targets.data(), samples, width, batch.weights);
@@ -174,6 +176,12 @@ private:
     Index most_shards(Index steps) const {
         return std::clamp<Index>((Index(1) << 20) * steps / std::max<Index>(dense_numbers_, 1), 2, Shards::most_shards);
     }
+    /// A batch of 32 to 63 is cut in two, so that two threads have work, where the second shard is cheap: not with
+    /// large models, nor with moving statistics, which are estimated within a shard.
+    Index least_rows(Index samples, Index most) const {
+        if (samples < Shards::least_rows || most < Shards::most_shards || has_state_) return Shards::least_rows;
+        return std::min((samples + 1) / 2, Shards::least_rows);
+    }
     static void keep(Shard& shard, const T* y) {
         T* kept = shard.predictions.need(shard.rows * shard.outputs);
         if constexpr (on_logits)
@@ -196,7 +204,7 @@ private:
     Index dense_numbers_ = 0;
     std::vector<Shard> shards_;
     std::vector<typename Model::Cache> caches_;
-    bool keep_predictions_ = false;
+    bool keep_predictions_ = false, has_state_ = false;
 };
 
 DEEPREC_END
