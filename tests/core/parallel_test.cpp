@@ -32,6 +32,20 @@ TEST_CASE("A pool runs every task once, round after round", "[core][threads]") {
     }
 }
 
+TEST_CASE("A task of two arguments learns its lane, and no two tasks of a lane run at once", "[core][threads]") {
+    for (const int threads : {1, 2, 4}) {
+        ThreadPool pool(threads);
+        std::vector<long> in_lane(static_cast<std::size_t>(threads), 0);  // not atomic: only its lane may touch one
+        for (int round = 0; round < 200; ++round)
+            pool.run(round % 9, [&](Index, Index lane) {
+                if (lane >= 0 && lane < threads) ++in_lane[static_cast<std::size_t>(lane)];
+            });
+        long expected = 0;
+        for (int round = 0; round < 200; ++round) expected += round % 9;
+        CHECK(std::accumulate(in_lane.begin(), in_lane.end(), 0L) == expected);
+    }
+}
+
 TEST_CASE("Threads that fell asleep wake up for the next round", "[core][threads]") {
     ThreadPool pool(3);
     for (int round = 0; round < 5; ++round) {
@@ -98,4 +112,6 @@ TEST_CASE("Shards cover a batch with whole blocks", "[core]") {
     CHECK(Shards(100000).count == Shards::most_shards);
     CHECK(Shards(256, 1, 2).count == 2);
     CHECK(Shards(40, 1, 8).count == 2);
+    CHECK(Shards(32).count == 1);
+    CHECK(Shards(32, 1, 8, 16).count == 2);
 }

@@ -42,3 +42,23 @@ TEMPLATE_TEST_CASE("gemm_tn reads convolution windows in place", "[kernels][gemm
         for (const Index n : {1, 33, 64}) check_gemm_tn(w.rows(x.data()), n, 1);
     }
 }
+
+TEMPLATE_TEST_CASE("gemm_tn reads a right operand with gaps in place", "[kernels][gemm]", float, double) {
+    using T = TestType;
+    for (const Windows<T>& w : some_windows<T>)
+        for (const Index n : {1, 33, 64})
+            for (const Index stride : {n, n + 5}) {
+                const Operand<T> x(w.numbers(), 1);
+                const Rows<T> a = w.rows(x.data());
+                const Index batches = a.rows / a.rows_per_batch, batch_stride = a.rows_per_batch * stride + 7;
+                const Operand<T> right(batches * batch_stride, 2);
+                const Rows<T> b{right.data(), a.rows, a.rows_per_batch, batch_stride, stride, 1, n, 0};
+                Operand<T> packed(a.rows * n, 4), c(a.columns() * n, 3, 3), expected(c.size(), 3, 3);
+                for (Index r = 0; r < a.rows; ++r) b.copy_row(r, packed.data() + r * n);
+                kernels::gemm_tn(a, b, c.data(), n);
+                kernels::gemm_tn(a, packed.data(), n, n, expected.data(), n);
+                CAPTURE(a.rows, a.rows_per_batch, n, stride);
+                CHECK(distance(c, expected) == 0);
+                CHECK(c.guards_intact());
+            }
+}

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include <deeprec/layers/batch_norm.hpp>
 #include <deeprec/layers/global_pool1d.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/optimizers/adam.hpp>
@@ -79,6 +80,35 @@ TEST_CASE("A warm training step allocates nothing", "[training]") {
         auto model = two_tower();
         CHECK(warm_allocations(model, pairs(100)) == 0);
     }
+}
+
+TEST_CASE("A batch of 32 has work for two threads, unless its statistics or large weights say one", "[training]") {
+    const auto shards = [](auto model, Index width, Index batch) {
+        model.build({width}, Seed{1});
+        ThreadPool pool(1);
+        Trainer<decltype(model), BinaryCrossEntropy> trainer(model, BinaryCrossEntropy{}, pool);
+        trainer.keep_predictions();
+        Tensor<float, 2> x(batch, width);
+        fill_uniform(x, 1, Seed{2});
+        const TensorDataset data{x, labels(batch)};
+        const auto samples = data.batch(all_indices(batch));
+        trainer.gradient(model, samples, Seed{1});
+        std::vector<Index> rows;
+        trainer.each_prediction(samples,
+                                [&](const auto& prediction, const auto&) { rows.push_back(prediction.extent(0)); });
+        return rows;
+    };
+    const Sequential plain{Dense{8, relu}, Dense{1, sigmoid}};
+    const Sequential normed{Dense{8, relu}, BatchNorm{}, Dense{1, sigmoid}};
+    const Sequential large{Dense{1000, relu}, Dense{1, sigmoid}};
+    using Rows = std::vector<Index>;
+    CHECK(shards(plain, 4, 31) == Rows{31});
+    CHECK(shards(plain, 4, 32) == Rows{16, 16});
+    CHECK(shards(plain, 4, 41) == Rows{21, 20});
+    CHECK(shards(plain, 4, 80) == Rows{32, 32, 16});
+    CHECK(shards(normed, 4, 32) == Rows{32});
+    CHECK(shards(normed, 4, 41) == Rows{32, 9});
+    CHECK(shards(large, 200, 32) == Rows{32});
 }
 
 TEST_CASE("Smaller batches in between do not make a warm step allocate", "[training]") {

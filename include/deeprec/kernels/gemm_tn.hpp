@@ -1,5 +1,5 @@
-/// The product of a transposed matrix, C += A^T B: gradients of weights. A and B are read in place as in gemm, neither is
-/// packed beforehand.
+/// The product of a transposed matrix, C += A^T B: gradients of weights. A and B are read in place as in gemm, neither
+/// is packed beforehand.
 ///
 /// How it works. The rows are cut into blocks of 256. Per block a panel of B, two registers wide, is copied together,
 /// and tiles of C (12 columns of A, 6 with 16 registers, by one panel) stay in registers while a loop over the block's
@@ -64,7 +64,8 @@ void outer_products(const Rows<T>& a, Index begin, Index end, Index column, cons
     }
 }
 
-/// packed[end - begin, width] = B[begin..end, column..column + columns], padded with zeros; asks for the columns behind.
+/// packed[end - begin, width] = B[begin..end, column..column + columns], padded with zeros; asks for the columns
+/// behind.
 template <class T, class Arch>
 void pack_rows(const Rows<T>& b, Index begin, Index end, Index column, Index columns, T* packed) {
     using V = Batch<T, Arch>;

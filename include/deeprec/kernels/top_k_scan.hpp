@@ -1,9 +1,9 @@
 /// Streams of inner products, or of scores, of which only the high ones matter.
 ///
-/// How it works. As many items as a register has lanes are multiplied with the query, one register of partial sums each;
-/// a register of finished scores is compared with the threshold, and nearly always nothing else happens. The scan reads
-/// each item once, in the order of memory, which is what the hardware's prefetching expects, and runs at the bandwidth
-/// of the memory it comes from.
+/// How it works. As many items as a register has lanes are multiplied with the query, one register of partial sums
+/// each; a register of finished scores is compared with the threshold, and nearly always nothing else happens. The scan
+/// reads each item once, in the order of memory, which is what the hardware's prefetching expects, and runs at the
+/// bandwidth of the memory it comes from.
 ///
 /// What holds. An item's score has the same bits wherever it lies. NaN scores are never offered. No pointer needs
 /// alignment. Nothing allocates.

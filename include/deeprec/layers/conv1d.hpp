@@ -106,23 +106,18 @@ public:
         const WindowSizes sizes = windows(time);
         detail::check_extent(name(), "output steps", sizes.steps, steps);
         constexpr bool want_dx = Want == InputGradient::compute;
-        const Spread spread = want_dx ? Spread{time + extent() - 1, extent() - 1 - sizes.before, options_.strides}
-                                      : Spread{steps, 0, 1};
+        const Spread spread =
+            want_dx ? Spread{time + extent() - 1, extent() - 1 - sizes.before, options_.strides} : Spread{steps, 0, 1};
         const T* dz = d.data();
         if constexpr (want_dx || !std::is_same_v<Activation, Linear>)
             dz = activation_backward(dz, batch, steps, spread, cache);
-        const kernels::Rows<T> dz_rows{dz + spread.first * filters_,
-                                       batch * steps,
-                                       steps,
-                                       spread.steps * filters_,
-                                       spread.stride * filters_,
-                                       1,
-                                       filters_,
-                                       0};
+        const kernels::Rows<T> dz_rows{dz + spread.first * filters_, batch * steps, steps, spread.steps * filters_,
+                                       spread.stride * filters_, 1, filters_, 0};
         kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz_rows, gradients.kernel.data(), filters_);
         if (options_.use_bias)
             for (Index b = 0; b < batch; ++b)
-                kernels::sum_rows<T>(dz_rows.row(b * steps), steps, filters_, dz_rows.row_stride, gradients.bias.data());
+                kernels::sum_rows<T>(dz_rows.row(b * steps), steps, filters_, dz_rows.row_stride,
+                                     gradients.bias.data());
         if constexpr (!want_dx) {
             return NoGradient{};
         } else {
