@@ -72,23 +72,24 @@ auto model_input(Index samples, const std::string& tower) {
     }
 }
 
-/// The samples in slices that the threads share, as `predict` has them.
+/// The samples in slices that the threads share, each with its own cache, as `predict` has them.
 template <class Model, class Inputs>
 void inference(const Runner& run, const std::string& name, peers::Cost cost, const Model& model, const Inputs& x,
                ThreadPool& pool) {
     const Index samples = sample_count(x), rows = slice_rows(samples, pool.threads());
     const Index slices = (samples + rows - 1) / rows;
-    std::vector<typename Model::Cache> caches(static_cast<std::size_t>(slices));
-    const auto slice = [&](Index i) {
+    std::vector<typename Model::Cache> caches(static_cast<std::size_t>(pool.threads()));
+    const auto slice = [&](Index i, Index lane) {
         return model.forward(slice_samples(x, i * rows, std::min(samples, (i + 1) * rows)),
-                             caches[static_cast<std::size_t>(i)]);
+                             caches[static_cast<std::size_t>(lane)]);
     };
     double sum = 0;
     for (Index i = 0; i < slices; ++i) {
-        const auto y = slice(i);
+        const auto y = slice(i, 0);
         sum += peers::sum(y.data(), static_cast<std::size_t>(y.size()));
     }
-    run.run(name, cost, sum, [&] { pool.run(slices, [&](Index i) { peers::keep(slice(i).data()[0]); }); });
+    run.run(name, cost, sum,
+            [&] { pool.run(slices, [&](Index i, Index lane) { peers::keep(slice(i, lane).data()[0]); }); });
 }
 
 /// Steps of Adam as PyTorch has it. The check value is the loss that the third step sees.
