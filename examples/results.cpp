@@ -305,7 +305,8 @@ int main(int argc, char** argv) try {
     Options options;
     CLI::App app{"Trains and ranks the sequence recommenders of docs/results.md"};
     app.add_option("--data", options.data, "directory with s3rec-beauty, s3rec-lastfm and movielens-100k");
-    app.add_option("--set", options.sets, "beauty, lastfm or ml-100k; may be repeated; default: all");
+    app.add_option("--set", options.sets,
+                   "beauty, lastfm, ml-100k or the PATH of PATH.txt; may be repeated; default: all three");
     app.add_option("--seeds", options.seeds, "runs of each model");
     app.add_option("--threads", options.threads, "0 = all cores");
     app.add_option("--results", options.file, "where finished rows are kept; delete it to start again");
@@ -320,16 +321,18 @@ int main(int argc, char** argv) try {
     searching.add_option("--log", how.file, "where the line is added");
     CLI11_PARSE(app, argc, argv);
     if (options.quick) return quick(options);
-    for (const std::string& name : options.sets)
-        if (std::none_of(sets.begin(), sets.end(), [&](const Set& set) { return set.name == name; }))
-            throw ArgumentError("--set: expected beauty, lastfm or ml-100k, received " + name);
+    std::vector<Set> chosen = options.sets.empty() ? sets : std::vector<Set>{};
+    for (const std::string& name : options.sets) {
+        const auto known = std::find_if(sets.begin(), sets.end(), [&](const Set& set) { return set.name == name; });
+        if (known == sets.end() && !std::filesystem::exists(name + ".txt"))
+            throw ArgumentError("--set: expected beauty, lastfm, ml-100k or the path of a set, received " + name +
+                                ", but there is no " + name + ".txt");
+        chosen.push_back(known == sets.end() ? own_set(name) : *known);
+    }
     for (const std::filesystem::path file : {options.file, how.file})
         if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
     Results results{options.file};
-    for (const Set& set : sets) {
-        if (!options.sets.empty() &&
-            std::find(options.sets.begin(), options.sets.end(), set.name) == options.sets.end())
-            continue;
+    for (const Set& set : chosen) {
         const World world = read_world(set, options.data);
         if (searching.parsed()) {
             Recipe recipe = set.recipe;

@@ -292,19 +292,16 @@ auto predict_views(const Model& model, const Inputs& x, PredictOptions options) 
     ThreadPool pool(static_cast<int>(std::min<Index>(batches, threads)));
     std::vector<typename Model::Cache> caches(static_cast<std::size_t>(pool.threads()));
     std::once_flag sized;
-    const Index lanes = static_cast<Index>(caches.size());
-    pool.run(lanes, [&](Index lane) {  // every lane walks its own batches with its own cache
-        for (Index batch = lane; batch < batches; batch += lanes) {
-            const Index begin = batch * batch_size, end = std::min(samples, begin + batch_size);
-            const auto y = model.forward(slice_samples(x, begin, end), caches[static_cast<std::size_t>(lane)]);
-            const Index per_sample = y.size() / (end - begin);
-            std::call_once(sized, [&] {  // the first output tells the shape of all
-                auto extents = y.extents();
-                extents[0] = extents[0] / (end - begin) * samples;
-                result.resize(extents);
-            });
-            std::copy_n(y.data(), y.size(), result.data() + begin * per_sample);
-        }
+    pool.run(batches, [&](Index batch, Index lane) {
+        const Index begin = batch * batch_size, end = std::min(samples, begin + batch_size);
+        const auto y = model.forward(slice_samples(x, begin, end), caches[static_cast<std::size_t>(lane)]);
+        const Index per_sample = y.size() / (end - begin);
+        std::call_once(sized, [&] {  // the first output tells the shape of all
+            auto extents = y.extents();
+            extents[0] = extents[0] / (end - begin) * samples;
+            result.resize(extents);
+        });
+        std::copy_n(y.data(), y.size(), result.data() + begin * per_sample);
     });
     return result;
 }
