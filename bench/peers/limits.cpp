@@ -1,4 +1,5 @@
-// What the machine can do: multiply-adds in registers, and memory read and written at once (update) or read alone.
+// What the machine can do: multiply-adds in registers, and memory read and written at once (update) or read alone, the
+// recurrent weights of LSTM(128) among it (weights).
 #include "support/peak.hpp"
 
 #include <thread>
@@ -72,6 +73,7 @@ void update(float* x, Index n) {
 int main(int argc, char** argv) {
     const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
     const Index far = Index{1} << 25, near = Index{1} << 20;  // 128 MB and 4 MB a thread
+    const Index weights = Index{1} << 16;                     // 256 KB
     std::vector<double> peaks(static_cast<std::size_t>(threads));
     on_threads(threads, [&](int i) { peaks[static_cast<std::size_t>(i)] = bench::peak_gflops<float>(); });
     double flops = 0;
@@ -81,6 +83,7 @@ int main(int argc, char** argv) {
     };
     print("flops", flops);
     print("cache", gigabytes_per_second(threads, near, 8, update));
+    print("weights", gigabytes_per_second(threads, weights, 4, [](const float* x, Index n) { read(x, n); }));
     print("read", gigabytes_per_second(threads, far, 4, [](const float* x, Index n) { read(x, n); }));
     print("update", gigabytes_per_second(threads, far, 8, update));
 }
