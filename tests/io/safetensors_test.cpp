@@ -207,6 +207,11 @@ TEST_CASE("files that cannot be read or written", "[io]") {
     CHECK_THROWS_AS(SafetensorsReader(directory.path()), Error);
     CHECK_THROWS_AS(sample().write(directory.path() / "none" / "a.safetensors"), FileError);
     CHECK_THROWS_AS(sample().write(directory.path()), FileError);
+    const std::string complaint = message("safetensors: expected a stream that takes ", written(sample()).size(),
+                                          " bytes, received one that failed");
+    std::ofstream full("/dev/full", std::ios::binary), closed;
+    CHECK(message_of<FileError>([&] { sample().write(full); }) == complaint);  // small enough to fail at the flush only
+    CHECK(message_of<FileError>([&] { sample().write(closed); }) == complaint);
     const auto path = directory.path() / "a.safetensors";
     sample().write(path);
     CHECK_NOTHROW(SafetensorsReader(path).check<float>("a", {2, 3}));

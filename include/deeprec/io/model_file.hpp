@@ -71,7 +71,7 @@ template <class Model>
 void save(const Model& model, const std::filesystem::path& path, const Metadata& metadata = {}) {
     detail::collect(model, metadata).write(path);
 }
-/// To a stream.
+/// To a stream, which is flushed. Throws FileError where it does not take everything, ArgumentError as above.
 template <class Model>
 void save(const Model& model, std::ostream& out, const Metadata& metadata = {}) {
     detail::collect(model, metadata).write(out);

@@ -218,10 +218,16 @@ public:
         each_part([&](const void* data, std::size_t bytes) { file.write(data, bytes); });
         file.commit();
     }
+    /// Writes and flushes. Throws FileError for a stream that is not open or does not take everything.
     void write(std::ostream& out) const {
+        std::size_t total = 0;
         each_part([&](const void* data, std::size_t bytes) {
             out.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
+            total += bytes;
         });
+        if (!out.flush())
+            throw FileError(
+                message("safetensors: expected a stream that takes ", total, " bytes, received one that failed"));
     }
 
 private:
