@@ -43,6 +43,11 @@ TEST_CASE("Head, torso and tail have a third of the events each; what training n
     CHECK(rows.cold.queries == 1);
     CHECK(message_of<DataError>([&] { by_popularity(report_of({1}), queries, Sequences{x}); }) ==
           "by_popularity: expected a rank for each of 6 queries, received 1");
+    for (const std::int32_t target : {1000000, 8, 0, -1}) {
+        const std::vector<Query> unknown{{1, {}, target}};
+        CHECK(message_of<DataError>([&] { by_popularity(report_of({1}), unknown, Sequences{x}); }) ==
+              message("by_popularity: expected targets from 1 to 7, received ", target));
+    }
 }
 
 TEST_CASE("A bootstrap interval is about two standard errors wide on each side", "[ranking]") {

@@ -41,12 +41,16 @@ RankingFigures figures_where(const RankingReport& report, Chosen&& chosen) {
 struct PopularityRows {
     RankingFigures head, torso, tail, cold;
 };
-/// Throws DataError unless there is a rank for each query.
+/// Throws DataError unless there is a rank for each query, and for a target that `train` does not number.
 inline PopularityRows by_popularity(const RankingReport& report, std::span<const Query> queries,
                                     const Sequences& train) {
     if (report.ranks.size() != queries.size())
         throw DataError(message("by_popularity: expected a rank for each of ", queries.size(), " queries, received ",
                                 report.ranks.size()));
+    for (const Query& query : queries)
+        if (query.target < 1 || query.target > train.items())
+            throw DataError(
+                message("by_popularity: expected targets from 1 to ", train.items(), ", received ", query.target));
     const auto counts = train.item_counts();
     std::vector<std::int32_t> order(counts.size() - 1);
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i) + 1;
