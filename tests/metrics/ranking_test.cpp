@@ -30,6 +30,37 @@ TEST_CASE("Metrics of a list of recommended items by hand", "[metrics]") {
     CHECK(ndcg_at(rank_items({}, relevant), 4) == 0);
 }
 
+TEST_CASE("The whole list has as many places as items", "[metrics]") {
+    const RankedList all = rank_items(std::vector<std::int32_t>{2, 1}, std::vector<std::int32_t>{1, 2});
+    CHECK(precision_at(all, whole_list) == 1);
+    CHECK(f1_at(all, whole_list) == 1);
+    CHECK(precision_at(all, 4) == 0.5);
+    PrecisionAtK precision{{.k = whole_list}};
+    precision.add(all);
+    precision.add(rank_items(std::vector<std::int32_t>{2, 3, 4, 5}, std::vector<std::int32_t>{2}));
+    CHECK(precision.result() == (1 + 0.25) / 2);
+    CHECK(precision_at(RankedList{}, whole_list) == 0);
+}
+
+TEST_CASE("The first none of a list have no metric", "[metrics]") {
+    RankedList list = rank_items(std::vector<std::int32_t>{2, 1}, std::vector<std::int32_t>{1});
+    list.scores = {1, 1};
+    for (const Index k : {Index{-1}, Index{0}}) {
+        const auto refused = [&](const char* name, auto at) {
+            CHECK(message_of<ArgumentError>([&] { at(); }) == message(name, ": expected a positive k, received ", k));
+        };
+        refused("hits_at", [&] { hits_at(list, k); });
+        refused("precision_at", [&] { precision_at(list, k); });
+        refused("recall_at", [&] { recall_at(list, k); });
+        refused("f1_at", [&] { f1_at(list, k); });
+        refused("hit_rate_at", [&] { hit_rate_at(list, k); });
+        refused("ndcg_at", [&] { ndcg_at(list, k); });
+        refused("ndcg_tie_averaged_at", [&] { ndcg_tie_averaged_at(list, k); });
+        refused("reciprocal_rank_at", [&] { reciprocal_rank_at(list, k); });
+        refused("average_precision_at", [&] { average_precision_at(list, k); });
+    }
+}
+
 TEST_CASE("Candidates are ordered by score, left out ones are none", "[metrics]") {
     const double scores[]{1, 5, 1, 9};
     const double relevance[]{1, 0, 2, -1};

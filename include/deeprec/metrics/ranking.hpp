@@ -8,6 +8,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <deeprec/metrics/metric.hpp>
@@ -56,41 +57,57 @@ enum class Gain { plain, power };
 inline constexpr Index whole_list = std::numeric_limits<Index>::max();
 
 namespace detail {
-inline std::size_t cut(const std::vector<double>& list, Index k) {
+/// Length of the first k.
+inline std::size_t cut(std::string_view who, const std::vector<double>& list, Index k) {
+    if (k < 1) throw ArgumentError(message(who, ": expected a positive k, received ", k));
     return static_cast<std::size_t>(std::min(k, static_cast<Index>(list.size())));
 }
 inline double gain_of(double relevance, Gain gain) {
     return gain == Gain::plain ? relevance : std::exp2(relevance) - 1;
 }
 inline double discount(std::size_t position) { return 1 / std::log2(static_cast<double>(position) + 2); }
-inline double dcg(const std::vector<double>& relevance, Index k, Gain gain) {
+inline double dcg(std::string_view who, const std::vector<double>& relevance, Index k, Gain gain) {
+    const std::size_t end = cut(who, relevance, k);
     double sum = 0;
-    for (std::size_t i = 0; i < cut(relevance, k); ++i) sum += gain_of(relevance[i], gain) * discount(i);
+    for (std::size_t i = 0; i < end; ++i) sum += gain_of(relevance[i], gain) * discount(i);
     return sum;
+}
+inline double hits(std::string_view who, const RankedList& list, Index k) {
+    const auto begin = list.relevance.begin();
+    return static_cast<double>(std::count_if(begin, begin + static_cast<std::ptrdiff_t>(cut(who, list.relevance, k)),
+                                             [](double r) { return r > 0; }));
+}
+/// What precision divides by: k even where the list is shorter, its length where there is no cut.
+inline double places(const RankedList& list, Index k) {
+    return k == whole_list ? static_cast<double>(list.relevance.size()) : static_cast<double>(k);
 }
 }  // namespace detail
 
+// All of these throw ArgumentError unless k is positive.
+
 /// Number of relevant items within the first k.
-inline double hits_at(const RankedList& list, Index k) {
-    const auto begin = list.relevance.begin();
-    return static_cast<double>(std::count_if(begin, begin + static_cast<std::ptrdiff_t>(detail::cut(list.relevance, k)),
-                                             [](double r) { return r > 0; }));
+inline double hits_at(const RankedList& list, Index k) { return detail::hits("hits_at", list, k); }
+/// hits / k, with `whole_list` hits / the length of the list.
+inline double precision_at(const RankedList& list, Index k) {
+    return detail::ratio(detail::hits("precision_at", list, k), detail::places(list, k), 0);
 }
-/// hits / k.
-inline double precision_at(const RankedList& list, Index k) { return hits_at(list, k) / static_cast<double>(k); }
 /// hits / relevant; 0 with nothing relevant, as all of these.
 inline double recall_at(const RankedList& list, Index k) {
-    return detail::ratio(hits_at(list, k), static_cast<double>(list.ideal.size()), 0);
+    return detail::ratio(detail::hits("recall_at", list, k), static_cast<double>(list.ideal.size()), 0);
 }
 /// Harmonic mean of precision and recall.
 inline double f1_at(const RankedList& list, Index k) {
-    return detail::ratio(2 * hits_at(list, k), static_cast<double>(k) + static_cast<double>(list.ideal.size()), 0);
+    return detail::ratio(2 * detail::hits("f1_at", list, k),
+                         detail::places(list, k) + static_cast<double>(list.ideal.size()), 0);
 }
 /// 1 if any of the first k is relevant.
-inline double hit_rate_at(const RankedList& list, Index k) { return hits_at(list, k) > 0 ? 1.0 : 0.0; }
+inline double hit_rate_at(const RankedList& list, Index k) {
+    return detail::hits("hit_rate_at", list, k) > 0 ? 1.0 : 0.0;
+}
 /// sum over the first k of gain / log2(rank + 1), divided by that of the ideal order (Jarvelin and Kekalainen 2002).
 inline double ndcg_at(const RankedList& list, Index k, Gain gain = Gain::plain) {
-    return detail::ratio(detail::dcg(list.relevance, k, gain), detail::dcg(list.ideal, k, gain), 0);
+    return detail::ratio(detail::dcg("ndcg_at", list.relevance, k, gain), detail::dcg("ndcg_at", list.ideal, k, gain),
+                         0);
 }
 /// ndcg_at, averaged over all orders of tied scores (McSherry and Najork 2008; scikit-learn's ndcg_score).
 inline double ndcg_tie_averaged_at(const RankedList& list, Index k, Gain gain = Gain::plain) {
@@ -105,20 +122,23 @@ inline double ndcg_tie_averaged_at(const RankedList& list, Index k, Gain gain = 
         }
         sum += gains / static_cast<double>(i - begin) * discounts;
     }
-    return detail::ratio(sum, detail::dcg(list.ideal, k, gain), 0);
+    return detail::ratio(sum, detail::dcg("ndcg_tie_averaged_at", list.ideal, k, gain), 0);
 }
 /// 1 / rank of the first relevant item, 0 if that is beyond k.
 inline double reciprocal_rank_at(const RankedList& list, Index k = whole_list) {
-    for (std::size_t i = 0; i < detail::cut(list.relevance, k); ++i)
+    const std::size_t end = detail::cut("reciprocal_rank_at", list.relevance, k);
+    for (std::size_t i = 0; i < end; ++i)
         if (list.relevance[i] > 0) return 1 / static_cast<double>(i + 1);
     return 0;
 }
 /// Sum of the precisions at the relevant items within the first k, divided by min(k, relevant).
 inline double average_precision_at(const RankedList& list, Index k = whole_list) {
+    constexpr std::string_view who = "average_precision_at";
+    const std::size_t end = detail::cut(who, list.relevance, k);
     double found = 0, sum = 0;
-    for (std::size_t i = 0; i < detail::cut(list.relevance, k); ++i)
+    for (std::size_t i = 0; i < end; ++i)
         if (list.relevance[i] > 0) sum += ++found / static_cast<double>(i + 1);
-    return detail::ratio(sum, static_cast<double>(detail::cut(list.ideal, k)), 0);
+    return detail::ratio(sum, static_cast<double>(detail::cut(who, list.ideal, k)), 0);
 }
 
 struct RankingMetricOptions {
