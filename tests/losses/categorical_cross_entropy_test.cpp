@@ -57,6 +57,17 @@ TEST_CASE("Ignored classes neither cost nor count", "[losses]") {
     CHECK(weighted.forward(z, y) == Approx((2 * each(0) + 3 * each(2)) / 5));
 }
 
+TEST_CASE("Targets without sign are ignored for their own number only", "[losses]") {
+    Tensor<double, 2> z(1, 200);
+    Tensor<std::uint8_t, 1> y(1);
+    z.setZero();
+    y.setValues({156});  // -100 modulo 256
+    CHECK(SparseCategoricalCrossEntropy{{.from_logits = true}}.forward(z, y) == Approx(std::log(200)));
+    CHECK(SparseCategoricalCrossEntropy{{.from_logits = true, .ignore_class = 156}}.forward(z, y) == 0);
+    CHECK(message_of<DataError>([&] { SparseCategoricalCrossEntropy{}.forward(Tensor<double, 2>(1, 3), y); }) ==
+          "SparseCategoricalCrossEntropy: expected a class from 0 to 2, received 156");
+}
+
 TEST_CASE("Categorical cross-entropies name what they cannot use", "[losses]") {
     const Tensor<double, 2> z = Tensor<double, 2>(1, 3).setZero();
     Tensor<double, 1> y(1);

@@ -122,8 +122,8 @@ public:
     static constexpr Index target_outputs(Index) { return 1; }
     template <class Y>
     double share(const Y* target) const {
-        if (*target == static_cast<Y>(options_.ignore_class)) return 0;
-        const auto c = static_cast<double>(*target);
+        const auto c = static_cast<double>(*target);  // targets without sign cannot have the class -100
+        if (c == static_cast<double>(options_.ignore_class)) return 0;
         const bool known = c >= 0 && c < static_cast<double>(options_.class_weight.size());
         return known ? options_.class_weight[static_cast<std::size_t>(c)] : 1.0;
     }
