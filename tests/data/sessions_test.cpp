@@ -53,6 +53,17 @@ TEST_CASE("A pause longer than the gap ends a session", "[data]") {
     REQUIRE_THROWS_AS(time_gaps(untimed), DataError);
 }
 
+TEST_CASE("Times may be as far apart as numbers are", "[data]") {
+    using Limits = std::numeric_limits<std::int64_t>;
+    Interactions x;
+    x.users.add("ann");
+    x.items.add("1");
+    x.add(1, 1, {}, Limits::max());
+    x.add(1, 1, {}, Limits::min());
+    REQUIRE(split_sessions(x, 1000).users.size() == 2);
+    REQUIRE(ids(time_gaps(x)[1]) == Ids{1, time_gap_ids - 1});
+}
+
 TEST_CASE("Time gaps are ids in the places of the events", "[data]") {
     const Sequences gaps = time_gaps(visits()), items{visits()};
     REQUIRE(gaps.items() == time_gap_ids - 1);

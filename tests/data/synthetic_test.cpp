@@ -152,6 +152,9 @@ TEST_CASE("Edges of the synthetic world", "[data]") {
             "SyntheticWorld: expected a history that leaves an item, received all items");
     REQUIRE(support::message_of<DataError>([&] { strict.next_item_probabilities(std::vector<std::int32_t>{7}); }) ==
             "SyntheticWorld: expected a item from 1 to 6, received 7");
+    for (const std::int32_t type : {1000, -1})
+        REQUIRE(support::message_of<DataError>([&] { SyntheticWorld{}.successor(type); }) ==
+                message("SyntheticWorld: expected a type from 0 to 23, received ", type));
     REQUIRE_THROWS_AS(strict.best_reachable({}), DataError);
     REQUIRE_THROWS_AS(strict.best_reachable(sequences.next_item_queries(), 0), ArgumentError);
     REQUIRE_THROWS_AS(SyntheticWorld({.users = 0}), ArgumentError);

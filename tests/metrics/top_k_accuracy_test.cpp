@@ -30,4 +30,10 @@ TEST_CASE("Top-k accuracy by hand, ties by the lower class", "[metrics]") {
     classes(0) = 3;
     CHECK(support::message_of<DataError>([&] { one.update(scores, classes); }) ==
           "TopKAccuracy: expected a class from 0 to 2, received 3");
+    Tensor<float, 1> numbers(3);
+    for (const float wrong : {std::nanf(""), 0.5f, -1.0f, 1e30f}) {
+        numbers.setValues({1, wrong, 2});
+        CHECK(support::message_of<DataError>([&] { two.update(scores, numbers); }) ==
+              message("TopKAccuracy: expected a class from 0 to 2, received ", wrong));
+    }
 }

@@ -241,6 +241,16 @@ TEST_CASE("An index names what it cannot use", "[ranking]") {
     CHECK(message_of<ArgumentError>([&] { index.recommend(features(1, 5, 1), -3); }) ==
           "TopK: expected k >= 0, received -3");
     CHECK_THROWS_AS(ItemIndex(model, features(20, 3, 1)), ShapeError);
+    const auto refused_from = [&](std::int32_t first) {
+        return message_of<ArgumentError>([&] { ItemIndex(model, items, {.first_item = first}); });
+    };
+    const std::int32_t last = std::numeric_limits<std::int32_t>::max();
+    CHECK(refused_from(-1) ==
+          "ItemIndex: expected item numbers from 0 to 2147483647, received 20 items from first_item -1");
+    CHECK(refused_from(last - 18) ==
+          "ItemIndex: expected item numbers from 0 to 2147483647, received 20 items from first_item 2147483629");
+    const auto highest = ItemIndex(model, items, {.first_item = last - 19}).recommend(features(1, 5, 1), 20);
+    CHECK(std::any_of(highest.begin(), highest.end(), [&](const auto& hit) { return hit.item == last; }));
     const auto two_outputs = model_with(Sequential{Dense{9, relu}, Dense{2, sigmoid}});
     CHECK(message_of<ShapeError>([&] {
               ItemIndex{two_outputs, items};

@@ -134,7 +134,11 @@ TEST_CASE("Few items are scored with their vectors", "[ranking][quantized_items]
 
 TEST_CASE("QuantizedItems names what it cannot use", "[ranking][quantized_items]") {
     CHECK(message_of<ArgumentError>([] { QuantizedItems(nullptr, 0, 1048577); }) ==
-          "QuantizedItems: expected at most 1048576 numbers a row, received 1048577");
+          "QuantizedItems: expected 0 or more rows of 0 to 1048576 numbers, received 0 of 1048577");
+    CHECK(message_of<ArgumentError>([] { QuantizedItems(nullptr, -5, 4); }) ==
+          "QuantizedItems: expected 0 or more rows of 0 to 1048576 numbers, received -5 of 4");
+    CHECK(message_of<ArgumentError>([] { QuantizedItems(nullptr, 5, -4); }) ==
+          "QuantizedItems: expected 0 or more rows of 0 to 1048576 numbers, received 5 of -4");
     const float x = 1;
     CHECK_THROWS_AS(QuantizedItems(&x, 1, 1).top_k(&x, -1), ArgumentError);
 }

@@ -1,8 +1,10 @@
 /// What the time between events says: where a visit ends, and how long ago the one before was.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include <deeprec/data/sequences.hpp>
@@ -14,6 +16,12 @@ inline void check_timed(const char* who, const Interactions& events) {
     if (events.timestamp.empty())
         throw DataError(message(who, ": expected events with timestamps, received ",
                                 events.user.empty() ? "no events" : "none of them"));
+}
+/// From `last` to a later time, at most 2^63 - 1: the difference of two times may have a bit more than they have.
+inline std::int64_t seconds_between(std::int64_t last, std::int64_t time) {
+    const auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    return static_cast<std::int64_t>(
+        std::min(static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(last), most));
 }
 }  // namespace detail
 
@@ -30,8 +38,9 @@ inline Interactions split_sessions(const Interactions& events, std::int64_t gap)
     std::int64_t last = 0;
     for (const std::size_t i : detail::by_user_and_time(events)) {
         const std::int64_t time = events.timestamp[i];
-        number = events.user[i] != user ? 1 : time - last > gap ? number + 1 : number;
-        if (events.user[i] != user || time - last > gap)
+        const bool other = events.user[i] != user, later = !other && detail::seconds_between(last, time) > gap;
+        number = other ? 1 : later ? number + 1 : number;
+        if (other || later)
             session = sessions.users.add(events.users.key(events.user[i]) + "/" + std::to_string(number));
         user = events.user[i];
         last = time;
@@ -63,7 +72,8 @@ inline Sequences time_gaps(const Interactions& events) {
     std::int64_t last = 0;
     for (const std::size_t i : detail::by_user_and_time(events)) {
         gaps.user.push_back(events.user[i]);
-        gaps.item.push_back(events.user[i] == user ? time_gap_id(events.timestamp[i] - last) : 1);
+        gaps.item.push_back(events.user[i] == user ? time_gap_id(detail::seconds_between(last, events.timestamp[i]))
+                                                   : 1);
         user = events.user[i];
         last = events.timestamp[i];
     }

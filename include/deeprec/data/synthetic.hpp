@@ -92,7 +92,8 @@ public:
         return static_cast<std::int32_t>(
             RandomStream{derive(seed_, 4)}.below(static_cast<std::uint64_t>(user), tastes()));
     }
-    std::int32_t successor(std::int32_t type) const { return successor_.at(static_cast<std::size_t>(type)); }
+    /// Types from 0.
+    std::int32_t successor(std::int32_t type) const { return successor_[checked("type", type, options_.types - 1, 0)]; }
 
     /// The data as a reader would give it: ids equal keys, one event an hour, a rating of 3 to 5 that grows with theta.
     Dataset dataset() const {
@@ -224,9 +225,10 @@ private:
                         o.items, ", mean_events ", o.mean_events, ", follow ", o.follow, ", taste_strength ",
                         o.taste_strength, ", popularity ", o.popularity));
     }
-    static std::size_t checked(const char* what, std::int32_t id, std::int32_t last) {
-        if (id < 1 || id > last)
-            throw DataError(message("SyntheticWorld: expected a ", what, " from 1 to ", last, ", received ", id));
+    static std::size_t checked(const char* what, std::int32_t id, std::int32_t last, std::int32_t first = 1) {
+        if (id < first || id > last)
+            throw DataError(
+                message("SyntheticWorld: expected a ", what, " from ", first, " to ", last, ", received ", id));
         return static_cast<std::size_t>(id);
     }
     static void sort_by(std::vector<std::int32_t>& values, const RandomStream& random) {

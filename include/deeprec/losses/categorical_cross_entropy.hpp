@@ -1,6 +1,8 @@
 /// Cross-entropy over classes, from distributions or class numbers as targets.
 #pragma once
 
+#include <cmath>
+#include <string_view>
 #include <vector>
 
 #include <deeprec/kernels/softmax.hpp>
@@ -53,6 +55,14 @@ inline void check_classes(std::string_view who, const std::vector<double>& weigh
     if (!weights.empty() && static_cast<Index>(weights.size()) != classes)
         throw ShapeError(
             message(who, ": expected ", weights.size(), " classes, as many as class weights, received ", classes));
+}
+/// The class that a target is. Throws DataError unless it is a whole number from 0 to classes - 1.
+template <class Y>
+Index class_number(std::string_view who, Y target, Index classes) {
+    const auto number = static_cast<double>(target);
+    if (!(number >= 0 && number < static_cast<double>(classes) && number == std::floor(number)))
+        throw DataError(message(who, ": expected a class from 0 to ", classes - 1, ", received ", +target));
+    return static_cast<Index>(number);
 }
 }  // namespace detail
 
@@ -132,10 +142,7 @@ public:
     T sample(const T* prediction, const Y* target, Index classes, T scale, T* gradient) const {
         const std::vector<double>& weight = options_.class_weight;
         detail::check_classes(name(), weight, classes);
-        const auto number = static_cast<double>(*target);
-        if (!(number >= 0 && number < static_cast<double>(classes) && number == std::floor(number)))
-            throw DataError(message(name(), ": expected a class from 0 to ", classes - 1, ", received ", number));
-        const auto own = static_cast<Index>(number);
+        const Index own = detail::class_number(name(), *target, classes);
         const T even = static_cast<T>(options_.label_smoothing) / static_cast<T>(classes);
         const T one = static_cast<T>(1 - options_.label_smoothing) + even;
         const auto y = [&](Index j) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include <deeprec/losses/categorical_cross_entropy.hpp>
 #include <deeprec/metrics/metric.hpp>
 
 DEEPREC_BEGIN
@@ -29,9 +30,7 @@ public:
         if (y.size() != s.rows())
             throw ShapeError(message("TopKAccuracy: expected ", s.rows(), " classes, received ", y.size()));
         for (Index r = 0; r < s.rows(); ++r) {
-            const auto own = static_cast<Index>(y.data()[r]);
-            if (own < 0 || own >= s.last())
-                throw DataError(message("TopKAccuracy: expected a class from 0 to ", s.last() - 1, ", received ", own));
+            const Index own = detail::class_number("TopKAccuracy", y.data()[r], s.last());
             const auto* row = s.data() + r * s.last();
             Index before = 0;
             for (Index j = 0; j < s.last(); ++j) {

@@ -16,7 +16,7 @@
 DEEPREC_BEGIN
 
 struct ItemIndexOptions {
-    std::int32_t first_item = 0;  ///< item number of the first row, 1 where 0 is padding
+    std::int32_t first_item = 0;  ///< item number of the first row, at least 0; 1 where 0 is padding
     int threads = 0;              ///< for building; 0 = all cores
 };
 
@@ -75,7 +75,7 @@ public:
         Buffer<std::uint8_t> excluded;
     };
 
-    /// Throws ShapeError unless the head gives one number.
+    /// Throws ShapeError unless the head gives one number, ArgumentError for item numbers outside 0 to 2^31 - 1.
     template <class Items>
     ItemIndex(const Model& model, const Items& items, ItemIndexOptions options = {})
         : model_(model), options_(options) {
@@ -86,6 +86,9 @@ public:
         const auto vectors = predict(model.item, items, {.threads = options.threads});
         items_ = vectors.dimension(0);
         item_width_ = vectors.dimension(1);
+        if (options.first_item < 0 || items_ > (Index{1} << 31) - options.first_item)
+            throw ArgumentError(message("ItemIndex: expected item numbers from 0 to 2147483647, received ", items_,
+                                        " items from first_item ", options.first_item));
         if constexpr (PairHead<Head>) {
             std::copy_n(vectors.data(), vectors.size(), cached_.need(vectors.size()));
         } else {

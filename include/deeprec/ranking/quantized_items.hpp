@@ -23,12 +23,12 @@ DEEPREC_BEGIN
 /// safe to call from many threads.
 class QuantizedItems {
 public:
-    /// Throws ArgumentError for a width above 2^20. `pool` may be null.
+    /// Throws ArgumentError for a negative count or width and a width above 2^20. `pool` may be null.
     QuantizedItems(const float* items, Index count, Index width, ThreadPool* pool = nullptr)
         : items_(items), count_(count), width_(width) {
-        if (width > kernels::most_quantized_width)
-            throw ArgumentError(message("QuantizedItems: expected at most ", kernels::most_quantized_width,
-                                        " numbers a row, received ", width));
+        if (count < 0 || width < 0 || width > kernels::most_quantized_width)
+            throw ArgumentError(message("QuantizedItems: expected 0 or more rows of 0 to ",
+                                        kernels::most_quantized_width, " numbers, received ", count, " of ", width));
         const Index padded = (count + block - 1) / block * block;
         const kernels::QuantizedRowsToFill rows{codes_.need_zeros(kernels::quantized_size(count, width)),
                                                 scales_.need_zeros(padded), errors_.need_zeros(padded), width};
