@@ -349,6 +349,31 @@ TEST_CASE("hostile options build nothing that the file has no numbers for", "[io
     refuse(recurrent, "input_shape=6,3", "input_shape=6,40", "input features=40 does not fit");
 }
 
+TEST_CASE("hostile options: what a constructor refuses is refused in a file too", "[io]") {
+    const auto refuse = [](auto layer, const std::string& from, const std::string& to, const std::string& why) {
+        Sequential model{layer, Conv1D{2, 1}};  // a file needs parameters
+        model.build({6, 3}, Seed{1});
+        const std::string text =
+            message_of<FormatError>([&] { loaded<decltype(model)>(with(saved(model), from, to)); });
+        CHECK(text == "model.safetensors: deeprec.0: " + why);
+    };
+    const Conv1D conv{4, 2, relu, {.strides = 3, .dilation_rate = 2}};
+    refuse(conv, "strides=3", "strides=0", "Conv1D: expected a positive strides, received 0");
+    refuse(conv, "dilation_rate=2", "dilation_rate=0", "Conv1D: expected a positive dilation_rate, received 0");
+    refuse(MaxPool1D{3}, "strides=3", "strides=0", "MaxPool1D: expected a positive strides, received 0");
+    refuse(MaxPool1D{3}, "pool_size=3", "pool_size=0", "MaxPool1D: expected a positive pool_size, received 0");
+    refuse(AveragePool1D{3}, "padding=valid", "padding=causal",
+           "AveragePool1D: expected padding valid or same, received causal");
+    refuse(Dropout{0.5}, "rate=0.5", "rate=5.1", "Dropout: expected a rate from 0 to 1, received 5.1");
+    refuse(Dropout{0.5}, "rate=0.5", "rate=nan", "Dropout: expected a rate from 0 to 1, received nan");
+    refuse(SpatialDropout1D{0.5}, "rate=0.5", "rate=-1", "SpatialDropout1D: expected a rate from 0 to 1, received -1");
+    refuse(LayerNorm{}, "epsilon=0.001", "epsilon=0", "LayerNorm: expected a positive epsilon, received 0");
+    refuse(BatchNorm{}, "epsilon=0.001", "epsilon=-7", "BatchNorm: expected a positive epsilon, received -7");
+    refuse(BatchNorm{}, "momentum=0.99", "momentum=2", "BatchNorm: expected momentum in [0, 1], received 2");
+    refuse(Bidirectional{GRU{4, return_sequences}}, "go_backwards=false", "go_backwards=true",
+           "Bidirectional: expected a layer that reads forwards, received GRU with go_backwards");
+}
+
 TEST_CASE("any damage to a model's file gives an Error or a model", "[io]") {
     const auto model = towers(Sequential{Dense{8, relu}, Dense{1, sigmoid}});
     const std::string good = saved(model);

@@ -9,7 +9,8 @@
 ///     }
 ///
 /// and a layer of layers its parts, `visitor.part("inner", self.inner_)`. What is part of the type (the activation,
-/// returned sequences: `visitor.fixed`) is written too, and compared when read.
+/// returned sequences: `visitor.fixed`) is written too, and compared when read. Options are read past the constructor:
+/// what it refuses, but for a `size` that is not positive, `check_options()` refuses for both.
 #pragma once
 
 #include <charconv>
@@ -135,6 +136,13 @@ public:
         depth_ -= is_layer;
         several_ = side_by_side;
         if (line_.next < line_.options.size()) fail("expected no option '", line_.options[line_.next].first, "'");
+        if constexpr (requires { layer.check_options(); }) {
+            try {
+                layer.check_options();
+            } catch (const ArgumentError& error) {
+                throw FormatError(message(file_.name(), ": ", option_key(path_), ": ", error.what()));
+            }
+        }
         line_ = std::move(outer);
         path_ = outer_path;
     }

@@ -54,11 +54,13 @@ public:
     };
 
     /// Throws ArgumentError unless epsilon is positive and momentum in [0, 1].
-    explicit BatchNorm(BatchNormOptions options = {}) : options_(options) {
-        if (!(options.epsilon > 0))
-            throw ArgumentError(message("BatchNorm: expected a positive epsilon, received ", options.epsilon));
-        if (!(options.momentum >= 0 && options.momentum <= 1))
-            throw ArgumentError(message("BatchNorm: expected momentum in [0, 1], received ", options.momentum));
+    explicit BatchNorm(BatchNormOptions options = {}) : options_(options) { check_options(); }
+    /// As the constructor, for options from a file.
+    void check_options() const {
+        if (!(options_.epsilon > 0))
+            throw ArgumentError(message("BatchNorm: expected a positive epsilon, received ", options_.epsilon));
+        if (!(options_.momentum >= 0 && options_.momentum <= 1))
+            throw ArgumentError(message("BatchNorm: expected momentum in [0, 1], received ", options_.momentum));
     }
 
     static constexpr std::string_view name() { return "BatchNorm"; }

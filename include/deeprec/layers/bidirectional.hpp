@@ -47,10 +47,14 @@ public:
     /// Throws ArgumentError for a layer that goes backwards: give it as it reads forwards.
     explicit Bidirectional(L layer, BidirectionalOptions options = {})
         : forward_(layer), backward_(std::move(layer)), options_(options) {
+        check_options();
+        backward_.reverse();
+    }
+    /// As the constructor, for options from a file.
+    void check_options() const {
         if (forward_.options().go_backwards)
             throw ArgumentError(message("Bidirectional: expected a layer that reads forwards, received ", L::name(),
                                         " with go_backwards"));
-        backward_.reverse();
     }
 
     static constexpr std::string_view name() { return "Bidirectional"; }

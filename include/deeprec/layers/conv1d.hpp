@@ -50,10 +50,14 @@ public:
     /// Throws ArgumentError unless every number is positive. Strides and dilation may go together (Keras forbids it).
     Conv1D(Index filters, Index kernel_size, Activation activation = {}, Conv1DOptions options = {})
         : filters_(filters), kernel_size_(kernel_size), activation_(activation), options_(options) {
-        detail::check_positive(name(), "number of filters", filters);
-        detail::check_positive(name(), "kernel_size", kernel_size);
-        detail::check_positive(name(), "strides", options.strides);
-        detail::check_positive(name(), "dilation_rate", options.dilation_rate);
+        check_options();
+    }
+    /// As the constructor, for options from a file.
+    void check_options() const {
+        detail::check_positive(name(), "number of filters", filters_);
+        detail::check_positive(name(), "kernel_size", kernel_size_);
+        detail::check_positive(name(), "strides", options_.strides);
+        detail::check_positive(name(), "dilation_rate", options_.dilation_rate);
     }
 
     static constexpr std::string_view name() { return "Conv1D"; }

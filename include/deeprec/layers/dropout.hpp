@@ -22,9 +22,11 @@ public:
     };
 
     /// Throws ArgumentError unless 0 <= rate <= 1.
-    explicit Dropout(double rate) : rate_(rate) {
-        if (!(rate >= 0 && rate <= 1))
-            throw ArgumentError(message("Dropout: expected a rate from 0 to 1, received ", rate));
+    explicit Dropout(double rate) : rate_(rate) { check_options(); }
+    /// As the constructor, for options from a file.
+    void check_options() const {
+        if (!(rate_ >= 0 && rate_ <= 1))
+            throw ArgumentError(message("Dropout: expected a rate from 0 to 1, received ", rate_));
     }
 
     static constexpr std::string_view name() { return "Dropout"; }

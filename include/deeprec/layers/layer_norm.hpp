@@ -36,9 +36,11 @@ public:
     };
 
     /// Throws ArgumentError unless epsilon is positive.
-    explicit LayerNorm(LayerNormOptions options = {}) : options_(options) {
-        if (!(options.epsilon > 0))
-            throw ArgumentError(message("LayerNorm: expected a positive epsilon, received ", options.epsilon));
+    explicit LayerNorm(LayerNormOptions options = {}) : options_(options) { check_options(); }
+    /// As the constructor, for options from a file.
+    void check_options() const {
+        if (!(options_.epsilon > 0))
+            throw ArgumentError(message("LayerNorm: expected a positive epsilon, received ", options_.epsilon));
     }
 
     static constexpr std::string_view name() { return "LayerNorm"; }

@@ -28,7 +28,11 @@ public:
     /// Throws ArgumentError unless pool_size is positive, strides not negative and padding valid or same.
     explicit Pool1D(Index pool_size, Pool1DOptions options = {})
         : pool_size_(pool_size), strides_(options.strides == 0 ? pool_size : options.strides), padding_(options.padding) {
-        detail::check_positive(name(), "pool_size", pool_size);
+        check_options();
+    }
+    /// As the constructor, for options from a file.
+    void check_options() const {
+        detail::check_positive(name(), "pool_size", pool_size_);
         detail::check_positive(name(), "strides", strides_);
         if (padding_ == Padding::causal)
             throw ArgumentError(message(name(), ": expected padding valid or same, received causal"));

@@ -23,9 +23,11 @@ public:
     };
 
     /// Throws ArgumentError unless 0 <= rate <= 1.
-    explicit SpatialDropout1D(double rate) : rate_(rate) {
-        if (!(rate >= 0 && rate <= 1))
-            throw ArgumentError(message("SpatialDropout1D: expected a rate from 0 to 1, received ", rate));
+    explicit SpatialDropout1D(double rate) : rate_(rate) { check_options(); }
+    /// As the constructor, for options from a file.
+    void check_options() const {
+        if (!(rate_ >= 0 && rate_ <= 1))
+            throw ArgumentError(message("SpatialDropout1D: expected a rate from 0 to 1, received ", rate_));
     }
 
     static constexpr std::string_view name() { return "SpatialDropout1D"; }
