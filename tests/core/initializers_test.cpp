@@ -83,6 +83,13 @@ TEST_CASE("Variance scaling takes the fan and the distribution that it is told",
         }
 }
 
+TEST_CASE("Variance scaling needs a positive scale", "[core]") {
+    Tensor<float, 2> kernel(2, 3);
+    for (const double wrong : {-1.0, 0.0, std::nan(""), HUGE_VAL})
+        CHECK_THROWS_WITH(fill(kernel, VarianceScaling{.scale = wrong}, Seed{1}),
+                          message("VarianceScaling: expected a positive scale, received ", wrong));
+}
+
 TEST_CASE("glorot_uniform is the same by shape and by fans", "[core]") {
     Tensor<float, 3> a(3, 8, 16), b(3, 8, 16);
     fill_scaled(a, glorot_uniform, Seed{4});

@@ -191,6 +191,8 @@ TEST_CASE("The spec says what it cannot use", "[data]") {
           "FeatureSpec: 'a' of kind number expected a number, received text");
     CHECK(fit({.name = "a", .kind = FeatureKind::number}, {{{"a", HUGE_VAL}}}) ==
           "FeatureSpec: 'a' of kind number expected a finite number, received an infinite one");
+    CHECK(fit({.name = "a", .kind = FeatureKind::number}, {{{"a", 1e200}}, {{"a", -1e200}}}) ==
+          "FeatureSpec: 'a' expected numbers with a finite mean and deviation, received 0 and inf");
 
     const std::string good = FeatureSpec::fit(features(), training()).json();
     const auto damaged = [&](const std::string& from, const std::string& to) {

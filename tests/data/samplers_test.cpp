@@ -156,5 +156,12 @@ TEST_CASE("The sampler says what cannot be sampled", "[data]") {
     REQUIRE_THROWS_AS(sampler.log_probability(11), DataError);
     for (const double alpha : {-1.0, std::nan(""), std::numeric_limits<double>::infinity(), 1000.0})
         REQUIRE_THROWS_AS(NegativeSampler(people(), Seed{4}, alpha), ArgumentError);
+    Interactions once;  // no count is above 1, so count^alpha is always 1
+    once.users.add("u");
+    once.items.add("1");
+    once.add(1, 1);
+    REQUIRE(message_of<ArgumentError>([&] { NegativeSampler(Sequences{once}, Seed{4}, HUGE_VAL); }) ==
+            "NegativeSampler: expected a finite alpha of at least 0, small enough for count^alpha to be finite, "
+            "received inf");
     REQUIRE_THROWS_AS(NegativeSampler(Sequences{}, Seed{4}), DataError);
 }

@@ -1,5 +1,7 @@
 #include <deeprec/optimizers/schedules.hpp>
 
+#include <cmath>
+
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
@@ -47,6 +49,12 @@ TEST_CASE("Schedules begin, pass their corners and end where they should", "[opt
     CHECK(cycle.rate(1) > cycle.rate(0));
     CHECK(cycle.rate(10) == Approx(0.02));
     CHECK(cycle.rate(50) == Approx(0.02));
+    const OneCycle one_step{.max_learning_rate = 1, .total_steps = 10, .pct_start = 0.1};
+    CHECK(one_step.rate(0) == 1);
+    CHECK(one_step.rate(1) < 1);
+    CHECK(one_step.rate(9) == Approx(1 / 25e4));
+    CHECK(OneCycle{.max_learning_rate = 1, .total_steps = 1, .pct_start = 1}.rate(0) == 1);
+    CHECK(OneCycle{.max_learning_rate = 1, .total_steps = 4, .pct_start = 0}.rate(0) < 1);
     const Noam noam{16, 100};
     CHECK(noam.rate(99) == Approx(0.25 / 10));
     CHECK(noam.rate(49) == Approx(noam.rate(99) / 2));
@@ -64,6 +72,9 @@ TEST_CASE("Schedules name lengths without meaning", "[optimizers]") {
     CHECK_THROWS_AS((CosineAnnealing{1, 0}.rate(1)), ArgumentError);
     CHECK_THROWS_AS((OneCycle{1, 0}.rate(1)), ArgumentError);
     CHECK_THROWS_AS((Noam{0, 10}.rate(1)), ArgumentError);
+    for (const double wrong : {-0.1, 1.5, std::nan("")})
+        CHECK(message_of<ArgumentError>([&] { return OneCycle{.total_steps = 10, .pct_start = wrong}.rate(1); }) ==
+              message("OneCycle: expected pct_start in [0, 1], received ", wrong));
     CHECK(message_of<ArgumentError>([] {
               return CosineDecayRestarts{1, 4, 0.5}.rate(1);
           }) == "CosineDecayRestarts: expected t_mul >= 1, received 0.5");

@@ -74,9 +74,12 @@ inline constexpr VarianceScaling he_normal{2, VarianceScaling::Fan::in};
 inline constexpr VarianceScaling lecun_uniform{1, VarianceScaling::Fan::in, VarianceScaling::Distribution::uniform};
 inline constexpr VarianceScaling lecun_normal{1, VarianceScaling::Fan::in};
 
-/// `fill_scaled(kernel, he_normal, Seed{1})`, the fans taken from the shape.
+/// `fill_scaled(kernel, he_normal, Seed{1})`, the fans taken from the shape. Throws ArgumentError unless the scale is
+/// positive and finite.
 template <class T, int Rank>
 void fill_scaled(Tensor<T, Rank>& tensor, const VarianceScaling& scaling, Seed seed) {
+    if (!(scaling.scale > 0 && std::isfinite(scaling.scale)))
+        throw ArgumentError(message("VarianceScaling: expected a positive scale, received ", scaling.scale));
     const auto [in, out] = fans(tensor);
     const double n = scaling.fan == VarianceScaling::Fan::in    ? in
                      : scaling.fan == VarianceScaling::Fan::out ? out
@@ -152,7 +155,7 @@ struct Constant {
 /// a parameter, so a file of a model does not have it.
 using Initializer = std::variant<VarianceScaling, RandomUniform, RandomNormal, TruncatedNormal, Orthogonal, Constant>;
 
-/// Throws ArgumentError for an Orthogonal vector.
+/// Throws ArgumentError for an Orthogonal vector, and as `fill_scaled`.
 template <class T, int Rank>
 void fill(Tensor<T, Rank>& tensor, const Initializer& initializer, Seed seed) {
     if (const auto* scaling = std::get_if<VarianceScaling>(&initializer)) return fill_scaled(tensor, *scaling, seed);

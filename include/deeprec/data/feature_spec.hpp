@@ -67,7 +67,8 @@ struct FeatureTensors {
 class FeatureSpec {
 public:
     /// `rows` is any range of FeatureRow: those that training may see and no others. Throws ArgumentError for features
-    /// without meaning, DataError for a feature that no row has and as `transform`.
+    /// without meaning, DataError for a feature that no row has, numbers whose mean or deviation is not finite, and as
+    /// `transform`.
     template <class Rows>
     static FeatureSpec fit(std::vector<Feature> features, Rows&& rows) {
         FeatureSpec spec;
@@ -249,8 +250,13 @@ private:
         void finish(Fitted& f) const {
             if (known == 0) throw DataError(message("FeatureSpec: no training row has '", f.about.name, "'"));
             if (f.about.kind == FeatureKind::number) {
+                const double deviation = std::sqrt(squares / static_cast<double>(known));
+                if (!std::isfinite(mean) || !std::isfinite(deviation))
+                    throw DataError(message("FeatureSpec: '", f.about.name,
+                                            "' expected numbers with a finite mean and deviation, received ", mean,
+                                            " and ", deviation));
                 f.mean = mean;
-                if (squares > 0) f.deviation = std::sqrt(squares / static_cast<double>(known));
+                if (deviation > 0) f.deviation = deviation;
                 return;
             }
             if (f.about.length == 0) f.about.length = most;

@@ -30,7 +30,7 @@ public:
             weights_.push_back(item == 0 ? 0.0 : std::pow(count, alpha));
             cumulative_.push_back(item == 0 ? 0.0 : cumulative_.back() + weights_.back());
         }
-        if (!(alpha >= 0) || !std::isfinite(cumulative_.back()))
+        if (!(alpha >= 0) || !std::isfinite(alpha) || !std::isfinite(cumulative_.back()))
             throw ArgumentError(
                 message("NegativeSampler: expected a finite alpha of at least 0, small enough for "
                         "count^alpha to be finite, received ",

@@ -147,7 +147,8 @@ template <class Schedule>
 Warmup(Index, double, Schedule) -> Warmup<Schedule>;
 
 /// One rise from max_learning_rate / div_factor to max_learning_rate in the first pct_start of the steps, then one fall
-/// to the first rate / final_div_factor (Smith & Topin 2018, as PyTorch's OneCycleLR).
+/// to the first rate / final_div_factor (Smith & Topin 2018, as PyTorch's OneCycleLR). Throws ArgumentError unless
+/// pct_start is in [0, 1].
 struct OneCycle {
     enum class Anneal { cosine, straight };
     double max_learning_rate = 1e-2;
@@ -158,9 +159,11 @@ struct OneCycle {
     double final_div_factor = 1e4;
     double rate(Index step) const {
         detail::progress("OneCycle", step, total_steps);
+        if (!(pct_start >= 0 && pct_start <= 1))
+            throw ArgumentError(message("OneCycle: expected pct_start in [0, 1], received ", pct_start));
         const double first = max_learning_rate / div_factor, last = static_cast<double>(total_steps - 1);
         const double top = pct_start * static_cast<double>(total_steps) - 1, at = static_cast<double>(step);
-        if (at <= top) return curve(first, max_learning_rate, at / top);
+        if (at <= top) return curve(first, max_learning_rate, top > 0 ? at / top : 1);  // a rise of one step is its end
         return curve(max_learning_rate, first / final_div_factor, std::min(1.0, (at - top) / (last - top)));
     }
 
