@@ -1,4 +1,5 @@
 #include <deeprec/losses/binary_cross_entropy.hpp>
+#include <deeprec/losses/binary_focal_cross_entropy.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -60,6 +61,18 @@ TEST_CASE("NaN is never hidden by binary cross-entropy", "[losses]") {
         CHECK(std::isnan(loss.forward(p, y)));
         CHECK(std::isnan(loss.gradient(p, y)(1, 0)));
         CHECK(!std::isnan(loss.gradient(p, y)(0, 0)));
+    }
+}
+
+TEST_CASE("A target of binary cross-entropy is a probability", "[losses]") {
+    Tensor<float, 2> p(1, 2), y(1, 2);
+    p.setConstant(0.5f);
+    for (const float wrong : {-1.0f, 1.5f}) {
+        y(0, 0) = 1, y(0, 1) = wrong;
+        CHECK(support::message_of<DataError>([&] { BinaryCrossEntropy{}.forward(p, y); }) ==
+              message("BinaryCrossEntropy: expected targets in [0, 1], received ", wrong));
+        CHECK(support::message_of<DataError>([&] { BinaryFocalCrossEntropy{}.forward(p, y); }) ==
+              message("BinaryFocalCrossEntropy: expected targets in [0, 1], received ", wrong));
     }
 }
 

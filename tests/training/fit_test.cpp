@@ -16,6 +16,7 @@
 #include <deeprec/metrics/auc.hpp>
 #include <deeprec/metrics/binary.hpp>
 #include <deeprec/metrics/log_loss.hpp>
+#include <deeprec/metrics/ranking.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/optimizers/sgd.hpp>
 #include <deeprec/ranking/item_index.hpp>
@@ -283,6 +284,9 @@ TEST_CASE("fit names options and data that it cannot use", "[training]") {
           "fit: expected a positive batch_size, received 0");
     CHECK(message_of<ArgumentError>([&] { fit(model, data, loss, optimizer, {.accumulate = 0}); }) ==
           "fit: expected a positive accumulate, received 0");
+    CHECK(message_of<ArgumentError>([&] {
+              fit(model, data, loss, optimizer, {.class_weight = {1, -1}});
+          }) == "fit: expected class weights >= 0, received -1");
     CHECK(message_of<ArgumentError>([&] { fit(model, data, loss, optimizer, {.threads = -1}); }) ==
           "ThreadPool: expected 0 (all cores) or more threads, received -1");
     CHECK(message_of<DataError>([&] { fit(model, none, loss, optimizer, {}); }) ==
@@ -374,5 +378,12 @@ TEST_CASE("evaluate takes samples that share candidates", "[training]") {
         const double auc = evaluate(model, *data, Auc{})["auc"];
         CHECK(auc > 0);
         CHECK(auc < 1);
+        const double ndcg = evaluate(model, *data, Ndcg{})[Ndcg{}.name()];  // the candidates of a user are one list
+        CHECK(ndcg > 0);
+        CHECK(ndcg < 1);
     }
+    auto trained = two_tower();
+    Adam adam;
+    CHECK(message_of<DataError>([&] { fit(trained, sharing, BinaryCrossEntropy{}, adam, {.epochs = 1}); }) ==
+          "BinaryCrossEntropy: expected targets in [0, 1], received -1");
 }

@@ -141,6 +141,20 @@ TEST_CASE("Training data has no item that the options call cold", "[sequence_tra
     CHECK(std::isfinite(trainer.evaluate(model, batch)));
 }
 
+TEST_CASE("A target that the model does not have is refused", "[sequence_trainer]") {
+    const Sequences train = sequences::walks(20, 10);
+    SequenceRecommender model{9, sequences::cnn_tower(4), {.width = 4}};
+    model.build(50, Seed{1});
+    ThreadPool pool(1);
+    Trainer<decltype(model), NextItemSoftmax> trainer(model, {}, pool);
+    const std::vector<std::int32_t> unknown_last{1, 2, 10}, nothing_last{1, 2, 0};
+    for (const auto& events : {unknown_last, nothing_last}) {
+        const std::vector<std::span<const std::int32_t>> sequences{events};
+        CHECK(support::message_of<DataError>([&] { trainer.gradient(model, SequenceBatch{sequences}, Seed{1}); }) ==
+              "NextItemSoftmax: expected items 1 to 9, received " + std::to_string(events.back()));
+    }
+}
+
 TEST_CASE("The loss of an untrained model with equal scores is log of the number of items", "[sequence_trainer]") {
     const Sequences train = sequences::walks(20, 30);
     SequenceRecommender model{30, sequences::cnn_tower(8), {.width = 8}};

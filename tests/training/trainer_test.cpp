@@ -7,6 +7,8 @@
 #include <deeprec/layers/batch_norm.hpp>
 #include <deeprec/layers/global_pool1d.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
+#include <deeprec/losses/categorical_cross_entropy.hpp>
+#include <deeprec/losses/regression.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/training/fit.hpp>
 
@@ -109,6 +111,66 @@ TEST_CASE("A batch of 32 has work for two threads, unless its statistics or larg
     CHECK(shards(normed, 4, 32) == Rows{32});
     CHECK(shards(normed, 4, 41) == Rows{32, 9});
     CHECK(shards(large, 200, 32) == Rows{32});
+}
+
+TEST_CASE("Each step of a sequence is a prediction of its own, and masked steps are none", "[training][threads]") {
+    const Index samples = 70, steps = 4;  // three shards
+    const auto check = [&](auto model, const auto& loss, const auto& x, const Tensor<float, 2>& y) {
+        using Model = decltype(model);
+        ThreadPool pool(2);
+        const TensorDataset data{x, y};
+        Trainer<Model, std::decay_t<decltype(loss)>> trainer(model, loss, pool);
+        const auto batch = data.batch(all_indices(samples));
+        const double got = trainer.gradient(model, batch, Seed{1});
+        const auto gradient = flat(model, trainer.gradients());
+        CHECK(trainer.evaluate(model, batch) == Approx(got));
+
+        typename Model::Cache cache;
+        auto gradients = model.zero_gradients();
+        const auto p = model.forward(x, cache, Training{});
+        Tensor<float, 3> target(p.extents());
+        std::copy_n(y.data(), y.size(), target.data());
+        CHECK(got == Approx(loss.forward(p, target)).epsilon(1e-5));
+        model.backward(loss.gradient(p, target), cache, gradients);
+        const auto expected = flat(model, gradients);
+        for (std::size_t i = 0; i < expected.size(); ++i)
+            REQUIRE(gradient[i] == Approx(expected[i]).epsilon(1e-4).margin(1e-7));
+    };
+    SECTION("a softmax a step") {
+        Sequential model{Dense{3, softmax}};
+        model.build({steps, 2}, Seed{1});
+        Tensor<float, 2> y(samples, steps * 3);
+        y.setZero();
+        for (Index i = 0; i < samples * steps; ++i) y.data()[i * 3 + i % 3] = 1;
+        check(model, CategoricalCrossEntropy{}, sequences(samples, steps, 2), y);
+    }
+    SECTION("a mask that differs from shard to shard") {
+        Sequential model{Embedding{10, 4, {.mask_zero = true}}, Dense{1, sigmoid}};
+        model.build({steps}, Seed{1});
+        Tensor<std::int32_t, 2> x(samples, steps);
+        for (Index i = 0; i < x.size(); ++i) x.data()[i] = static_cast<std::int32_t>(i < 40 ? i % 2 : i % 7);
+        Tensor<float, 2> y(samples, steps);
+        for (Index i = 0; i < y.size(); ++i) y.data()[i] = static_cast<float>(i % 3 == 0);
+        check(model, BinaryCrossEntropy{}, x, y);
+        check(model, MeanSquaredError{}, x, y);
+    }
+    SECTION("a weight is that of all steps of its sample") {
+        Sequential model{Dense{1}};
+        model.build({steps, 2}, Seed{1});
+        const auto x = sequences(samples, steps, 2);
+        Tensor<float, 2> y(samples, steps);
+        y.setZero();
+        Tensor<float, 1> weights(samples), by_step(samples * steps);
+        for (Index i = 0; i < by_step.size(); ++i) by_step(i) = weights(i / steps) = static_cast<float>(i / steps % 3);
+        ThreadPool pool(1);
+        Trainer<decltype(model), MeanSquaredError> trainer(model, MeanSquaredError{}, pool);
+        const TensorDataset data{x, y, weights};
+        Tensor<float, 3> target(samples, steps, Index(1));
+        target.setZero();
+        const auto p = predict(model, x);
+        CHECK(trainer.gradient(model, data.batch(all_indices(samples)), Seed{1}) ==
+              Approx(MeanSquaredError{}.forward(p, target, by_step)).epsilon(1e-5));
+    }
 }
 
 TEST_CASE("Smaller batches in between do not make a warm step allocate", "[training]") {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <exception>
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -24,19 +25,22 @@ inline int thread_count(int threads) {
 /// A small pool that spins briefly, then sleeps. The caller works too: one thread means no pool at all.
 class ThreadPool {
 public:
-    /// `threads` = 0 takes one for each core. Throws ArgumentError for a negative number.
+    /// `threads` = 0 takes one for each core. Throws ArgumentError for a negative number, Error where the system does
+    /// not give so many.
     explicit ThreadPool(int threads = 0) {
         threads = thread_count(threads);
-        workers_.reserve(static_cast<std::size_t>(threads - 1));
-        for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+        try {
+            workers_.reserve(static_cast<std::size_t>(threads - 1));
+            for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+        } catch (const std::system_error& error) {
+            stop();
+            throw Error(message("ThreadPool: expected ", threads, " threads, the system gave ", workers_.size() + 1,
+                                " (", error.what(), ")"));
+        }
     }
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
-    ~ThreadPool() {
-        task_ = nullptr;
-        start_round();
-        for (std::thread& worker : workers_) worker.join();
-    }
+    ~ThreadPool() { stop(); }
 
     int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
@@ -70,6 +74,11 @@ public:
 private:
     static constexpr int spin_limit = 4000;
 
+    void stop() {
+        task_ = nullptr;
+        start_round();
+        for (std::thread& worker : workers_) worker.join();
+    }
     void start_round() {
         round_.fetch_add(1, std::memory_order_release);
         round_.notify_all();

@@ -35,13 +35,20 @@ T binary_cross_entropy_from_probability(T p, T y, T pos, T neg, T& derivative) {
     derivative = outside ? T(0) : (neg * (1 - y) * q - pos * y * (1 - q)) / (q * (1 - q));
     return -(pos * y * std::log(q) + neg * (1 - y) * std::log1p(-q));
 }
+/// Throws DataError unless 0 <= y <= 1 or NaN. Candidates that a sampler left out have -1, which only losses over
+/// candidates know.
+template <class T>
+void require_label(std::string_view who, T y) {
+    if (y < 0 || y > 1) throw DataError(message(who, ": expected targets in [0, 1], received ", y));
+}
 }  // namespace detail
 
 /// loss = mean over outputs of -(y log p + (1 - y) log(1 - p)), as Keras' BinaryCrossentropy.
 ///
 /// Probabilities are clipped to [1e-7, 1 - 1e-7]; the gradient is zero outside. From logits z the loss is
 /// max(z, 0) - z y + log(1 + exp(-|z|)) with gradient sigmoid(z) - y: exact and finite for any z. `fit` takes that form
-/// by itself for a model that ends in `sigmoid`. The class weights multiply the two terms.
+/// by itself for a model that ends in `sigmoid`. The class weights multiply the two terms. Throws DataError for a
+/// target outside [0, 1].
 class BinaryCrossEntropy : public ElementLoss<BinaryCrossEntropy> {
 public:
     /// Throws ArgumentError unless label_smoothing is in [0, 1] and no class weight is negative.
@@ -64,6 +71,7 @@ public:
 
     template <class T>
     T element(T prediction, T target, T& derivative) const {
+        detail::require_label(name(), target);
         const T smoothing = static_cast<T>(options_.label_smoothing), y = target * (1 - smoothing) + smoothing / 2;
         const T pos = static_cast<T>(options_.pos_weight), neg = static_cast<T>(options_.neg_weight);
         if (options_.from_logits) return detail::binary_cross_entropy_from_logit(prediction, y, pos, neg, derivative);

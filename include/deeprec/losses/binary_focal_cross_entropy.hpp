@@ -40,6 +40,7 @@ public:
 
     template <class T>
     T element(T x, T target, T& derivative) const {
+        detail::require_label(name(), target);
         const T smoothing = static_cast<T>(options_.label_smoothing), y = target * (1 - smoothing) + smoothing / 2;
         const T alpha = static_cast<T>(options_.alpha), gamma = static_cast<T>(options_.gamma);
         const T a = options_.apply_class_balancing ? alpha * y + (1 - alpha) * (1 - y) : T(1);

@@ -82,7 +82,14 @@ public:
     /// What every sample's loss is multiplied with in a batch of `rows` with targets of `width` numbers.
     template <class T, class Y>
     double scale(const Y* target, Index rows, Index width, const T* weight, const std::uint8_t* keep = nullptr) const {
-        if (reduction_ == Reduction::sum) return 1;
+        const double total = divisor(target, rows, width, weight, keep);
+        return total == 0 ? 1.0 : 1.0 / total;
+    }
+    /// What the sum of the losses is divided by, 0 where it is not: the parts of a batch add up.
+    template <class T, class Y>
+    double divisor(const Y* target, Index rows, Index width, const T* weight,
+                   const std::uint8_t* keep = nullptr) const {
+        if (reduction_ == Reduction::sum) return 0;
         double total = 0;
         for (Index r = 0; r < rows; ++r) {
             const double share = keep && !keep[r] ? 0.0 : static_cast<double>(rule().share(target + r * width));
@@ -91,7 +98,7 @@ public:
             else
                 total += share != 0;
         }
-        return total == 0 ? 1.0 : 1.0 / total;
+        return total;
     }
 
     /// Numbers of the target of a sample with so many outputs. A Rule may have its own.

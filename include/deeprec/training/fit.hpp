@@ -149,6 +149,9 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
     if (options.epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", options.epochs));
     if (options.batch_size < 1)
         throw ArgumentError(message("fit: expected a positive batch_size, received ", options.batch_size));
+    for (const double weight : options.class_weight)
+        if (!(weight >= 0 && std::isfinite(weight)))
+            throw ArgumentError(message("fit: expected class weights >= 0, received ", weight));
     if (options.accumulate < 1)
         throw ArgumentError(message("fit: expected a positive accumulate, received ", options.accumulate));
     if (train.size() == 0) throw DataError("fit: the training data has no samples");
@@ -339,7 +342,14 @@ Report evaluate(const Model& model, const Data& data, Metrics... metrics) {
     detail::each_batch(detail::all_indices(data.size()), 1024, [&](std::span<const Index> indices) {
         const auto& batch = data.batch(indices);
         const auto y = predict(model, batch.inputs);
-        (metrics.update(y, batch.targets, batch.weights), ...);
+        if constexpr (std::decay_t<decltype(y)>::NumIndices == 2) {
+            const Index rows = batch.targets.extent(0);  // samples of a block lie in one row of targets
+            const View<const typename Model::Scalar, 2> by_target{y.data(),
+                                                                  {rows, y.size() / std::max<Index>(rows, 1)}};
+            (metrics.update(by_target, batch.targets, batch.weights), ...);
+        } else {
+            (metrics.update(y, batch.targets, batch.weights), ...);
+        }
     });
     return {{{std::string(metrics.name()), metrics.result()}...}};
 }

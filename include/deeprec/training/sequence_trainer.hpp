@@ -71,7 +71,7 @@ private:
             for (Index r = 0; r < rows; ++r) {
                 const auto events = sorted_[static_cast<std::size_t>(begin + r)];
                 std::copy(events.begin(), events.end() - 1, ids + r * shard.steps);
-                for (std::size_t t = 1; t < events.size(); ++t) target[at++] = events[t] - 1;
+                for (std::size_t t = 1; t < events.size(); ++t) target[at++] = checked(model, events[t]) - 1;
                 if constexpr (Train) check_warm(model, events);
             }
             const auto mode = [&] {
@@ -169,6 +169,11 @@ private:
         for (Index i = 0; i <= model.items(); ++i)
             bias[i] = model.is_cold(i) ? T(-1e30) : model.bias() ? model.bias()[i] : T(0);
         return bias;
+    }
+    static std::int32_t checked(const Model& model, std::int32_t item) {
+        if (item < 1 || item > model.items())
+            throw DataError(message("NextItemSoftmax: expected items 1 to ", model.items(), ", received ", item));
+        return item;
     }
     static void check_warm(const Model& model, std::span<const std::int32_t> events) {
         if (!model.has_cold()) return;

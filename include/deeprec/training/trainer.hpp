@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include <deeprec/core/layer.hpp>
@@ -11,6 +12,7 @@
 #include <deeprec/data/batch.hpp>
 #include <deeprec/kernels/activations.hpp>
 #include <deeprec/kernels/vector.hpp>
+#include <deeprec/optimizers/clipping.hpp>
 
 DEEPREC_BEGIN
 
@@ -112,9 +114,9 @@ public:
 private:
     struct Shard {
         typename Model::Gradients gradients;
-        Buffer<T> dy, predictions;
+        Buffer<T> dy, predictions, step_weights;
         Index rows = 0, outputs = 0;
-        double loss = 0;
+        double loss = 0, divisor = 0;
     };
 
     template <bool Train, class Inputs>
@@ -126,9 +128,12 @@ private:
         if (samples == 0) throw DataError("fit: a batch has no samples");
         const Index most = most_shards(sample_steps(batch.inputs));
         const Shards cut(samples, sample_block(batch.inputs), most, least_rows(samples, most));
-        while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({empty_, {}, {}, 0, 0, 0});
+        while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({empty_, {}, {}, {}, 0, 0, 0, 0});
+        using Output = decltype(model.forward(slice_samples(batch.inputs, 0, 0), caches_.front()));
+        constexpr bool by_step = Output::rank == 3;  // each step of [B, T, C] is a prediction of its own
         const Index width = batch.targets.last();
-        const double scale = loss_.scale(batch.targets.data(), samples, width, batch.weights);
+        // Which steps count is known after the forward pass: until then the sum is not divided.
+        const double scale = by_step ? 1 : loss_.scale(batch.targets.data(), samples, width, batch.weights);
         pool_.run(cut.count, [&](Index s, Index lane) {
             Shard& shard = shards_[static_cast<std::size_t>(s)];
             typename Model::Cache& cache = caches_[static_cast<std::size_t>(lane)];
@@ -146,17 +151,23 @@ private:
                 else
                     return model.forward(inputs, cache, mode);
             }();
-            const Index outputs = y.size() / rows;
-            if (y.size() != rows * outputs || loss_.target_outputs(outputs) != width)
+            const Index steps = by_step ? y.extent(1) : 1, predictions = rows * steps, outputs = y.size() / predictions;
+            if (y.size() != predictions * outputs || steps * loss_.target_outputs(outputs) != width)
                 throw ShapeError(
-                    message("fit: the model gives ", outputs, " outputs a sample, the targets have ", width));
+                    message("fit: the model gives ", y.size() / rows, " outputs a sample, the targets have ", width));
             shard.rows = rows;
-            shard.outputs = outputs;
-            if (keep_predictions_) keep(shard, y.data());
+            shard.outputs = y.size() / rows;
+            if (keep_predictions_) keep(shard, y.data(), predictions, outputs);
             const T* target = batch.targets.data() + begin * width;
             const T* weight = batch.weights ? batch.weights + begin : nullptr;
+            const std::uint8_t* kept = nullptr;
+            if constexpr (by_step) {
+                kept = y.mask.keep;
+                if (weight) weight = repeat(weight, rows, steps, shard.step_weights);
+                shard.divisor = loss_.divisor(target, predictions, width / steps, weight, kept);
+            }
             T* dy = Train ? shard.dy.need(y.size()) : nullptr;
-            shard.loss = loss_.accumulate(y.data(), target, rows, outputs, weight, scale, dy);
+            shard.loss = loss_.accumulate(y.data(), target, predictions, outputs, weight, scale, dy, kept);
             if constexpr (Train) {
                 detail::clear_gradients(model, shard.gradients);
                 const View<const T, std::decay_t<decltype(y)>::rank> d{dy, y.extents()};
@@ -167,9 +178,22 @@ private:
             }
         });
         if constexpr (Train) reduce(model, cut.count);
-        double loss = 0;
-        for (Index s = 0; s < cut.count; ++s) loss += shards_[static_cast<std::size_t>(s)].loss;
-        return loss;
+        double loss = 0, divisor = 0;
+        for (Index s = 0; s < cut.count; ++s) {
+            loss += shards_[static_cast<std::size_t>(s)].loss;
+            divisor += shards_[static_cast<std::size_t>(s)].divisor;
+        }
+        if (!by_step || divisor == 0) return loss;
+        if constexpr (Train)
+            for_each_parameter(model, gradients(), [&](std::string_view, const auto&, auto& gradient) {
+                detail::scale_gradient(gradient, 1 / divisor);
+            });
+        return loss / divisor;
+    }
+    static const T* repeat(const T* weight, Index rows, Index times, Buffer<T>& buffer) {
+        T* const all = buffer.need(rows * times);
+        for (Index r = 0; r < rows; ++r) std::fill_n(all + r * times, times, weight[r]);
+        return all;
     }
     /// Every shard clears, fills and adds up a gradient of its own. For 1,024 x 1,024 weights and one step a sample
     /// that costs more than the products of 32 samples, so large models get fewer shards, though never one.
@@ -182,12 +206,12 @@ private:
         if (samples < Shards::least_rows || most < Shards::most_shards || has_state_) return Shards::least_rows;
         return std::min((samples + 1) / 2, Shards::least_rows);
     }
-    static void keep(Shard& shard, const T* y) {
-        T* kept = shard.predictions.need(shard.rows * shard.outputs);
+    static void keep(Shard& shard, const T* y, Index predictions, Index outputs) {
+        T* kept = shard.predictions.need(predictions * outputs);
         if constexpr (on_logits)
-            kernels::activate_rows<typename FinalActivationOf<Model>::type>(y, kept, shard.rows, shard.outputs);
+            kernels::activate_rows<typename FinalActivationOf<Model>::type>(y, kept, predictions, outputs);
         else
-            std::copy_n(y, shard.rows * shard.outputs, kept);
+            std::copy_n(y, predictions * outputs, kept);
     }
     /// shards[0] = sum of all, as a binary tree: (0+1) + (2+3) ...
     void reduce(const Model& model, Index count) {
