@@ -54,6 +54,7 @@ TEST_CASE("EmbeddingBag says what is wrong", "[embedding_bag]") {
     ids.setValues({{1, 3}});
     const Tensor<float, 2> weights(1, 2), wide(2, 2);
     CHECK_THROWS_WITH(EmbeddingBag(0, 2), "EmbeddingBag: expected a positive input_dim, received 0");
+    CHECK_THROWS_WITH((EmbeddingBag{3, 2}.forward(ids, cache)), "EmbeddingBag: the layer has no table; build it first");
     CHECK_THROWS_WITH(layer.forward(ids, cache), "EmbeddingBag: id 3 at [0, 1] is outside the table of 3 rows");
     CHECK_THROWS_WITH(layer.forward(ids, weights, cache), "EmbeddingBag: weights need the mode sum");
     CHECK_THROWS_WITH((EmbeddingBag{3, 2, {.mode = BagMode::sum}}.forward(ids, wide, cache)),

@@ -109,6 +109,17 @@ TEST_CASE("Embedding says what is wrong", "[embedding]") {
                       "Embedding: backward needs a forward(x, cache, Training{...}) before it");
 }
 
+TEST_CASE("Embedding wants to be built first", "[embedding]") {
+    for (const OutOfRange outside : {OutOfRange::error, OutOfRange::last_row}) {
+        const Embedding layer{10, 4, {.out_of_range = outside}};
+        Embedding<float>::Cache cache;
+        Tensor<std::int32_t, 2> ids(2, 3);
+        ids.setConstant(9);
+        CHECK_THROWS_AS(layer.forward(ids, cache), ArgumentError);
+        CHECK_THROWS_WITH(layer.forward(ids, cache), "Embedding: the layer has no table; build it first");
+    }
+}
+
 TEST_CASE("Embedding starts as its initialiser says", "[embedding]") {
     Embedding layer{3, 2, {.embeddings_initializer = Constant{0.5}}};
     layer.build({4}, Seed{1});

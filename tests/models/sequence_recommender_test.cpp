@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <deeprec/io/model_file.hpp>
+#include <deeprec/ranking/sequence_index.hpp>
 
 #include "models/sequences.hpp"
 #include "support/catch.hpp"
@@ -205,4 +206,21 @@ TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") 
     decltype(model)::Cache cache;
     CHECK(message_of<DataError>([&] { model.forward(ids, cache); }) ==
           "SequenceRecommender: expected items up to 3, received 4");
+}
+
+TEST_CASE("SequenceRecommender wants to be built first", "[sequence_recommender]") {
+    Tensor<std::int32_t, 2> ids(1, 2);
+    ids.setConstant(3);
+    for (const auto& options : {SequenceRecommenderOptions{.width = 4},
+                                {.width = 4, .scale = 2},
+                                {.width = 4, .use_ids = false, .attributes = sequences::attributes(3)}}) {
+        SequenceRecommender model{3, sequences::rnn_tower(4), options};
+        decltype(model)::Cache cache;
+        decltype(model)::Vectors drawn;
+        const std::string text = "SequenceRecommender: the model has no item vectors; build it first";
+        CHECK(message_of<ArgumentError>([&] { model.forward(ids, cache); }) == text);
+        CHECK(message_of<ArgumentError>([&] { model.vectors(); }) == text);
+        CHECK(message_of<ArgumentError>([&] { model.draw_vectors(Seed{1}, drawn); }) == text);
+        CHECK(message_of<ArgumentError>([&] { SequenceIndex{model}; }) == text);
+    }
 }

@@ -61,8 +61,10 @@ protected:
     /// The ids as numbers of rows: themselves, or in `mapped` where some are outside of the table.
     const std::int32_t* rows_of(std::string_view layer, const View<const std::int32_t, 2>& ids, OutOfRange outside,
                                 Buffer<std::int32_t>& mapped) const {
-        const Index n = ids.size(), bad = kernels::find_out_of_range(ids.data(), n, input_dim_);
+        const Index n = ids.size(), size = parameters_.embeddings.dimension(0);
+        const Index bad = kernels::find_out_of_range(ids.data(), n, size);
         if (bad == n) return ids.data();
+        if (size == 0) throw ArgumentError(message(layer, ": the layer has no table; build it first"));
         if (outside == OutOfRange::error)
             throw DataError(message(layer, ": id ", ids.data()[bad], " at [", bad / ids.last(), ", ", bad % ids.last(),
                                     "] is outside the table of ", input_dim_, " rows"));

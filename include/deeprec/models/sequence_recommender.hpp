@@ -101,7 +101,7 @@ public:
         parameters_changed();
     }
 
-    /// Throws DataError for an id outside 0..N.
+    /// Throws DataError for an id outside 0..N, ArgumentError before `build`.
     template <class X, class Mode = Inference>
     View<const T, 3> forward(const X& input, Cache& cache, Mode mode = {}) const {
         return forward_with(vectors(), input, cache, mode);
@@ -141,8 +141,11 @@ public:
     }
     PassGradients zero_pass_gradients() const { return {SparseRows<T>(n_ + 1, width()), tower.zero_gradients()}; }
 
-    /// The items' vectors [N + 1, D], row 0 is zero.
-    const T* vectors() const { return derived() ? vectors_.rows.data() : items_.data(); }
+    /// The items' vectors [N + 1, D], row 0 is zero. Throws ArgumentError, as all that reads them, before `build`.
+    const T* vectors() const {
+        check_built();
+        return derived() ? vectors_.rows.data() : items_.data();
+    }
     /// Those of one training step, without the ids that the step's seed drops.
     void draw_vectors(Seed step, Vectors& to) const {
         to.dropped.emplace(derive(step, 0x64726f70));
@@ -254,6 +257,10 @@ private:
             if (kind != Kind::plain) kind = Kind::cold, has_cold_ = true;
         }
     }
+    void check_built() const {
+        if (items_.size() + attributes_.size() == 0)
+            throw ArgumentError(message(name(), ": the model has no item vectors; build it first"));
+    }
     bool derived() const { return options_.scale != 0 || !options_.attributes.empty(); }
     /// Whether the item's vector has its row of `items`.
     bool has_id(Index item, const Vectors& v) const {
@@ -263,6 +270,7 @@ private:
                v.dropped->uniform(static_cast<std::uint64_t>(item)) >= options_.id_dropout;
     }
     void make_vectors(Vectors& to) const {
+        check_built();
         const Index d = width();
         T* v = to.rows.need_zeros((n_ + 1) * d);
         for (Index i = 1; i <= n_; ++i)
