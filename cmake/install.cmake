@@ -7,7 +7,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/deeprec-config-version.cm
     COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 configure_file(cmake/deeprec.pc.in ${PROJECT_BINARY_DIR}/deeprec.pc @ONLY)
 
-install(TARGETS deeprec EXPORT deeprec-targets FILE_SET HEADERS FILE_SET adapters)
+install(TARGETS deeprec EXPORT deeprec-targets FILE_SET HEADERS)
 install(EXPORT deeprec-targets NAMESPACE deeprec:: DESTINATION ${package_dir})
 install(FILES cmake/deeprec-config.cmake cmake/deeprec-dependencies.cmake
     ${PROJECT_BINARY_DIR}/deeprec-config-version.cmake DESTINATION ${package_dir})
