@@ -55,8 +55,8 @@ std::vector<Hit<T>> best_allowed(const T* scores, Index items, std::int32_t firs
 /// starts with a Dense layer, and W [u; v] = Wu u + Wv v: Wv v is computed once an item, a request adds Wu u + b.
 /// A pair head keeps the item vectors. Scores are the model's outputs up to rounding; ranking goes by the value before
 /// the final activation, so saturated probabilities keep their order.
-/// The index reads the model and must be built again when the weights change. `recommend` is const and safe to call
-/// from many threads.
+/// The index reads the model, which must outlive it; it must be built again when the weights change. `recommend` is
+/// const and safe to call from many threads.
 template <class Model>
 class ItemIndex {
     using Head = decltype(Model::head);
@@ -95,6 +95,10 @@ public:
             ConcatHead<Head>::item_term(model.head.template layer<0>(), view(vectors), cached_);
         }
     }
+
+    /// A temporary model would be gone before the first request.
+    template <class Items>
+    ItemIndex(const Model&&, const Items&, ItemIndexOptions = {}) = delete;
 
     /// Number of items.
     Index size() const { return items_; }
