@@ -122,6 +122,7 @@
 #include <deeprec/ranking/markov.hpp>
 #include <deeprec/ranking/popularity.hpp>
 #include <deeprec/ranking/quantized_items.hpp>
+#include <deeprec/ranking/scorer.hpp>
 #include <deeprec/ranking/sequence_index.hpp>
 #include <deeprec/ranking/slices.hpp>
 #include <deeprec/ranking/top_k.hpp>

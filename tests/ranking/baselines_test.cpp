@@ -84,17 +84,23 @@ TEST_CASE("Baselines say what they refuse", "[ranking]") {
           "ItemKnn: expected age_weight in (0, 1] and a positive last, received 0 and 9223372036854775807");
     CHECK(message_of<ArgumentError>([&] { WindowRules(train, 0); }) ==
           "WindowRules: expected a positive window, received 0");
-    CHECK(message_of<DataError>([&] { scores_after(ItemKnn{train}, {4}, 3); }) ==
-          "ItemKnn: trained on items up to 3, the history has 4");
+    for (const std::int32_t unknown : {4, 0})
+        CHECK(message_of<DataError>([&] { scores_after(ItemKnn{train}, {unknown}, 3); }) ==
+              message("ItemKnn: expected a history of items 1 to 3, received ", unknown));
     CHECK(message_of<DataError>([&] { scores_after(WindowRules{train}, {1}, 4); }) ==
-          "WindowRules: trained on items up to 3, asked for scores of 4");
+          "WindowRules: expected 4 scores, of items 0 to 3, received 5");
+    CHECK(message_of<DataError>([&] { WindowRules{train}({}, {}); }) ==
+          "WindowRules: expected 4 scores, of items 0 to 3, received 0");
     CHECK(message_of<ArgumentError>([&] { BprMf(train, {.width = 0}); }) ==
           "BprMf: expected a positive width and learning_rate, epochs and regularization of at least 0, received 0, "
           "0.05, "
           "60 and 0.01");
     CHECK(message_of<DataError>([&] {
               scores_after(BprMf{train, {.epochs = 1}}, {}, 3, 2);
-          }) == "BprMf: trained on users up to 1 and items up to 3, asked for user 2 and items up to 3");
+          }) == "BprMf: expected a user from 1 to 1, received 2");
+    CHECK(message_of<DataError>([&] {
+              BprMf{train, {.epochs = 1}}({1, {}, 1}, {});
+          }) == "BprMf: expected 4 scores, of items 0 to 3, received 0");
 }
 
 TEST_CASE("A held-out event changes no baseline: a planted leak is caught", "[ranking]") {

@@ -52,9 +52,12 @@ TEST_CASE("Without history, or after an item that nothing followed, Markov is po
 }
 
 TEST_CASE("Markov is asked for items that it knows", "[ranking]") {
-    CHECK(message_of<DataError>([] { scores_after({7}); }) ==
-          "Markov: trained on items up to 6, the history ends in 7");
-    std::vector<float> scores(3);
-    CHECK(message_of<DataError>([&] { Markov{sequences()}({}, scores); }) ==
-          "Markov: trained on items up to 6, asked for scores of 2");
+    for (const std::int32_t unknown : {7, 0, -1})  // 0 is padding
+        CHECK(message_of<DataError>([&] { scores_after({unknown}); }) ==
+              message("Markov: expected a history of items 1 to 6, received ", unknown));
+    for (const std::size_t wrong : {3u, 0u}) {
+        std::vector<float> scores(wrong);
+        CHECK(message_of<DataError>([&] { Markov{sequences()}({}, scores); }) ==
+              message("Markov: expected 7 scores, of items 0 to 6, received ", wrong));
+    }
 }

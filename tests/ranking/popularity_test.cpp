@@ -38,7 +38,9 @@ TEST_CASE("Popularity does not see what is held out", "[ranking]") {
 
 TEST_CASE("Popularity is asked for the items that it counted", "[ranking]") {
     const Popularity popularity{sequences({{1, 2}})};
-    std::vector<float> scores(9);
-    CHECK(support::message_of<DataError>([&] { popularity({}, scores); }) ==
-          "Popularity: trained on items up to 5, asked for scores of 8");
+    for (const std::size_t wrong : {9u, 5u, 0u}) {
+        std::vector<float> scores(wrong);
+        CHECK(support::message_of<DataError>([&] { popularity({}, scores); }) ==
+              message("Popularity: expected 6 scores, of items 0 to 5, received ", wrong));
+    }
 }

@@ -10,6 +10,7 @@
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/kernels/vector.hpp>
+#include <deeprec/ranking/scorer.hpp>
 
 DEEPREC_BEGIN
 
@@ -25,8 +26,8 @@ struct BprMfOptions {
 /// |parameters|^2 / 2, i an event of u in the train part and j uniform among the items that u never took (BPR, Rendle
 /// et al. 2009). One step an event and epoch, in a random order; a pure function of the options.
 ///
-/// As a scorer it goes by the user of the query and throws DataError for one that it does not know. Throws
-/// ArgumentError for options without meaning.
+/// As a scorer it goes by the user of the query and throws DataError for one that it does not know, and unless asked
+/// for the scores of the train part's items. Throws ArgumentError for options without meaning.
 class BprMf {
 public:
     explicit BprMf(const Sequences& train, BprMfOptions options = {}) : width_(options.width) {
@@ -65,10 +66,10 @@ public:
         }
     }
     void operator()(const Query& query, std::span<float> scores) const {
-        if (scores.size() != bias_.size() || query.user < 1 || query.user >= users_.dimension(0))
-            throw DataError(message("BprMf: trained on users up to ", users_.dimension(0) - 1, " and items up to ",
-                                    bias_.size() - 1, ", asked for user ", query.user, " and items up to ",
-                                    scores.size() - 1));
+        detail::check_scores("BprMf", std::ssize(bias_) - 1, scores);
+        if (query.user < 1 || query.user >= users_.dimension(0))
+            throw DataError(
+                message("BprMf: expected a user from 1 to ", users_.dimension(0) - 1, ", received ", query.user));
         for (std::size_t j = 0; j < scores.size(); ++j)
             scores[j] =
                 bias_[j] + kernels::dot<float>(&users_(query.user, 0), &items_(static_cast<Index>(j), 0), width_);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/ranking/scorer.hpp>
 
 DEEPREC_BEGIN
 
@@ -50,16 +51,14 @@ public:
 
     /// Writes the scores of items 0..n. Throws DataError for another number of scores or an unknown item.
     void score(std::span<const std::int32_t> history, std::span<float> scores) const {
-        if (scores.size() != n_ + 1)
-            throw DataError(
-                message(name_, ": trained on items up to ", n_, ", asked for scores of ", scores.size() - 1));
+        const auto n = static_cast<std::int64_t>(n_);
+        detail::check_scores(name_, n, scores);
         std::fill(scores.begin(), scores.end(), 0.0f);
         double weight = 1;
         const std::size_t events = std::min(history.size(), static_cast<std::size_t>(weights_.last));
         for (std::size_t age = 0; age < events && weight > 1e-30; ++age, weight *= weights_.age_weight) {
             const std::int32_t item = history[history.size() - 1 - age];
-            if (item < 1 || static_cast<std::size_t>(item) > n_)
-                throw DataError(message(name_, ": trained on items up to ", n_, ", the history has ", item));
+            detail::check_history_item(name_, n, item);
             const auto from = static_cast<std::size_t>(item);
             for (std::size_t i = begin_[from]; i < begin_[from + 1]; ++i)
                 scores[static_cast<std::size_t>(links_[i].to)] += static_cast<float>(weight) * links_[i].weight;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/ranking/scorer.hpp>
 
 DEEPREC_BEGIN
 
@@ -36,15 +37,12 @@ public:
         popularity_scale_ = most > 0 ? 0.5f / static_cast<float>(most) : 0;  // keeps the fallback below one count
     }
     void operator()(const Query& query, std::span<float> scores) const {
-        if (scores.size() != counts_.size())
-            throw DataError(message("Markov: trained on items up to ", counts_.size() - 1, ", asked for scores of ",
-                                    scores.size() - 1));
+        const std::int64_t items = std::ssize(counts_) - 1;
+        detail::check_scores("Markov", items, scores);
         for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = popularity_scale_ * static_cast<float>(counts_[i]);
         if (query.history.empty()) return;
+        detail::check_history_item("Markov", items, query.history.back());
         const auto last = static_cast<std::size_t>(query.history.back());
-        if (last >= counts_.size())
-            throw DataError(message("Markov: trained on items up to ", counts_.size() - 1, ", the history ends in ",
-                                    query.history.back()));
         for (std::size_t i = begin_[last]; i < begin_[last + 1]; ++i)
             scores[static_cast<std::size_t>(next_[i].item)] += next_[i].count;
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/ranking/scorer.hpp>
 
 DEEPREC_BEGIN
 
@@ -16,9 +17,7 @@ public:
     /// Throws DataError for sequences with what a split holds out, as the other yardsticks.
     explicit Popularity(const Sequences& train) : counts_(train.item_counts()) {}
     void operator()(const Query&, std::span<float> scores) const {
-        if (scores.size() != counts_.size())
-            throw DataError(message("Popularity: trained on items up to ", counts_.size() - 1, ", asked for scores of ",
-                                    scores.size() - 1));
+        detail::check_scores("Popularity", std::ssize(counts_) - 1, scores);
         for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = static_cast<float>(counts_[i]);
     }
 
