@@ -12,6 +12,7 @@
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/core/random.hpp>
 #include <deeprec/core/shape.hpp>
+#include <deeprec/core/shown.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/core/window.hpp>

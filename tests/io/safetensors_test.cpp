@@ -156,6 +156,7 @@ TEST_CASE("hostile files are refused with what was expected", "[io]") {
         {file(R"({"a":{"type":"F32"}})", 8), "received 'type'"},
         {file(R"({"a":3})", 8), "expected '{'"},
         {file(R"({"a":{"dtype":null}})", 8), "received 'null}}'"},
+        {file("{\"a\":{\"dtype\":nullcaf\xc3\xa9}}", 8), "received 'nullcaf...'"},
         {file(R"({"__metadata__":{"k":1}})", 0), "expected '\"'"},
         {file(R"({"__metadata__":{"k":{}}})", 0), "expected '\"'"},
         {file(R"({"__metadata__":{"k":"","k":""}})", 0), "metadata 'k' occurs twice"},

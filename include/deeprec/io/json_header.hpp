@@ -9,17 +9,11 @@
 #include <utility>
 
 #include <deeprec/core/errors.hpp>
+#include <deeprec/core/shown.hpp>
 
 DEEPREC_BEGIN
 
 namespace detail {
-
-/// Text fit for a message: what does not print, and what is too long, is left out.
-inline std::string printable(std::string_view text) {
-    std::string out;
-    for (const char c : text.substr(0, 80)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-    return text.size() > 80 ? out + "..." : out;
-}
 
 /// Reads the parts of a JSON text one after the other; depth is bounded because the caller asks for each part.
 /// Every function throws FormatError with `where` and the place when the text has something else.
@@ -85,7 +79,7 @@ public:
     }
     [[noreturn]] void fail(std::string_view expected) const {
         throw FormatError(message(where_, place(), ": expected ", expected, ", received ",
-                                  at_ < text_.size() ? "'" + printable(text_.substr(at_, 8)) + "'" : "its end"));
+                                  at_ < text_.size() ? shown(text_.substr(at_), "'", 8) : "its end"));
     }
 
 private:
@@ -94,8 +88,9 @@ private:
         const std::string_view before = text_.substr(0, at_);
         const auto line_begin = before.rfind('\n') + 1;  // npos + 1 = 0
         const auto starts = [](char c) { return (c & 0xc0) != 0x80; };  // of a character of UTF-8
-        return message(1 + std::count(before.begin(), before.end(), '\n'), ":",
-                       1 + std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_begin), before.end(), starts));
+        return message(
+            1 + std::count(before.begin(), before.end(), '\n'), ":",
+            1 + std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_begin), before.end(), starts));
     }
     template <class F>
     void each(char open, char close, F&& part) {

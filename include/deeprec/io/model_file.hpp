@@ -90,7 +90,7 @@ void load(Model& model, SafetensorsReader& file) {
     });
     for (const auto& [name, entry] : file.tensors())
         if (!names.count(name))
-            throw FormatError(message(file.name(), ": tensor '", detail::printable(name), "' of ",
+            throw FormatError(message(file.name(), ": tensor ", detail::shown(name, "'"), " of ",
                                       detail::shape_text(entry.shape), ": the model has no parameter of this name"));
     detail::for_each_stored(model, [&](std::string_view name, auto& tensor) {
         file.read(std::string(name), detail::extents_of(tensor), tensor.data());

@@ -244,7 +244,7 @@ private:
 
     template <class... Parts>
     [[noreturn]] void fail(const Parts&... parts) const {
-        throw FormatError(message(file_.name(), ": ", option_key(path_), ": ", printable(message(parts...))));
+        throw FormatError(message(file_.name(), ": ", option_key(path_), ": ", shown(message(parts...), "")));
     }
     [[noreturn]] void fail_size(std::string_view name, Index value, const Bound& bound) const {
         throw FormatError(message(file_.name(), ": ", option_key(bound.path), ": ", name, "=", value,

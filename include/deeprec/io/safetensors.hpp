@@ -95,7 +95,7 @@ public:
     void check(const std::string& tensor, const std::vector<Index>& shape) const {
         static_assert(detail::dtype_of<T> != "", "safetensors: tensors are of float, double or std::int32_t");
         const auto found = tensors_.find(tensor);
-        if (found == tensors_.end()) fail("expected a tensor '" + detail::printable(tensor) + "', the file has none");
+        if (found == tensors_.end()) fail("expected a tensor " + detail::shown(tensor, "'") + ", the file has none");
         const TensorEntry& entry = found->second;
         if (entry.dtype != detail::dtype_of<T> || entry.shape != shape)
             fail(tensor, message("expected ", detail::dtype_of<T>, " ", detail::shape_text(shape), ", received ",
@@ -112,7 +112,7 @@ public:
 private:
     [[noreturn]] void fail(const std::string& what) const { throw FormatError(name_ + ": " + what); }
     [[noreturn]] void fail(const std::string& tensor, const std::string& what) const {
-        fail("tensor '" + detail::printable(tensor) + "': " + what);
+        fail("tensor " + detail::shown(tensor, "'") + ": " + what);
     }
     void read_bytes(std::int64_t from, void* to, std::size_t bytes) {
         stream_->clear();
@@ -129,7 +129,7 @@ private:
                 if (std::exchange(has_metadata, true)) fail("__metadata__ occurs twice");
                 json.object([&](const std::string& key) {
                     if (!metadata_.emplace(key, json.string()).second)
-                        fail("metadata '" + detail::printable(key) + "' occurs twice");
+                        fail("metadata " + detail::shown(key, "'") + " occurs twice");
                 });
             } else if (!tensors_.emplace(name, parse_entry(json, name)).second) {
                 fail(name, "occurs twice");
@@ -157,7 +157,7 @@ private:
             else if (key == "data_offsets")
                 once(offsets, numbers);
             else
-                fail(name, "expected dtype, shape and data_offsets, received '" + detail::printable(key) + "'");
+                fail(name, "expected dtype, shape and data_offsets, received " + detail::shown(key, "'"));
         });
         if (!dtype || !shape || !offsets) fail(name, "expected dtype, shape and data_offsets, received fewer");
         if (offsets->size() != 2) fail(name, message("expected two data_offsets, received ", offsets->size()));
@@ -173,7 +173,7 @@ private:
         std::int64_t at = 0;
         for (const auto& [name, entry] : order) {
             std::int64_t bytes = detail::dtype_size(entry->dtype);
-            if (bytes == 0) fail(*name, "unknown dtype '" + detail::printable(entry->dtype) + "'");
+            if (bytes == 0) fail(*name, "unknown dtype " + detail::shown(entry->dtype, "'"));
             const bool empty = std::find(entry->shape.begin(), entry->shape.end(), 0) != entry->shape.end();
             for (const std::int64_t extent : entry->shape) {
                 if (!empty && bytes > available / extent)

@@ -10,7 +10,7 @@ TEST_CASE("RecBole: interactions and what is known about the items", "[data]") {
     const support::TemporaryDirectory directory;
     const auto file = directory.write("x.inter",
                                       "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
-                                      "u1\ta\t4.5\t881250949\nu2\tb\t3\t5.75\r\nu1\tb\t1\t881250950.0\n");
+                                      "u1\ta\t4.5\t881250949\nu2\tb\t3\t5.75\r\nu1\tb\t1\t-0.5\n");
     directory.write("x.item",
                     "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
                     "b\tToy Story\t1995\tAnimation Comedy\nc\t\t\t\n");
@@ -19,7 +19,7 @@ TEST_CASE("RecBole: interactions and what is known about the items", "[data]") {
     CHECK(x.user == std::vector<std::int32_t>{1, 2, 1});
     CHECK(x.item == std::vector<std::int32_t>{1, 2, 2});
     CHECK(x.rating == std::vector<float>{4.5f, 3, 1});
-    CHECK(x.timestamp == std::vector<std::int64_t>{881250949, 5, 881250950});
+    CHECK(x.timestamp == std::vector<std::int64_t>{881250949, 5, -1});
     REQUIRE(data.items.size() == 3);
     CHECK(data.items[1] == Item{});
     CHECK(data.items[2] == Item{"Toy Story", 1995, {"Animation", "Comedy"}});

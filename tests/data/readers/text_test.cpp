@@ -129,10 +129,16 @@ TEST_CASE("TextReader knows UTF-8 from Latin-1, and counts characters", "[data]"
         CHECK(detail::find_not_utf8(bad) == 0);
 }
 
-TEST_CASE("Messages show input on one line and in part", "[data]") {
-    REQUIRE(detail::shown("abc") == "\"abc\"");
-    REQUIRE(detail::shown(std::string_view("a\0\n", 3)) == "\"a\\x00\\x0a\"");
-    REQUIRE(detail::shown(std::string(50, 'x')) == "\"" + std::string(40, 'x') + "...\"");
-    REQUIRE(detail::shown(std::string(39, 'x') + "\xc3\xa9"
-                                                 "tail") == "\"" + std::string(39, 'x') + "...\"");
+TEST_CASE("Times are rounded down to whole seconds", "[data]") {
+    const support::TemporaryDirectory directory;
+    TextReader in{directory.write("a", "1.75 -0.5 -3 9e15 -1e16 nan\n")};
+    in.next();
+    const auto fields = in.split(" ");
+    const std::vector<std::int64_t> whole{1, -1, -3, 9'000'000'000'000'000};
+    for (std::size_t i = 0; i < whole.size(); ++i) REQUIRE(in.seconds(fields[i]) == whole[i]);
+    const auto refused = [&](std::size_t i) {
+        return place_and_words(directory.path() / "a", message_of<FormatError>([&] { in.seconds(fields[i]); }));
+    };
+    REQUIRE(refused(4) == "1:19: expected seconds below 9e15, received -1e+16");
+    REQUIRE(refused(5) == "1:25: expected a number, received \"nan\"");
 }

@@ -1,7 +1,6 @@
 /// Any table of events: CSV or TSV whose first line names the columns.
 #pragma once
 
-#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -19,7 +18,7 @@ struct CsvColumns {
 };
 
 /// Reads one event a line, in the order of the file; users and items are numbered as they are met, by keys that may be
-/// any text. Timestamps are seconds, parts of a second are cut off. Nothing is known about the items.
+/// any text. Timestamps are seconds, rounded down to whole ones. Nothing is known about the items.
 /// Throws FileError, FormatError (columns, fields, numbers), DataError for an empty key or a file without events:
 /// always with file, line and column.
 inline Dataset read_interactions_csv(const std::filesystem::path& file, const CsvColumns& columns = {}) {
@@ -39,11 +38,7 @@ inline Dataset read_interactions_csv(const std::filesystem::path& file, const Cs
         std::optional<float> stars;
         std::optional<std::int64_t> seconds;
         if (rating) stars = in.number<float>(in[*rating]);
-        if (time) {
-            const double at = in.number<double>(in[*time]);
-            if (std::abs(at) > 9e15) in.text().fail(in[*time], "expected seconds below 9e15, received ", at);
-            seconds = static_cast<std::int64_t>(std::floor(at));
-        }
+        if (time) seconds = in.text().seconds(in[*time]);
         x.add(id(x.users, in[user]), id(x.items, in[item]), stars, seconds);
     }
     if (x.size() == 0) in.text().fail<DataError>(in.text().whole(), "expected at least one event, received none");

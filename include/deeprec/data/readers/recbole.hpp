@@ -102,8 +102,8 @@ private:
     std::vector<Column> columns_;
 };
 
-/// Reads NAME.inter with user_id:token and item_id:token and, where there are, rating:float and timestamp:float (whole
-/// seconds; parts of a second are cut off). NAME.item beside it is read too if it exists: item_id:token, and of
+/// Reads NAME.inter with user_id:token and item_id:token and, where there are, rating:float and timestamp:float
+/// (seconds, rounded down to whole ones). NAME.item beside it is read too if it exists: item_id:token, and of
 /// movie_title or title (token_seq), release_year or year (token) and class, genre or categories (token_seq) what is
 /// there. Items without events are kept; an item of the events that NAME.item lacks is one of which nothing is known.
 ///
@@ -126,11 +126,7 @@ inline Dataset read_recbole(const std::filesystem::path& inter) {
             std::optional<float> stars;
             std::optional<std::int64_t> seconds;
             if (rating) stars = in.text().number<float>(in[*rating]);
-            if (time) {
-                const double at = in.text().number<double>(in[*time]);
-                if (std::abs(at) > 9e15) in.text().fail(in[*time], "expected seconds below 9e15, received ", at);
-                seconds = static_cast<std::int64_t>(at);
-            }
+            if (time) seconds = in.text().seconds(in[*time]);
             x.add(id(in, in[user], x.users), id(in, in[item], x.items), stars, seconds);
         }
         if (x.size() == 0) in.text().fail<DataError>(in.text().whole(), "expected rows of interactions, received none");

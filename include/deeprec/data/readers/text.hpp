@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <deeprec/core/errors.hpp>
+#include <deeprec/core/shown.hpp>
 
 DEEPREC_BEGIN
 
@@ -62,21 +63,6 @@ inline std::string latin1_to_utf8(std::string_view text) {
         }
     }
     return out;
-}
-
-/// Input as an error message may show it: in quotes, on one line, not too long.
-inline std::string shown(std::string_view text) {
-    std::size_t length = std::min<std::size_t>(text.size(), 40);
-    while (length < text.size() && length > 0 && (text[length] & 0xc0) == 0x80) --length;  // whole characters only
-    std::string out = "\"";
-    for (const char c : text.substr(0, length)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte != 0x7f)
-            out += c;
-        else
-            out += std::string("\\x") + "0123456789abcdef"[byte >> 4] + "0123456789abcdef"[byte & 15];
-    }
-    return out + (length < text.size() ? "...\"" : "\"");
 }
 }  // namespace detail
 
@@ -173,6 +159,13 @@ public:
             fail(field, "expected ", kind, error == std::errc::result_out_of_range ? " in range" : "", ", received ",
                  detail::shown(field.text));
         return value;
+    }
+
+    /// The whole second that a time falls in: rounded down, before 1970 too. Throws as `number`, and beyond 9e15.
+    std::int64_t seconds(const Field& field) const {
+        const double time = number<double>(field);
+        if (std::abs(time) > 9e15) fail(field, "expected seconds below 9e15, received ", time);
+        return static_cast<std::int64_t>(std::floor(time));
     }
 
     /// Throws `E` with "path:line:column: " and the parts. The column counts characters from 1, as editors do.

@@ -1,0 +1,29 @@
+/// Input as an error message may show it.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include <deeprec/version.hpp>
+
+DEEPREC_BEGIN
+
+namespace detail {
+/// In quotes, on one line, and about `most` bytes at most: whole characters of UTF-8, then dots.
+inline std::string shown(std::string_view text, std::string_view quote = "\"", std::size_t most = 80) {
+    std::size_t length = std::min(text.size(), most);
+    while (length < text.size() && length > 0 && (text[length] & 0xc0) == 0x80) --length;
+    std::string out(quote);
+    for (const char c : text.substr(0, length)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte != 0x7f)
+            out += c;
+        else
+            out += std::string("\\x") + "0123456789abcdef"[byte >> 4] + "0123456789abcdef"[byte & 15];
+    }
+    return out.append(length < text.size() ? "..." : "").append(quote);
+}
+}  // namespace detail
+
+DEEPREC_END
