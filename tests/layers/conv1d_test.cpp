@@ -97,7 +97,8 @@ TEST_CASE("Conv1D says what is wrong", "[conv1d]") {
     Tensor<float, 3> good(1, 5, 4), late(1, 2, 8);
     good.setZero();
     layer.forward(good, cache, Training{});
-    CHECK_THROWS_WITH(layer.backward(late, cache, gradients), "Conv1D: built for 3 output steps, received 2");
+    CHECK_THROWS_WITH(layer.backward(late, cache, gradients),
+                      "Conv1D: expected a gradient of [1, 3, 8], received [1, 2, 8]");
 }
 
 TEST_CASE("Conv1D starts as its initialisers say", "[conv1d]") {

@@ -109,7 +109,7 @@ TEST_CASE("Dense says what is wrong", "[dense]") {
     Tensor<float, 2> x(1, 2);
     x.setZero();
     layer.forward(x, cache, Training{});
-    CHECK_THROWS_WITH(layer.backward(wide, cache, gradients), "Dense: built for 3 units, received 4");
+    CHECK_THROWS_WITH(layer.backward(wide, cache, gradients), "Dense: expected a gradient of [1, 3], received [1, 4]");
 }
 
 TEST_CASE("Dense starts as its initialisers say", "[dense]") {

@@ -135,4 +135,6 @@ TEST_CASE("Dot and Cosine say what is wrong", "[dot]") {
     CHECK_THROWS_AS(Dot{}.forward(u, v, 1, cache), ShapeError);
     CHECK_THROWS_WITH(Dot{}.forward(u, wide, 1, cache), "Dot: built for 3 features, received 4");
     CHECK_THROWS_WITH(Dot{}.backward(u, cache, none), "Dot: backward needs a forward(x, cache, Training{...}) before it");
+    Dot{}.forward(u, u, 1, cache, Training{1});
+    CHECK_THROWS_WITH(Dot{}.backward(v, cache, none), "Dot: expected a gradient of [2, 1], received [3, 3]");
 }

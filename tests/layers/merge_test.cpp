@@ -105,4 +105,9 @@ TEST_CASE("Merge layers say what is wrong", "[merge]") {
                       "Concatenate: inputs of shape [2, 3] and [1, 3] do not fit together");
     CHECK_THROWS_WITH(Add{}.backward(a, cache, none),
                       "Add: backward needs a forward(x, cache, Training{...}) before it");
+    Add{}.forward(std::tie(a, a), cache, Training{1});
+    CHECK_THROWS_WITH(Add{}.backward(c, cache, none), "Add: expected a gradient of [2, 3], received [1, 3]");
+    Concatenate{}.forward(std::tie(a, b), concatenated, Training{1});
+    CHECK_THROWS_WITH(Concatenate{}.backward(a, concatenated, none),
+                      "Concatenate: expected a gradient of [2, 7], received [2, 3]");
 }

@@ -206,6 +206,13 @@ TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") 
     decltype(model)::Cache cache;
     CHECK(message_of<DataError>([&] { model.forward(ids, cache); }) ==
           "SequenceRecommender: expected items up to 3, received 4");
+    ids.setConstant(3);
+    model.forward(ids, cache, Training{1});
+    Tensor<float, 3> dh(2, 2, 4);
+    dh.setZero();
+    auto gradients = model.zero_pass_gradients();
+    CHECK(message_of<ShapeError>([&] { model.backward(dh, cache, gradients); }) ==
+          "SequenceRecommender: expected a gradient of [1, 2, 4], received [2, 2, 4]");
 }
 
 TEST_CASE("SequenceRecommender wants to be built first", "[sequence_recommender]") {

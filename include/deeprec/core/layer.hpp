@@ -96,6 +96,12 @@ inline void check_extent(std::string_view layer, std::string_view axis, Index ex
 inline void check_trained(std::string_view layer, const void* input) {
     if (!input) throw ArgumentError(message(layer, ": backward needs a forward(x, cache, Training{...}) before it"));
 }
+/// `expected` is the shape of what the last forward gave.
+template <class DY>
+void check_gradient(std::string_view layer, const Shape& expected, const DY& dy) {
+    if (dy.shape() != expected)
+        throw ShapeError(message(layer, ": expected a gradient of ", expected, ", received ", dy.shape()));
+}
 }  // namespace detail
 
 DEEPREC_END

@@ -18,6 +18,7 @@ public:
     using FinalActivation = Function;
     struct Cache {
         const T* x = nullptr;
+        Shape shape;  // of y
         Buffer<T> y, dx;
     };
 
@@ -38,6 +39,7 @@ public:
         View<T, rank_of<X>> y{cache.y.need(x.size()), x.extents(), x.mask};
         kernels::activate_rows<Function, T>(x.data(), y.data(), x.rows(), x.last(), function_);
         cache.x = Mode::training ? x.data() : nullptr;
+        if constexpr (Mode::training) cache.shape = y.shape();
         return y;
     }
     /// Everything but the activation: x itself.
@@ -46,6 +48,7 @@ public:
         const auto x = view(input);
         output_rank<ElementOf<X>, rank_of<X>>();
         cache.x = Mode::training ? x.data() : nullptr;
+        if constexpr (Mode::training) cache.shape = x.shape();
         return x;
     }
 
@@ -54,6 +57,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients&) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.x);
+        detail::check_gradient(name(), cache.shape, d);
         if constexpr (Want == InputGradient::skip) {
             return NoGradient{};
         } else {
@@ -66,8 +70,10 @@ public:
     /// The gradient by x is the one it was given.
     template <InputGradient Want = InputGradient::compute, class DZ>
     auto backward_logits(const DZ& dz, Cache& cache, Gradients&) const {
+        const auto d = view(dz);
         detail::check_trained(name(), cache.x);
-        return view(dz);
+        detail::check_gradient(name(), cache.shape, d);
+        return d;
     }
 
     template <class Visitor, class Self>

@@ -48,6 +48,7 @@ public:
     };
     struct Cache {
         const T* x = nullptr;
+        Shape shape;  // of y
         const std::uint8_t* keep = nullptr;
         Index counted = 0;  // rows in the statistics, 0 for moving ones
         Buffer<T> mean, variance, inverse, y, dx;
@@ -107,6 +108,7 @@ public:
         kernels::batch_norm<T>(x.data(), x.rows(), features_, mean, inverse, parameters_.gamma.data(),
                                parameters_.beta.data(), y.data());
         cache.x = Mode::training ? x.data() : nullptr;
+        if constexpr (Mode::training) cache.shape = y.shape();
         return y;
     }
 
@@ -117,7 +119,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.x);
-        detail::check_extent(name(), "features", features_, d.last());
+        detail::check_gradient(name(), cache.shape, d);
         T* dx = Want == InputGradient::skip ? nullptr : cache.dx.need(d.size());
         kernels::batch_norm_backward<T>(d.data(), cache.x, cache.keep, cache.counted, d.rows(), features_,
                                         parameters_.gamma.data(), cache.mean.data(), cache.inverse.data(),

@@ -98,9 +98,8 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.forward_y);
-        const Shape expected = sequences ? Shape{cache.batch, cache.time, width()} : Shape{cache.batch, width()};
-        if (d.shape() != expected)
-            throw ShapeError(message(name(), ": expected a gradient of ", expected, ", received ", d.shape()));
+        detail::check_gradient(name(),
+                               sequences ? Shape{cache.batch, cache.time, width()} : Shape{cache.batch, width()}, d);
         const Index n = cache.batch * cache.time * units();
         T *const da = cache.forward_dy.need(n), *const db = cache.backward_dy.need(n);
         each_row(cache, [&](Index row, Index turned, bool kept) {

@@ -44,6 +44,7 @@ public:
     struct Cache {
         const T* x = nullptr;  // padded where there is padding
         Index time = 0;
+        Shape shape;  // of y
         Buffer<T> padded, y, linear, dz, dx;
     };
 
@@ -95,6 +96,7 @@ public:
                          options_.use_bias ? parameters_.bias.data() : nullptr, activation_, false, pre_activation);
         cache.x = Mode::training ? padded : nullptr;
         cache.time = time;
+        if constexpr (Mode::training) cache.shape = y.shape();
         return y;
     }
 
@@ -105,10 +107,9 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.x);
-        detail::check_extent(name(), "filters", filters_, d.last());
+        detail::check_gradient(name(), cache.shape, d);
         const Index batch = d.extent(0), steps = d.extent(1), time = cache.time;
         const WindowSizes sizes = windows(time);
-        detail::check_extent(name(), "output steps", sizes.steps, steps);
         constexpr bool want_dx = Want == InputGradient::compute;
         const Spread spread =
             want_dx ? Spread{time + extent() - 1, extent() - 1 - sizes.before, options_.strides} : Spread{steps, 0, 1};

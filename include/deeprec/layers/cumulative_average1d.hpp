@@ -24,6 +24,7 @@ public:
     struct Cache {
         bool trained = false;
         Mask mask;
+        Shape shape;  // of y
         Buffer<T> sum, y, dx;
     };
 
@@ -60,6 +61,7 @@ public:
             }
         }
         cache.trained = Mode::training;
+        if constexpr (Mode::training) cache.shape = x.shape();
         cache.mask = x.mask;
         return {y, x.extents(), x.mask};
     }
@@ -68,6 +70,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients&) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.trained ? &cache : nullptr);
+        detail::check_gradient(name(), cache.shape, d);
         if constexpr (Want == InputGradient::skip) {
             return NoGradient{};
         } else {

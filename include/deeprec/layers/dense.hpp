@@ -36,6 +36,7 @@ public:
     using Gradients = Parameters;
     struct Cache {
         const T* x = nullptr;
+        Shape shape;  // of y
         Buffer<T> y, linear, dz, dx;
     };
 
@@ -84,6 +85,7 @@ public:
             return backward_logits<Want>(d, cache, gradients);
         } else {
             detail::check_trained(name(), cache.x);
+            detail::check_gradient(name(), cache.shape, d);
             const T* source = Activation::needs_input ? cache.linear.data() : cache.y.data();
             T* dz = cache.dz.need(d.size());
             kernels::activate_rows_backward(d.data(), source, dz, d.rows(), units_, activation_);
@@ -95,7 +97,7 @@ public:
     auto backward_logits(const DZ& dz, Cache& cache, Gradients& gradients) const {
         const auto d = view(dz);
         detail::check_trained(name(), cache.x);
-        detail::check_extent(name(), "units", units_, d.last());
+        detail::check_gradient(name(), cache.shape, d);
         const Index rows = d.rows();
         each_part([&](const PackedKernel<T>& part, Index first) {
             part.add_gradient(cache.x + first, rows, features_, d.data(), gradients.kernel.data() + first * units_);
@@ -169,6 +171,7 @@ private:
             parts_[1].forward(x.data() + split_, rows, features_, y.data(), bias, act, true, pre_activation);
         }
         cache.x = Mode::training ? x.data() : nullptr;
+        if constexpr (Mode::training) cache.shape = y.shape();
         return y;
     }
 

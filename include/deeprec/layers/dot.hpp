@@ -55,7 +55,7 @@ public:
                                                  bool normalize, Cache& cache) {
         check_trained(name, cache.u);
         const Index width = cache.width, candidates = candidates_per_user(cache.users, cache.items, cache.block);
-        check_extent(name, "pairs", cache.users * candidates, dy.extent(0));
+        check_gradient(name, Shape{cache.users * candidates, 1}, dy);
         T* const du = cache.du.need_zeros(cache.users * width);
         T* const dv = cache.dv.need_zeros(cache.items * width);
         for (Index r = 0; r < cache.users * candidates; ++r) {

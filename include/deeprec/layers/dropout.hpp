@@ -18,6 +18,7 @@ public:
     using InputElement = T;
     struct Cache {
         bool trained = false;
+        Shape shape;  // of y
         Buffer<T> multipliers, y, dx;
     };
 
@@ -44,6 +45,7 @@ public:
         cache.trained = Mode::training;
         if constexpr (Mode::training) {
             const Index n = x.size(), rows = x.extent(0);
+            cache.shape = x.shape();
             T* m = cache.multipliers.need(n);
             T* y = cache.y.need(n);
             const double keep = Mode::predicts ? 1 : 1 - rate_;
@@ -59,6 +61,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients&) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.trained ? &cache : nullptr);
+        detail::check_gradient(name(), cache.shape, d);
         if constexpr (Want == InputGradient::skip) {
             return NoGradient{};
         } else {

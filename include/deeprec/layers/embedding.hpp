@@ -25,7 +25,7 @@ public:
     using typename Table::Gradients;
     struct Cache {
         const std::int32_t* rows = nullptr;
-        Index time = 0;
+        Shape shape;  // of y
         Buffer<std::int32_t> mapped;
         Buffer<std::uint8_t> keep;
         Buffer<T> y;
@@ -63,7 +63,7 @@ public:
             y.mask = Mask{keep};
         }
         cache.rows = Mode::training ? rows : nullptr;
-        cache.time = ids.extent(1);
+        if constexpr (Mode::training) cache.shape = y.shape();
         return y;
     }
 
@@ -72,8 +72,7 @@ public:
     NoGradient backward(const DY& dy, Cache& cache, Gradients& gradients) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.rows);
-        detail::check_extent(name(), "steps", cache.time, d.extent(1));
-        detail::check_extent(name(), "output features", width(), d.last());
+        detail::check_gradient(name(), cache.shape, d);
         for (Index i = 0; i < d.rows(); ++i) gradients.embeddings.add(cache.rows[i], d.data() + i * width());
         return {};
     }

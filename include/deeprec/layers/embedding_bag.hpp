@@ -126,8 +126,7 @@ private:
     }
     void check(const View<const T, 2>& dy, const Cache& cache) const {
         detail::check_trained(name(), cache.ids);
-        detail::check_extent(name(), "bags", cache.batch, dy.extent(0));
-        detail::check_extent(name(), "output features", width(), dy.last());
+        detail::check_gradient(name(), Shape{cache.batch, width()}, dy);
     }
     View<T, 2> run(const View<const std::int32_t, 2>& ids, const T* weights, Cache& cache, bool training) const {
         const Index batch = ids.extent(0), n = ids.extent(1);

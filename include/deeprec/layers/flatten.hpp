@@ -12,7 +12,7 @@ public:
     using Scalar = T;
     using InputElement = T;
     struct Cache {
-        Index time = 0, features = 0;
+        Index batch = 0, time = 0, features = 0;
     };
 
     static constexpr std::string_view name() { return "Flatten"; }
@@ -30,15 +30,16 @@ public:
     View<const T, 2> forward(const X& input, Cache& cache, Mode = {}) const {
         const auto x = view(input);
         output_rank<ElementOf<X>, rank_of<X>>();
+        cache.batch = x.extent(0);
         cache.time = x.extent(1);
         cache.features = x.extent(2);
-        return {x.data(), {x.extent(0), cache.time * cache.features}};
+        return {x.data(), {cache.batch, cache.time * cache.features}};
     }
     template <InputGradient Want = InputGradient::compute, class DY>
     View<const T, 3> backward(const DY& dy, Cache& cache, Gradients&) const {
         const auto d = view(dy);
-        detail::check_extent(name(), "outputs", cache.time * cache.features, d.last());
-        return {d.data(), {d.extent(0), cache.time, cache.features}};
+        detail::check_gradient(name(), Shape{cache.batch, cache.time * cache.features}, d);
+        return {d.data(), {cache.batch, cache.time, cache.features}};
     }
     template <class Visitor, class Self>
     static void visit_options(Visitor&, Self&) {}

@@ -18,7 +18,7 @@ public:
     using InputElement = T;
     struct Cache {
         const T* x = nullptr;
-        Index time = 0;
+        Index batch = 0, time = 0;
         Mask mask;
         Buffer<T> y, dx;
     };
@@ -52,6 +52,7 @@ public:
         T* y = cache.y.need(batch * features_);
         Rule::forward(kernels::PoolWindows::whole(batch, x.extent(1), features_), x.mask, x.data(), y);
         cache.x = Mode::training ? x.data() : nullptr;
+        cache.batch = batch;
         cache.time = x.extent(1);
         cache.mask = x.mask;
         if constexpr (Keep)
@@ -64,7 +65,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients&) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.x);
-        detail::check_extent(name(), "features", features_, d.last());
+        detail::check_gradient(name(), Keep ? Shape{cache.batch, 1, features_} : Shape{cache.batch, features_}, d);
         if constexpr (Want == InputGradient::skip) {
             return NoGradient{};
         } else {

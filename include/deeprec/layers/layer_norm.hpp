@@ -32,6 +32,7 @@ public:
     using Gradients = Parameters;
     struct Cache {
         const T* x = nullptr;
+        Shape shape;  // of y
         Buffer<T> mean, inverse, y, dx;
     };
 
@@ -73,6 +74,7 @@ public:
                                static_cast<T>(options_.epsilon), cache.mean.need(rows), cache.inverse.need(rows),
                                y.data());
         cache.x = Mode::training ? x.data() : nullptr;
+        if constexpr (Mode::training) cache.shape = y.shape();
         return y;
     }
 
@@ -82,7 +84,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.x);
-        detail::check_extent(name(), "features", features_, d.last());
+        detail::check_gradient(name(), cache.shape, d);
         T* dx = Want == InputGradient::skip ? nullptr : cache.dx.need(d.size());
         kernels::layer_norm_backward<T>(d.data(), cache.x, d.rows(), features_, parameters_.gamma.data(),
                                         cache.mean.data(), cache.inverse.data(), gradients.gamma.data(),

@@ -26,6 +26,7 @@ public:
         std::array<const T*, N> x{};
         std::array<Index, N> widths{};
         bool trained = false;
+        Shape shape;  // of y
         Buffer<std::uint8_t> keep;
         Buffer<T> y;
         std::array<Buffer<T>, N> dx;
@@ -44,9 +45,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients&) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.trained ? &cache : nullptr);
-        Index width = 0;
-        for (const Index w : cache.widths) width = Rule::concatenates ? width + w : w;
-        detail::check_extent(name(), "features", width, d.last());
+        detail::check_gradient(name(), cache.shape, d);
         std::array<T*, N> dx{};
         for (std::size_t i = 0; i < N; ++i) dx[i] = cache.dx[i].need(d.rows() * cache.widths[i]);
         Rule::template backward<T, N>(d.data(), d.rows(), cache.widths, cache.x, dx);
@@ -80,6 +79,7 @@ private:
         auto extents = first.extents();
         if constexpr (Rule::concatenates) extents.back() = (first.last() + ... + rest.last());
         View<T, First::rank> y{cache.y.need(first.rows() * extents.back()), extents};
+        if (training) cache.shape = y.shape();
         Rule::template forward<T, N>(cache.x, first.rows(), cache.widths, y.data());
         y.mask = Mask{all_keep(cache.keep, first.extent(0) * (First::rank > 1 ? first.extent(1) : 1),
                                {first.mask.keep, rest.mask.keep...})};

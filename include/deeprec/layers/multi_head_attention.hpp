@@ -55,6 +55,7 @@ public:
     struct Cache {
         const T* x = nullptr;  // of the kept steps, which are `kept` of all; sample b has begins[b] to begins[b + 1]
         bool masked = false;
+        Shape shape;  // of y
         Buffer<Index> begins;
         Buffer<std::int32_t> kept;
         Buffer<T> x_kept, qkv, probabilities, heads, y_kept, y, scratch;
@@ -127,6 +128,7 @@ public:
         output_.forward(heads, n, w, to, bias);
         if (cache.masked) scatter(to, bias, x.rows(), n, cache, y);
         cache.x = Mode::training ? kept : nullptr;
+        if constexpr (Mode::training) cache.shape = x.shape();
         return {y, x.extents(), x.mask};
     }
 
@@ -136,7 +138,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.x);
-        detail::check_extent(name(), "features", features_, d.last());
+        detail::check_gradient(name(), cache.shape, d);
         const Index batch = d.extent(0), n = cache.begins.data()[batch], w = width();
         const T* const kept = cache.masked ? gather(d.data(), n, cache, cache.dy_kept) : d.data();
         output_.add_gradient(cache.heads.data(), n, w, kept, gradients.output_kernel.data());

@@ -22,6 +22,7 @@ public:
     struct Cache {
         const T* x = nullptr;
         Index time = 0;
+        Shape shape;  // of y
         Buffer<T> y, dx;
     };
 
@@ -60,6 +61,7 @@ public:
         Rule::forward(w, x.data(), y.data());
         cache.x = Mode::training ? x.data() : nullptr;
         cache.time = w.time;
+        if constexpr (Mode::training) cache.shape = y.shape();
         return y;
     }
 
@@ -67,9 +69,8 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients&) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.x);
+        detail::check_gradient(name(), cache.shape, d);
         const kernels::PoolWindows w = windows(d.extent(0), cache.time);
-        detail::check_extent(name(), "output steps", w.steps, d.extent(1));
-        detail::check_extent(name(), "features", features_, d.last());
         if constexpr (Want == InputGradient::skip) {
             return NoGradient{};
         } else {

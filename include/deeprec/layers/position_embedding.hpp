@@ -27,6 +27,7 @@ public:
     using Gradients = Parameters;
     struct Cache {
         bool trained = false;
+        Shape shape;  // of y
         Buffer<T> y, dx;
     };
 
@@ -66,6 +67,7 @@ public:
         for (Index b = 0; b < x.extent(0); ++b)
             kernels::add<T>(parameters_.embeddings.data(), y + b * numbers, numbers);
         cache.trained = Mode::training;
+        if constexpr (Mode::training) cache.shape = x.shape();
         return {y, x.extents(), x.mask};
     }
     /// dx = dy; embeddings[t] += sum over samples of dy[b, t].
@@ -73,6 +75,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.trained ? &cache : nullptr);
+        detail::check_gradient(name(), cache.shape, d);
         const Index numbers = d.extent(1) * d.last();
         kernels::sum_rows<T>(d.data(), d.extent(0), numbers, numbers, gradients.embeddings.data());
         if constexpr (Want == InputGradient::skip) {

@@ -204,9 +204,8 @@ private:
     auto run_back(const View<const T, rank>& dy, Parts final_gradient, Cache& cache, Gradients& gradients) const {
         detail::check_trained(name(), cache.x);
         const kernels::RecurrentPass& pass = cache.pass;
-        const Shape expected = Return::sequences ? Shape{pass.batch, pass.time, units_} : Shape{pass.batch, units_};
-        if (dy.shape() != expected)
-            throw ShapeError(message(name(), ": expected a gradient of ", expected, ", received ", dy.shape()));
+        detail::check_gradient(
+            name(), Return::sequences ? Shape{pass.batch, pass.time, units_} : Shape{pass.batch, units_}, dy);
         kernels::RecurrentGradient<T> to{gradients.kernel.data(), gradients.recurrent_kernel.data()};
         to.bias = Cell::bias_data(gradients);
         if (Want == InputGradient::compute) to.x = cache.dx.need(pass.batch * pass.time * features_);

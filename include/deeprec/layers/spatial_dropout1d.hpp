@@ -19,6 +19,7 @@ public:
     using InputElement = T;
     struct Cache {
         bool trained = false;
+        Shape shape;  // of y
         Buffer<T> multipliers, y, dx;
     };
 
@@ -51,6 +52,7 @@ public:
         if constexpr (Mode::training) {
             const double keep = Mode::predicts ? 1 : 1 - rate_;
             const Index batch = x.extent(0), width = x.last();
+            cache.shape = x.shape();
             T* y = cache.y.need(x.size());
             kernels::draw_multipliers<T>(mode.seed, mode.first_row, batch, width, keep,
                                          static_cast<T>(keep > 0 ? 1 / keep : 0),
@@ -66,6 +68,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients&) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.trained ? &cache : nullptr);
+        detail::check_gradient(name(), cache.shape, d);
         if constexpr (Want == InputGradient::skip) {
             return NoGradient{};
         } else {

@@ -16,6 +16,7 @@ public:
     using InputElement = T;
     struct Cache {
         bool trained = false;
+        Shape shape;  // of y
         Buffer<std::uint8_t> keep;
         Buffer<T> y, dx;
     };
@@ -53,6 +54,7 @@ public:
             y.mask = Mask{keep};
         }
         cache.trained = Mode::training;
+        if constexpr (Mode::training) cache.shape = y.shape();
         return y;
     }
     /// dx = dy without the padding.
@@ -60,6 +62,7 @@ public:
     auto backward(const DY& dy, Cache& cache, Gradients&) const {
         const auto d = view(dy);
         detail::check_trained(name(), cache.trained ? &cache : nullptr);
+        detail::check_gradient(name(), cache.shape, d);
         if constexpr (Want == InputGradient::skip) {
             return NoGradient{};
         } else {

@@ -128,6 +128,7 @@ public:
     void backward(const DH& dh, Cache& cache, PassGradients& gradients) const {
         detail::check_trained(name(), cache.ids);
         const auto d = view(dh);
+        detail::check_gradient(name(), Shape{cache.extents[0], cache.extents[1], width()}, d);
         const Index n = cache.extents[0] * cache.extents[1];
         const T* dtower = d.data();
         if (options_.scale != 0) {
