@@ -93,3 +93,16 @@ TEST_CASE("A model that ends in softmax is trained through its logits", "[losses
     CHECK(SparseCategoricalCrossEntropy::takes_logits<Softmax>);
     CHECK(!CategoricalCrossEntropy::takes_logits<Sigmoid>);
 }
+
+TEST_CASE("A class of weight 0 still smooths, as in PyTorch", "[losses]") {
+    Tensor<double, 2> z(1, 3), y(1, 1);
+    z.setValues({{1, 2, 0}});
+    y(0, 0) = 0;
+    const SparseCategoricalCrossEntropy loss{
+        {.from_logits = true, .reduction = Reduction::sum, .label_smoothing = 0.1, .class_weight = {0, 1, 2}}};
+    CHECK(loss.forward(z, y) == Approx(0.174093929778).epsilon(1e-10));
+    const auto gradient = loss.gradient(z, y);
+    CHECK(gradient(0, 0) == Approx(0.0244728).epsilon(1e-5));
+    CHECK(gradient(0, 1) == Approx(0.0331908).epsilon(1e-5));
+    CHECK(gradient(0, 2) == Approx(-0.0576636).epsilon(1e-5));
+}

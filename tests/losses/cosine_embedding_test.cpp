@@ -36,3 +36,14 @@ TEST_CASE("CosineEmbedding by hand, and what does not fit", "[losses]") {
           "CosineEmbedding: expected vectors of equal shapes, received [2, 2] and [2, 3]");
     CHECK_THROWS_AS((CosineEmbedding{{.reduction = Reduction::mean_with_sample_weight}}), ArgumentError);
 }
+
+TEST_CASE("CosineEmbedding has its slope at the margin too, as PyTorch does", "[losses]") {
+    Tensor<double, 2> a(1, 2), b(1, 2);
+    Tensor<double, 1> target(1);
+    a.setValues({{1, 0}});
+    b.setValues({{0, 1}});
+    target(0) = -1;
+    const auto gradient = CosineEmbedding{}.gradient(a, b, target);
+    CHECK(gradient[0](0, 0) == 0);
+    CHECK(gradient[0](0, 1) == Approx(1));
+}

@@ -24,3 +24,17 @@ TEST_CASE("A target of 0 means -1 to a hinge", "[losses]") {
     CHECK(each(0) == 1.25);
     CHECK(each(1) == 1.25);
 }
+
+TEST_CASE("Corners and ties of hinges, as Keras has them on PyTorch", "[losses]") {
+    Tensor<double, 2> p(1, 1), y(1, 1), scores(1, 3), one_hot(1, 3);
+    p.setConstant(1);
+    y.setConstant(1);
+    CHECK(Hinge{}.gradient(p, y)(0, 0) == -0.5);
+    CHECK(SquaredHinge{}.gradient(p, y)(0, 0) == 0);
+    scores.setValues({{1, 0.5, 0.5}});
+    one_hot.setValues({{1, 0, 0}});
+    const auto tied = CategoricalHinge{}.gradient(scores, one_hot);
+    CHECK(tied(0, 0) == -1);
+    CHECK(tied(0, 1) == 0.5);
+    CHECK(tied(0, 2) == 0.5);
+}

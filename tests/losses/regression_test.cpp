@@ -39,3 +39,11 @@ TEST_CASE("Corners of regression losses", "[losses]") {
     CHECK(support::message_of<ArgumentError>([] { Huber{{.delta = 0}}; }) ==
           "Huber: expected a positive delta, received 0");
 }
+
+TEST_CASE("SmoothL1 without a curve is the absolute error", "[losses]") {
+    Tensor<double, 2> p(1, 2), y(1, 2);
+    p.setValues({{0.25, -3}});
+    y.setZero();
+    CHECK(SmoothL1{{.beta = 0}}.forward(p, y) == MeanAbsoluteError{}.forward(p, y));
+    CHECK(SmoothL1{{.beta = 0}}.gradient(p, y)(0, 1) == -0.5);
+}

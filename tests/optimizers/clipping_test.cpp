@@ -49,6 +49,13 @@ TEST_CASE("Gradients are clipped in place by value, norm and global norm", "[opt
     CHECK(loose.all() == std::vector<float>{1.5, -2, 6});
 }
 
+TEST_CASE("A gradient that is NaN makes all that share its norm NaN", "[optimizers]") {
+    Small s;
+    s.gradients.bias(0) = std::nanf("");
+    CHECK(std::isnan(clip_by_global_norm(s.model, s.gradients, 6.5)));
+    for (const float g : s.all()) CHECK(std::isnan(g));
+}
+
 TEST_CASE("Clipping asks for a positive limit", "[optimizers]") {
     Small s;
     CHECK(message_of<ArgumentError>([&] { clip_by_value(s.model, s.gradients, 0); }) ==

@@ -39,8 +39,8 @@ TEST_CASE("Ftrl's L1 gives exact zeros, and a rate of 0 changes nothing", "[opti
 }
 
 TEST_CASE("Ftrl names options without meaning", "[optimizers]") {
-    CHECK(message_of<ArgumentError>([] { Ftrl{{.initial_accumulator_value = 0}}; }) ==
-          "Ftrl: expected a positive initial_accumulator_value, received 0");
+    CHECK(message_of<ArgumentError>([] { Ftrl{{.initial_accumulator_value = -1}}; }) ==
+          "Ftrl: expected initial_accumulator_value >= 0, received -1");
     CHECK_THROWS_AS(Ftrl{{.l1_regularization_strength = -1}}, ArgumentError);
     CHECK_THROWS_AS(Ftrl{{.l2_regularization_strength = -1}}, ArgumentError);
     CHECK_THROWS_AS(Ftrl{{.l2_shrinkage_regularization_strength = -1}}, ArgumentError);

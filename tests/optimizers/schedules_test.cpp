@@ -31,6 +31,13 @@ TEST_CASE("Schedules begin, pass their corners and end where they should", "[opt
     CHECK(warm.rate(14) == Approx(1));
     CHECK(warm.rate(100) == Approx(1));
     CHECK(CosineDecay{1, 10}.rate(10) == 0);
+    CHECK(CosineDecay{0, 10, 0, 0.1, 0}.rate(0) == 0.1);
+    CHECK(CosineDecay{1, 10, 0, std::nullopt, 4}.rate(10) == 0);
+    for (const double t_mul : {3.0, 10.0})  // whose logarithms round down at a restart
+        for (Index restart = 0, step = 0; restart < 8; ++restart) {
+            CHECK(CosineDecayRestarts{0.1, 1, t_mul}.rate(step) == Approx(0.1));
+            step = step * static_cast<Index>(t_mul) + 1;
+        }
     const CosineDecayRestarts restarts{1, 4, 2, 0.5};
     CHECK(restarts.rate(0) == 1);
     CHECK(restarts.rate(4) == Approx(0.5));

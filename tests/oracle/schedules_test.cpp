@@ -40,10 +40,12 @@ TEST_CASE("Schedules agree with Keras and PyTorch", "[oracle][optimizers]") {
                 steps.values.push_back(steps.values.back() * o["gamma"].get<double>());
             }
             compare(steps);
-        } else if (name == "CosineDecay")
-            compare(CosineDecay{o["initial_learning_rate"], o["decay_steps"], o["alpha"], o.value("warmup_target", 0.0),
-                                o.value("warmup_steps", Index(0))});
-        else if (name == "CosineDecayRestarts")
+        } else if (name == "CosineDecay") {
+            CosineDecay cosine{o["initial_learning_rate"], o["decay_steps"], o["alpha"]};
+            if (o.contains("warmup_target") && !o["warmup_target"].is_null()) cosine.warmup_target = o["warmup_target"];
+            cosine.warmup_steps = o.value("warmup_steps", Index(0));
+            compare(cosine);
+        } else if (name == "CosineDecayRestarts")
             compare(CosineDecayRestarts{o["initial_learning_rate"], o["first_decay_steps"], o["t_mul"], o["m_mul"],
                                         o["alpha"]});
         else if (name == "CosineAnnealingWarmRestarts")

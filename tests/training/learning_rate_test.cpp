@@ -73,6 +73,12 @@ TEST_CASE("ReduceLROnPlateau waits for patience epochs and cools down, as Keras 
           "ReduceLROnPlateau: expected a factor between 0 and 1, received 1");
 }
 
+TEST_CASE("A relative threshold of ReduceLROnPlateau is PyTorch's for negative figures too", "[training]") {
+    ReduceLROnPlateau plateau{.factor = 0.5, .patience = 1, .min_delta = 0.01, .relative = true, .cooldown = 1};
+    CHECK(plateau.next(0.1, -1) == 0.1);
+    CHECK(plateau.next(0.1, -0.995) == 0.1);  // below -1 (1 - 0.01)
+}
+
 TEST_CASE("ReduceLROnPlateau watches a figure of fit", "[training]") {
     auto model = classifier();
     Rates optimizer;  // nothing improves

@@ -18,7 +18,8 @@ struct BinaryFocalCrossEntropyOptions {
 /// alpha y + (1 - alpha) (1 - y), as Keras' BinaryFocalCrossentropy (Lin et al. 2017). PyTorch's sigmoid_focal_loss is
 /// this with apply_class_balancing, from logits.
 ///
-/// Probabilities are clipped as in BinaryCrossEntropy; logits are not: finite for any finite z.
+/// Keras clips p to [1e-7, 1 - 1e-7] within bce alone, and takes the sigmoid of logits before that. `fit` trains a
+/// model that ends in `sigmoid` through its logits without clipping, so that saturated samples keep their slope.
 class BinaryFocalCrossEntropy : public ElementLoss<BinaryFocalCrossEntropy> {
 public:
     /// Throws ArgumentError unless alpha and label_smoothing are in [0, 1] and gamma >= 0.
@@ -34,7 +35,7 @@ public:
     static constexpr bool takes_logits = std::is_same_v<FinalActivation, Sigmoid>;
     BinaryFocalCrossEntropy on_logits() const {
         BinaryFocalCrossEntropy loss = *this;
-        loss.options_.from_logits = true;
+        loss.exact_ = true;
         return loss;
     }
 
@@ -44,29 +45,27 @@ public:
         const T smoothing = static_cast<T>(options_.label_smoothing), y = target * (1 - smoothing) + smoothing / 2;
         const T alpha = static_cast<T>(options_.alpha), gamma = static_cast<T>(options_.gamma);
         const T a = options_.apply_class_balancing ? alpha * y + (1 - alpha) * (1 - y) : T(1);
-        T slope, p, rest, dp;  // of the cross-entropy; p and 1 - p; dp/dx
-        const T bce = options_.from_logits ? detail::binary_cross_entropy_from_logit(x, y, T(1), T(1), slope)
-                                           : detail::binary_cross_entropy_from_probability(x, y, T(1), T(1), slope);
-        if (options_.from_logits) {
+        T p = x, rest = 1 - x, dp = 1;  // the probability, 1 - p, dp/dx
+        if (options_.from_logits || exact_) {
             const T small = std::exp(-std::abs(x)), tail = small / (1 + small);
             p = x >= 0 ? 1 - tail : tail;
             rest = x >= 0 ? tail : 1 - tail;
             dp = p * rest;
-        } else {
-            const T low = static_cast<T>(1e-7);
-            p = std::clamp(x, low, 1 - low);
-            rest = 1 - p;
-            dp = p == x ? T(1) : T(0);
         }
+        T slope;  // of bce
+        const T bce = exact_ ? detail::binary_cross_entropy_from_logit(x, y, T(1), T(1), slope)
+                             : detail::binary_cross_entropy_from_probability(p, y, T(1), T(1), slope);
+        if (!exact_) slope *= dp;
         const T missing = y * rest + (1 - y) * p, focus = a * std::pow(missing, gamma);
         // (1 - 2y) dp / missing stays bounded; 0/0 only where p has underflowed, and then focus is 0 unless gamma is
-        const T relative = missing > 0 ? (1 - 2 * y) * dp / missing : T(0);
+        const T relative = missing != 0 ? (1 - 2 * y) * dp / missing : T(0);
         derivative = focus * (slope + gamma * relative * bce);
         return focus * bce;
     }
 
 private:
     BinaryFocalCrossEntropyOptions options_;
+    bool exact_ = false;  // from logits, without clipping
 };
 
 DEEPREC_END

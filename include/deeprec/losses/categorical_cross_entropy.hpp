@@ -131,9 +131,12 @@ public:
     }
     static constexpr Index target_outputs(Index) { return 1; }
     template <class Y>
+    bool ignores(const Y* target) const {  // targets without sign cannot have the class -100
+        return static_cast<double>(*target) == static_cast<double>(options_.ignore_class);
+    }
+    template <class Y>
     double share(const Y* target) const {
-        const auto c = static_cast<double>(*target);  // targets without sign cannot have the class -100
-        if (c == static_cast<double>(options_.ignore_class)) return 0;
+        const auto c = static_cast<double>(*target);
         const bool known = c >= 0 && c < static_cast<double>(options_.class_weight.size());
         return known ? options_.class_weight[static_cast<std::size_t>(c)] : 1.0;
     }

@@ -50,7 +50,7 @@ public:
         }
         const T lengths = std::sqrt(aa) * std::sqrt(bb), cosine = ab / lengths;
         const T above = cosine - static_cast<T>(margin_);
-        const bool same = target > 0, none = !same && above <= 0;
+        const bool same = target > 0, none = !same && above < 0;
         const T slope = none ? T(0) : same ? -scale : scale;
         for (Index j = 0; gradient[0] && j < width; ++j) {
             gradient[0][j] = slope * (b[j] / lengths - cosine * a[j] / aa);

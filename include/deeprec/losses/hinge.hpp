@@ -7,7 +7,8 @@
 
 DEEPREC_BEGIN
 
-/// mean over outputs of max(1 - y p, 0), y = -1 or 1; a target of 0 means -1. The slope at the corner is 0.
+/// mean over outputs of max(1 - y p, 0), y = -1 or 1; a target of 0 means -1. The slope at the corner is half, as Keras
+/// has it on PyTorch.
 class Hinge : public ElementLoss<Hinge> {
 public:
     using ElementLoss::ElementLoss;
@@ -15,7 +16,7 @@ public:
     template <class T>
     T element(T p, T target, T& derivative) const {
         const T y = target == 0 ? T(-1) : target;
-        return detail::hinge(1 - y * p, -y, derivative);
+        return detail::hinge(1 - y * p, -y, -y / 2, derivative);
     }
 };
 
@@ -32,27 +33,28 @@ public:
     }
 };
 
-/// max(0, 1 + max over j of (1 - y_j) p_j - sum over j of y_j p_j), y one-hot. Of tied maxima the first has the slope.
+/// max(0, 1 + max over j of (1 - y_j) p_j - sum over j of y_j p_j), y one-hot. Tied maxima share the slope, which is
+/// half at the corner.
 class CategoricalHinge : public SampleLoss<CategoricalHinge> {
 public:
     using SampleLoss::SampleLoss;
     static constexpr std::string_view name() { return "CategoricalHinge"; }
     template <class T, class Y>
     T sample(const T* p, const Y* y, Index outputs, T scale, T* gradient) const {
+        const auto negative = [&](Index j) { return (1 - static_cast<T>(y[j])) * p[j]; };
         T own = 0, other = -std::numeric_limits<T>::infinity();
-        Index at = 0;
         for (Index j = 0; j < outputs; ++j) {
-            const T t = static_cast<T>(y[j]), negative = (1 - t) * p[j];
-            own += t * p[j];
-            if (negative > other || !(negative == negative)) other = negative, at = j;
+            own += static_cast<T>(y[j]) * p[j];
+            other = kernels::max_nan(other, negative(j));
         }
-        T slope;
-        const T loss = detail::hinge(1 + other - own, scale, slope);
-        if (gradient)
-            for (Index j = 0; j < outputs; ++j) {
-                const T t = static_cast<T>(y[j]);
-                gradient[j] = slope * ((j == at ? 1 - t : T(0)) - t);
-            }
+        T slope, ties = 0;
+        const T loss = detail::hinge(1 + other - own, scale, scale / 2, slope);
+        if (!gradient) return loss;
+        for (Index j = 0; j < outputs; ++j) ties += negative(j) == other ? T(1) : T(0);
+        for (Index j = 0; j < outputs; ++j) {
+            const T t = static_cast<T>(y[j]);
+            gradient[j] = slope * ((negative(j) == other ? (1 - t) / ties : T(0)) - t);
+        }
         return loss;
     }
 };

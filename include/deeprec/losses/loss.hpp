@@ -69,7 +69,7 @@ public:
         double sum = 0;
         for (Index r = 0; r < rows; ++r) {
             T* d = gradient ? gradient + r * outputs : nullptr;
-            if ((keep && !keep[r]) || rule().share(target + r * width) == 0) {
+            if ((keep && !keep[r]) || rule().ignores(target + r * width)) {
                 if (d) std::fill_n(d, outputs, T(0));
                 continue;
             }
@@ -92,21 +92,27 @@ public:
         if (reduction_ == Reduction::sum) return 0;
         double total = 0;
         for (Index r = 0; r < rows; ++r) {
-            const double share = keep && !keep[r] ? 0.0 : static_cast<double>(rule().share(target + r * width));
+            const Y* const own = target + r * width;
+            if ((keep && !keep[r]) || rule().ignores(own)) continue;
             if (reduction_ == Reduction::mean_with_sample_weight)
-                total += share * (weight ? static_cast<double>(weight[r]) : 1.0);
+                total += rule().share(own) * (weight ? static_cast<double>(weight[r]) : 1.0);
             else
-                total += share != 0;
+                total += 1;
         }
         return total;
     }
 
     /// Numbers of the target of a sample with so many outputs. A Rule may have its own.
     static constexpr Index target_outputs(Index outputs) { return outputs; }
-    /// What this target adds to the divisor of `mean_with_sample_weight`; a sample with 0 is ignored. As above.
+    /// What this target adds to the divisor of `mean_with_sample_weight`. As above.
     template <class Y>
     static constexpr double share(const Y*) {
         return 1;
+    }
+    /// Whether samples with this target have no loss and do not count. As above.
+    template <class Y>
+    static constexpr bool ignores(const Y*) {
+        return false;
     }
     template <class FinalActivation>
     static constexpr bool takes_logits = false;
@@ -181,10 +187,10 @@ public:
 };
 
 namespace detail {
-/// max(x, 0) with its derivative, `slope` above 0 and 0 else. NaN stays.
+/// max(x, 0) with its derivative: `slope` above 0, `corner` at 0, 0 below. NaN stays.
 template <class T>
-T hinge(T x, T slope, T& derivative) {
-    derivative = x > 0 ? slope : x <= 0 ? T(0) : x;
+T hinge(T x, T slope, T corner, T& derivative) {
+    derivative = x > 0 ? slope : x == 0 ? corner : x < 0 ? T(0) : x;
     return x <= 0 ? T(0) : x;
 }
 /// Throws ArgumentError unless low <= value <= high.

@@ -61,7 +61,7 @@ struct PairwiseHingeOptions {
     Reduction reduction = Reduction::sum_over_batch_size;
 };
 
-/// max(0, margin - d); the slope at the corner is 0. PyTorch's margin_ranking_loss with target 1.
+/// max(0, margin - d), PyTorch's margin_ranking_loss with target 1; the slope at the corner is that above it.
 class PairwiseHinge : public PairwiseLoss<PairwiseHinge> {
 public:
     explicit PairwiseHinge(PairwiseHingeOptions options = {})
@@ -69,7 +69,7 @@ public:
     static constexpr std::string_view name() { return "PairwiseHinge"; }
     template <class T>
     T pair(T d, T& derivative) const {
-        return detail::hinge(static_cast<T>(margin_) - d, T(-1), derivative);
+        return detail::hinge(static_cast<T>(margin_) - d, T(-1), T(-1), derivative);
     }
 
 private:

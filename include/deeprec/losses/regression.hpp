@@ -62,15 +62,19 @@ struct SmoothL1Options {
     Reduction reduction = Reduction::sum_over_batch_size;
 };
 
-/// Huber with delta = beta, divided by beta: the line has slope 1 (PyTorch's smooth_l1_loss).
+/// Huber with delta = beta, divided by beta: the line has slope 1, and with beta = 0 there is nothing else (PyTorch's
+/// smooth_l1_loss).
 class SmoothL1 : public ElementLoss<SmoothL1> {
 public:
-    /// Throws ArgumentError unless beta > 0.
+    /// Throws ArgumentError unless beta >= 0.
     explicit SmoothL1(SmoothL1Options options = {})
-        : ElementLoss(options.reduction), huber_({options.beta, options.reduction}), beta_(options.beta) {}
+        : ElementLoss(options.reduction),
+          huber_({options.beta == 0 ? 1 : options.beta, options.reduction}),
+          beta_(options.beta) {}
     static constexpr std::string_view name() { return "SmoothL1"; }
     template <class T>
     T element(T p, T y, T& derivative) const {
+        if (beta_ == 0) return MeanAbsoluteError{}.element(p, y, derivative);
         const T loss = huber_.element(p, y, derivative);
         derivative /= static_cast<T>(beta_);
         return loss / static_cast<T>(beta_);

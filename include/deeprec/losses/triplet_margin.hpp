@@ -17,9 +17,9 @@ struct TripletMarginOptions {
 /// Shapes: all [B, D]. Throws ShapeError unless they agree.
 class TripletMargin : public VectorLoss<TripletMargin, 3> {
 public:
-    /// Throws ArgumentError unless margin > 0 and epsilon >= 0.
+    /// Throws ArgumentError unless margin >= 0 and epsilon >= 0.
     explicit TripletMargin(TripletMarginOptions options = {}) : VectorLoss(options.reduction), options_(options) {
-        detail::require_positive(name(), "margin", options.margin);
+        detail::require_not_negative(name(), "margin", options.margin);
         detail::require_not_negative(name(), "epsilon", options.epsilon);
     }
     static constexpr std::string_view name() { return "TripletMargin"; }
@@ -53,7 +53,7 @@ public:
         near = std::sqrt(near);
         far = std::sqrt(far);
         const T missing = static_cast<T>(options_.margin) + near - far;
-        const bool none = missing <= 0;
+        const bool none = missing < 0;
         for (Index j = 0; gradient[0] && j < width; ++j) {
             const T to_positive = none || near == 0 ? T(0) : scale * difference(1, j) / near;
             const T to_negative = none || far == 0 ? T(0) : scale * difference(2, j) / far;

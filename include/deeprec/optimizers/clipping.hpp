@@ -44,7 +44,8 @@ double sum_of_squares(const Gradient& gradient) {
     for (const auto g : numbers(gradient)) sum += static_cast<double>(g) * static_cast<double>(g);
     return sum;
 }
-inline double clip_scale(double norm, double limit) { return norm > limit ? limit / norm : 1.0; }
+/// NaN where the norm is: it would hide in the numbers that are none.
+inline double clip_scale(double norm, double limit) { return norm <= limit ? 1.0 : limit / norm; }
 inline void check_limit(std::string_view who, double limit) {
     if (!(limit > 0)) throw ArgumentError(message(who, ": expected a positive limit, received ", limit));
 }

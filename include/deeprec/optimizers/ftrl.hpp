@@ -26,9 +26,7 @@ struct FtrlRule : detail::Slots<2> {  // a, z
     static double initial(const Options& o, int slot) { return slot == 0 ? o.initial_accumulator_value : 0; }
     static bool decoupled_decay(const Options&) { return true; }
     static void check(const Options& o) {
-        if (!(o.initial_accumulator_value > 0))
-            throw ArgumentError(
-                message("Ftrl: expected a positive initial_accumulator_value, received ", o.initial_accumulator_value));
+        detail::check_size(name(), "initial_accumulator_value", o.initial_accumulator_value);
         detail::check_size(name(), "l1_regularization_strength", o.l1_regularization_strength);
         detail::check_size(name(), "l2_regularization_strength", o.l2_regularization_strength);
         detail::check_size(name(), "l2_shrinkage_regularization_strength", o.l2_shrinkage_regularization_strength);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -79,20 +80,20 @@ struct PiecewiseConstantDecay {
     }
 };
 
-/// A half cosine from the initial rate down to alpha times it over decay_steps, then constant. With warmup_steps it is
-/// preceded by a line from the initial rate to warmup_target, from which the cosine starts (Loshchilov & Hutter 2017).
+/// A half cosine from the initial rate down to alpha times it over decay_steps, then constant. With a warmup_target the
+/// cosine starts from that, after a line from the initial rate up to it in warmup_steps (Loshchilov & Hutter 2017).
 struct CosineDecay {
     double initial_learning_rate = 1e-3;
     Index decay_steps = 1;
     double alpha = 0;
-    double warmup_target = 0;  ///< used if there are warmup_steps
+    std::optional<double> warmup_target = std::nullopt;  ///< without it there is no warmup
     Index warmup_steps = 0;
     double rate(Index step) const {
-        if (step < warmup_steps)
-            return detail::between(initial_learning_rate, warmup_target,
-                                   detail::progress("CosineDecay", step, warmup_steps));
-        const double top = warmup_steps > 0 ? warmup_target : initial_learning_rate;
-        const double x = detail::progress("CosineDecay", std::min(step - warmup_steps, decay_steps), decay_steps);
+        const double top = warmup_target.value_or(initial_learning_rate);
+        const Index warmup = warmup_target ? warmup_steps : 0;
+        if (step < warmup)
+            return detail::between(initial_learning_rate, top, detail::progress("CosineDecay", step, warmup));
+        const double x = detail::progress("CosineDecay", std::min(step - warmup, decay_steps), decay_steps);
         return top * detail::between(alpha, 1, detail::half_cosine(x));
     }
 };
@@ -112,7 +113,9 @@ struct CosineDecayRestarts {
             height = std::pow(m_mul, std::floor(x));
             x -= std::floor(x);
         } else {
-            const double done = std::floor(std::log(1 - x * (1 - t_mul)) / std::log(t_mul));
+            const double passed = 1 - x * (1 - t_mul);  // t_mul^n at the n-th restart
+            double done = std::floor(std::log(passed) / std::log(t_mul));
+            if (std::pow(t_mul, done + 1) <= passed) ++done;  // the quotient was rounded down
             const double length = std::pow(t_mul, done);
             height = std::pow(m_mul, done);
             x = (x - (1 - length) / (1 - t_mul)) / length;

@@ -47,7 +47,7 @@ struct ReduceLROnPlateau {
     long patience = 10;
     EarlyStopping::Mode mode = EarlyStopping::Mode::min;
     double min_delta = 1e-4;
-    bool relative = false;  ///< min_delta counts as a share of the best figure
+    bool relative = false;  ///< the figure must pass best (1 +- min_delta), as in PyTorch: meant for positive figures
     long cooldown = 0;
     double min_lr = 0;
 
@@ -66,9 +66,9 @@ struct ReduceLROnPlateau {
             --cooling;
             waited = 0;
         }
-        const double gain = mode == EarlyStopping::Mode::min ? best - figure : figure - best;
-        const double needed = relative ? min_delta * std::abs(best) : min_delta;
-        if (std::isinf(best) ? !std::isnan(figure) : gain > needed) {
+        const double sign = mode == EarlyStopping::Mode::min ? -1 : 1;
+        const double mark = relative ? best * (1 + sign * min_delta) : best + sign * min_delta;  // to be passed
+        if (std::isinf(best) ? !std::isnan(figure) : sign * figure > sign * mark) {
             best = figure;
             waited = 0;
         } else if (cooling == 0 && ++waited >= patience && rate > min_lr) {
