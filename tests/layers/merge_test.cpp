@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("merge layers of three inputs: gradients are central differen
     battery::report(TestType::name(), 50, worst);
 }
 
-TEST_CASE("Maximum keeps NaN and gives ties to the first", "[merge]") {
+TEST_CASE("Maximum keeps NaN, and ties share the gradient", "[merge]") {
     Tensor<float, 2> a(1, 3), b(1, 3), up(1, 3);
     a.setValues({{1, 2, std::numeric_limits<float>::quiet_NaN()}});
     b.setValues({{1, 3, 5}});
@@ -75,8 +75,8 @@ TEST_CASE("Maximum keeps NaN and gives ties to the first", "[merge]") {
     CHECK(y(0, 1) == 3);
     CHECK(std::isnan(y(0, 2)));
     const auto d = layer.backward(up, cache, none);
-    CHECK(std::vector<float>(d[0].data(), d[0].data() + 3) == std::vector<float>{1, 0, 1});
-    CHECK(std::vector<float>(d[1].data(), d[1].data() + 3) == std::vector<float>{0, 1, 0});
+    CHECK(std::vector<float>(d[0].data(), d[0].data() + 3) == std::vector<float>{0.5f, 0, 1});
+    CHECK(std::vector<float>(d[1].data(), d[1].data() + 3) == std::vector<float>{0.5f, 1, 0});
 }
 
 TEST_CASE("Merge layers keep the steps that all masks keep", "[merge]") {

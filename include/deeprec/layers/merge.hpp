@@ -157,26 +157,31 @@ struct MultiplyRule {
         }
     }
 };
-/// The gradient goes to the first maximum. A NaN is the maximum.
+/// max(max(x_0, x_1), ...): two that tie share the gradient of their maximum, as PyTorch has it. A NaN is the maximum.
 struct MaximumRule {
     static constexpr std::string_view name = "Maximum";
     static constexpr bool concatenates = false;
     template <class T, int N>
-    static std::size_t first_maximum(const Pointers<T, N>& x, Index i) {
-        std::size_t best = 0;
-        for (std::size_t k = 1; k < N; ++k)
-            if (x[best][i] == x[best][i] && !(x[k][i] <= x[best][i])) best = k;
-        return best;
-    }
-    template <class T, int N>
     static void forward(const Pointers<T, N>& x, Index rows, const Widths<N>& widths, T* y) {
-        for (Index i = 0; i < rows * widths[0]; ++i) y[i] = x[first_maximum<T, N>(x, i)][i];
+        for (Index i = 0; i < rows * widths[0]; ++i) {
+            y[i] = x[0][i];
+            for (std::size_t k = 1; k < N; ++k) y[i] = kernels::max_nan(y[i], x[k][i]);
+        }
     }
     template <class T, int N>
     static void backward(const T* dy, Index rows, const Widths<N>& widths, const Pointers<T, N>& x,
                          std::array<T*, N>& dx) {
-        for (T* d : dx) std::fill_n(d, rows * widths[0], T(0));
-        for (Index i = 0; i < rows * widths[0]; ++i) dx[first_maximum<T, N>(x, i)][i] = dy[i];
+        for (Index i = 0; i < rows * widths[0]; ++i) {
+            T best = x[0][i];
+            std::array<T, N> share{T(1)};
+            for (std::size_t k = 1; k < N; ++k) {
+                if (x[k][i] < best || !(best == best)) continue;
+                share[k] = x[k][i] == best ? T(0.5) : T(1);
+                for (std::size_t j = 0; j < k; ++j) share[j] *= 1 - share[k];
+                best = x[k][i];
+            }
+            for (std::size_t k = 0; k < N; ++k) dx[k][i] = share[k] == 0 ? T(0) : share[k] * dy[i];
+        }
     }
 };
 /// Along the last axis.
@@ -210,7 +215,7 @@ using BasicConcatenate = Merge<T, detail::ConcatenateRule, N>;
 using Add = BasicAdd<float>;                  ///< a + b
 using Multiply = BasicMultiply<float>;        ///< a b
 using Average = BasicAverage<float>;          ///< (a + b) / 2
-using Maximum = BasicMaximum<float>;          ///< max(a, b); the first maximum gets the gradient
+using Maximum = BasicMaximum<float>;          ///< max(a, b); ties share the gradient
 using Concatenate = BasicConcatenate<float>;  ///< [a, b] along the last axis
 
 DEEPREC_END
