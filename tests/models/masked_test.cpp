@@ -64,4 +64,11 @@ TEST_CASE("Masked refuses an inner layer that changes the steps", "[masked]") {
     CHECK(message_of<ShapeError>([&] {
               layer.build({4, 2}, Seed{});
           }) == "Masked: expected Conv1D to keep the 4 steps, received [3, 3]");
+    Masked strided{Conv1D{3, 1, linear, {.strides = 2}}};  // one step stays one step
+    strided.build({1, 2}, Seed{});
+    Tensor<float, 3> x(2, 8, 2);
+    x.setZero();
+    decltype(strided)::Cache cache;
+    CHECK(message_of<ShapeError>([&] { strided.forward(x, cache); }) ==
+          "Masked: expected Conv1D to keep the 8 steps, received [2, 4, 3]");
 }

@@ -46,4 +46,11 @@ TEST_CASE("Residual refuses an inner layer that changes the shape", "[residual]"
     Residual layer{Dense{3}};
     CHECK(message_of<ShapeError>([&] { layer.build({4}, Seed{}); }) ==
           "Residual: expected Dense to keep the shape [4], received [3]");
+    Residual strided{Conv1D{2, 1, linear, {.strides = 2}}};  // one step stays one step
+    strided.build({1, 2}, Seed{});
+    Tensor<float, 3> x(1, 64, 2);
+    x.setZero();
+    decltype(strided)::Cache cache;
+    CHECK(message_of<ShapeError>([&] { strided.forward(x, cache); }) ==
+          "Residual: expected Conv1D to keep the shape [1, 64, 2], received [1, 32, 2]");
 }

@@ -199,6 +199,13 @@ TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") 
     SequenceRecommender wide{3, sequences::rnn_tower(5), {.width = 4}};
     CHECK(message_of<ShapeError>([&] { wide.build(7, Seed{}); }) ==
           "SequenceRecommender: expected a tower that gives [7, 4], received [7, 5]");
+    SequenceRecommender strided{3, Sequential{Conv1D{4, 1, linear, {.strides = 2}}}, {.width = 4}};
+    strided.build(1, Seed{});  // one step stays one step
+    Tensor<std::int32_t, 2> longer(2, 8);
+    longer.setConstant(1);
+    decltype(strided)::Cache strided_cache;
+    CHECK(message_of<ShapeError>([&] { strided.forward(longer, strided_cache); }) ==
+          "SequenceRecommender: expected a tower that gives [2, 8, 4], received [2, 4, 4]");
     SequenceRecommender model{3, sequences::rnn_tower(4), {.width = 4}};
     model.build(2, Seed{});
     Tensor<std::int32_t, 2> ids(1, 2);

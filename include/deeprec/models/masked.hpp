@@ -17,7 +17,8 @@ DEEPREC_BEGIN
 /// pool over the kept steps, more padding changes no bit of a score. Without a mask y = inner(x).
 ///
 /// Shapes: x [B, T, F] -> y [B, T, G]; the inner layer keeps the steps and the scalar. Masked steps get no gradient.
-/// Its parameters keep their names, one level down: "inner.kernel". `build` throws ShapeError where the steps change.
+/// Its parameters keep their names, one level down: "inner.kernel". `build` and
+/// `forward` throw ShapeError where the steps change.
 template <class Inner>
 class Masked {
     static_assert(Layer<Inner>, "Masked: the argument must be a layer (see core/layer.hpp)");
@@ -46,9 +47,7 @@ public:
     Shape build(const Shape& in, Seed seed) {
         detail::check_rank(name(), in, 2, "[time, features]");
         const Shape out = inner_.build(in, derive(seed, 0));
-        if (out[0] != in[0])
-            throw ShapeError(
-                message("Masked: expected ", Inner::name(), " to keep the ", in[0], " steps, received ", out));
+        if (out[0] != in[0]) refuse(in[0], out);
         return out;
     }
     template <class X, class Mode = Inference>
@@ -58,6 +57,7 @@ public:
         cache.mask = x.mask;
         const Scalar* kept = x.mask ? zeroed(x.data(), x.extents(), x.mask, cache.x) : x.data();
         const auto y = inner_.forward(View<const Scalar, 3>{kept, x.extents(), x.mask}, cache.inner, mode.for_part(0));
+        if (y.extent(0) != x.extent(0) || y.extent(1) != x.extent(1)) refuse(x.extent(1), y.shape());
         return {y.data(), y.extents(), x.mask};
     }
     template <InputGradient Want = InputGradient::compute, class DY>
@@ -88,6 +88,9 @@ public:
     }
 
 private:
+    [[noreturn]] static void refuse(Index steps, const Shape& out) {
+        throw ShapeError(message("Masked: expected ", Inner::name(), " to keep the ", steps, " steps, received ", out));
+    }
     template <class Extents>
     static const Scalar* zeroed(const Scalar* from, const Extents& extents, Mask mask, Buffer<Scalar>& memory) {
         const Index steps = extents[0] * extents[1], width = extents[2];

@@ -11,7 +11,8 @@ DEEPREC_BEGIN
 /// y = x + inner(x) (He et al. 2016), a layer itself: `Residual{Conv1D{64, 3, relu, {.padding = Padding::causal}}}`.
 ///
 /// Shapes: x [B, ..., F] -> y of the same shape; the inner layer keeps shape and scalar. A mask travels on around it.
-/// Its parameters keep their names, one level down: "inner.kernel". `build` throws ShapeError where the shape changes.
+/// Its parameters keep their names, one level down: "inner.kernel". `build` and
+/// `forward` throw ShapeError where the shape changes.
 template <class Inner>
 class Residual {
     static_assert(Layer<Inner>, "Residual: the argument must be a layer (see core/layer.hpp)");
@@ -38,15 +39,14 @@ public:
     }
     Shape build(const Shape& in, Seed seed) {
         const Shape out = inner_.build(in, derive(seed, 0));
-        if (out != in)
-            throw ShapeError(
-                message("Residual: expected ", Inner::name(), " to keep the shape ", in, ", received ", out));
+        if (out != in) refuse(in, out);
         return out;
     }
     template <class X, class Mode = Inference>
     auto forward(const X& input, Cache& cache, Mode mode = {}) const {
         const auto x = view(input);
         const auto inner = inner_.forward(x, cache.inner, mode.for_part(0));
+        if (inner.extents() != x.extents()) refuse(x.shape(), inner.shape());
         Scalar* y = cache.y.need(x.size());
         std::copy_n(inner.data(), x.size(), y);
         kernels::add<Scalar>(x.data(), y, x.size());
@@ -84,6 +84,9 @@ public:
     }
 
 private:
+    [[noreturn]] static void refuse(const Shape& in, const Shape& out) {
+        throw ShapeError(message("Residual: expected ", Inner::name(), " to keep the shape ", in, ", received ", out));
+    }
     Inner inner_;
 };
 

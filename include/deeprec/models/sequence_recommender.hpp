@@ -88,7 +88,7 @@ public:
     void build(Index steps, Seed seed, Before&& before) {
         steps_ = steps;
         const Shape in{steps, width()}, out = detail::build_before(tower, in, derive(seed, 0), before);
-        if (out != in) throw ShapeError(message(name(), ": expected a tower that gives ", in, ", received ", out));
+        if (out != in) refuse_tower(in, out);
         const auto table = [&](Tensor<T, 2>& rows, Index n, std::uint64_t part) {
             rows.resize(n, width());
             fill_uniform(rows, 0.05, derive(seed, part));
@@ -116,6 +116,7 @@ public:
         const View<T, 3> x{cache.x.need(n * width()), {ids.extent(0), ids.extent(1), width()}};
         kernels::gather_rows<T>(item_vectors, width(), ids.data(), n, x.data());
         const auto h = tower.forward(x, cache.tower, mode.for_part(0));
+        if (h.extents() != x.extents()) refuse_tower(x.shape(), h.shape());
         cache.ids = Mode::training ? ids.data() : nullptr;
         cache.extents = ids.extents();
         if (options_.scale == 0) return {h.data(), h.extents()};
@@ -257,6 +258,9 @@ private:
             Kind& kind = kinds_[static_cast<std::size_t>(item)];
             if (kind != Kind::plain) kind = Kind::cold, has_cold_ = true;
         }
+    }
+    [[noreturn]] static void refuse_tower(const Shape& expected, const Shape& received) {
+        throw ShapeError(message(name(), ": expected a tower that gives ", expected, ", received ", received));
     }
     void check_built() const {
         if (items_.size() + attributes_.size() == 0)
