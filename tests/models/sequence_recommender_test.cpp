@@ -6,6 +6,8 @@
 #include <sstream>
 #include <vector>
 
+#include <sys/resource.h>
+
 #include <deeprec/io/model_file.hpp>
 #include <deeprec/ranking/sequence_index.hpp>
 
@@ -128,11 +130,16 @@ TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender
         save(model, out);
         return out.str();
     };
-    const auto loaded = [](const auto& model, std::string bytes, const std::string& from = "", std::string to = "") {
+    const auto loaded = [](const auto& model, std::string bytes, const std::string& from = "",
+                           const std::string& to = "") {
         if (!from.empty()) {
             const std::size_t at = bytes.find(from);
             REQUIRE(at != std::string::npos);
-            bytes.replace(at, from.size(), to.append(from.size() - std::min(from.size(), to.size()), ' '));
+            bytes.replace(at, from.size(), to);
+            std::uint64_t header = 0;
+            std::memcpy(&header, bytes.data(), 8);
+            header += to.size() - from.size();
+            std::memcpy(bytes.data(), &header, 8);
         }
         SafetensorsReader file(std::make_unique<std::istringstream>(std::move(bytes)), "model.safetensors");
         return load<decltype(model)>(file);
@@ -180,6 +187,26 @@ TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender
     refuse("id_dropout=0", "id_dropout=1", "expected id_dropout from 0 to below 1, received 1");
     refuse("use_ids=true", "use_ids=nope", "expected true or false");
     refuse("Dense units=4", "Dense units=9", "does not fit the 20 parameters");
+
+    SequenceRecommender plain{7, sequences::cnn_tower(4), {.width = 4}};
+    plain.build(5, Seed{3});
+    const auto peak = [] {
+        rusage usage{};
+        getrusage(RUSAGE_SELF, &usage);
+        return usage.ru_maxrss;  // in KiB
+    };
+    const auto before = peak();
+    const auto refuse_plain = [&](const std::string& from, const std::string& to, const std::string& why) {
+        const std::string text = message_of<FormatError>([&] { loaded(plain, saved(plain), from, to); });
+        INFO(text << " should contain " << why);
+        CHECK(text.find(why) != std::string::npos);
+    };
+    refuse_plain("items=7", "items=2147483647", "expected a tensor 'items' of [2147483648, 4], received [8, 4]");
+    refuse_plain("use_ids=true", "use_ids=false", "items need ids or attributes");
+    refuse_plain("width=4 scale=0 use_bias=true use_ids=true attributes=",
+                 "width=2147483647 scale=0 use_bias=true use_ids=false attributes=;;;;;;;",
+                 "items need ids or attributes");
+    CHECK(peak() - before < 100 * 1024);  // refused before anything has those sizes
 }
 
 TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") {
@@ -189,6 +216,7 @@ TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") 
     CHECK(make(0, {}) == "SequenceRecommender: expected a positive number of items, received 0");
     CHECK(make(3, {.scale = -1}) == "SequenceRecommender: expected scale >= 0, received -1");
     CHECK(make(3, {.use_ids = false}) == "SequenceRecommender: items need ids or attributes");
+    CHECK(make(1, {.use_ids = false, .attributes = {{}, {}}}) == "SequenceRecommender: items need ids or attributes");
     CHECK(make(3, {.attributes = {{}, {1}}}) ==
           "SequenceRecommender: expected attributes of padding and 3 items, received 2 lists");
     CHECK(make(1, {.attributes = {{}, {0}}}) == "SequenceRecommender: expected attributes from 1, received 0");
@@ -196,6 +224,12 @@ TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") 
     CHECK(make(1, {.id_dropout = NAN}).find("received nan") != std::string::npos);
     CHECK(make(1, {.id_dropout = -0.1}).find("received -0.1") != std::string::npos);
     CHECK(make(3, {.cold = {4}}) == "SequenceRecommender: expected cold items from 1 to 3, received 4");
+    const SequenceRecommender some{3, sequences::rnn_tower(4)};
+    CHECK(!some.is_cold(0));
+    CHECK(!some.is_cold(3));
+    for (const Index item : {Index(-1), Index(4), Index(100000)})
+        CHECK(message_of<DataError>([&] { some.is_cold(item); }) ==
+              message("SequenceRecommender: expected items up to 3, received ", item));
     SequenceRecommender wide{3, sequences::rnn_tower(5), {.width = 4}};
     CHECK(message_of<ShapeError>([&] { wide.build(7, Seed{}); }) ==
           "SequenceRecommender: expected a tower that gives [7, 4], received [7, 5]");

@@ -155,8 +155,11 @@ public:
     }
     /// b [N + 1], null without.
     const T* bias() const { return bias_.size() ? bias_.data() : nullptr; }
-    /// Whether the item has attributes and no part in training.
-    bool is_cold(Index item) const { return kinds_[static_cast<std::size_t>(item)] == Kind::cold; }
+    /// Whether the item has attributes and no part in training. Throws DataError for an id outside 0..N.
+    bool is_cold(Index item) const {
+        if (item < 0 || item > n_) throw DataError(message(name(), ": expected items up to ", n_, ", received ", item));
+        return kind(item) == Kind::cold;
+    }
     bool has_cold() const { return has_cold_; }
     /// Takes dL/dvectors [N + 1, D] on to the parameters behind them; overwrites `dv`. `drawn` are the vectors of the
     /// step, null for the model's.
@@ -223,7 +226,9 @@ public:
 private:
     enum class Kind : std::uint8_t { plain, with_attributes, cold };
 
-    /// Checks the options and numbers the attributes.
+    Kind kind(Index item) const { return kinds_.empty() ? Kind::plain : kinds_[static_cast<std::size_t>(item)]; }
+    /// Checks the options and numbers the attributes. What it makes is no larger than the lists: the number of items
+    /// may come from a damaged file.
     void take_options() {
         detail::check_positive(name(), "number of items", n_);
         detail::check_positive(name(), "width", options_.width);
@@ -233,7 +238,6 @@ private:
         if (!lists.empty() && static_cast<Index>(lists.size()) != n_ + 1)
             throw ArgumentError(message(name(), ": expected attributes of padding and ", n_, " items, received ",
                                         lists.size(), " lists"));
-        if (lists.empty() && !options_.use_ids) throw ArgumentError(message(name(), ": items need ids or attributes"));
         attribute_of_.clear();
         begin_.assign(1, 0);
         attribute_rows_ = 0;
@@ -245,18 +249,19 @@ private:
             }
             begin_.push_back(attribute_of_.size());
         }
+        if (attribute_rows_ == 0 && !options_.use_ids)
+            throw ArgumentError(message(name(), ": items need ids or attributes"));
         if (!(options_.id_dropout >= 0 && options_.id_dropout < 1))
             throw ArgumentError(
                 message(name(), ": expected id_dropout from 0 to below 1, received ", options_.id_dropout));
-        kinds_.assign(static_cast<std::size_t>(n_) + 1, Kind::plain);
+        kinds_.assign(lists.size(), Kind::plain);
         for (std::size_t i = 1; i < lists.size(); ++i)
             if (!lists[i].empty()) kinds_[i] = Kind::with_attributes;
         has_cold_ = false;
         for (const std::int32_t item : options_.cold) {
             if (item < 1 || item > n_)
                 throw ArgumentError(message(name(), ": expected cold items from 1 to ", n_, ", received ", item));
-            Kind& kind = kinds_[static_cast<std::size_t>(item)];
-            if (kind != Kind::plain) kind = Kind::cold, has_cold_ = true;
+            if (kind(item) != Kind::plain) kinds_[static_cast<std::size_t>(item)] = Kind::cold, has_cold_ = true;
         }
     }
     [[noreturn]] static void refuse_tower(const Shape& expected, const Shape& received) {
@@ -269,9 +274,9 @@ private:
     bool derived() const { return options_.scale != 0 || !options_.attributes.empty(); }
     /// Whether the item's vector has its row of `items`.
     bool has_id(Index item, const Vectors& v) const {
-        const Kind kind = kinds_[static_cast<std::size_t>(item)];
-        if (items_.size() == 0 || kind == Kind::cold) return false;
-        return kind == Kind::plain || !v.dropped ||
+        const Kind own = kind(item);
+        if (items_.size() == 0 || own == Kind::cold) return false;
+        return own == Kind::plain || !v.dropped ||
                v.dropped->uniform(static_cast<std::uint64_t>(item)) >= options_.id_dropout;
     }
     void make_vectors(Vectors& to) const {
@@ -307,7 +312,7 @@ private:
     SequenceRecommenderOptions options_;
     std::vector<std::size_t> begin_;  // item i has attribute_of_[begin_[i]] up to [begin_[i + 1]]
     std::vector<std::int32_t> attribute_of_;
-    std::vector<Kind> kinds_;  // of items
+    std::vector<Kind> kinds_;  // of items; empty where none has attributes
     bool has_cold_ = false;
     Tensor<T, 2> items_, attributes_;
     Tensor<T, 1> bias_;
