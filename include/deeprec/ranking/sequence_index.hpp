@@ -18,8 +18,8 @@ DEEPREC_BEGIN
 /// `evaluate_ranking`.
 ///
 /// A score is h.v + b with h the tower's output at the last event; the last `length` events are read. An empty history
-/// has no h and ranks by b alone. Reads the model and must be built again when the weights change; const and safe to
-/// call from many threads.
+/// has no h and ranks by b alone. Reads the model, which must outlive it; it must be built again when the weights
+/// change. Const and safe to call from many threads.
 template <class Model>
 class SequenceIndex {
 public:
@@ -31,6 +31,9 @@ public:
         const Index n = model.items() + 1, d = model.width();
         kernels::pack_transposed<T>(model.vectors(), d, d, n, packed_.need(kernels::packed_size<T>(d, n)));
     }
+
+    /// A temporary model would be gone before the first request.
+    explicit SequenceIndex(const Model&&, Index = 50) = delete;
 
     /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.
     /// Throws DataError for items that the model does not know, ShapeError for another number of scores.
