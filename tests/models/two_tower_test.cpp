@@ -75,13 +75,15 @@ void check_battery(const Head& head) {
 }
 
 auto small_cnn(auto head) {
-    return TwoTower{Sequential{Embedding<double>{9, 3, {.mask_zero = true}}, Conv1D<double, Tanh>{4, 3}, MaxPool1D<double>{2}, Flatten<double>{}},
+    return TwoTower{Sequential{Embedding<double>{9, 3, {.mask_zero = true}}, Conv1D<double, Tanh>{4, 3},
+                               MaxPool1D<double>{2}, Flatten<double>{}},
                     Sequential{Embedding<double>{7, 3}, GlobalAveragePool1D<double>{}, Dense<double>{8}}, head};
 }
 
 template <class Head>
 void check_blocks(const Head& head) {
-    constexpr Index users = 6, block = 2, candidates = 3, items = users / block * candidates, pairs = users * candidates;
+    constexpr Index users = 6, block = 2, candidates = 3, items = users / block * candidates,
+                    pairs = users * candidates;
     auto model = small_cnn(head);
     model.build({{6}, {4}}, Seed{1});
     battery::Random random(4);
@@ -103,7 +105,8 @@ void check_blocks(const Head& head) {
     CHECK(battery::detail::same_bits(y, model.forward(Pair{view(each_user), view(each_item)}, plain, Training{})));
     model.backward(dy, cache, gradients);
     model.backward(dy, plain, expected);
-    const auto a = battery::detail::copy_gradients(model, gradients), b = battery::detail::copy_gradients(model, expected);
+    const auto a = battery::detail::copy_gradients(model, gradients),
+               b = battery::detail::copy_gradients(model, expected);
     for (const auto& [name, gradient] : a) {
         INFO(name);
         CHECK(battery::detail::difference(gradient, b.at(name)) < 1e-12);
@@ -137,13 +140,20 @@ TEST_CASE("The article's two-tower CNN: names, shapes, parts, summary", "[two_to
                    Sequential{Embedding{51, 64, {.mask_zero = true}}, Conv1D{64, 3, relu}, MaxPool1D{2}, Flatten{}},
                    Sequential{Dense{100, relu}, Dense{1, sigmoid}}};
     CHECK(model.build({{50}, {20}}, Seed{42}) == Shape{1});
-    battery::check_parameters(
-        model, {{"user.0.embeddings", {101, 64}}, {"user.1.kernel", {3, 64, 64}}, {"user.1.bias", {64}},
-                {"item.0.embeddings", {51, 64}}, {"item.1.kernel", {3, 64, 64}}, {"item.1.bias", {64}},
-                {"head.0.kernel", {24 * 64 + 9 * 64, 100}}, {"head.0.bias", {100}}, {"head.1.kernel", {100, 1}}, {"head.1.bias", {1}}});
+    battery::check_parameters(model, {{"user.0.embeddings", {101, 64}},
+                                      {"user.1.kernel", {3, 64, 64}},
+                                      {"user.1.bias", {64}},
+                                      {"item.0.embeddings", {51, 64}},
+                                      {"item.1.kernel", {3, 64, 64}},
+                                      {"item.1.bias", {64}},
+                                      {"head.0.kernel", {24 * 64 + 9 * 64, 100}},
+                                      {"head.0.bias", {100}},
+                                      {"head.1.kernel", {100, 1}},
+                                      {"head.1.bias", {1}}});
     std::ostringstream out;
     model.summary(out);
-    CHECK_THAT(out.str(), ContainsSubstring("user.0 Embedding") && ContainsSubstring("item.3 Flatten") && ContainsSubstring("head.1 Dense"));
+    CHECK_THAT(out.str(), ContainsSubstring("user.0 Embedding") && ContainsSubstring("item.3 Flatten") &&
+                              ContainsSubstring("head.1 Dense"));
     CHECK(model.user.output_shape() == Shape{24 * 64});
     static_assert(std::is_same_v<FinalActivationOf<decltype(model)>::type, Sigmoid>);
 }
@@ -179,7 +189,8 @@ TEST_CASE("Layers behind a Dot: names, summary, logits", "[two_tower]") {
 }
 
 TEST_CASE("A retrieval model has a summary too", "[two_tower]") {
-    TwoTower model{Sequential{Embedding{9, 4}, GlobalAveragePool1D{}}, Sequential{Embedding{9, 4}, GlobalAveragePool1D{}}, Cosine{.temperature = 0.05f}};
+    TwoTower model{Sequential{Embedding{9, 4}, GlobalAveragePool1D{}},
+                   Sequential{Embedding{9, 4}, GlobalAveragePool1D{}}, Cosine{.temperature = 0.05f}};
     model.build({{5}, {1}}, Seed{1});
     std::ostringstream out;
     model.summary(out);
@@ -208,12 +219,22 @@ TEST_CASE("TwoTower says which part is wrong", "[two_tower]") {
     CHECK_THROWS_WITH((model.build({{6}, {4, 2}}, Seed{1})),
                       "item tower, layer 0: Embedding: expected samples of shape [time], received [4, 2]");
     auto dot = small_cnn(BasicDot<double>{});
-    CHECK_THROWS_WITH((dot.build({{8}, {4}}, Seed{1})), "head, Dot: expected two vectors of one width, received [12] and [8]");
+    CHECK_THROWS_WITH((dot.build({{8}, {4}}, Seed{1})),
+                      "head, Dot: expected two vectors of one width, received [12] and [8]");
 
-    model.build({{6}, {4}}, Seed{1});
-    Tensor<std::int32_t, 2> user(3, 6), item(4, 4);
+    auto vectors = small_cnn(Sequential{Dense<double>{5}});
+    vectors.build({{6}, {4}}, Seed{1});
+    Tensor<std::int32_t, 2> user(3, 6), item(4, 4), three(3, 4);
     user.setConstant(1);
     item.setConstant(1);
+    three.setConstant(1);
+    decltype(vectors)::Cache trained;
+    auto gradients = vectors.zero_gradients();
+    vectors.forward(user, three, trained, Training{});
+    CHECK_THROWS_WITH(vectors.backward(Tensor<double, 2>(3, 1), trained, gradients),
+                      "TwoTower: expected a gradient of [3, 5], received [3, 1]");
+
+    model.build({{6}, {4}}, Seed{1});
     decltype(model)::Cache cache;
     CHECK_THROWS_AS(model.forward(user, item, cache), ShapeError);
     CHECK_THROWS_WITH(model.forward(user, item, cache), ContainsSubstring("3 users and 4 items"));

@@ -77,7 +77,7 @@ struct ConcatHead {
             else
                 return head.template backward_to<1, Logits>(dy, head_cache, gradients);
         }();
-        detail::check_extent("TwoTower", "pairs", users * candidates, dh.extent(0));
+        detail::check_gradient("TwoTower", Shape{users * candidates, units}, dh);
         const T* dz = dh.data();
         if constexpr (!std::is_same_v<Activation, Linear> && !(Logits && is_single)) {
             T* product = cache.dz.need(dh.size());
