@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/layer.hpp>
@@ -119,6 +120,12 @@ private:
         double loss = 0, divisor = 0;
     };
 
+    /// Whether each step of the output, [B, T, C], is a prediction of its own.
+    template <class Inputs>
+    static constexpr bool predicts_steps =
+        decltype(std::declval<const Model&>().forward(slice_samples(std::declval<const Inputs&>(), 0, 0),
+                                                      std::declval<typename Model::Cache&>()))::rank == 3;
+
     template <bool Train, class Inputs>
     double run(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed) {
         const Index samples = sample_count(batch.inputs);
@@ -129,53 +136,13 @@ private:
         const Index most = most_shards(sample_steps(batch.inputs));
         const Shards cut(samples, sample_block(batch.inputs), most, least_rows(samples, most));
         while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({empty_, {}, {}, {}, 0, 0, 0, 0});
-        using Output = decltype(model.forward(slice_samples(batch.inputs, 0, 0), caches_.front()));
-        constexpr bool by_step = Output::rank == 3;  // each step of [B, T, C] is a prediction of its own
-        const Index width = batch.targets.last();
+        constexpr bool by_step = predicts_steps<Inputs>;
         // Which steps count is known after the forward pass: until then the sum is not divided.
-        const double scale = by_step ? 1 : loss_.scale(batch.targets.data(), samples, width, batch.weights);
+        const double scale =
+            by_step ? 1 : loss_.scale(batch.targets.data(), samples, batch.targets.last(), batch.weights);
         pool_.run(cut.count, [&](Index s, Index lane) {
-            Shard& shard = shards_[static_cast<std::size_t>(s)];
-            typename Model::Cache& cache = caches_[static_cast<std::size_t>(lane)];
-            const Index begin = cut.begin(s), rows = cut.end(s) - begin;
-            const auto inputs = slice_samples(batch.inputs, begin, begin + rows);
-            const auto y = [&] {
-                const auto mode = [&] {
-                    if constexpr (Train)
-                        return Training(step_seed, begin);
-                    else
-                        return Inference{};
-                }();
-                if constexpr (on_logits)
-                    return model.forward_logits(inputs, cache, mode);
-                else
-                    return model.forward(inputs, cache, mode);
-            }();
-            const Index steps = by_step ? y.extent(1) : 1, predictions = rows * steps, outputs = y.size() / predictions;
-            if (y.size() != predictions * outputs || steps * loss_.target_outputs(outputs) != width)
-                throw ShapeError(
-                    message("fit: the model gives ", y.size() / rows, " outputs a sample, the targets have ", width));
-            shard.rows = rows;
-            shard.outputs = y.size() / rows;
-            if (keep_predictions_) keep(shard, y.data(), predictions, outputs);
-            const T* target = batch.targets.data() + begin * width;
-            const T* weight = batch.weights ? batch.weights + begin : nullptr;
-            const std::uint8_t* kept = nullptr;
-            if constexpr (by_step) {
-                kept = y.mask.keep;
-                if (weight) weight = repeat(weight, rows, steps, shard.step_weights);
-                shard.divisor = loss_.divisor(target, predictions, width / steps, weight, kept);
-            }
-            T* dy = Train ? shard.dy.need(y.size()) : nullptr;
-            shard.loss = loss_.accumulate(y.data(), target, predictions, outputs, weight, scale, dy, kept);
-            if constexpr (Train) {
-                detail::clear_gradients(model, shard.gradients);
-                const View<const T, std::decay_t<decltype(y)>::rank> d{dy, y.extents()};
-                if constexpr (on_logits)
-                    model.template backward_logits<InputGradient::skip>(d, cache, shard.gradients);
-                else
-                    model.template backward<InputGradient::skip>(d, cache, shard.gradients);
-            }
+            run_shard<Train>(model, batch, step_seed, scale, cut.begin(s), cut.end(s) - cut.begin(s),
+                             shards_[static_cast<std::size_t>(s)], caches_[static_cast<std::size_t>(lane)]);
         });
         if constexpr (Train) reduce(model, cut.count);
         double loss = 0, divisor = 0;
@@ -189,6 +156,51 @@ private:
                 detail::scale_gradient(gradient, 1 / divisor);
             });
         return loss / divisor;
+    }
+    /// Loss and gradient of `rows` samples from `begin` on.
+    template <bool Train, class Inputs>
+    void run_shard(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed, double scale, Index begin,
+                   Index rows, Shard& shard, typename Model::Cache& cache) {
+        const auto inputs = slice_samples(batch.inputs, begin, begin + rows);
+        const auto mode = [&] {
+            if constexpr (Train)
+                return Training(step_seed, begin);
+            else
+                return Inference{};
+        }();
+        const auto y = [&] {
+            if constexpr (on_logits)
+                return model.forward_logits(inputs, cache, mode);
+            else
+                return model.forward(inputs, cache, mode);
+        }();
+        constexpr bool by_step = predicts_steps<Inputs>;
+        const Index steps = by_step ? y.extent(1) : 1, predictions = rows * steps, outputs = y.size() / predictions;
+        const Index width = batch.targets.last();
+        if (y.size() != predictions * outputs || steps * loss_.target_outputs(outputs) != width)
+            throw ShapeError(
+                message("fit: the model gives ", y.size() / rows, " outputs a sample, the targets have ", width));
+        shard.rows = rows;
+        shard.outputs = y.size() / rows;
+        if (keep_predictions_) keep(shard, y.data(), predictions, outputs);
+        const T* target = batch.targets.data() + begin * width;
+        const T* weight = batch.weights ? batch.weights + begin : nullptr;
+        const std::uint8_t* kept = nullptr;
+        if constexpr (by_step) {
+            kept = y.mask.keep;
+            if (weight) weight = repeat(weight, rows, steps, shard.step_weights);
+            shard.divisor = loss_.divisor(target, predictions, width / steps, weight, kept);
+        }
+        T* dy = Train ? shard.dy.need(y.size()) : nullptr;
+        shard.loss = loss_.accumulate(y.data(), target, predictions, outputs, weight, scale, dy, kept);
+        if constexpr (Train) {
+            detail::clear_gradients(model, shard.gradients);
+            const View<const T, std::decay_t<decltype(y)>::rank> d{dy, y.extents()};
+            if constexpr (on_logits)
+                model.template backward_logits<InputGradient::skip>(d, cache, shard.gradients);
+            else
+                model.template backward<InputGradient::skip>(d, cache, shard.gradients);
+        }
     }
     static const T* repeat(const T* weight, Index rows, Index times, Buffer<T>& buffer) {
         T* const all = buffer.need(rows * times);
