@@ -46,8 +46,8 @@ void refuses_other_shapes(L layer, const Shape& sample) {
             const std::string text =
                 message(L::name(), ": expected a gradient of ", expected, ", received ", view(dy).shape());
             CHECK(message_of<ShapeError>([&] { layer.backward(dy, cache, gradients); }) == text);
-            CHECK(message_of<ShapeError>(
-                      [&] { layer.template backward<InputGradient::skip>(dy, cache, gradients); }) == text);
+            CHECK(message_of<ShapeError>([&] { layer.template backward<InputGradient::skip>(dy, cache, gradients); }) ==
+                  text);
         }
 }
 

@@ -60,7 +60,8 @@ struct InputStore<Pair<U, I>> {
 };
 }  // namespace detail
 
-/// Samples in memory: `TensorDataset{x, y}`, `TensorDataset{Pair{users, items}, y}`, both with sample weights as a third.
+/// Samples in memory: `TensorDataset{x, y}`, `TensorDataset{Pair{users, items}, y}`, both with sample weights as a
+/// third.
 ///
 /// Shapes: x [N, ...] (a Tensor, or a Pair of them), y [N, outputs], weights [N] or empty. Throws ShapeError unless the
 /// sample counts agree. The batch lies in the data set and lasts until the next: one caller at a time, threads need

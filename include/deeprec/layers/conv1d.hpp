@@ -116,8 +116,14 @@ public:
         const T* dz = d.data();
         if constexpr (want_dx || !std::is_same_v<Activation, Linear>)
             dz = activation_backward(dz, batch, steps, spread, cache);
-        const kernels::Rows<T> dz_rows{dz + spread.first * filters_, batch * steps, steps, spread.steps * filters_,
-                                       spread.stride * filters_, 1, filters_, 0};
+        const kernels::Rows<T> dz_rows{dz + spread.first * filters_,
+                                       batch * steps,
+                                       steps,
+                                       spread.steps * filters_,
+                                       spread.stride * filters_,
+                                       1,
+                                       filters_,
+                                       0};
         kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz_rows, gradients.kernel.data(), filters_);
         if (options_.use_bias)
             for (Index b = 0; b < batch; ++b)
