@@ -6,9 +6,7 @@
 #include <cstdio>
 #include <string>
 
-#if __has_include(<unistd.h>)
 #include <unistd.h>
-#endif
 
 #include <deeprec/training/history.hpp>
 
@@ -52,13 +50,7 @@ struct ProgressBar {
 
 private:
     std::string prefix() const { return label.empty() ? "" : label + "  "; }
-    bool is_terminal() const {
-#if __has_include(<unistd.h>)
-        return ::isatty(::fileno(stream)) != 0;
-#else
-        return false;
-#endif
-    }
+    bool is_terminal() const { return ::isatty(::fileno(stream)) != 0; }
 };
 
 DEEPREC_END
