@@ -175,7 +175,7 @@ TEST_CASE("Layers behind a Dot: names, summary, logits", "[two_tower]") {
     random.fill(v.data(), v.size());
     random.fill(dz.data(), dz.size());
     decltype(model)::Cache cache, logits;
-    const auto y = model.forward(u, v, cache, Training{}), z = model.forward_logits(Pair{u, v}, logits, Training{});
+    const auto y = model.forward(u, v, cache, Training{}), z = model.forward_logits(Pair{view(u), view(v)}, logits, Training{});
     for (Index i = 0; i < 4; ++i) {
         CHECK(std::abs(y.data()[i] - 1 / (1 + std::exp(-z.data()[i]))) < 1e-12);
         dy(i, 0) = dz(i, 0) / (y.data()[i] * (1 - y.data()[i]));

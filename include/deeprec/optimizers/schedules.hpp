@@ -166,7 +166,8 @@ struct OneCycle {
             throw ArgumentError(message("OneCycle: expected pct_start in [0, 1], received ", pct_start));
         const double first = max_learning_rate / div_factor, last = static_cast<double>(total_steps - 1);
         const double top = pct_start * static_cast<double>(total_steps) - 1, at = static_cast<double>(step);
-        if (at <= top) return curve(first, max_learning_rate, top > 0 ? at / top : 1);  // a rise of one step is its end
+        const bool rises = top > 1e-9;  // or in one step; the product may be rounded to more than 1
+        if (at <= top) return curve(first, max_learning_rate, rises ? at / top : 1);
         return curve(max_learning_rate, first / final_div_factor, std::min(1.0, (at - top) / (last - top)));
     }
 
