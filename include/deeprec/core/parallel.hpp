@@ -22,6 +22,17 @@ inline int thread_count(int threads) {
     return threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
+namespace detail {
+/// f(task, lane), or f(task) of an f that takes no lane.
+template <class F>
+void call_task(F& f, Index task, Index lane) {
+    if constexpr (std::is_invocable_v<F&, Index, Index>)
+        f(task, lane);
+    else
+        f(task);
+}
+}  // namespace detail
+
 /// A small pool that spins briefly, then sleeps. The caller works too: one thread means no pool at all.
 class ThreadPool {
 public:
@@ -51,12 +62,12 @@ public:
     template <class F>
     void run(Index tasks, F&& f) {
         if (workers_.empty() || tasks <= 1) {
-            for (Index i = 0; i < tasks; ++i) call(f, i, 0);
+            for (Index i = 0; i < tasks; ++i) detail::call_task(f, i, 0);
             return;
         }
         context_ = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
         task_ = [](void* context, Index i, Index lane) {
-            call(*static_cast<std::remove_reference_t<F>*>(context), i, lane);
+            detail::call_task(*static_cast<std::remove_reference_t<F>*>(context), i, lane);
         };
         tasks_ = tasks;
         next_.store(0, std::memory_order_relaxed);
@@ -82,13 +93,6 @@ private:
     void start_round() {
         round_.fetch_add(1, std::memory_order_release);
         round_.notify_all();
-    }
-    template <class F>
-    static void call(F& f, Index task, Index lane) {
-        if constexpr (std::is_invocable_v<F&, Index, Index>)
-            f(task, lane);
-        else
-            f(task);
     }
     void take_tasks(Index lane) {
         for (Index i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) {
@@ -120,11 +124,11 @@ private:
     std::exception_ptr failure_;
 };
 
-/// pool->run(tasks, f); without a pool f(0), ..., f(tasks - 1) on the calling thread.
+/// pool->run(tasks, f); without a pool f(0), ..., f(tasks - 1) on the calling thread, which is lane 0.
 template <class F>
 void run_tasks(ThreadPool* pool, Index tasks, F&& f) {
     if (pool) return pool->run(tasks, f);
-    for (Index i = 0; i < tasks; ++i) f(i);
+    for (Index i = 0; i < tasks; ++i) detail::call_task(f, i, 0);
 }
 
 /// Samples at a time where nothing is added up, so that the cut changes no bit: `most`, or fewer where threads would be

@@ -16,7 +16,7 @@ struct BinaryFocalCrossEntropyOptions {
 
 /// loss = mean over outputs of a m^gamma bce, m = y (1 - p) + (1 - y) p the missing probability, a = 1 or
 /// alpha y + (1 - alpha) (1 - y), as Keras' BinaryFocalCrossentropy (Lin et al. 2017). PyTorch's sigmoid_focal_loss is
-/// this with apply_class_balancing, from logits.
+/// this with apply_class_balancing, from logits and without the clipping.
 ///
 /// Keras clips p to [1e-7, 1 - 1e-7] within bce alone, and takes the sigmoid of logits before that. `fit` trains a
 /// model that ends in `sigmoid` through its logits without clipping, so that saturated samples keep their slope.

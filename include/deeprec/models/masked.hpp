@@ -17,8 +17,8 @@ DEEPREC_BEGIN
 /// pool over the kept steps, more padding changes no bit of a score. Without a mask y = inner(x).
 ///
 /// Shapes: x [B, T, F] -> y [B, T, G]; the inner layer keeps the steps and the scalar. Masked steps get no gradient.
-/// Its parameters keep their names, one level down: "inner.kernel". `build` and
-/// `forward` throw ShapeError where the steps change.
+/// Its parameters keep their names, one level down: "inner.kernel". `build` and `forward` throw ShapeError where the
+/// steps change.
 template <class Inner>
 class Masked {
     static_assert(Layer<Inner>, "Masked: the argument must be a layer (see core/layer.hpp)");

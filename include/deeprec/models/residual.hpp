@@ -11,8 +11,8 @@ DEEPREC_BEGIN
 /// y = x + inner(x) (He et al. 2016), a layer itself: `Residual{Conv1D{64, 3, relu, {.padding = Padding::causal}}}`.
 ///
 /// Shapes: x [B, ..., F] -> y of the same shape; the inner layer keeps shape and scalar. A mask travels on around it.
-/// Its parameters keep their names, one level down: "inner.kernel". `build` and
-/// `forward` throw ShapeError where the shape changes.
+/// Its parameters keep their names, one level down: "inner.kernel". `build` and `forward` throw ShapeError where the
+/// shape changes.
 template <class Inner>
 class Residual {
     static_assert(Layer<Inner>, "Residual: the argument must be a layer (see core/layer.hpp)");

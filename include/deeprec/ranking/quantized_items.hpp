@@ -1,7 +1,8 @@
 /// The best items by inner product, found from int8 codes and confirmed with the vectors themselves.
 #pragma once
 
-#include <atomic>
+#include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include <deeprec/core/parallel.hpp>
@@ -56,14 +57,13 @@ public:
 
         // Blocks go to whoever is free, and each lane keeps its own best: the best of all do not depend on that.
         const Index blocks = (count_ + block - 1) / block;
-        const Index lanes = std::max<Index>(pool ? std::min<Index>(pool->threads(), blocks) : 1, 1);
-        std::vector<TopK<float>> best(static_cast<std::size_t>(lanes), TopK<float>(std::min(k, count_)));
-        std::atomic<Index> next{0}, scored{0};
-        run_tasks(pool, lanes, [&](Index lane) {
+        const auto lanes = static_cast<std::size_t>(pool ? pool->threads() : 1);
+        std::vector<TopK<float>> best(lanes, TopK<float>(std::min(k, count_)));
+        std::vector<Index> scored(lanes, 0);
+        run_tasks(pool, blocks, [&](Index b, Index lane) {
             TopK<float>& mine = best[static_cast<std::size_t>(lane)];
-            Index mine_scored = 0;
             const auto rescore = [&](Index first, Index last) {
-                mine_scored += last - first;
+                scored[static_cast<std::size_t>(lane)] += last - first;
                 kernels::scan_inner_products(query, width_, items_, width_, first, last, mine.threshold(),
                                              [&](Index i, float score) {
                                                  const auto item = static_cast<std::int32_t>(i);
@@ -72,12 +72,10 @@ public:
                                              });
                 return mine.threshold();
             };
-            for (Index i; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;)
-                kernels::scan_quantized(quantized, rows, i * block, std::min(count_, (i + 1) * block), mine.threshold(),
-                                        rescore);
-            scored += mine_scored;
+            kernels::scan_quantized(quantized, rows, b * block, std::min(count_, (b + 1) * block), mine.threshold(),
+                                    rescore);
         });
-        if (rescored) *rescored = scored;
+        if (rescored) *rescored = std::accumulate(scored.begin(), scored.end(), Index(0));
         for (std::size_t lane = 1; lane < best.size(); ++lane)
             for (const Hit<float>& hit : best[lane].take()) best[0].offer(hit.item, hit.score);
         return best[0].take();
