@@ -20,6 +20,19 @@ TEMPLATE_TEST_CASE("Conv1D passes the battery", "[conv1d][threads]", Linear, ReL
     });
 }
 
+TEMPLATE_TEST_CASE("A wide Conv1D of three taps passes the battery", "[conv1d][threads]", ReLU, Tanh) {
+    battery::check<3>(
+        [](battery::Random& random) {
+            const Padding padding = std::array{Padding::valid, Padding::same,
+                                               Padding::causal}[static_cast<std::size_t>(random.between(0, 2))];
+            const Index shortest = padding == Padding::valid ? 3 : 1, filters = random.between(24, 34);
+            return battery::Subject{
+                Conv1D<double, TestType>{filters, 3, {}, {.padding = padding, .use_bias = random.coin()}},
+                {shortest + random.between(0, 5), random.between(24, 34)}};
+        },
+        10);
+}
+
 TEST_CASE("Conv1D has Keras' parameters and ends a mask", "[conv1d]") {
     Conv1D layer{64, 3, relu};
     static_assert(std::is_same_v<decltype(layer), Conv1D<float, ReLU>>);

@@ -6,6 +6,7 @@
 #include <deeprec/core/window.hpp>
 #include <deeprec/kernels/gemm.hpp>
 #include <deeprec/kernels/softmax.hpp>
+#include <deeprec/kernels/winograd.hpp>
 
 DEEPREC_BEGIN
 
@@ -45,7 +46,7 @@ public:
         const T* x = nullptr;  // padded where there is padding
         Index time = 0;
         Shape shape;  // of y
-        Buffer<T> padded, y, linear, dz, dx;
+        Buffer<T> padded, y, linear, dz, dx, workspace;
     };
 
     /// Throws ArgumentError unless every number is positive. Strides and dilation may go together (Keras forbids it).
@@ -92,8 +93,13 @@ public:
         View<T, 3> y{cache.y.need(batch * sizes.steps * filters_), {batch, sizes.steps, filters_}};
         T* pre_activation = nullptr;
         if constexpr (Mode::training && Activation::needs_input) pre_activation = cache.linear.need(y.size());
-        kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y.data(), filters_,
-                         options_.use_bias ? parameters_.bias.data() : nullptr, activation_, false, pre_activation);
+        const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
+        if (three_taps())
+            kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_}, padded, packed_.data(),
+                                             y.data(), bias, activation_, pre_activation, cache.workspace);
+        else
+            kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y.data(), filters_,
+                             bias, activation_, false, pre_activation);
         cache.x = Mode::training ? padded : nullptr;
         cache.time = time;
         if constexpr (Mode::training) cache.shape = y.shape();
@@ -124,7 +130,11 @@ public:
                                        1,
                                        filters_,
                                        0};
-        kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz_rows, gradients.kernel.data(), filters_);
+        if (three_taps())
+            kernels::winograd_kernel_gradient<T>({batch, steps, features_, filters_}, cache.x, dz_rows.data,
+                                                 dz_rows.batch_stride, gradients.kernel.data(), cache.workspace);
+        else
+            kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz_rows, gradients.kernel.data(), filters_);
         if (options_.use_bias)
             for (Index b = 0; b < batch; ++b)
                 kernels::sum_rows<T>(dz_rows.row(b * steps), steps, filters_, dz_rows.row_stride,
@@ -133,9 +143,14 @@ public:
             return NoGradient{};
         } else {
             View<T, 3> dx{cache.dx.need(batch * time * features_), {batch, time, features_}};
-            kernels::gemm<T>(kernels::Rows<T>{dz, batch * time, time, spread.steps * filters_, filters_, segments(),
-                                              kernel_size_ / segments() * filters_, options_.dilation_rate * filters_},
-                             packed_turned_.data(), features_, dx.data(), features_);
+            if (three_taps())
+                kernels::winograd_convolution<T>({batch, time, filters_, features_}, dz, packed_turned_.data(),
+                                                 dx.data(), nullptr, linear, nullptr, cache.workspace);
+            else
+                kernels::gemm<T>(
+                    kernels::Rows<T>{dz, batch * time, time, spread.steps * filters_, filters_, segments(),
+                                     kernel_size_ / segments() * filters_, options_.dilation_rate * filters_},
+                    packed_turned_.data(), features_, dx.data(), features_);
             return dx;
         }
     }
@@ -157,19 +172,33 @@ public:
         visitor("use_bias", self.options_.use_bias);
     }
     void parameters_changed() {
-        const Index rows = kernel_size_ * features_, turned_rows = kernel_size_ * filters_;
         const T* kernel = parameters_.kernel.data();
-        kernels::pack<T>(kernel, filters_, rows, filters_, packed_.need(kernels::packed_size<T>(rows, filters_)));
-        T* turned = turned_.need(rows * filters_);  // [k, filters, F] with the last tap first
         const Index tap = features_ * filters_;
+        T* turned = turned_.need(kernel_size_ * tap);  // [k, filters, F] with the last tap first
         for (Index j = 0; j < kernel_size_; ++j)
             kernels::transpose<T>(kernel + (kernel_size_ - 1 - j) * tap, filters_, features_, filters_,
                                   turned + j * tap, features_);
-        kernels::pack<T>(turned, features_, turned_rows, features_,
-                         packed_turned_.need(kernels::packed_size<T>(turned_rows, features_)));
+        pack(kernel, features_, filters_, packed_);
+        pack(turned, filters_, features_, packed_turned_);
     }
 
 private:
+    /// Whether the products are those of kernels/winograd.hpp.
+    bool three_taps() const {
+        return kernel_size_ == 3 && options_.strides == 1 && options_.dilation_rate == 1 &&
+               kernels::winograd_pays(features_, filters_);
+    }
+    /// Packs kernel [k, features, filters] as the products read it.
+    void pack(const T* kernel, Index features, Index filters, Buffer<T>& packed) {
+        if (three_taps()) {
+            Buffer<T> workspace;
+            kernels::winograd_pack<T>(kernel, features, filters,
+                                      packed.need(kernels::winograd_packed_size<T>(features, filters)), workspace);
+        } else {
+            const Index rows = kernel_size_ * features;
+            kernels::pack<T>(kernel, filters, rows, filters, packed.need(kernels::packed_size<T>(rows, filters)));
+        }
+    }
     /// Steps that one window spans.
     Index extent() const { return (kernel_size_ - 1) * options_.dilation_rate + 1; }
     WindowSizes windows(Index time) const {
