@@ -63,6 +63,15 @@ struct Problem {
     Buffer<T> workspace;
 };
 
+/// Items with which the logits of a block are kept, and with which they are computed twice.
+template <class T>
+constexpr Index kept_items = 13'001;
+template <class T>
+constexpr Index too_many_items = sizeof(T) == 4 ? 35'001 : 17'001;
+
+template <class T>
+using Plan = kernels::detail::CataloguePlan<T, xsimd::default_arch>;
+
 template <class T>
 bool same_results(const Problem<T>& a, const Problem<T>& b) {
     return same(a.losses, b.losses) && same(a.dh, b.dh) && same(a.d_items, b.d_items) && same(a.d_bias, b.d_bias);
@@ -90,6 +99,79 @@ TEMPLATE_TEST_CASE("softmax_cross_entropy equals its scalar twin", "[kernels][so
         CHECK(distance(fast.d_bias, plain.d_bias) <= bound<T>(s) * static_cast<double>(1 + s.rows / s.count));
         CHECK(fast.guards_intact());
     }
+}
+
+TEMPLATE_TEST_CASE("softmax_cross_entropy equals its scalar twin whether it keeps logits or not",
+                   "[kernels][softmax_cross_entropy]", float, double) {
+    using T = TestType;
+    for (const bool keeps : {true, false})
+        for (const Index rows : {Index{1}, Index{61}, Index{257}}) {
+            const Sizes s{rows, 3, keeps ? kept_items<T> : too_many_items<T>, 1};
+            const double terms = std::sqrt(static_cast<double>(s.count));  // the twin adds them one by one
+            const double most = bound<T>(s) + terms * static_cast<double>(std::numeric_limits<T>::epsilon());
+            Problem<T> fast(s), plain(s);
+            CAPTURE(s.rows, s.count);
+            CHECK(Plan<T>(fast.scores(), true).keeps == keeps);
+            fast.run();
+            plain.run_plainly();
+            CHECK(distance(fast.losses, plain.losses) <= most);
+            CHECK(distance(fast.dh, plain.dh) <= most);
+            CHECK(distance(fast.d_items, plain.d_items) <= most);
+            CHECK(distance(fast.d_bias, plain.d_bias) <= most);
+            CHECK(fast.guards_intact());
+            fast.run();  // in a workspace full of what the first call left
+            plain.run_plainly();
+            CHECK(distance(fast.d_items, plain.d_items) <= most);
+        }
+}
+
+TEMPLATE_TEST_CASE("softmax_cross_entropy: a row's bits depend on no other row and on no edge of a block",
+                   "[kernels][softmax_cross_entropy]", float, double) {
+    using T = TestType;
+    for (const Index count : {Index{700}, kept_items<T>, too_many_items<T>}) {
+        const Sizes s{300, 3, count};
+        Problem<T> all(s);
+        all.run();
+        const Plan<T> plan(all.scores(), true);
+        CHECK(all.workspace.capacity() == plan.size(s.rows));
+        const Index edge = plan.keeps ? plan.block : Plan<T>::rows;
+        CHECK(edge < s.rows);
+        Problem<T> one({1, s.width, count});
+        for (const Index r : {Index{0}, edge - 1, edge, edge + 1, s.rows - 1}) {
+            std::copy_n(all.h.data() + r * s.width, s.width, one.h.data());
+            one.weights[0] = all.weights[r];
+            one.targets[0] = all.targets[static_cast<std::size_t>(r)];
+            one.run();
+            CAPTURE(count, r);
+            CHECK(one.losses[0] == all.losses[r]);
+            CHECK(std::equal(one.dh.data(), one.dh.data() + s.width, all.dh.data() + r * s.width));
+        }
+
+        Problem<T> poisoned(s);
+        poisoned.h[edge * s.width] = std::numeric_limits<T>::quiet_NaN();
+        poisoned.run();
+        Index different = 0;
+        for (Index r = 0; r < s.rows; ++r)
+            different += poisoned.losses[r] != all.losses[r] ||
+                         !std::equal(all.dh.data() + r * s.width, all.dh.data() + (r + 1) * s.width,
+                                     poisoned.dh.data() + r * s.width);
+        CHECK(different == 1);
+        CHECK(std::isnan(poisoned.losses[edge]));
+        CHECK(std::isnan(poisoned.dh[edge * s.width + s.width - 1]));
+    }
+}
+
+TEST_CASE("softmax_cross_entropy's workspace does not grow with targets x items", "[kernels][softmax_cross_entropy]") {
+    const auto size = [](Index rows, Index count) {
+        kernels::CatalogueScores<float> x{};
+        x.rows = rows, x.width = 64, x.count = count;
+        return Plan<float>(x, true).size(rows);
+    };
+    constexpr Index lanes = kernels::lanes<float>, row = 64 + 2 * lanes, items = 8 * 8 * 192;
+    CHECK(size(3000, items) - size(300, items) == 2 * 2700);
+    CHECK(size(300, items) <= 8 * 1024 * 1024 / 4 + 2 * items * 64 + 2 * 300 + 2016 * row);
+    const Index tile = 252 * (192 + lanes) + 2 * 192 * 64;
+    CHECK(size(3000, too_many_items<float>) == 2 * 3000 + 8 * (3000 * row + tile));
 }
 
 TEST_CASE("softmax_cross_entropy: bias, weights and gradients are optional", "[kernels][softmax_cross_entropy]") {
@@ -138,22 +220,18 @@ TEST_CASE("softmax_cross_entropy's gradients are the slopes of the loss", "[kern
 
 TEST_CASE("softmax_cross_entropy: the same bits with any number of threads and warm calls without allocations",
           "[kernels][softmax_cross_entropy]") {
-    const Sizes s{260, 12, 3001};
-    Problem<float> alone(s);
-    alone.run();
-    for (const int threads : {1, 2, 3}) {
-        ThreadPool pool(threads);
-        Problem<float> p(s);
-        p.run(&pool);
-        CHECK(same_results(alone, p));
+    for (const Sizes size :
+         {Sizes{260, 12, 3001}, Sizes{300, 3, kept_items<float>}, Sizes{300, 3, too_many_items<float>}}) {
+        Problem<float> one(size);
+        one.run();
+        for (const int threads : {1, 2, 3}) {
+            ThreadPool pool(threads);
+            Problem<float> p(size);
+            p.run(&pool);
+            CHECK(same_results(one, p));
+        }
+        CHECK(support::allocations_in([&] { one.run(); }) == 0);
     }
-    CHECK(support::allocations_in([&] { alone.run(); }) == 0);
-
-    Problem<float> few(Sizes{1, s.width, s.count}), all(s);  // the first row has its bits whatever comes behind it
-    all.run();
-    few.run();
-    CHECK(all.losses[0] == few.losses[0]);
-    CHECK(std::equal(few.dh.data(), few.dh.data() + s.width, all.dh.data()));
 }
 
 TEMPLATE_TEST_CASE("softmax_cross_entropy is finite for large logits and lets NaN through",

@@ -3,15 +3,21 @@
 ///     logits[r, j] = h[r] . items[j] + bias[j]
 ///     losses[r]    = weight[r] (log sum_j e^logits[r, j] - logits[r, target[r]])
 ///
-/// How it works. The items are cut into at most 8 ranges, one task each, and a range into tiles. Pass 1 computes a tile
-/// of logits for a block of rows, which stays in the L2 cache, and keeps a running maximum and sum for each row and
-/// SIMD lane. The ranges' sums are merged; pass 2 computes each tile again, turns it into
-/// G = weight (softmax - onehot) and feeds dh += G items and d_items += G^T h at once: four products in all.
+/// How it works. The items are cut into at most 8 ranges, one task each, and a range into tiles; the targets are cut
+/// into blocks of rows. A sweep over the items computes the logits of a block, tile by tile, keeps a running maximum
+/// and sum for each row and SIMD lane, and leaves the logits where they are. The ranges' sums are merged; the next
+/// sweep turns each tile into G = weight (softmax - onehot), feeds dh += G items and d_items += G^T h at once, and puts
+/// the next block's logits into its place: three products in all, and what belongs to a tile is fetched once for two
+/// blocks. A block has as many rows as fit a budget. Where these are too few to be worth a sweep over so many items,
+/// all rows are one block that keeps no logits; the second sweep computes them again: four products.
 ///
-/// What holds. Ranges depend on the number of items alone and are merged in order: the bits depend neither on the
-/// number of threads nor, for a row's loss and dh, on the other rows. Finite for logits of any finite size. A NaN in a
-/// row's logits makes its loss and dh NaN. No pointer needs alignment, no output overlaps an input. A warm call
-/// allocates nothing. The workspace holds about 8 rows (width + 2 lanes) numbers and 1.3 MB x sizeof(T).
+/// What holds. Ranges, and whether logits are kept, depend on the number of items alone; the ranges are merged in
+/// order, and a row's loss and dh are computed alike both ways. So the bits depend neither on the number of threads
+/// nor, for a row's loss and dh, on the other rows. Finite for logits of any finite size. A NaN in a row's logits makes
+/// its loss and dh NaN. No pointer needs alignment, no output overlaps an input. A warm call allocates nothing. The
+/// workspace with kept logits: at most 8 MB for them, the items twice, 2 numbers for each row and 2,016 (width + 2
+/// lanes) more. Without, or for the losses alone: about 8 rows (width + 2 lanes) and 8 tiles, 420,000 + 3,072 width
+/// numbers.
 #pragma once
 
 #include <algorithm>
@@ -54,23 +60,60 @@ struct CatalogueGradients {
 
 namespace detail {
 
-/// How the work is cut, and where each range finds its part of the workspace.
+/// How the work is cut, and how the workspace.
 template <class T, class Arch>
 struct CataloguePlan {
     static constexpr Index rows = 252, items = 192;          // of a tile: whole register tiles in all three products
     static constexpr Index stride = items + lanes<T, Arch>;  // rows of a tile do not share cache sets
     static constexpr Index most_ranges = 8, step = lanes<T, Arch>;
+    static constexpr Index budget = 8 * 1024 * 1024 / sizeof(T);  // logits in memory
+    static constexpr Index least_kept = 60;  // rows: with fewer, fetching the items costs more than the fourth product
 
-    CataloguePlan(const CatalogueScores<T>& x)
-        : range_items(std::max<Index>((x.count + most_ranges * items - 1) / (most_ranges * items), 1) * items),
+    CataloguePlan(const CatalogueScores<T>& x, bool gradients)
+        : tiles(std::max<Index>((x.count + most_ranges * items - 1) / (most_ranges * items), 1)),
+          range_items(tiles * items),
           ranges((x.count + range_items - 1) / range_items),
           packed(packed_size<T, Arch>(x.width, items)),
-          packed_rows(packed_size<T, Arch>(items, x.width)),
-          scratch(rows * stride + packed + packed_rows),
-          of_range(scratch + x.rows * (2 * step + x.width)) {}
+          packed_rows(packed_size<T, Arch>(items, x.width)) {
+        const Index fit = std::min(budget / (most_ranges * tiles * stride) / 12 * 12, rows);
+        keeps = gradients && fit >= least_kept;
+        block = std::max<Index>(keeps ? std::min(fit, x.rows) : x.rows, 1);
+        if (!keeps) tiles = 1;
+        of_tile = packed + packed_rows + std::min(block, rows) * stride;
+        of_range = tiles * of_tile + block * (2 * step + x.width);
+    }
     Index size(Index batch) const { return 2 * batch + ranges * of_range; }
 
-    Index range_items, ranges, packed, packed_rows, scratch, of_range;
+    Index tiles, range_items, ranges;              // a range's tiles in memory and items, how many ranges
+    bool keeps;                                    // the logits of a block until the next sweep
+    Index block;                                   // rows
+    Index packed, packed_rows, of_tile, of_range;  // numbers
+};
+
+/// A tile: items [begin, begin + items), packed for both products, and the logits of some rows.
+template <class T, class Arch>
+struct CatalogueTile {
+    using Plan = CataloguePlan<T, Arch>;
+    Index begin, items;
+    T *packed, *packed_rows, *logits;
+
+    /// f(first row, rows) for the rows [from, to), as many at a time as a tile holds; computes their logits first
+    /// unless they are there already.
+    template <class F>
+    void for_rows(const CatalogueScores<T>& x, Index from, Index to, bool there, const F& f) const {
+        for (Index r = from; r < to; r += Plan::rows) {
+            const Index rows = std::min(Plan::rows, to - r);
+            if (!there)
+                gemm<T, Linear, Arch>(matrix_rows(x.h + r * x.ldh, rows, x.width, x.ldh), packed, items, logits,
+                                      Plan::stride, x.bias ? x.bias + begin : nullptr);
+            f(r, rows);
+        }
+    }
+    /// Where row r, which starts at `row`, has the number of its target; null if that is in another tile.
+    T* at_target(const CatalogueScores<T>& x, Index r, T* row) const {
+        const Index j = x.targets[r] - begin;
+        return j >= 0 && j < items ? row + j : nullptr;
+    }
 };
 
 /// One range's part of the workspace.
@@ -80,31 +123,39 @@ struct CatalogueRange {
     CatalogueRange(const Plan& plan, const CatalogueScores<T>& x, T* workspace, Index range)
         : begin(range * plan.range_items),
           end(std::min(x.count, begin + plan.range_items)),
-          tile(workspace + 2 * x.rows + range * plan.of_range),
-          packed(tile + Plan::rows * Plan::stride),
-          packed_rows(packed + plan.packed),
-          state(tile + plan.scratch),
-          dh(state + x.rows * 2 * Plan::step) {}
+          tiles(workspace + 2 * x.rows + range * plan.of_range),
+          state(tiles + plan.tiles * plan.of_tile),
+          dh(state + plan.block * 2 * Plan::step) {}
 
-    /// f(first row, rows, first item, items) for each tile of logits.
+    /// No logits and no gradients yet.
+    void clear(const Plan& plan, const CatalogueScores<T>& x) const {
+        for (Index r = 0; r < plan.block; ++r) {
+            std::fill_n(state + r * 2 * Plan::step, Plan::step, std::numeric_limits<T>::lowest());
+            std::fill_n(state + r * 2 * Plan::step + Plan::step, Plan::step, T(0));
+        }
+        std::fill_n(dh, plan.block * x.width, T(0));
+    }
+    /// f(tile) for each tile, its items packed: for all sweeps, or into the one place for all tiles.
     template <class F>
-    void for_tiles(const CatalogueScores<T>& x, const F& f) const {
+    void for_tiles(const Plan& plan, const CatalogueScores<T>& x, Index sweep, const F& f) const {
+        T* place = tiles;
         for (Index j = begin; j < end; j += Plan::items) {
-            const Index items = std::min(Plan::items, end - j);
-            pack_transposed<T, Arch>(x.items + j * x.ld_items, x.ld_items, x.width, items, packed);
-            for (Index r = 0; r < x.rows; r += Plan::rows) {
-                const Index rows = std::min(Plan::rows, x.rows - r);
-                gemm<T, Linear, Arch>(matrix_rows(x.h + r * x.ldh, rows, x.width, x.ldh), packed, items, tile,
-                                      Plan::stride, x.bias ? x.bias + j : nullptr);
-                f(r, rows, j, items);
-            }
+            T* const packed_rows = place + plan.packed;
+            const CatalogueTile<T, Arch> tile{j, std::min(Plan::items, end - j), place, packed_rows,
+                                              packed_rows + plan.packed_rows};
+            const T* const items = x.items + j * x.ld_items;
+            if (sweep == 0 || !plan.keeps)
+                pack_transposed<T, Arch>(items, x.ld_items, x.width, tile.items, tile.packed);
+            if (sweep == 1) pack<T, Arch>(items, x.ld_items, tile.items, x.width, tile.packed_rows);
+            f(tile);
+            if (plan.keeps) place += plan.of_tile;
         }
     }
 
     Index begin, end;
-    T *tile, *packed, *packed_rows;
-    T* state;  // of each row the maximum and the sum, lane by lane
-    T* dh;
+    T* tiles;
+    T* state;  // of each row of a block the maximum and the sum, lane by lane
+    T* dh;     // of a block
 };
 
 /// Adds n logits to a row's running maximum m and sum s of e^(logit - m), each lane on its own.
@@ -160,7 +211,7 @@ void weighted_softmax(T* x, Index n, T log_sum, T weight) {
     }
 }
 
-/// log sum_j e^logit of row r from the states of all ranges.
+/// log sum_j e^logit of row r of a block from the states of all ranges.
 template <class T, class Arch>
 T merged_log_sum(const CataloguePlan<T, Arch>& plan, const CatalogueScores<T>& x, T* workspace, Index r) {
     using V = Batch<T, Arch>;
@@ -184,60 +235,59 @@ void softmax_cross_entropy(const CatalogueScores<T>& x, T* losses, const Catalog
                            Buffer<T>& workspace, ThreadPool* pool = nullptr) {
     using Plan = detail::CataloguePlan<T, Arch>;
     using Range = detail::CatalogueRange<T, Arch>;
-    const Plan plan(x);
+    using Tile = detail::CatalogueTile<T, Arch>;
+    const Plan plan(x, gradients != nullptr);
     T* const log_sums = workspace.need(plan.size(x.rows));
     T* const target_logits = log_sums + x.rows;
     const auto weight = [&](Index r) { return x.weights ? x.weights[r] : T(1); };
-    const auto for_ranges = [&](const auto& f) {
-        run_tasks(pool, plan.ranges, [&](Index i) { f(Range(plan, x, log_sums, i)); });
+    const auto score = [&](const Range& range, const Tile& tile, Index begin, Index end) {
+        tile.for_rows(x, begin, end, false, [&](Index r0, Index rows) {
+            for (Index r = r0; r < r0 + rows; ++r) {
+                T* const logits = tile.logits + (r - r0) * Plan::stride;
+                detail::add_exponentials<T, Arch>(logits, tile.items, range.state + (r - begin) * 2 * Plan::step);
+                if (const T* const at = tile.at_target(x, r, logits)) target_logits[r] = *at;
+            }
+        });
+    };
+    const auto finish = [&](const Range& range, const Tile& tile, Index begin, Index end) {
+        tile.for_rows(x, begin, end, plan.keeps, [&](Index r0, Index rows) {
+            for (Index r = r0; r < r0 + rows; ++r) {
+                T* const g = tile.logits + (r - r0) * Plan::stride;
+                detail::weighted_softmax<T, Arch>(g, tile.items, log_sums[r], weight(r));
+                if (T* const at = tile.at_target(x, r, g)) *at -= weight(r);
+            }
+            const CatalogueGradients<T>& d = *gradients;
+            const Rows<T> g = matrix_rows<T>(tile.logits, rows, tile.items, Plan::stride);
+            T* const dh = range.dh + (r0 - begin) * x.width;
+            gemm<T, Linear, Arch>(g, tile.packed_rows, x.width, dh, x.width, nullptr, {}, true);
+            gemm_tn<T, Arch>(g, x.h + r0 * x.ldh, x.ldh, x.width, d.d_items + tile.begin * d.ld_d_items, d.ld_d_items);
+            if (d.d_bias) sum_rows<T, Arch>(tile.logits, rows, tile.items, Plan::stride, d.d_bias + tile.begin);
+        });
     };
 
-    for_ranges([&](const Range& range) {
-        for (Index r = 0; r < x.rows; ++r) {
-            T* const state = range.state + r * 2 * Plan::step;
-            std::fill_n(state, Plan::step, std::numeric_limits<T>::lowest());
-            std::fill_n(state + Plan::step, Plan::step, T(0));
+    const Index blocks = (x.rows + plan.block - 1) / plan.block;
+    for (Index sweep = 0; sweep < blocks + (gradients ? 1 : 0); ++sweep) {
+        // Finishes the block [begin, middle), empty in the first sweep, and scores [middle, end), empty in the last.
+        const Index begin = std::max<Index>(sweep - 1, 0) * plan.block;
+        const Index middle = std::min(sweep * plan.block, x.rows), end = std::min(middle + plan.block, x.rows);
+        run_tasks(pool, plan.ranges, [&](Index i) {
+            const Range range(plan, x, log_sums, i);
+            range.clear(plan, x);
+            range.for_tiles(plan, x, sweep, [&](const Tile& tile) {
+                finish(range, tile, begin, middle);
+                score(range, tile, middle, end);
+            });
+        });
+        for (Index r = begin; r < middle; ++r) {
+            T* const to = gradients->dh + r * gradients->ld_dh;
+            std::fill_n(to, x.width, T(0));
+            for (Index i = 0; i < plan.ranges; ++i)
+                add<T, Arch>(Range(plan, x, log_sums, i).dh + (r - begin) * x.width, to, x.width);
         }
-        range.for_tiles(x, [&](Index r0, Index rows, Index j0, Index items) {
-            for (Index r = 0; r < rows; ++r) {
-                const T* const logits = range.tile + r * Plan::stride;
-                detail::add_exponentials<T, Arch>(logits, items, range.state + (r0 + r) * 2 * Plan::step);
-                const Index target = x.targets[r0 + r] - j0;
-                if (target >= 0 && target < items) target_logits[r0 + r] = logits[target];
-            }
-        });
-    });
-    for (Index r = 0; r < x.rows; ++r) {
-        log_sums[r] = detail::merged_log_sum<T, Arch>(plan, x, log_sums, r);
-        losses[r] = weight(r) * (log_sums[r] - target_logits[r]);
-    }
-    if (!gradients) return;
-
-    const CatalogueGradients<T>& d = *gradients;
-    for_ranges([&](const Range& range) {
-        std::fill_n(range.dh, x.rows * x.width, T(0));
-        Index packed_item = -1;
-        range.for_tiles(x, [&](Index r0, Index rows, Index j0, Index items) {
-            for (Index r = 0; r < rows; ++r) {
-                T* const g = range.tile + r * Plan::stride;
-                detail::weighted_softmax<T, Arch>(g, items, log_sums[r0 + r], weight(r0 + r));
-                const Index target = x.targets[r0 + r] - j0;
-                if (target >= 0 && target < items) g[target] -= weight(r0 + r);
-            }
-            if (packed_item != j0) {
-                pack<T, Arch>(x.items + j0 * x.ld_items, x.ld_items, items, x.width, range.packed_rows);
-                packed_item = j0;
-            }
-            const Rows<T> g = matrix_rows<T>(range.tile, rows, items, Plan::stride);
-            gemm<T, Linear, Arch>(g, range.packed_rows, x.width, range.dh + r0 * x.width, x.width, nullptr, {}, true);
-            gemm_tn<T, Arch>(g, x.h + r0 * x.ldh, x.ldh, x.width, d.d_items + j0 * d.ld_d_items, d.ld_d_items);
-            if (d.d_bias) sum_rows<T, Arch>(range.tile, rows, items, Plan::stride, d.d_bias + j0);
-        });
-    });
-    for (Index r = 0; r < x.rows; ++r) {
-        T* const to = d.dh + r * d.ld_dh;
-        std::fill_n(to, x.width, T(0));
-        for (Index i = 0; i < plan.ranges; ++i) add<T, Arch>(Range(plan, x, log_sums, i).dh + r * x.width, to, x.width);
+        for (Index r = middle; r < end; ++r) {
+            log_sums[r] = detail::merged_log_sum<T, Arch>(plan, x, log_sums, r - middle);
+            losses[r] = weight(r) * (log_sums[r] - target_logits[r]);
+        }
     }
 }
 
