@@ -34,7 +34,7 @@ void three_taps(benchmark::State& state) {
     float* const windows = windows_buffer.need(kernels::packed_size<float>(3 * features, filters));
     float* const packed = packed_buffer.need(kernels::winograd_packed_size<float>(features, filters));
     kernels::pack(kernel, filters, 3 * features, filters, windows);
-    kernels::winograd_pack(kernel, features, filters, packed, workspace);
+    kernels::winograd_pack(kernel, features, filters, packed);
     const kernels::Rows<float> rows{x, batch * s.steps, s.steps, time * features, features, 1, 3 * features, 0};
     for (auto _ : state) {
         if constexpr (who == Who::winograd)

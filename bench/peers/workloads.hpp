@@ -48,7 +48,8 @@ inline constexpr int targets = 2048, items = 12102, width = 64;  // softmax cros
 inline constexpr int scanned_items = 1000000, best = 100;        // top k by inner product, `width` wide
 inline constexpr int scored_items = 100000, vector_width = 128;  // Dense(100, relu), Dense(1) over [user; item]
 
-// ---- Cost: the least arithmetic and the least memory traffic, from where.
+// ---- Cost: the arithmetic of the plain sums, of which a convolution can spare a third, and the least memory traffic,
+// from where.
 enum class Traffic { none, cache, read, update };
 struct Cost {
     double flops = 0, bytes = 0;

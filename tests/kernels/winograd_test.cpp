@@ -19,7 +19,7 @@ struct Layer {
           kernel(3 * s.features * s.filters, 2),
           bias(s.filters, 3),
           packed(kernels::winograd_packed_size<T>(s.features, s.filters), 4) {
-        kernels::winograd_pack(kernel.data(), s.features, s.filters, packed.data(), workspace);
+        kernels::winograd_pack(kernel.data(), s.features, s.filters, packed.data());
     }
     Operand<T> x, kernel, bias, packed;
     Buffer<T> workspace;

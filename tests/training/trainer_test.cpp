@@ -68,8 +68,8 @@ std::vector<float> flat(const Model& model, Gradients& gradients) {
 
 TEST_CASE("A warm training step allocates nothing", "[training]") {
     SECTION("CNN") {
-        Sequential cnn{Conv1D{8, 3, relu}, MaxPool1D{2},    Conv1D{8, 3, relu},
-                       GlobalMaxPool1D{},  Dense{10, relu}, Dense{1, sigmoid}};
+        Sequential cnn{Conv1D{32, 3, relu}, MaxPool1D{2},    Conv1D{32, 3, relu},
+                       GlobalMaxPool1D{},   Dense{10, relu}, Dense{1, sigmoid}};
         cnn.build({20, 6}, Seed{1});
         CHECK(warm_allocations(cnn, TensorDataset{sequences(70, 20, 6), labels(70)}) == 0);
     }

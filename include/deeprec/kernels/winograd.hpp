@@ -81,17 +81,22 @@ Index winograd_packed_size(Index features, Index filters) {
 
 /// The four matrices g of kernel [3, features, filters], packed into packed[winograd_packed_size(features, filters)].
 template <class T, class Arch = xsimd::default_arch>
-void winograd_pack(const T* kernel, Index features, Index filters, T* packed, Buffer<T>& workspace) {
-    const Index n = features * filters;
-    T* const g = workspace.need(n);
-    for (Index p = 0; p < detail::winograd_points; ++p) {
-        detail::for_lanes<T, Arch>(n, [&]<class V>(Index i) {
-            const V g0 = kernels::load<V>(kernel + i), g1 = kernels::load<V>(kernel + n + i),
-                    g2 = kernels::load<V>(kernel + 2 * n + i), half(T(0.5));
-            kernels::store(g + i, p == 0 ? g0 : p == 1 ? (g0 + g2 + g1) * half : p == 2 ? (g0 + g2 - g1) * half : g2);
+void winograd_pack(const T* kernel, Index features, Index filters, T* packed) {
+    const Index tap = features * filters;
+    for (Index p = 0; p < detail::winograd_points; ++p, packed += packed_size<T, Arch>(features, filters))
+        detail::pack_panels<T, Arch>(features, filters, packed, [=](Index j, Index columns, T* to) {
+            for (Index i = 0; i < features; ++i, to += detail::Tile<T, Arch>::width) {
+                const T* const from = kernel + i * filters + j;
+                detail::for_lanes<T, Arch>(columns, [&]<class V>(Index u) {
+                    const V g0 = kernels::load<V>(from + u), g1 = kernels::load<V>(from + tap + u),
+                            g2 = kernels::load<V>(from + 2 * tap + u), half(T(0.5));
+                    kernels::store(to + u, p == 0   ? g0
+                                           : p == 1 ? (g0 + g2 + g1) * half
+                                           : p == 2 ? (g0 + g2 - g1) * half
+                                                    : g2);
+                });
+            }
         });
-        pack<T, Arch>(g, filters, features, filters, packed + p * packed_size<T, Arch>(features, filters));
-    }
 }
 
 /// y = act(x * kernel + bias); bias may be null. With `linear` (of y's layout) the value before act is stored too.

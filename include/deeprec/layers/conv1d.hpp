@@ -190,14 +190,12 @@ private:
     }
     /// Packs kernel [k, features, filters] as the products read it.
     void pack(const T* kernel, Index features, Index filters, Buffer<T>& packed) {
-        if (three_taps()) {
-            Buffer<T> workspace;
+        const Index rows = kernel_size_ * features;
+        if (three_taps())
             kernels::winograd_pack<T>(kernel, features, filters,
-                                      packed.need(kernels::winograd_packed_size<T>(features, filters)), workspace);
-        } else {
-            const Index rows = kernel_size_ * features;
+                                      packed.need(kernels::winograd_packed_size<T>(features, filters)));
+        else
             kernels::pack<T>(kernel, filters, rows, filters, packed.need(kernels::packed_size<T>(rows, filters)));
-        }
     }
     /// Steps that one window spans.
     Index extent() const { return (kernel_size_ - 1) * options_.dilation_rate + 1; }
