@@ -24,7 +24,8 @@ struct Conv1DOptions {
 ///
 /// Shapes: x [B, T, F] -> y [B, T', filters]; T' by `window_sizes`; `kernel` [k, F, filters] (glorot uniform),
 /// `bias` [filters] (zeros). As in Keras the layer ends a mask: a masked step is read like any other.
-/// A window of k steps is a contiguous row of k*F numbers of x, so both products read x in place.
+/// A window of k steps is a contiguous row of k*F numbers of x, so the products read x in place. Three taps without
+/// strides or dilation take four products for six where that pays: kernels/winograd.hpp, which has the error bound.
 /// `Conv1D{64, 3, relu}` is `Conv1D<float, ReLU>`.
 template <class T = float, class Activation = Linear>
 class Conv1D {
