@@ -25,7 +25,7 @@ float* random_numbers(Buffer<float>& buffer, Index n) {
 template <Who who>
 void three_taps(benchmark::State& state) {
     const Index batch = state.range(0), time = state.range(1), features = state.range(2), filters = state.range(3);
-    const kernels::ThreeTaps s{batch, time - 2, features, filters};
+    const kernels::ThreeTaps s{batch, time - 2, features, filters, 1};
     Buffer<float> x_buffer, kernel_buffer, bias_buffer, y_buffer, windows_buffer, packed_buffer, workspace;
     const float* const x = random_numbers(x_buffer, batch * time * features);
     const float* const kernel = random_numbers(kernel_buffer, 3 * features * filters);

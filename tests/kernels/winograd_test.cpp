@@ -15,7 +15,7 @@ namespace {
 template <class T>
 struct Layer {
     explicit Layer(const ThreeTaps& s)
-        : x(s.batch * (s.steps + 2) * s.features, 1),
+        : x(s.batch * s.time() * s.features, 1),
           kernel(3 * s.features * s.filters, 2),
           bias(s.filters, 3),
           packed(kernels::winograd_packed_size<T>(s.features, s.filters), 4) {
@@ -31,7 +31,7 @@ Operand<T> output(const ThreeTaps& s) {
 
 template <class T, class Act>
 void check_convolution(const ThreeTaps& s, const Act& act, bool bias, bool linear) {
-    CAPTURE(s.batch, s.steps, s.features, s.filters, bias, linear);
+    CAPTURE(s.batch, s.steps, s.features, s.filters, s.dilation, bias, linear);
     Layer<T> layer(s);
     auto y = output<T>(s), expected = y, z = y, expected_z = y;
     const T* const b = bias ? layer.bias.data() : nullptr;
@@ -46,7 +46,7 @@ void check_convolution(const ThreeTaps& s, const Act& act, bool bias, bool linea
 
 template <class T>
 void check_gradient(const ThreeTaps& s, Index gap) {
-    CAPTURE(s.batch, s.steps, s.features, s.filters, gap);
+    CAPTURE(s.batch, s.steps, s.features, s.filters, s.dilation, gap);
     Layer<T> layer(s);
     const Index stride = s.steps * s.filters + gap;
     const Operand<T> dy(s.batch * stride, 6, 5);
@@ -66,13 +66,13 @@ TEMPLATE_TEST_CASE("winograd_convolution equals the plain sum", "[kernels][winog
         for (const Index filters : {Index{1}, lanes, 2 * lanes + 3, 4 * lanes})
             for (const Index steps : {1, 2, 3, 4, 7})
                 for (const Index batch : {1, 2, 5}) {
-                    const ThreeTaps s{batch, steps, features, filters};
+                    const ThreeTaps s{batch, steps, features, filters, 1 + (steps + batch) % 3};
                     check_convolution<T>(s, linear, steps % 2 == 0, batch == 2);
                     check_convolution<T>(s, relu, true, batch == 1);
                 }
-    check_convolution<T>({0, 5, 3, 4}, relu, true, false);
-    check_convolution<T>({40, 9, 37, 50}, sigmoid, true, true);  // several blocks of pairs
-    check_convolution<T>({3, 100, 64, 64}, deeprec::tanh, false, true);
+    check_convolution<T>({0, 5, 3, 4, 1}, relu, true, false);
+    check_convolution<T>({40, 9, 37, 50, 2}, sigmoid, true, true);  // several blocks of pairs
+    check_convolution<T>({3, 100, 64, 64, 3}, deeprec::tanh, false, true);
 }
 
 TEMPLATE_TEST_CASE("winograd_kernel_gradient equals the plain sum", "[kernels][winograd]", float, double) {
@@ -81,16 +81,17 @@ TEMPLATE_TEST_CASE("winograd_kernel_gradient equals the plain sum", "[kernels][w
     for (const Index features : {Index{1}, lanes - 1, 2 * lanes + 1})
         for (const Index filters : {Index{1}, lanes, 2 * lanes + 3})
             for (const Index steps : {1, 2, 3, 6, 7})
-                for (const Index batch : {1, 3}) check_gradient<T>({batch, steps, features, filters}, batch * filters);
-    check_gradient<T>({0, 5, 3, 4}, 0);
-    check_gradient<T>({40, 9, 37, 50}, 0);
-    check_gradient<T>({3, 100, 64, 64}, 7);
+                for (const Index dilation : {1, 2, 5})
+                    check_gradient<T>({1 + steps % 3, steps, features, filters, dilation}, dilation * filters);
+    check_gradient<T>({0, 5, 3, 4, 1}, 0);
+    check_gradient<T>({40, 9, 37, 50, 2}, 0);
+    check_gradient<T>({3, 100, 64, 64, 3}, 7);
 }
 
 TEMPLATE_TEST_CASE("winograd_convolution: neither other samples nor steps before the window change a bit",
                    "[kernels][winograd]", float, double) {
     using T = TestType;
-    const ThreeTaps s{3, 9, 20, 33};
+    const ThreeTaps s{3, 9, 20, 33, GENERATE(1, 2, 3)};
     Layer<T> layer(s);
     auto all = output<T>(s);
     kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), all.data(), layer.bias.data(), relu, nullptr,
@@ -98,9 +99,9 @@ TEMPLATE_TEST_CASE("winograd_convolution: neither other samples nor steps before
     for (Index sample = 0; sample < s.batch; ++sample)
         for (Index skipped = 0; skipped < s.steps; ++skipped) {
             CAPTURE(sample, skipped);
-            const ThreeTaps last{1, s.steps - skipped, s.features, s.filters};
+            const ThreeTaps last{1, s.steps - skipped, s.features, s.filters, s.dilation};
             auto y = output<T>(last);
-            kernels::winograd_convolution(last, layer.x.data() + (sample * (s.steps + 2) + skipped) * s.features,
+            kernels::winograd_convolution(last, layer.x.data() + (sample * s.time() + skipped) * s.features,
                                           layer.packed.data(), y.data(), layer.bias.data(), relu, nullptr,
                                           layer.workspace);
             const T* const expected = all.data() + (sample * s.steps + skipped) * s.filters;
@@ -111,9 +112,10 @@ TEMPLATE_TEST_CASE("winograd_convolution: neither other samples nor steps before
 TEMPLATE_TEST_CASE("winograd_convolution keeps NaN and Inf within the windows that see them", "[kernels][winograd]",
                    float, double) {
     using T = TestType;
-    const ThreeTaps s{2, 6, 20, 33};
+    const ThreeTaps s{2, 9, 20, 33, GENERATE(1, 2, 3)};
+    const auto sees = [&](Index t, Index at) { return at == t || at == t + s.dilation || at == t + 2 * s.dilation; };
     for (const T bad : {std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity()})
-        for (Index at = 0; at < s.steps + 2; ++at) {
+        for (Index at = 0; at < s.time(); ++at) {
             CAPTURE(bad, at);
             Layer<T> layer(s);
             layer.x[at * s.features + 3] = bad;
@@ -123,12 +125,12 @@ TEMPLATE_TEST_CASE("winograd_convolution keeps NaN and Inf within the windows th
             for (Index b = 0; b < s.batch; ++b)
                 for (Index t = 0; t < s.steps; ++t)
                     for (Index u = 0; u < s.filters; ++u)
-                        CHECK(std::isfinite(y[(b * s.steps + t) * s.filters + u]) == (b > 0 || t > at || t + 2 < at));
+                        CHECK(std::isfinite(y[(b * s.steps + t) * s.filters + u]) == (b > 0 || !sees(t, at)));
         }
 }
 
 TEST_CASE("winograd_convolution with an activation of rows", "[kernels][winograd]") {
-    const ThreeTaps s{2, 5, 18, 21};
+    const ThreeTaps s{2, 5, 18, 21, 1};
     Layer<float> layer(s);
     auto y = output<float>(s), expected = y;
     kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), y.data(), layer.bias.data(), softmax, nullptr,
@@ -141,7 +143,7 @@ TEST_CASE("winograd_convolution with an activation of rows", "[kernels][winograd
 }
 
 TEST_CASE("Warm calls of winograd allocate nothing", "[kernels][winograd]") {
-    const ThreeTaps s{4, 30, 32, 32};
+    const ThreeTaps s{4, 30, 32, 32, 1};
     Layer<float> layer(s);
     auto y = output<float>(s);
     Operand<float> gradient(layer.kernel.size());

@@ -25,9 +25,11 @@ TEMPLATE_TEST_CASE("A wide Conv1D of three taps passes the battery", "[conv1d][t
         [](battery::Random& random) {
             const Padding padding = std::array{Padding::valid, Padding::same,
                                                Padding::causal}[static_cast<std::size_t>(random.between(0, 2))];
-            const Index shortest = padding == Padding::valid ? 3 : 1, filters = random.between(24, 34);
+            const Index dilation_rate = random.between(1, 3), filters = random.between(24, 34);
+            const Index shortest = padding == Padding::valid ? 2 * dilation_rate + 1 : 1;
             return battery::Subject{
-                Conv1D<double, TestType>{filters, 3, {}, {.padding = padding, .use_bias = random.coin()}},
+                Conv1D<double, TestType>{
+                    filters, 3, {}, {.padding = padding, .dilation_rate = dilation_rate, .use_bias = random.coin()}},
                 {shortest + random.between(0, 5), random.between(24, 34)}};
         },
         10);

@@ -16,8 +16,11 @@ void winograd_convolution(const ThreeTaps& s, const T* x, const T* kernel, T* y,
         for (Index t = 0; t < s.steps; ++t)
             for (Index u = 0; u < s.filters; ++u) {
                 T sum = bias ? bias[u] : T(0);
-                const T* const window = x + (b * (s.steps + 2) + t) * s.features;
-                for (Index i = 0; i < 3 * s.features; ++i) sum += window[i] * kernel[i * s.filters + u];
+                for (Index j = 0; j < 3; ++j) {
+                    const T* const step = x + (b * s.time() + t + j * s.dilation) * s.features;
+                    for (Index f = 0; f < s.features; ++f)
+                        sum += step[f] * kernel[(j * s.features + f) * s.filters + u];
+                }
                 const Index at = (b * s.steps + t) * s.filters + u;
                 if (linear) linear[at] = sum;
                 y[at] = act(sum);
@@ -27,12 +30,14 @@ void winograd_convolution(const ThreeTaps& s, const T* x, const T* kernel, T* y,
 template <class T>
 void winograd_kernel_gradient(const ThreeTaps& s, const T* x, const T* dy, Index dy_stride, T* gradient) {
     for (Index b = 0; b < s.batch; ++b)
-        for (Index t = 0; t < s.steps; ++t) {
-            const T* const window = x + (b * (s.steps + 2) + t) * s.features;
-            for (Index i = 0; i < 3 * s.features; ++i)
-                for (Index u = 0; u < s.filters; ++u)
-                    gradient[i * s.filters + u] += window[i] * dy[b * dy_stride + t * s.filters + u];
-        }
+        for (Index t = 0; t < s.steps; ++t)
+            for (Index j = 0; j < 3; ++j) {
+                const T* const step = x + (b * s.time() + t + j * s.dilation) * s.features;
+                for (Index f = 0; f < s.features; ++f)
+                    for (Index u = 0; u < s.filters; ++u)
+                        gradient[(j * s.features + f) * s.filters + u] +=
+                            step[f] * dy[b * dy_stride + t * s.filters + u];
+            }
 }
 
 }  // namespace kernels::reference

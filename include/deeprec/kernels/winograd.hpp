@@ -10,15 +10,17 @@
 ///
 ///     y[t]     = m0 + m1 + m2                 y[t + 1] = m1 - m2 + m3
 ///
+/// With dilation n the same for x[t], x[t + n], x[t + 2n], x[t + 3n] and y[t], y[t + n].
+///
 /// How it works. The pairs of steps of all samples stand in one row and are taken in blocks whose four inputs and four
 /// products stay in the cache; each product is a gemm. The gradient of the kernel goes the same way back: each dm from
 /// dy, four products of transposed matrices, and the taps from those.
 ///
-/// What holds. Pairs are counted from the last step. So the bits of a step depend on its own window and on the number
-/// of steps after it being odd or even, but neither on the steps before it nor on other samples. A NaN stays within the
-/// windows that see it; Inf may become NaN there. The error is about that of the plain sum (rms 1.1e-7 beside 1.4e-7
-/// for F = 64 and outputs up to 2.5): the numbers are up to twice as large, the sums a third as long. No pointer needs
-/// alignment, no output overlaps an input. A warm call allocates nothing.
+/// What holds. Pairs are counted from the last step. So the bits of a step depend on its own window and on its place
+/// among two times n steps from the end, but neither on the steps before it nor on other samples. A NaN stays within
+/// the windows that see it; Inf may become NaN there. The error is about that of the plain sum (rms 1.1e-7
+/// beside 1.4e-7 for F = 64 and outputs up to 2.5): the numbers are up to twice as large, the sums a third as long. No
+/// pointer needs alignment, no output overlaps an input. A warm call allocates nothing.
 #pragma once
 
 #include <algorithm>
@@ -31,11 +33,13 @@
 DEEPREC_BEGIN
 namespace kernels {
 
-/// x [batch, steps + 2, features] with kernel [3, features, filters] gives y [batch, steps, filters].
+/// x [batch, steps + 2 dilation, features] with kernel [3, features, filters] gives y [batch, steps, filters].
 struct ThreeTaps {
-    Index batch, steps, features, filters;
+    Index batch, steps, features, filters, dilation;
 
-    Index pairs() const { return (steps + 1) / 2; }
+    Index time() const { return steps + 2 * dilation; }
+    /// Of a sample, those whose second step exists.
+    Index pairs() const { return steps / (2 * dilation) * dilation + std::min(steps % (2 * dilation), dilation); }
 };
 
 /// Whether the multiply-adds saved, features x filters a step, outweigh the sums before and after the products, which
@@ -47,11 +51,15 @@ inline constexpr Index winograd_points = 4;
 template <class T, class Arch>
 inline constexpr Index winograd_block = 4 * Tile<T, Arch>::rows;  // pairs
 
-/// f(row of the block, sample, first step) for each pair in [begin, end); the first step is -1 where a sample's first
-/// pair has only its second.
+/// f(row of the block, sample, first step) for each pair in [begin, end). The first step is negative where a pair has
+/// only its second.
 template <class F>
 void for_pairs(const ThreeTaps& s, Index begin, Index end, const F& f) {
-    for (Index i = begin; i < end; ++i) f(i - begin, i / s.pairs(), i % s.pairs() * 2 - s.steps % 2);
+    const Index pairs = s.pairs();
+    for (Index i = begin; i < end; ++i) {
+        const Index left = pairs - 1 - i % pairs;  // pairs of the sample after this one
+        f(i - begin, i / pairs, s.steps - 1 - left / s.dilation * 2 * s.dilation - left % s.dilation - s.dilation);
+    }
 }
 
 /// to[p, r] = the four inputs of pair begin + r, for `rows` rows a point.
@@ -59,10 +67,10 @@ template <class T, class Arch>
 void winograd_inputs(const ThreeTaps& s, const T* x, Index begin, Index end, Index rows, T* to) {
     const Index features = s.features, point = rows * features;
     for_pairs(s, begin, end, [&](Index r, Index sample, Index first) {
-        const Index at = (sample * (s.steps + 2) + first) * features;
+        const Index at = (sample * s.time() + first) * features, apart = s.dilation * features;
         T* const out = to + r * features;
         for_lanes<T, Arch>(features, [&]<class V>(Index f) {
-            const auto d = [&](Index i) { return kernels::load<V>(x + (at + i * features + f)); };
+            const auto d = [&](Index i) { return kernels::load<V>(x + (at + i * apart + f)); };
             const V d0 = first < 0 ? V(T(0)) : d(0), d1 = d(1), d2 = d(2), d3 = d(3);
             kernels::store(out + f, d0 - d2);
             kernels::store(out + point + f, d1 + d2);
@@ -116,15 +124,15 @@ void winograd_convolution(const ThreeTaps& s, const T* x, const T* packed, T* y,
                                   filters);
         detail::for_pairs(s, begin, end, [&](Index r, Index sample, Index first) {
             const T* const m = products + r * filters;
-            const Index at = (sample * s.steps + first) * filters;
+            const Index at = (sample * s.steps + first) * filters, apart = s.dilation * filters;
             detail::for_lanes<T, Arch>(filters, [&]<class V>(Index u) {
                 const V m1 = kernels::load<V>(m + point + u), m2 = kernels::load<V>(m + 2 * point + u);
                 V y0 = kernels::load<V>(m + u) + (m1 + m2), y1 = kernels::load<V>(m + 3 * point + u) + (m1 - m2);
                 if (bias) y0 = y0 + kernels::load<V>(bias + u), y1 = y1 + kernels::load<V>(bias + u);
                 if (first >= 0) kernels::store(y + (at + u), y0);
-                kernels::store(y + (at + filters + u), y1);
+                kernels::store(y + (at + apart + u), y1);
             });
-            for (Index at_row = first < 0 ? at + filters : at; at_row < at + 2 * filters; at_row += filters) {
+            for (Index at_row = first < 0 ? at + apart : at; at_row <= at + apart; at_row += apart) {
                 T* const row = y + at_row;
                 if (linear) std::copy_n(row, filters, linear + at_row);
                 if constexpr (RowActivation<Act>)
@@ -151,11 +159,11 @@ void winograd_kernel_gradient(const ThreeTaps& s, const T* x, const T* dy, Index
         const Index end = std::min(begin + block, count);
         detail::winograd_inputs<T, Arch>(s, x, begin, end, block, inputs);
         detail::for_pairs(s, begin, end, [&](Index r, Index sample, Index first) {
-            const Index at = sample * dy_stride + first * filters;
+            const Index at = sample * dy_stride + first * filters, apart = s.dilation * filters;
             T* const to = dm + r * filters;
             detail::for_lanes<T, Arch>(filters, [&]<class V>(Index u) {
                 const V dy0 = first < 0 ? V(T(0)) : kernels::load<V>(dy + (at + u)),
-                        dy1 = kernels::load<V>(dy + (at + filters + u));
+                        dy1 = kernels::load<V>(dy + (at + apart + u));
                 kernels::store(to + u, dy0);
                 kernels::store(to + point + u, dy0 + dy1);
                 kernels::store(to + 2 * point + u, dy0 - dy1);

@@ -25,7 +25,7 @@ struct Conv1DOptions {
 /// Shapes: x [B, T, F] -> y [B, T', filters]; T' by `window_sizes`; `kernel` [k, F, filters] (glorot uniform),
 /// `bias` [filters] (zeros). As in Keras the layer ends a mask: a masked step is read like any other.
 /// A window of k steps is a contiguous row of k*F numbers of x, so the products read x in place. Three taps without
-/// strides or dilation take four products for six where that pays: kernels/winograd.hpp, which has the error bound.
+/// strides take four products for six where that pays: kernels/winograd.hpp, which has the error.
 /// `Conv1D{64, 3, relu}` is `Conv1D<float, ReLU>`.
 template <class T = float, class Activation = Linear>
 class Conv1D {
@@ -96,8 +96,9 @@ public:
         if constexpr (Mode::training && Activation::needs_input) pre_activation = cache.linear.need(y.size());
         const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
         if (three_taps())
-            kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_}, padded, packed_.data(),
-                                             y.data(), bias, activation_, pre_activation, cache.workspace);
+            kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate}, padded,
+                                             packed_.data(), y.data(), bias, activation_, pre_activation,
+                                             cache.workspace);
         else
             kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y.data(), filters_,
                              bias, activation_, false, pre_activation);
@@ -132,8 +133,9 @@ public:
                                        filters_,
                                        0};
         if (three_taps())
-            kernels::winograd_kernel_gradient<T>({batch, steps, features_, filters_}, cache.x, dz_rows.data,
-                                                 dz_rows.batch_stride, gradients.kernel.data(), cache.workspace);
+            kernels::winograd_kernel_gradient<T>({batch, steps, features_, filters_, options_.dilation_rate}, cache.x,
+                                                 dz_rows.data, dz_rows.batch_stride, gradients.kernel.data(),
+                                                 cache.workspace);
         else
             kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz_rows, gradients.kernel.data(), filters_);
         if (options_.use_bias)
@@ -145,8 +147,9 @@ public:
         } else {
             View<T, 3> dx{cache.dx.need(batch * time * features_), {batch, time, features_}};
             if (three_taps())
-                kernels::winograd_convolution<T>({batch, time, filters_, features_}, dz, packed_turned_.data(),
-                                                 dx.data(), nullptr, linear, nullptr, cache.workspace);
+                kernels::winograd_convolution<T>({batch, time, filters_, features_, options_.dilation_rate}, dz,
+                                                 packed_turned_.data(), dx.data(), nullptr, linear, nullptr,
+                                                 cache.workspace);
             else
                 kernels::gemm<T>(
                     kernels::Rows<T>{dz, batch * time, time, spread.steps * filters_, filters_, segments(),
@@ -186,8 +189,7 @@ public:
 private:
     /// Whether the products are those of kernels/winograd.hpp.
     bool three_taps() const {
-        return kernel_size_ == 3 && options_.strides == 1 && options_.dilation_rate == 1 &&
-               kernels::winograd_pays(features_, filters_);
+        return kernel_size_ == 3 && options_.strides == 1 && kernels::winograd_pays(features_, filters_);
     }
     /// Packs kernel [k, features, filters] as the products read it.
     void pack(const T* kernel, Index features, Index filters, Buffer<T>& packed) {
