@@ -2,6 +2,7 @@
 // gemm<who>/M:rows/N:columns/K:depth is C[M, N] = A[M, K] B[K, N]; gemm_tn<who> is C[K, N] += A[M, K]^T B[M, N];
 // windows<who> reads M rows of 3 steps x K/3 features from [batch, 50, K/3], bias and ReLU included.
 #include "support/peak.hpp"
+#include "support/random_numbers.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -25,17 +26,7 @@ using Map = Eigen::Map<Matrix>;
 using ConstMap = Eigen::Map<const Matrix>;
 enum class Who { deeprec, eigen, reference };
 
-struct Data {
-    explicit Data(Index n) : size(n) {
-        const RandomStream random(Seed{1});
-        float* const x = buffer.need(n);
-        for (Index i = 0; i < n; ++i)
-            x[i] = static_cast<float>(random.uniform(static_cast<std::uint64_t>(i), -1.0, 1.0));
-    }
-    float* data() { return buffer.data(); }
-    Buffer<float> buffer;
-    Index size;
-};
+using Data = bench::RandomNumbers;
 
 void report(benchmark::State& state, Index m, Index n, Index k) {
     static const double peak = bench::peak_gflops<float>();

@@ -2,6 +2,7 @@
 // lstm_forward<who>/B:sequences/F:features/U:units predicts; lstm_train<who> is the forward and the backward with all
 // gradients; in_shards cuts the sequences into parts of 32 as `fit` does, so that what is saved stays in the caches.
 #include "support/peak.hpp"
+#include "support/random_numbers.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -17,16 +18,7 @@ namespace {
 constexpr Index steps = 50;
 enum class Who { deeprec, in_shards, reference };
 
-struct Data {
-    Data(Index n, double limit) {
-        const RandomStream random(Seed{1});
-        float* const x = buffer.need(n);
-        for (Index i = 0; i < n; ++i)
-            x[i] = static_cast<float>(random.uniform(static_cast<std::uint64_t>(i), -limit, limit));
-    }
-    float* data() { return buffer.data(); }
-    Buffer<float> buffer;
-};
+using Data = bench::RandomNumbers;
 
 template <Who who, bool train>
 void lstm(benchmark::State& state) {

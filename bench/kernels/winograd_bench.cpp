@@ -1,11 +1,12 @@
 // Convolution of B sequences of T steps x F features with three taps, U filters, bias and ReLU included: four products
 // for two steps (winograd), the windows as one product (windows, kernels/gemm.hpp) and the scalar twin. GFLOP/s and the
-// share of the FMA peak count six products for two steps, so winograd may exceed 100 %.
+// share of the FMA peak count six products for two steps, so winograd may exceed 100 %. winograd_gradient is that of
+// the kernel. Eigen on the windows is in gemm_bench.cpp.
 #include "support/peak.hpp"
+#include "support/random_numbers.hpp"
 
 #include <benchmark/benchmark.h>
 
-#include <deeprec/core/random.hpp>
 #include <deeprec/kernels/reference_winograd.hpp>
 #include <deeprec/kernels/winograd.hpp>
 
@@ -15,41 +16,63 @@ namespace {
 
 enum class Who { winograd, windows, reference };
 
-float* random_numbers(Buffer<float>& buffer, Index n) {
-    const RandomStream random(Seed{1});
-    float* const x = buffer.need(n);
-    for (Index i = 0; i < n; ++i) x[i] = static_cast<float>(random.uniform(static_cast<std::uint64_t>(i), -1.0, 1.0));
-    return x;
-}
+using Data = bench::RandomNumbers;
 
-template <Who who>
-void three_taps(benchmark::State& state) {
-    const Index batch = state.range(0), time = state.range(1), features = state.range(2), filters = state.range(3);
-    const kernels::ThreeTaps s{batch, time - 2, features, filters, 1};
-    Buffer<float> x_buffer, kernel_buffer, bias_buffer, y_buffer, windows_buffer, packed_buffer, workspace;
-    const float* const x = random_numbers(x_buffer, batch * time * features);
-    const float* const kernel = random_numbers(kernel_buffer, 3 * features * filters);
-    const float* const bias = random_numbers(bias_buffer, filters);
-    float* const y = y_buffer.need(batch * s.steps * filters);
-    float* const windows = windows_buffer.need(kernels::packed_size<float>(3 * features, filters));
-    float* const packed = packed_buffer.need(kernels::winograd_packed_size<float>(features, filters));
-    kernels::pack(kernel, filters, 3 * features, filters, windows);
-    kernels::winograd_pack(kernel, features, filters, packed);
-    const kernels::Rows<float> rows{x, batch * s.steps, s.steps, time * features, features, 1, 3 * features, 0};
-    for (auto _ : state) {
-        if constexpr (who == Who::winograd)
-            kernels::winograd_convolution(s, x, packed, y, bias, relu, nullptr, workspace);
-        if constexpr (who == Who::windows) kernels::gemm(rows, windows, filters, y, filters, bias, relu);
-        if constexpr (who == Who::reference)
-            kernels::reference::winograd_convolution(s, x, kernel, y, bias, relu, nullptr);
-        benchmark::DoNotOptimize(y);
-        benchmark::ClobberMemory();
-    }
+void report(benchmark::State& state, const kernels::ThreeTaps& s) {
     static const double peak = bench::peak_gflops<float>();
-    const double total = 6.0 * static_cast<double>(batch * s.steps * features * filters) *
+    const double total = 6.0 * static_cast<double>(s.batch * s.steps * s.features * s.filters) *
                          static_cast<double>(state.iterations()) * 1e-9;
     state.counters["GFLOP/s"] = benchmark::Counter(total, benchmark::Counter::kIsRate);
     state.counters["%peak"] = benchmark::Counter(100 * total / peak, benchmark::Counter::kIsRate);
+}
+kernels::ThreeTaps shape(const benchmark::State& state) {
+    return {state.range(0), state.range(1) - 2, state.range(2), state.range(3), 1};
+}
+/// The windows of x as rows of 3 steps.
+kernels::Rows<float> windows(const kernels::ThreeTaps& s, const float* x) {
+    return {x, s.batch * s.steps, s.steps, s.time() * s.features, s.features, 1, 3 * s.features, 0};
+}
+
+template <Who who>
+void convolution(benchmark::State& state) {
+    const kernels::ThreeTaps s = shape(state);
+    const Index rows = 3 * s.features;
+    Data x(s.batch * s.time() * s.features), kernel(rows * s.filters), bias(s.filters),
+        y(s.batch * s.steps * s.filters), packed(kernels::winograd_packed_size<float>(s.features, s.filters)),
+        packed_windows(kernels::packed_size<float>(rows, s.filters));
+    Buffer<float> workspace;
+    kernels::winograd_pack(kernel.data(), s.features, s.filters, packed.data());
+    kernels::pack(kernel.data(), s.filters, rows, s.filters, packed_windows.data());
+    for (auto _ : state) {
+        if constexpr (who == Who::winograd)
+            kernels::winograd_convolution(s, x.data(), packed.data(), y.data(), bias.data(), relu, nullptr, workspace);
+        if constexpr (who == Who::windows)
+            kernels::gemm(windows(s, x.data()), packed_windows.data(), s.filters, y.data(), s.filters, bias.data(),
+                          relu);
+        if constexpr (who == Who::reference)
+            kernels::reference::winograd_convolution(s, x.data(), kernel.data(), y.data(), bias.data(), relu, nullptr);
+        benchmark::DoNotOptimize(y.data());
+        benchmark::ClobberMemory();
+    }
+    report(state, s);
+}
+template <Who who>
+void kernel_gradient(benchmark::State& state) {
+    const kernels::ThreeTaps s = shape(state);
+    const Index sample = s.steps * s.filters;
+    Data x(s.batch * s.time() * s.features), dy(s.batch * sample), gradient(3 * s.features * s.filters);
+    Buffer<float> workspace;
+    for (auto _ : state) {
+        if constexpr (who == Who::winograd)
+            kernels::winograd_kernel_gradient(s, x.data(), dy.data(), sample, gradient.data(), workspace);
+        if constexpr (who == Who::windows)
+            kernels::gemm_tn(windows(s, x.data()), dy.data(), s.filters, s.filters, gradient.data(), s.filters);
+        if constexpr (who == Who::reference)
+            kernels::reference::winograd_kernel_gradient(s, x.data(), dy.data(), sample, gradient.data());
+        benchmark::DoNotOptimize(gradient.data());
+        benchmark::ClobberMemory();
+    }
+    report(state, s);
 }
 void shapes(benchmark::internal::Benchmark* b) {
     b->ArgNames({"B", "T", "F", "U"});
@@ -59,6 +82,9 @@ void shapes(benchmark::internal::Benchmark* b) {
 
 }  // namespace
 
-BENCHMARK(three_taps<Who::winograd>)->Name("winograd")->Apply(shapes);
-BENCHMARK(three_taps<Who::windows>)->Name("winograd_windows")->Apply(shapes);
-BENCHMARK(three_taps<Who::reference>)->Name("winograd_reference")->Args({32, 50, 64, 64});
+BENCHMARK(convolution<Who::winograd>)->Name("winograd")->Apply(shapes);
+BENCHMARK(convolution<Who::windows>)->Name("winograd_windows")->Apply(shapes);
+BENCHMARK(convolution<Who::reference>)->Name("winograd_reference")->Args({32, 50, 64, 64});
+BENCHMARK(kernel_gradient<Who::winograd>)->Name("winograd_gradient")->Apply(shapes);
+BENCHMARK(kernel_gradient<Who::windows>)->Name("winograd_gradient_windows")->Apply(shapes);
+BENCHMARK(kernel_gradient<Who::reference>)->Name("winograd_gradient_reference")->Args({32, 50, 64, 64});

@@ -1,4 +1,6 @@
 // The best 100 of many items by inner product, beside Eigen's product with nth_element. GB/s of item vectors read.
+#include "support/random_numbers.hpp"
+
 #include <benchmark/benchmark.h>
 
 #include <numeric>
@@ -16,16 +18,7 @@ namespace {
 
 constexpr Index best = 100;
 
-struct Vectors {
-    explicit Vectors(Index n) {
-        const RandomStream random(Seed{1});
-        float* const x = buffer.need(n);
-        for (Index i = 0; i < n; ++i)
-            x[i] = static_cast<float>(random.uniform(static_cast<std::uint64_t>(i), -1.0, 1.0));
-    }
-    const float* data() const { return buffer.data(); }
-    Buffer<float> buffer;
-};
+using Vectors = bench::RandomNumbers;
 
 void report(benchmark::State& state) {
     const double bytes = static_cast<double>(state.range(0) * state.range(1)) * sizeof(float);
