@@ -202,10 +202,11 @@ void run_layer(const Runner& run, const std::string& name, double flops, Layer l
     layer.build(sample, Seed{1});
     load(layer, weights);
 
-    const Index shards = pool.threads(), rows = (x.extent(0) + shards - 1) / shards;
+    const Index shards = std::min<Index>(pool.threads(), Shards::most_shards), rows = (x.extent(0) + shards - 1) / shards;
     std::vector<typename Layer::Cache> caches(static_cast<std::size_t>(shards));
     std::vector<typename Layer::Gradients> gradients(caches.size(), layer.zero_gradients());
     std::vector<double> sums(caches.size());
+    detail::GradientSum<Layer> sum_gradients;
     const auto part = [&](Index i) { return x.slice(i * rows, std::min(x.extent(0), (i + 1) * rows)); };
     const auto first = layer.forward(x, caches[0]);
     const double sum = name == "dense" ? peers::sum_abs(first.data(), static_cast<std::size_t>(first.size()))
@@ -229,13 +230,7 @@ void run_layer(const Runner& run, const std::string& name, double flops, Layer l
             const auto dx = layer.backward(dy, cache, gradient);
             if (check) sums[static_cast<std::size_t>(i)] = peers::sum(dx.data(), static_cast<std::size_t>(dx.size()));
         });
-        for (std::size_t i = 1; i < gradients.size(); ++i) {
-            const auto add = [](std::string_view, const auto&, auto& a, const auto& b) {
-                kernels::add<float>(b.data(), a.data(), a.size());
-            };
-            ParameterVisitor<decltype(add)> visitor(add);
-            Layer::visit(visitor, layer, gradients[0], gradients[i]);
-        }
+        sum_gradients(layer, shards, [&](Index i) -> auto& { return gradients[static_cast<std::size_t>(i)]; }, pool);
     };
     if (!run.wants(name + "_fwdbwd")) return;
     step(true);

@@ -1,6 +1,7 @@
 #include "kernels/data.hpp"
 
 #include <limits>
+#include <vector>
 
 #include <deeprec/kernels/reference.hpp>
 #include <deeprec/kernels/vector.hpp>
@@ -31,6 +32,31 @@ TEMPLATE_TEST_CASE("copy copies; dot, axpy and add equal their scalar twins", "[
             CHECK(distance(y, x) == 0);
             CHECK(y.guards_intact());
         }
+}
+
+TEMPLATE_TEST_CASE("add_tree has the bits of its scalar twin", "[kernels][vector]", float, double) {
+    using T = TestType;
+    constexpr Index lanes = kernels::lanes<T>;
+    for (Index count = 1; count <= 8; ++count)
+        for (const Index n : {Index{1}, lanes - 1, lanes + 1, 3 * lanes + 2})
+            for (const Index begin : {Index{0}, Index{1}, lanes}) {
+                CAPTURE(count, n, begin);
+                std::vector<Operand<T>> parts;
+                for (Index s = 0; s < count; ++s) parts.emplace_back(begin + n + 1, static_cast<int>(s), s % 3);
+                if (count > 2) parts[2][begin] = std::numeric_limits<T>::quiet_NaN();
+                std::vector<Operand<T>> expected = parts;
+                const auto pointers = [](std::vector<Operand<T>>& all) {
+                    std::vector<T*> x;
+                    for (Operand<T>& part : all) x.push_back(part.data());
+                    return x;
+                };
+                kernels::add_tree(pointers(parts).data(), count, begin, begin + n);
+                kernels::reference::add_tree(pointers(expected).data(), count, begin, begin + n);
+                for (std::size_t s = 0; s < parts.size(); ++s) {
+                    CHECK(distance(parts[s], expected[s]) == 0);
+                    CHECK(parts[s].guards_intact());
+                }
+            }
 }
 
 TEMPLATE_TEST_CASE("sum_rows equals its scalar twin and keeps NaN", "[kernels][vector]", float, double) {

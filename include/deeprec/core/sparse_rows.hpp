@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <deeprec/core/tensor.hpp>
@@ -52,6 +54,47 @@ public:
     void add(const SparseRows& other) {
         for (std::size_t i = 0; i < other.ids_.size(); ++i) add(other.ids_[i], other.values(i));
     }
+    /// The rows of at most 7 `others` join those of this table. Each row's values are what `finish_sum` then makes of
+    /// those that all tables had; until then they are not valid.
+    void start_sum(std::span<SparseRows* const> others) {
+        places_.clear(), later_.clear();
+        for (std::size_t i = 0; i < ids_.size(); ++i) places_.push_back({nullptr, 0, -1});
+        for (std::size_t table = 1; table <= others.size(); ++table) {
+            SparseRows& other = *others[table - 1];
+            for (std::size_t i = 0; i < other.ids_.size(); ++i) {
+                const Place here{other.values(i), static_cast<std::int32_t>(table), -1};
+                const std::int32_t slot = slot_[static_cast<std::size_t>(other.ids_[i])];
+                if (slot < 0) {
+                    append_id(other.ids_[i]);
+                    places_.push_back(here);
+                    continue;
+                }
+                std::int32_t* end = &places_[static_cast<std::size_t>(slot)].next;
+                while (*end >= 0) end = &later_[static_cast<std::size_t>(*end)].next;
+                *end = static_cast<std::int32_t>(later_.size());
+                later_.push_back(here);
+            }
+        }
+        make_room(ids_.size());
+    }
+    /// Adds up rows [begin, end) of the tables of `start_sum`, as a binary tree: (this + first) + (second + third) ...
+    /// Different rows may be added up at the same time. The values of the other tables are lost.
+    void finish_sum(Index begin, Index end) {
+        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+            Place* place = &places_[i];
+            T* sum = place->values ? place->values : values(i);
+            if (place->next >= 0) {
+                std::array<T*, 8> part{};
+                part[static_cast<std::size_t>(place->table)] = sum;
+                while (place->next >= 0) {
+                    place = &later_[static_cast<std::size_t>(place->next)];
+                    part[static_cast<std::size_t>(place->table)] = place->values;
+                }
+                sum = add_parts(part);
+            }
+            if (sum != values(i)) kernels::copy<T>(sum, values(i), width_);
+        }
+    }
     void setZero() {
         for (const std::int32_t id : ids_) slot_[static_cast<std::size_t>(id)] = -1;
         ids_.clear();
@@ -65,18 +108,43 @@ public:
     }
 
 private:
+    /// Where a table of a sum has a row (null: where this one has it), and the place in `later_` of the next that has
+    /// it, -1 if there is none.
+    struct Place {
+        T* values;
+        std::int32_t table, next;
+    };
+    /// The sum of those that are not null, in one of them.
+    T* add_parts(std::array<T*, 8>& part) const {
+        for (std::size_t stride = 1; stride < part.size(); stride *= 2)
+            for (std::size_t s = 0; s < part.size(); s += 2 * stride) {
+                T *&left = part[s], *const right = part[s + stride];
+                if (left && right)
+                    kernels::add<T>(right, left, width_);
+                else if (right)
+                    left = right;
+            }
+        return part[0];
+    }
     /// Memory for the values of a row that has none yet.
     T* append(std::int32_t id) {
-        const std::size_t slot = ids_.size(), needed = (slot + 1) * static_cast<std::size_t>(width_);
-        slot_[static_cast<std::size_t>(id)] = static_cast<std::int32_t>(slot);
+        append_id(id);
+        make_room(ids_.size());
+        return values(ids_.size() - 1);
+    }
+    void append_id(std::int32_t id) {
+        slot_[static_cast<std::size_t>(id)] = static_cast<std::int32_t>(ids_.size());
         ids_.push_back(id);
+    }
+    void make_room(std::size_t rows) {
+        const std::size_t needed = rows * static_cast<std::size_t>(width_);
         if (values_.size() < needed) values_.resize(std::max(needed, 2 * values_.size()));
-        return values(slot);
     }
 
     Index width_ = 0;
     std::vector<std::int32_t> slot_;  // where a row's values are, -1 = untouched
     std::vector<std::int32_t> ids_;
+    std::vector<Place> places_, later_;  // of a sum
     std::vector<T, detail::AlignedAllocator<T>> values_;
 };
 

@@ -82,6 +82,17 @@ void add(const T* x, T* y, Index n) {
     for (Index i = 0; i < n; ++i) y[i] += x[i];
 }
 
+template <class T>
+void add_tree(T* const* x, Index count, Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+        T sum[8];
+        for (Index s = 0; s < count; ++s) sum[s] = x[s][i];
+        for (Index stride = 1; stride < count; stride *= 2)
+            for (Index s = 0; s + stride < count; s += 2 * stride) sum[s] += sum[s + stride];
+        x[0][i] = sum[0];
+    }
+}
+
 template <class Act, class T>
 void activate(const T* x, T* y, Index n, const Act& act = {}) {
     for (Index i = 0; i < n; ++i) y[i] = act(x[i]);

@@ -35,6 +35,29 @@ void add(const T* x, T* y, Index n) {
     axpy<T, Arch>(T(1), x, y, n);
 }
 
+namespace detail {
+/// x[0][i] + ... + x[count - 1][i] as a binary tree over at most `Span` arrays.
+template <Index Span, class V, class T>
+DEEPREC_INLINE V tree_sum(const T* const* x, Index count, Index i) {
+    if constexpr (Span == 1) {
+        return kernels::load<V>(x[0] + i);
+    } else {
+        const V left = tree_sum<Span / 2, V>(x, count, i);
+        return count > Span / 2 ? left + tree_sum<Span / 2, V>(x + Span / 2, count - Span / 2, i) : left;
+    }
+}
+}  // namespace detail
+
+/// x[0][i] = x[0][i] + ... + x[count - 1][i] for i in [begin, end) and at most 8 arrays, in one pass, added as a binary
+/// tree: (0 + 1) + (2 + 3) ...
+template <class T, class Arch = xsimd::default_arch>
+void add_tree(T* const* x, Index count, Index begin, Index end) {
+    using V = Batch<T, Arch>;
+    Index i = begin;
+    for (; i + lanes<T, Arch> <= end; i += lanes<T, Arch>) kernels::store(x[0] + i, detail::tree_sum<8, V>(x, count, i));
+    for (; i < end; ++i) x[0][i] = detail::tree_sum<8, T>(x, count, i);
+}
+
 /// sum_i a[i] b[i]: four registers of partial sums, added as a tree. Relative to sum_i |a[i] b[i]| the error is at most
 /// (n / (4 lanes) + 8) epsilon.
 template <class T, class Arch = xsimd::default_arch>

@@ -14,6 +14,7 @@
 #include <deeprec/kernels/activations.hpp>
 #include <deeprec/kernels/vector.hpp>
 #include <deeprec/optimizers/clipping.hpp>
+#include <deeprec/training/gradient_sum.hpp>
 
 DEEPREC_BEGIN
 
@@ -60,7 +61,7 @@ void clear_gradients(const Model& model, typename Model::Gradients& gradients) {
 
 /// Owns what a training step needs beside the model: a gradient for each shard, a cache for each thread.
 ///
-/// A batch is cut into Shards; each runs forward, loss and backward on its own, then the gradients are added pairwise
+/// A batch is cut into Shards; each runs forward, loss and backward on its own, then the gradients are added up
 /// in a fixed order. So the bits are the same for any number of threads. Nothing is allocated once each thread has seen
 /// a shard of the same size.
 template <class Model, class Loss>
@@ -144,7 +145,8 @@ private:
             run_shard<Train>(model, batch, step_seed, scale, cut.begin(s), cut.end(s) - cut.begin(s),
                              shards_[static_cast<std::size_t>(s)], caches_[static_cast<std::size_t>(lane)]);
         });
-        if constexpr (Train) reduce(model, cut.count);
+        if constexpr (Train)
+            sum_(model, cut.count, [&](Index s) -> auto& { return shards_[static_cast<std::size_t>(s)].gradients; }, pool_);
         double loss = 0, divisor = 0;
         for (Index s = 0; s < cut.count; ++s) {
             loss += shards_[static_cast<std::size_t>(s)].loss;
@@ -225,20 +227,12 @@ private:
         else
             std::copy_n(y, predictions * outputs, kept);
     }
-    /// shards[0] = sum of all, as a binary tree: (0+1) + (2+3) ...
-    void reduce(const Model& model, Index count) {
-        for (Index stride = 1; stride < count; stride *= 2)
-            pool_.run((count - stride + 2 * stride - 1) / (2 * stride), [&](Index pair) {
-                detail::add_gradients(model, shards_[static_cast<std::size_t>(2 * stride * pair)].gradients,
-                                      shards_[static_cast<std::size_t>(2 * stride * pair + stride)].gradients);
-            });
-    }
-
     ThreadPool& pool_;
     Loss loss_;
     typename Model::Gradients empty_;
     Index dense_numbers_ = 0;
     std::vector<Shard> shards_;
+    detail::GradientSum<Model> sum_;
     std::vector<typename Model::Cache> caches_;
     bool keep_predictions_ = false, has_state_ = false;
 };
