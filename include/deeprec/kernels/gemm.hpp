@@ -80,13 +80,21 @@ void multiply_tile(const TileRows<T>& a, const T* b, Index panel_stride, const O
             }
         }
     }
-    DEEPREC_UNROLL
-    for (Index j = 0; j < columns; ++j) {
-        const V bias = out.bias ? kernels::load<V>(out.bias + j * step) : V(T(0));
+    T* const c = out.c;  // copied: as far as the compiler knows, a store to C could change them
+    const T* const biases = out.bias;
+    const Index ldc = out.ldc;
+    const auto store = [&](const auto& finished) {
         DEEPREC_UNROLL
-        for (Index r = 0; r < Height; ++r)
-            kernels::store(out.c + r * out.ldc + j * step, out.bias ? sum[r][j] + bias : sum[r][j]);
-    }
+        for (Index r = 0; r < Height; ++r) {
+            DEEPREC_UNROLL
+            for (Index j = 0; j < columns; ++j) kernels::store(c + r * ldc + j * step, finished(r, j));
+        }
+    };
+    if (!biases) return store([&](Index r, Index j) { return sum[r][j]; });
+    V bias[columns];
+    DEEPREC_UNROLL
+    for (Index j = 0; j < columns; ++j) bias[j] = kernels::load<V>(biases + j * step);
+    store([&](Index r, Index j) { return sum[r][j] + bias[j]; });
 }
 
 /// The last columns of C: panels are padded with zeros, C and the bias are not.

@@ -54,15 +54,22 @@ inline constexpr Index winograd_block = 4 * Tile<T, Arch>::rows;  // pairs
 /// f(row of the block, sample, first step) for each pair in [begin, end). The first step is negative where a pair has
 /// only its second.
 template <class F>
-void for_pairs(const ThreeTaps& s, Index begin, Index end, const F& f) {
-    const Index pairs = s.pairs();
+DEEPREC_INLINE void for_pairs(const ThreeTaps& s, Index begin, Index end, const F& f) {
+    const Index pairs = s.pairs(), n = s.dilation;
+    Index sample = begin / pairs, left = pairs - 1 - begin % pairs;  // pairs of the sample after this one
+    Index rounds = left / n, rest = left % n;
     for (Index i = begin; i < end; ++i) {
-        const Index left = pairs - 1 - i % pairs;  // pairs of the sample after this one
-        f(i - begin, i / pairs, s.steps - 1 - left / s.dilation * 2 * s.dilation - left % s.dilation - s.dilation);
+        f(i - begin, sample, s.steps - 1 - rounds * 2 * n - rest - n);
+        if (--rest >= 0) continue;
+        rest = n - 1;
+        if (--rounds >= 0) continue;
+        ++sample;
+        rounds = (pairs - 1) / n, rest = (pairs - 1) % n;
     }
 }
 
-/// to[p, r] = the four inputs of pair begin + r, for `rows` rows a point.
+/// to[p, r] = the four inputs of pair begin + r, for `rows` rows a point. Asks for what comes `rows` pairs later: it
+/// arrives while this block is multiplied.
 template <class T, class Arch>
 void winograd_inputs(const ThreeTaps& s, const T* x, Index begin, Index end, Index rows, T* to) {
     const Index features = s.features, point = rows * features;
@@ -71,6 +78,7 @@ void winograd_inputs(const ThreeTaps& s, const T* x, Index begin, Index end, Ind
         T* const out = to + r * features;
         for_lanes<T, Arch>(features, [&]<class V>(Index f) {
             const auto d = [&](Index i) { return kernels::load<V>(x + (at + i * apart + f)); };
+            for (Index i = 2; i < 4; ++i) prefetch_l2(x + (at + i * apart + f + 2 * rows * features));
             const V d0 = first < 0 ? V(T(0)) : d(0), d1 = d(1), d2 = d(2), d3 = d(3);
             kernels::store(out + f, d0 - d2);
             kernels::store(out + point + f, d1 + d2);
@@ -112,7 +120,8 @@ template <class T, class Act = Linear, class Arch = xsimd::default_arch>
 void winograd_convolution(const ThreeTaps& s, const T* x, const T* packed, T* y, const std::type_identity_t<T>* bias,
                           const Act& act, std::type_identity_t<T>* linear, Buffer<T>& workspace) {
     constexpr Index block = detail::winograd_block<T, Arch>;
-    const Index filters = s.filters, point = block * filters, count = s.batch * s.pairs();
+    const Index filters = s.filters, point = block * filters, count = s.batch * s.pairs(),
+                whole = filters / lanes<T, Arch> * lanes<T, Arch>;
     T* const inputs = workspace.need(detail::winograd_points * block * (s.features + filters));
     T* const products = inputs + detail::winograd_points * block * s.features;
     for (Index begin = 0; begin < count; begin += block) {
@@ -122,6 +131,13 @@ void winograd_convolution(const ThreeTaps& s, const T* x, const T* packed, T* y,
             gemm<T, Linear, Arch>(matrix_rows<T>(inputs + p * block * s.features, end - begin, s.features, s.features),
                                   packed + p * packed_size<T, Arch>(s.features, filters), filters, products + p * point,
                                   filters);
+        const auto finish = [&]<class V>(Index i, const V& z) {
+            if (linear) kernels::store(linear + i, z);
+            if constexpr (RowActivation<Act> || std::is_same_v<V, T>)
+                kernels::store(y + i, z);
+            else
+                kernels::store(y + i, act(z));
+        };
         detail::for_pairs(s, begin, end, [&](Index r, Index sample, Index first) {
             const T* const m = products + r * filters;
             const Index at = (sample * s.steps + first) * filters, apart = s.dilation * filters;
@@ -129,16 +145,14 @@ void winograd_convolution(const ThreeTaps& s, const T* x, const T* packed, T* y,
                 const V m1 = kernels::load<V>(m + point + u), m2 = kernels::load<V>(m + 2 * point + u);
                 V y0 = kernels::load<V>(m + u) + (m1 + m2), y1 = kernels::load<V>(m + 3 * point + u) + (m1 - m2);
                 if (bias) y0 = y0 + kernels::load<V>(bias + u), y1 = y1 + kernels::load<V>(bias + u);
-                if (first >= 0) kernels::store(y + (at + u), y0);
-                kernels::store(y + (at + apart + u), y1);
+                if (first >= 0) finish(at + u, y0);
+                finish(at + apart + u, y1);
             });
-            for (Index at_row = first < 0 ? at + apart : at; at_row <= at + apart; at_row += apart) {
-                T* const row = y + at_row;
-                if (linear) std::copy_n(row, filters, linear + at_row);
+            for (Index row = first < 0 ? at + apart : at; row <= at + apart; row += apart) {
                 if constexpr (RowActivation<Act>)
-                    act.template row<T, Arch>(row, row, filters);
-                else if constexpr (!std::is_same_v<Act, Linear>)
-                    activate<Act, T, Arch>(row, row, filters, act);
+                    act.template row<T, Arch>(y + row, y + row, filters);
+                else if (whole < filters)  // what for_lanes did number by number
+                    activate<Act, T, Arch>(y + row + whole, y + row + whole, filters - whole, act);
             }
         });
     }
@@ -162,6 +176,7 @@ void winograd_kernel_gradient(const ThreeTaps& s, const T* x, const T* dy, Index
             const Index at = sample * dy_stride + first * filters, apart = s.dilation * filters;
             T* const to = dm + r * filters;
             detail::for_lanes<T, Arch>(filters, [&]<class V>(Index u) {
+                for (Index i = 0; i < 2; ++i) prefetch_l2(dy + (at + i * apart + u + 2 * block * filters));
                 const V dy0 = first < 0 ? V(T(0)) : kernels::load<V>(dy + (at + u)),
                         dy1 = kernels::load<V>(dy + (at + apart + u));
                 kernels::store(to + u, dy0);
