@@ -164,7 +164,7 @@ private:
             return;
         }
         each_chunk(pool, touched, std::max<Index>(1, chunk / width), [&](Index begin, Index end) {
-            constexpr std::size_t rows_ahead = 4;
+            constexpr std::size_t rows_ahead = 8;
             const auto& ids = gradient.ids();
             for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
                 const Index row = ids[i], later = ids[std::min(i + rows_ahead, ids.size() - 1)];
