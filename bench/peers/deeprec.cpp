@@ -202,7 +202,8 @@ void run_layer(const Runner& run, const std::string& name, double flops, Layer l
     layer.build(sample, Seed{1});
     load(layer, weights);
 
-    const Index shards = std::min<Index>(pool.threads(), Shards::most_shards), rows = (x.extent(0) + shards - 1) / shards;
+    const Index shards = std::min<Index>(pool.threads(), Shards::most_shards),
+                rows = (x.extent(0) + shards - 1) / shards;
     std::vector<typename Layer::Cache> caches(static_cast<std::size_t>(shards));
     std::vector<typename Layer::Gradients> gradients(caches.size(), layer.zero_gradients());
     std::vector<double> sums(caches.size());
@@ -230,7 +231,8 @@ void run_layer(const Runner& run, const std::string& name, double flops, Layer l
             const auto dx = layer.backward(dy, cache, gradient);
             if (check) sums[static_cast<std::size_t>(i)] = peers::sum(dx.data(), static_cast<std::size_t>(dx.size()));
         });
-        sum_gradients(layer, shards, [&](Index i) -> auto& { return gradients[static_cast<std::size_t>(i)]; }, pool);
+        sum_gradients(
+            layer, shards, [&](Index i) -> auto& { return gradients[static_cast<std::size_t>(i)]; }, pool);
     };
     if (!run.wants(name + "_fwdbwd")) return;
     step(true);

@@ -47,7 +47,9 @@ void fill(const Model& model, Model::Gradients& gradients, std::uint64_t s) {
 /// All numbers of the gradients, and what they make of states that are 0.
 std::vector<float> flat(const Model& model, Model::Gradients& gradients) {
     std::vector<float> all;
-    const auto append = [&](const auto& tensor) { all.insert(all.end(), tensor.data(), tensor.data() + tensor.size()); };
+    const auto append = [&](const auto& tensor) {
+        all.insert(all.end(), tensor.data(), tensor.data() + tensor.size());
+    };
     for_each_parameter(model, gradients, [&](std::string_view, const auto&, auto& g) {
         if constexpr (requires { g.dense(); })
             append(g.dense());
@@ -80,8 +82,10 @@ TEST_CASE("Gradients of shards add up as a binary tree, for any number of thread
                     detail::add_gradients(model, expected[s], expected[s + stride]);
 
             const auto add_up = [&] {
-                sum(model, static_cast<Index>(count),
-                    [&](Index s) -> auto& { return shards[static_cast<std::size_t>(s)]; }, pool);
+                sum(
+                    model,
+                    static_cast<Index>(count), [&](Index s) -> auto& { return shards[static_cast<std::size_t>(s)]; },
+                    pool);
             };
             add_up();
             CHECK(flat(model, shards[0]) == flat(model, expected[0]));

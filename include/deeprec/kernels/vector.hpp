@@ -54,7 +54,8 @@ template <class T, class Arch = xsimd::default_arch>
 void add_tree(T* const* x, Index count, Index begin, Index end) {
     using V = Batch<T, Arch>;
     Index i = begin;
-    for (; i + lanes<T, Arch> <= end; i += lanes<T, Arch>) kernels::store(x[0] + i, detail::tree_sum<8, V>(x, count, i));
+    for (; i + lanes<T, Arch> <= end; i += lanes<T, Arch>)
+        kernels::store(x[0] + i, detail::tree_sum<8, V>(x, count, i));
     for (; i < end; ++i) x[0][i] = detail::tree_sum<8, T>(x, count, i);
 }
 

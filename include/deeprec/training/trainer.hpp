@@ -146,7 +146,9 @@ private:
                              shards_[static_cast<std::size_t>(s)], caches_[static_cast<std::size_t>(lane)]);
         });
         if constexpr (Train)
-            sum_(model, cut.count, [&](Index s) -> auto& { return shards_[static_cast<std::size_t>(s)].gradients; }, pool_);
+            sum_(
+                model, cut.count, [&](Index s) -> auto& { return shards_[static_cast<std::size_t>(s)].gradients; },
+                pool_);
         double loss = 0, divisor = 0;
         for (Index s = 0; s < cut.count; ++s) {
             loss += shards_[static_cast<std::size_t>(s)].loss;
