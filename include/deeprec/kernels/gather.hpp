@@ -24,12 +24,9 @@ inline Index find_out_of_range(const std::int32_t* ids, Index n, Index rows) {
 /// out[i, :] = table[ids[i], :]; ids are in range. A row is asked for some ids ahead: large tables live in RAM.
 template <class T>
 void gather_rows(const T* table, Index width, const std::int32_t* ids, Index n, T* out) {
-    constexpr Index ahead = 8, line = 64 / sizeof(T);
+    constexpr Index ahead = 8;
     for (Index i = 0; i < n; ++i) {
-        if (i + ahead < n) {
-            const T* const later = table + ids[i + ahead] * width;
-            for (Index j = 0; j < width; j += line) kernels::prefetch(later + j);
-        }
+        if (i + ahead < n) prefetch_row(table + ids[i + ahead] * width, width);
         kernels::copy<T>(table + ids[i] * width, out + i * width, width);
     }
 }

@@ -165,6 +165,11 @@ DEEPREC_INLINE void store_first(T* p, const xsimd::batch<T, Arch>& x, Index n) {
 /// Asks for the cache line at p, which need not exist; the second for one whose time comes when L1 has seen much else.
 DEEPREC_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
 DEEPREC_INLINE void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
+/// Asks for n numbers.
+template <class T>
+DEEPREC_INLINE void prefetch_row(const T* p, Index n) {
+    for (Index i = 0; i < n; i += 64 / static_cast<Index>(sizeof(T))) prefetch(p + i);
+}
 
 // ---------------------------------------------------------------- arithmetic
 

@@ -142,6 +142,7 @@ public:
 
 private:
     static constexpr Index chunk = 1 << 16;  // numbers a thread takes at once
+    static constexpr Index rows_ahead = 8;   // a row of a table is asked for so many rows before its turn
 
     /// run(gradient, first number of the parameter, count) over all that has a gradient, in pieces.
     template <class T, int Rank, class Run>
@@ -156,19 +157,24 @@ private:
             const Index bytes = width * static_cast<Index>(sizeof(T));
             const T* const zeros = reinterpret_cast<const T*>(no_gradient_.need_zeros(bytes));
             each_chunk(pool, gradient.rows(), std::max<Index>(1, chunk / width), [&](Index begin, Index end) {
-                for (Index row = begin; row < end; ++row) {
+                const auto of_row = [&](Index row) {
                     const T* const g = gradient.find(row);
-                    run(g ? g : zeros, row * width, width);
+                    return g ? g : zeros;
+                };
+                for (Index row = begin; row < end; ++row) {
+                    kernels::prefetch_row(of_row(std::min(row + rows_ahead, end - 1)), width);
+                    run(of_row(row), row * width, width);
                 }
             });
             return;
         }
         each_chunk(pool, touched, std::max<Index>(1, chunk / width), [&](Index begin, Index end) {
-            constexpr std::size_t rows_ahead = 8;
             const auto& ids = gradient.ids();
-            for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-                const Index row = ids[i], later = ids[std::min(i + rows_ahead, ids.size() - 1)];
-                run(gradient.values(i), row * width, width, (later - row) * width);
+            for (Index i = begin; i < end; ++i) {
+                const auto place = static_cast<std::size_t>(i);
+                const Index row = ids[place],
+                            later = ids[static_cast<std::size_t>(std::min(i + rows_ahead, touched - 1))];
+                run(gradient.values(place), row * width, width, (later - row) * width);
             }
         });
     }
