@@ -81,7 +81,7 @@ void inference(const Runner& run, const std::string& name, peers::Cost cost, con
     std::vector<typename Model::Cache> caches(static_cast<std::size_t>(pool.threads()));
     const auto slice = [&](Index i, Index lane) {
         return model.forward(slice_samples(x, i * rows, std::min(samples, (i + 1) * rows)),
-                             caches[static_cast<std::size_t>(lane)]);
+                             caches[static_cast<std::size_t>(lane)], Inference{slices == 1 ? &pool : nullptr});
     };
     double sum = 0;
     for (Index i = 0; i < slices; ++i) {
@@ -254,7 +254,7 @@ void run_layers(const Runner& run, ThreadPool& pool) {
         decltype(layer)::Cache cache;
         const auto y = layer.forward(view(x).slice(0, 1), cache);
         run.run("lstm_fwd_b1", {lstm / peers::batch}, peers::sum(y.data(), static_cast<std::size_t>(y.size())),
-                [&] { peers::keep(layer.forward(view(x).slice(0, 1), cache).data()[0]); });
+                [&] { peers::keep(layer.forward(view(x).slice(0, 1), cache, Inference{&pool}).data()[0]); });
     }
     Tensor<float, 2> wide(peers::batch, peers::dense_width);
     fill(wide, peers::numbers(static_cast<std::size_t>(wide.size()), "k.xd"));

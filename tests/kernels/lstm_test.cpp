@@ -1,5 +1,7 @@
 #include "kernels/recurrent_data.hpp"
 
+#include <array>
+
 #include <deeprec/kernels/lstm.hpp>
 #include <deeprec/kernels/reference_lstm.hpp>
 
@@ -113,6 +115,36 @@ TEMPLATE_TEST_CASE("the bits of a sequence do not depend on its neighbours", "[k
         const std::vector<T> alone = run(b, 1);
         CHECK(std::equal(alone.begin(), alone.end(), all.begin() + b * steps * U));
     }
+}
+
+TEMPLATE_TEST_CASE("two threads that share a sequence change no bit", "[kernels][lstm][threads]", float, double) {
+    using T = TestType;
+    ThreadPool alone(1), two(2), three(3);
+    for (const Index U : {128, 129, 150})  // panels in equal shares, and not
+        for (const Index B : {1, 2, 3})    // three run as a tile, on one thread
+            for (const Index steps : {1, 2, 9})
+                for (const int mask : {0, 1, 2, 3}) {
+                    CAPTURE(U, B, steps, mask);
+                    const Index F = 5;
+                    Data<T> x(B * steps * F, 1), h0(B * U, 2), c0(B * U, 3), kernel(F * 4 * U, 4, 0.1);
+                    Data<T> recurrent(U * 4 * U, 5, 0.1), bias(4 * U, 6);
+                    const auto keep = keep_steps(B, steps, mask);
+                    std::vector<T> packed(static_cast<std::size_t>(lstm_packed_size<T>(F, U)));
+                    lstm_pack<T>({kernel.data(), recurrent.data(), bias.data()}, F, U, packed.data());
+                    const auto run = [&](ThreadPool* pool) {
+                        const RecurrentPass pass{B,   steps, F, U, steps != 2, mask == 1, mask ? keep.data() : nullptr,
+                                                 pool};
+                        const RecurrentInput<T> in{x.data(), mask ? h0.data() : nullptr, mask ? c0.data() : nullptr};
+                        Data<T> y(B * (pass.return_sequences ? steps : 1) * U, 7), h(B * U, 8), c(B * U, 9);
+                        std::vector<T> scratch(static_cast<std::size_t>(lstm_forward_scratch_size<T>(pass)),
+                                               std::numeric_limits<T>::quiet_NaN());
+                        lstm_forward<Tanh, Sigmoid, T>(pass, packed.data(), in, {y.data(), h.data(), c.data()}, nullptr,
+                                                       scratch.data());
+                        return std::array{y.storage, h.storage, c.storage};
+                    };
+                    const auto expected = run(nullptr);
+                    for (ThreadPool* pool : {&alone, &two, &three}) CHECK(run(pool) == expected);
+                }
 }
 
 TEMPLATE_TEST_CASE("lstm kernel with other activations", "[kernels][lstm]", float, double) {

@@ -1,4 +1,7 @@
+#include <deeprec/core/parallel.hpp>
+#include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/lstm.hpp>
+#include <deeprec/models/sequential.hpp>
 
 #include "support/layer_battery.hpp"
 
@@ -178,6 +181,24 @@ TEST_CASE("LSTM: a state is streamed without allocations", "[lstm]") {
     stream();
     stream();
     CHECK(support::allocations_in(stream) == 0);
+}
+
+TEST_CASE("LSTM: threads that share a sample change no bit and allocate nothing", "[lstm][threads]") {
+    Sequential model{LSTM{130, return_sequences}, LSTM{128}, Dense{1, sigmoid}};
+    model.build({7, 4}, Seed{1});
+    Tensor<float, 3> x(1, 7, 4);
+    battery::Random random(3);
+    random.fill(x.data(), x.size());
+    decltype(model)::Cache one, shared;
+    const float expected = model.forward(x, one).data()[0];
+    ThreadPool pool(2);
+    const auto forward = [&] { CHECK(model.forward(x, shared, Inference{&pool}).data()[0] == expected); };
+    for (int call = 0; call < 20; ++call) forward();
+    float y = 0;
+    CHECK(support::allocations_in([&] { y = model.forward(x, shared, Inference{&pool}).data()[0]; }) == 0);
+    CHECK(y == expected);
+    model.forward(x, one);
+    CHECK(model.forward(x, one, Inference{&pool}).data()[0] == expected);  // a cache that has seen a pass without
 }
 
 TEST_CASE("LSTM says what is wrong", "[lstm]") {

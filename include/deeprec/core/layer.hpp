@@ -17,11 +17,16 @@
 
 DEEPREC_BEGIN
 
-/// Mode of a forward pass that only predicts.
+class ThreadPool;
+
+/// Mode of a forward pass that only predicts. `Inference{&pool}` lets a layer share the work of one or two samples
+/// between threads where that pays, in the same bits: an LSTM of many units does, the others run alone. The pool has
+/// one caller at a time.
 struct Inference {
     static constexpr bool training = false;
     static constexpr bool predicts = true;
-    Inference for_part(std::uint64_t) const { return {}; }
+    ThreadPool* pool = nullptr;
+    Inference for_part(std::uint64_t) const { return *this; }
 };
 
 /// Mode of a forward pass that backward will follow: `Training{step_seed}`.

@@ -7,8 +7,9 @@
 /// f, c and o for one register of units. So up to 6 (with 16 registers: 3) sequences times one panel are a register
 /// tile that ends with all four gates of those units, and the cell update follows without a trip to memory. One or two
 /// sequences cannot hide the latency of reading W from L2 at every step: their x_t W + b is computed for all steps at
-/// once. Backward runs the same tiles from the last step to the first: dh_t, dc_t give dz_t [4U], its products with R^T
-/// and W^T give dh_{t-1} and dx_t; dW, dR and db are products over 256 rows of dz, a few steps of the tile.
+/// once. Two threads can share these, each with the units of half of the panels, and tell each other the new states at
+/// every step. Backward runs the same tiles from the last step to the first: dh_t, dc_t give dz_t [4U], its products
+/// with R^T and W^T give dh_{t-1} and dx_t; dW, dR and db are products over 256 rows of dz, a few steps of the tile.
 ///
 /// What holds. Pre-activations are one chain of fused multiply-adds over b, W, R, so the bits of a sequence do not
 /// depend on the other sequences of the call. Gradients of the weights are added block by block, in an order that
@@ -55,7 +56,8 @@ Index lstm_saved_size(const RecurrentPass& pass) {
 template <class T, class Arch = xsimd::default_arch>
 Index lstm_forward_scratch_size(const RecurrentPass& pass) {
     const detail::LstmLayout<T, Arch> size(pass.features, pass.units);
-    return 4 * size.width() * (size.tile + size.project_up_to * pass.time);
+    const Index alone = 4 * size.width() * (size.tile + size.project_up_to * pass.time);
+    return size.is_shared(pass) ? std::max(alone, 2 * size.share_scratch(pass.time)) : alone;
 }
 template <class T, class Arch = xsimd::default_arch>
 Index lstm_backward_scratch_size(const RecurrentPass& pass) {
@@ -63,20 +65,31 @@ Index lstm_backward_scratch_size(const RecurrentPass& pass) {
     return 2 * size.width() * size.tile + size.dz_rows * size.dz_stride();
 }
 
-/// y, and the final state where wanted. `saved` is null where no backward follows.
+/// y, and the final state where wanted. `saved` is null where no backward follows; then pass.pool may be used.
 template <class Act, class Gate, class T, class Arch = xsimd::default_arch>
 void lstm_forward(const RecurrentPass& pass, const T* packed, const RecurrentInput<T>& in,
                   const RecurrentOutput<T>& out, T* saved, T* scratch, const Act& act = {}, const Gate& gate = {}) {
     const detail::LstmLayout<T, Arch> size(pass.features, pass.units);
+    const auto part = [&](Index first, Index n, Index begin, Index end, T* h, T* projected) {
+        const Index states = (saved ? pass.time + 1 : 2) * n * size.width();
+        return detail::LstmForward<T, Act, Gate, Arch>{
+            pass,     size, packed, in,  out, act,        gate,
+            first,    n,    begin,  end, h,   h + states, saved ? h + 2 * states : nullptr,
+            projected};
+    };
+    if (!saved && size.is_shared(pass)) {
+        const Index middle = (size.panels() + 1) / 2, states = 4 * pass.batch * size.width();
+        T* const other = scratch + size.share_scratch(pass.time);
+        auto front = part(0, pass.batch, 0, middle, scratch, scratch + states);
+        auto back = part(0, pass.batch, middle, size.panels(), other, other + states);
+        front.behind = &back;
+        back.before = &front;
+        return pass.pool->run(2, [&](Index i) { (i ? back : front).run(); });
+    }
     for (Index first = 0; first < pass.batch; first += size.tile) {
-        const Index n = std::min(size.tile, pass.batch - first),
-                    states = (saved ? pass.time + 1 : 2) * n * size.width();
-        T* const h = saved ? saved + first * size.saved(pass.time) : scratch;
-        T* const c = h + states;
-        T* const gates = saved ? c + states : nullptr;
-        T* const projected = n <= size.project_up_to ? scratch + size.tile * 4 * size.width() : nullptr;
-        detail::LstmForward<T, Act, Gate, Arch>{pass,  size, packed, in, out,   act,      gate,
-                                                first, n,    h,      c,  gates, projected}
+        const Index n = std::min(size.tile, pass.batch - first);
+        part(first, n, 0, size.panels(), saved ? saved + first * size.saved(pass.time) : scratch,
+             n <= size.project_up_to ? scratch + size.tile * 4 * size.width() : nullptr)
             .run();
     }
 }

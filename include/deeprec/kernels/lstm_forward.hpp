@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <thread>
 
 #include <deeprec/kernels/lstm_layout.hpp>
 
@@ -43,7 +45,8 @@ DEEPREC_INLINE void store_gates(const V (&z)[Height][4], T* to, Index stride) {
     }
 }
 
-/// Sequences [first, first + n), n at most LstmLayout::tile.
+/// Sequences [first, first + n), n at most LstmLayout::tile; of their units those of panels [begin, end), where another
+/// thread has the units before them or behind them. Each has buffers of its own for all units.
 template <class T, class Act, class Gate, class Arch>
 struct LstmForward {
     using V = Batch<T, Arch>;
@@ -57,38 +60,61 @@ struct LstmForward {
     const RecurrentOutput<T>& out;
     const Act& act;
     const Gate& gate;
-    Index first, n;
+    Index first, n, begin, end;
     T *h, *c;      // states of all steps where backward follows, else of two in turn
     T* gates;      // of all steps, or null where no backward follows
     T* projected;  // x W + b of all steps, [T] gates; null where each step multiplies x itself
+    const LstmForward *before = nullptr, *behind = nullptr;
+    alignas(128) mutable std::atomic<Index> states{0};  // h_0, h_1, ... that are there; on cache lines of its own
 
+    Index first_unit() const { return begin * lanes; }
+    Index units() const { return std::min(size.units, end * lanes) - first_unit(); }
     Index slot(Index t) const { return (gates ? t : t % 2) * n * size.width(); }
 
     void run() const {
         load_states(in.h0, first, n, size.units, size.width(), h);
         load_states(in.c0, first, n, size.units, size.width(), c);
+        states.store(1, std::memory_order_release);
         if (projected) project();
         std::array<Index, static_cast<std::size_t>(Layout::tile)> first_kept;
         for (Index r = 0; r < n; ++r) first_kept[static_cast<std::size_t>(r)] = pass.first_kept(first + r);
         for (Index t = 0; t < pass.time; ++t) {
             step(t);
+            states.store(t + 2, std::memory_order_release);
             if (!pass.returns(t)) continue;
             for (Index r = 0; r < n; ++r) {
-                T* const y = out.y + pass.output_row(first + r, t) * size.units;
+                T* const y = out.y + pass.output_row(first + r, t) * size.units + first_unit();
                 if (t >= first_kept[static_cast<std::size_t>(r)])
-                    std::copy_n(h + slot(t + 1) + r * size.width(), size.units, y);
+                    std::copy_n(h + slot(t + 1) + r * size.width() + first_unit(), units(), y);
                 else
-                    std::fill_n(y, size.units, T(0));
+                    std::fill_n(y, units(), T(0));
             }
         }
-        store_states(h + slot(pass.time), first, n, size.units, size.width(), out.h);
-        store_states(c + slot(pass.time), first, n, size.units, size.width(), out.c);
+        store(h + slot(pass.time), out.h);
+        store(c + slot(pass.time), out.c);
+    }
+    void store(const T* padded, T* state) const {
+        if (!state) return;
+        for (Index r = 0; r < n; ++r)
+            std::copy_n(padded + r * size.width() + first_unit(), units(),
+                        state + (first + r) * size.units + first_unit());
+    }
+
+    /// The units of another thread in h_t, once they are there.
+    void fetch(const LstmForward& other, Index t) const {
+        constexpr int spin_limit = 4000;
+        for (int spins = 0; other.states.load(std::memory_order_acquire) <= t;)
+            if (++spins > spin_limit) std::this_thread::yield();
+        for (Index r = 0; r < n; ++r) {
+            const Index place = slot(t) + r * size.width() + other.first_unit();
+            std::copy_n(other.h + place, other.units(), h + place);
+        }
     }
 
     /// The steps of a sequence take the place of the sequences in a register tile.
     void project() const {
         const Index F = size.features, stride = n * 4 * size.width();
-        for (Index j = 0; j < size.panels(); ++j)
+        for (Index j = begin; j < end; ++j)
             for (Index r = 0; r < n; ++r)
                 for (Index t = 0; t < pass.time; t += Layout::height)
                     with_height<Layout::height>(pass.time - t, [&](auto height) {
@@ -101,20 +127,30 @@ struct LstmForward {
                     });
     }
 
+    /// The sum over h begins with the units before; those behind arrive while it is made.
     void step(Index t) const {
+        if (before) fetch(*before, t);
+        if (!behind) return multiply(t, 0, size.units);
+        multiply(t, 0, end * lanes);
+        fetch(*behind, t);
+        multiply(t, end * lanes, size.units);
+    }
+    /// What units [from, to) of h_t add to the gates.
+    void multiply(Index t, Index from, Index to) const {
         const Index groups = (n + Layout::height - 1) / Layout::height;  // of equal heights, give or take one
-        for (Index i = 0; i < size.panels(); ++i) {
-            const Index j = t % 2 ? size.panels() - 1 - i : i;  // back and forth: the panels used last are still in L1
+        for (Index i = 0; i < end - begin; ++i) {
+            const Index j = t % 2 ? end - 1 - i : begin + i;  // back and forth: the panels used last are still in L1
             for (Index k = 0; k < groups; ++k) {
                 const Index r = n * k / groups;
-                with_height<Layout::height>(n * (k + 1) / groups - r, [&](auto height) { update<height>(t, j, r); });
+                with_height<Layout::height>(n * (k + 1) / groups - r,
+                                            [&](auto height) { update<height>(t, j, r, from, to); });
             }
         }
     }
 
-    /// The units of panel j of sequences r to r + Height at step t.
+    /// The gates of panel j of sequences r to r + Height at step t; with all of h_t, the new states too.
     template <Index Height>
-    void update(Index t, Index j, Index r) const {
+    void update(Index t, Index j, Index r, Index from, Index to) const {
         const Index width = size.width(), place = r * width + j * lanes,
                     gate_place = (r * size.panels() + j) * 4 * lanes;
         const T* panel = packed + j * size.panel_size();
@@ -128,7 +164,8 @@ struct LstmForward {
             panel = multiply_gates(z, in.x + (first + r) * sample + pass.at(t) * size.features, sample, size.features,
                                    panel + 4 * lanes);
         }
-        multiply_gates(z, h + slot(t) + r * width, width, size.units, panel);
+        multiply_gates(z, h + slot(t) + r * width + from, width, to - from, panel + from * 4 * lanes);
+        if (to < size.units) return store_gates(z, projected + t * n * 4 * width + gate_place, 4 * width);
 
         const T *h_old = h + slot(t) + place, *c_old = c + slot(t) + place;
         T *h_new = h + slot(t + 1) + place, *c_new = c + slot(t + 1) + place;

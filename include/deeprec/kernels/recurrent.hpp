@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include <deeprec/core/parallel.hpp>
 #include <deeprec/kernels/simd.hpp>
 
 DEEPREC_BEGIN
@@ -17,6 +18,7 @@ struct RecurrentPass {
     bool return_sequences = false;  ///< y is [B, T, U] instead of the last step, [B, U]
     bool go_backwards = false;
     const std::uint8_t* keep = nullptr;  ///< [B, T], 0 = masked: the step keeps the states; null = no step is masked
+    ThreadPool* pool = nullptr;  ///< may share the work of one or two sequences; null = the calling thread alone
 
     /// Place on the time axis of step t.
     Index at(Index t) const { return go_backwards ? time - 1 - t : t; }

@@ -119,15 +119,15 @@ public:
     }
 
     template <class X, class Mode = Inference>
-    View<T, rank> forward(const X& x, Cache& cache, Mode = {}) const {
+    View<T, rank> forward(const X& x, Cache& cache, Mode mode = {}) const {
         cache.from_state = false;
-        return run<Mode>(view(x), {}, cache);
+        return run(view(x), {}, cache, mode);
     }
     /// From an initial state. Throws ShapeError unless its parts are [B, units] or empty.
     template <class X, class Mode = Inference>
-    View<T, rank> forward(const X& x, const State& initial, Cache& cache, Mode = {}) const {
+    View<T, rank> forward(const X& x, const State& initial, Cache& cache, Mode mode = {}) const {
         cache.from_state = true;
-        return run<Mode>(view(x), parts("initial ", initial, view(x).extent(0)), cache);
+        return run(view(x), parts("initial ", initial, view(x).extent(0)), cache, mode);
     }
     /// State after the last step of the last forward with this cache, in the cache.
     const State& final_state(Cache& cache) const {
@@ -182,11 +182,12 @@ private:
     };
 
     template <class Mode>
-    View<T, rank> run(const View<const T, 3>& x, Parts initial, Cache& cache) const {
+    View<T, rank> run(const View<const T, 3>& x, Parts initial, Cache& cache, Mode mode) const {
         detail::check_extent(name(), "input features", features_, x.last());
         const Index batch = x.extent(0), time = x.extent(1);
         if (time < 1) throw ShapeError(message(name(), ": expected sequences of at least one step, received none"));
         cache.pass = {batch, time, features_, units_, Return::sequences, cell_.options.go_backwards, x.mask.keep};
+        if constexpr (!Mode::training) cache.pass.pool = mode.pool;
         cache.x = Mode::training ? x.data() : nullptr;
         T* const y = cache.y.need(batch * (Return::sequences ? time : 1) * units_);
         kernels::RecurrentOutput<T> out{y, cache.final_h.need(batch * units_)};

@@ -124,7 +124,7 @@ public:
     /// Scores of all items before the final activation, [N], in the cache.
     template <class X>
     const T* score(const X& user, Cache& cache, ThreadPool* pool = nullptr) const {
-        const auto u = model_.user.forward(user, cache.user);
+        const auto u = model_.user.forward(user, cache.user, Inference{pool});
         if (u.extent(0) != 1) throw ShapeError(message("ItemIndex: expected one user, received ", u.extent(0)));
         const T* query = nullptr;
         if constexpr (!PairHead<Head>)

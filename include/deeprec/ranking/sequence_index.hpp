@@ -71,7 +71,7 @@ private:
             const auto events = last_of(queries[static_cast<std::size_t>(r)].history, steps);
             std::copy(events.begin(), events.end(), ids + r * steps);
         }
-        const auto y = model_.forward(View<const std::int32_t, 2>{ids, {rows, steps}}, scratch.cache);
+        const auto y = model_.forward(View<const std::int32_t, 2>{ids, {rows, steps}}, scratch.cache, Inference{pool});
         T* h = scratch.h.need_zeros(rows * d);
         for (Index r = 0; r < rows; ++r) {
             const Index events =
