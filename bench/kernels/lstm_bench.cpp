@@ -1,6 +1,7 @@
 // LSTM over 50 steps beside its scalar twin: GFLOP/s of the products, share of the FMA peak measured at start-up.
 // lstm_forward<who>/B:sequences/F:features/U:units predicts; lstm_train<who> is the forward and the backward with all
-// gradients; in_shards cuts the sequences into parts of 32 as `fit` does, so that what is saved stays in the caches.
+// gradients; in_shards cuts the sequences into parts of 32 as `fit` does, so that what is saved stays in the caches;
+// two_threads share one or two sequences, beside deeprec with one.
 #include "support/peak.hpp"
 #include "support/random_numbers.hpp"
 
@@ -16,7 +17,7 @@ using namespace deeprec;
 namespace {
 
 constexpr Index steps = 50;
-enum class Who { deeprec, in_shards, reference };
+enum class Who { deeprec, in_shards, two_threads, reference };
 
 using Data = bench::RandomNumbers;
 
@@ -25,7 +26,8 @@ void lstm(benchmark::State& state) {
     static const double peak = bench::peak_gflops<float>();
     const Index B = state.range(0), F = state.range(1), U = state.range(2);
     const Index part = who == Who::in_shards ? std::min<Index>(B, 32) : B;
-    const kernels::RecurrentPass pass{part, steps, F, U, true};
+    ThreadPool pool(who == Who::two_threads ? 2 : 1);
+    const kernels::RecurrentPass pass{part, steps, F, U, true, false, nullptr, &pool};
     const double scale = 1 / std::sqrt(static_cast<double>(F + U));
     Data x(B * steps * F, 1), kernel(F * 4 * U, scale), recurrent(U * 4 * U, scale), bias(4 * U, 0.1);
     Data y(B * steps * U, 0), dy(B * steps * U, 1), dx(B * steps * F, 0);
@@ -76,7 +78,15 @@ void large(benchmark::internal::Benchmark* b) {
     b->ArgNames({"B", "F", "U"})->Unit(benchmark::kMillisecond)->Args({256, 64, 128})->Args({256, 128, 128});
 }
 
+void few(benchmark::internal::Benchmark* b) {
+    b->ArgNames({"B", "F", "U"})->Unit(benchmark::kMillisecond)->UseRealTime();
+    for (const Index units : {128, 256})
+        for (const Index batch : {1, 2}) b->Args({batch, 64, units});
+}
+
 BENCHMARK(lstm<Who::deeprec, false>)->Name("lstm_forward<deeprec>")->Apply(sizes);
+BENCHMARK(lstm<Who::deeprec, false>)->Name("lstm_forward<deeprec>")->Apply(few);
+BENCHMARK(lstm<Who::two_threads, false>)->Name("lstm_forward<two_threads>")->Apply(few);
 BENCHMARK(lstm<Who::reference, false>)->Name("lstm_forward<reference>")->Apply(small);
 BENCHMARK(lstm<Who::deeprec, true>)->Name("lstm_train<deeprec>")->Apply(sizes);
 BENCHMARK(lstm<Who::in_shards, true>)->Name("lstm_train<in_shards>")->Apply(large);
