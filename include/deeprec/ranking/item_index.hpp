@@ -25,8 +25,9 @@ struct RecommendOptions {
         exclude{};  ///< items never to recommend (seen ones); others than the index's are ignored
     /// Empty, or true for the items that may be recommended; the calling thread asks about those that would be.
     std::function<bool(std::int32_t)> allow{};
-    /// Shares the items among its threads, with the same bits for any number of them; null = the calling thread alone.
-    /// A pool serves one request at a time, and gains nothing with fewer than some thousand items.
+    /// Shares the items, and what layers of the user's tower can share, among its threads, with the same bits for any
+    /// number of them; null = the calling thread alone. A pool serves one request at a time, and gains nothing with
+    /// fewer than some thousand items, but for large LSTMs.
     ThreadPool* pool = nullptr;
 };
 
