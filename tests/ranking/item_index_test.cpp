@@ -9,6 +9,7 @@
 #include <deeprec/layers/dot.hpp>
 #include <deeprec/layers/embedding.hpp>
 #include <deeprec/layers/flatten.hpp>
+#include <deeprec/layers/lstm.hpp>
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
@@ -201,6 +202,22 @@ TEST_CASE("A request has the same bits on any number of threads", "[ranking][thr
     check_pools(model_with(Sequential{Dense{1, sigmoid}}), 1000);
     check_pools(model_with(Dot{.normalize = true}), 1000);
     check_pools(model_with(Sequential{Dot{}, Dense{1, sigmoid}}), 1000);
+}
+
+TEST_CASE("A request's pool is the user tower's too", "[ranking][threads]") {
+    TwoTower model{Sequential{LSTM{128}}, Sequential{Dense{7, deeprec::tanh}}, Sequential{Dense{1, sigmoid}}};
+    model.build({{6, 5}, {4}}, Seed{3});
+    const auto items = features(200, 4, 11);
+    Tensor<float, 3> user(1, 6, 5);
+    fill_uniform(user, 2, Seed{20});
+    const ItemIndex index{model, items, {.threads = 1}};
+    decltype(index)::Cache cache;
+    const auto alone = index.recommend(user, 20, {}, cache);
+    REQUIRE(alone.size() == 20);
+    for (const int threads : {2, 3, 1}) {
+        ThreadPool pool(threads);
+        for (int request = 0; request < 5; ++request) CHECK(index.recommend(user, 20, {.pool = &pool}, cache) == alone);
+    }
 }
 
 TEST_CASE("allow is asked by the calling thread, about items that would be recommended", "[ranking][threads]") {
