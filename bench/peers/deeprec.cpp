@@ -72,7 +72,8 @@ auto model_input(Index samples, const std::string& tower) {
     }
 }
 
-/// The samples in slices that the threads share, each with its own cache, as `predict` has them.
+/// The samples in slices that the threads share, each with its own cache, as `predict` has them; a slice alone has the
+/// pool for itself, as a request of `ItemIndex`.
 template <class Model, class Inputs>
 void inference(const Runner& run, const std::string& name, peers::Cost cost, const Model& model, const Inputs& x,
                ThreadPool& pool) {

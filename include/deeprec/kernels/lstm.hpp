@@ -48,7 +48,8 @@ void lstm_pack(const RecurrentWeights<T>& weights, Index features, Index units, 
     pack_transposed<T, Arch>(weights.kernel, 4 * units, 4 * units, features, packed + size.kernel_transposed());
 }
 
-/// Numbers in the buffer that carries what lstm_backward needs, and in the scratch buffers.
+/// Numbers in the buffer that carries what lstm_backward needs, and in the scratch buffers, for a call with the same
+/// pass: with a pool it may need more.
 template <class T, class Arch = xsimd::default_arch>
 Index lstm_saved_size(const RecurrentPass& pass) {
     return pass.batch * detail::LstmLayout<T, Arch>(pass.features, pass.units).saved(pass.time);

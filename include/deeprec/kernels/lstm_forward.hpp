@@ -46,7 +46,7 @@ DEEPREC_INLINE void store_gates(const V (&z)[Height][4], T* to, Index stride) {
 }
 
 /// Sequences [first, first + n), n at most LstmLayout::tile; of their units those of panels [begin, end), where another
-/// thread has the units before them or behind them. Each has buffers of its own for all units.
+/// thread may have the units before them or behind them. Each has buffers of its own for all units.
 template <class T, class Act, class Gate, class Arch>
 struct LstmForward {
     using V = Batch<T, Arch>;
@@ -93,6 +93,7 @@ struct LstmForward {
         store(h + slot(pass.time), out.h);
         store(c + slot(pass.time), out.c);
     }
+    /// As store_states, but the thread's units alone.
     void store(const T* padded, T* state) const {
         if (!state) return;
         for (Index r = 0; r < n; ++r)
