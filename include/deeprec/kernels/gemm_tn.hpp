@@ -1,9 +1,9 @@
 /// The product of a transposed matrix, C += A^T B: gradients of weights. A and B are read in place as in gemm, neither
 /// is packed beforehand.
 ///
-/// How it works. The rows are cut into blocks of 256. Per block a panel of B, two registers wide, is copied together,
-/// and tiles of C (12 columns of A, 6 with 16 registers, by one panel) stay in registers while a loop over the block's
-/// rows adds the outer products.
+/// How it works. The rows are cut into blocks of 256. Tiles of C (12 columns of A, 6 with 16 registers, by a panel of B
+/// that is two registers wide) stay in registers while a loop over the block's rows adds the outer products. The first
+/// tile of a panel copies the block's rows of it together on the way, under its multiplications; the others read these.
 ///
 /// What holds. Each block is summed over increasing r from 0 in one chain and then added to C, so the rounding error
 /// grows with 256 + rows / 256 and the bits depend on nothing but the operands. NaN and Inf go through as in plain
@@ -27,30 +27,40 @@ struct OuterTile {
     static constexpr Index block = 256;  // rows
 };
 
-/// C[Height, Vectors * lanes] += the sum over rows r in [begin, end) of a[r, column...]^T b[r - begin, ...].
-template <Index Height, Index Vectors, class T, class Arch>
-void outer_products(const Rows<T>& a, Index begin, Index end, Index column, const T* b, T* c, Index ldc) {
+/// C[Height, Vectors * lanes] += the sum over rows r in [begin, end) of a[r, a_column...]^T b[r, b_column...]. The panel
+/// holds these rows of b; with Fill they are read from b and left in the panel.
+template <Index Height, Index Vectors, bool Fill, class T, class Arch>
+void outer_products(const Rows<T>& a, Index a_column, const Rows<T>& b, Index b_column, Index begin, Index end,
+                    T* panel, T* c, Index ldc) {
     using V = Batch<T, Arch>;
-    constexpr Index step = lanes<T, Arch>;
+    constexpr Index step = lanes<T, Arch>, width = OuterTile<T, Arch>::width;
     V sum[Height][Vectors];
     DEEPREC_UNROLL
     for (Index i = 0; i < Height; ++i) {
         DEEPREC_UNROLL
         for (Index j = 0; j < Vectors; ++j) sum[i][j] = V(T(0));
     }
-    const T* batch = a.data + begin / a.rows_per_batch * a.batch_stride + column;
-    for (Index r = begin, first = begin % a.rows_per_batch; r < end; first = 0, batch += a.batch_stride) {
-        const T* row = batch + first * a.row_stride;
-        const Index run = std::min(end, r + a.rows_per_batch - first);
-        for (; r < run; ++r, row += a.row_stride, b += 2 * step) {
-            V right[Vectors];
+    for (Index r = begin; r < end;) {
+        const T* left = a.row(r) + a_column;
+        const T* right = Fill ? b.row(r) + b_column : panel;
+        Index run = std::min(end, a.batch_end(r));
+        if constexpr (Fill) run = std::min(run, b.batch_end(r));
+        for (; r < run; ++r, left += a.row_stride, right += Fill ? b.row_stride : width, panel += width) {
+            V y[Vectors];
             DEEPREC_UNROLL
-            for (Index j = 0; j < Vectors; ++j) right[j] = kernels::load<V>(b + j * step);
+            for (Index j = 0; j < Vectors; ++j) y[j] = kernels::load<V>(right + j * step);
             DEEPREC_UNROLL
             for (Index i = 0; i < Height; ++i) {
-                const V x(row[i]);
+                const V x(left[i]);
                 DEEPREC_UNROLL
-                for (Index j = 0; j < Vectors; ++j) sum[i][j] = kernels::fma(x, right[j], sum[i][j]);
+                for (Index j = 0; j < Vectors; ++j) sum[i][j] = kernels::fma(x, y[j], sum[i][j]);
+            }
+            if constexpr (Fill) {
+                DEEPREC_UNROLL
+                for (Index j = 0; j < Vectors; ++j) {
+                    kernels::store(panel + j * step, y[j]);
+                    prefetch_l2(right + width + j * step);  // for the next panel
+                }
             }
         }
     }
@@ -64,26 +74,12 @@ void outer_products(const Rows<T>& a, Index begin, Index end, Index column, cons
     }
 }
 
-/// packed[end - begin, width] = B[begin..end, column..column + columns], padded with zeros; asks for the columns
-/// behind.
+/// packed[end - begin, width] = B[begin..end, column..column + columns], padded with zeros.
 template <class T, class Arch>
-void pack_rows(const Rows<T>& b, Index begin, Index end, Index column, Index columns, T* packed) {
-    using V = Batch<T, Arch>;
-    constexpr Index step = lanes<T, Arch>, width = OuterTile<T, Arch>::width;
-    for (Index r = begin; r < end;) {
-        const T* row = b.row(r) + column;
-        const Index run = std::min(end, r + b.rows_per_batch - r % b.rows_per_batch);
-        for (; r < run; ++r, row += b.row_stride, packed += width) {
-            if (columns == width) {
-                kernels::store(packed, kernels::load<V>(row));
-                kernels::store(packed + step, kernels::load<V>(row + step));
-                prefetch(row + width);
-                prefetch(row + width + step);
-            } else {
-                std::fill(std::copy_n(row, columns, packed), packed + width, T(0));
-            }
-        }
-    }
+void pad_rows(const Rows<T>& b, Index begin, Index end, Index column, Index columns, T* packed) {
+    constexpr Index width = OuterTile<T, Arch>::width;
+    for (Index r = begin; r < end; ++r, packed += width)
+        std::fill(std::copy_n(b.row(r) + column, columns, packed), packed + width, T(0));
 }
 }  // namespace detail
 
@@ -98,18 +94,26 @@ void gemm_tn(const Rows<T>& a_rows, const Rows<T>& b_rows, T* c, Index ldc) {
     for (Index begin = 0; begin < a.rows; begin += Tile::block)
         for (Index j = 0; j < n; j += Tile::width) {
             const Index end = std::min(begin + Tile::block, a.rows), columns = std::min(Tile::width, n - j);
-            detail::pack_rows<T, Arch>(b, begin, end, j, columns, panel);
+            bool filled = columns < Tile::width;
+            if (filled) detail::pad_rows<T, Arch>(b, begin, end, j, columns, panel);
             const auto multiply = [&]<Index Height>(Index column, T* to) {
-                if (columns == Tile::width) {
-                    detail::outer_products<Height, 2, T, Arch>(a, begin, end, column, panel, to, ldc);
-                    return Height;
+                const auto add_products = [&]<Index Vectors, bool Fill>(T* tile, Index stride) {
+                    detail::outer_products<Height, Vectors, Fill, T, Arch>(a, column, b, j, begin, end, panel, tile,
+                                                                           stride);
+                };
+                if (!filled) {
+                    add_products.template operator()<2, true>(to, ldc);
+                    filled = true;
+                } else if (columns == Tile::width) {
+                    add_products.template operator()<2, false>(to, ldc);
+                } else {
+                    alignas(64) T tile[Height * Tile::width] = {};
+                    if (columns <= lanes<T, Arch>)
+                        add_products.template operator()<1, false>(tile, Tile::width);
+                    else
+                        add_products.template operator()<2, false>(tile, Tile::width);
+                    for (Index i = 0; i < Height; ++i) add<T, Arch>(tile + i * Tile::width, to + i * ldc, columns);
                 }
-                alignas(64) T tile[Height * Tile::width] = {};
-                if (columns <= lanes<T, Arch>)
-                    detail::outer_products<Height, 1, T, Arch>(a, begin, end, column, panel, tile, Tile::width);
-                else
-                    detail::outer_products<Height, 2, T, Arch>(a, begin, end, column, panel, tile, Tile::width);
-                for (Index i = 0; i < Height; ++i) add<T, Arch>(tile + i * Tile::width, to + i * ldc, columns);
                 return Height;
             };
             for (Index s = 0; s < a.segments; ++s) {

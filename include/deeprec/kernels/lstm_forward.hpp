@@ -122,14 +122,19 @@ struct LstmForward {
                         const T* const panel = packed + j * size.panel_size();
                         V z[height][4];
                         load_gates(z, panel, 0);
-                        multiply_gates(z, in.x + ((first + r) * pass.time + pass.at(t)) * F, pass.go_backwards ? -F : F,
-                                       F, panel + 4 * lanes);
+                        multiply_gates(z, input(r, t), pass.go_backwards ? -F : F, F, panel + 4 * lanes);
                         store_gates(z, projected + t * stride + (r * size.panels() + j) * 4 * lanes, stride);
                     });
     }
 
+    const T* input(Index r, Index t) const {
+        return in.x + ((first + r) * pass.time + pass.at(t)) * size.features;
+    }
+
     /// The sum over h begins with the units before; those behind arrive while it is made.
     void step(Index t) const {
+        if (!projected && t + 1 < pass.time)
+            for (Index r = 0; r < n; ++r) prefetch_row(input(r, t + 1), size.features);
         if (before) fetch(*before, t);
         if (!behind) return multiply(t, 0, size.units);
         multiply(t, 0, end * lanes);
@@ -160,10 +165,8 @@ struct LstmForward {
             load_gates(z, projected + t * n * 4 * width + gate_place, 4 * width);
             panel += (1 + size.features) * 4 * lanes;
         } else {
-            const Index sample = pass.time * size.features;
             load_gates(z, panel, 0);
-            panel = multiply_gates(z, in.x + (first + r) * sample + pass.at(t) * size.features, sample, size.features,
-                                   panel + 4 * lanes);
+            panel = multiply_gates(z, input(r, t), pass.time * size.features, size.features, panel + 4 * lanes);
         }
         multiply_gates(z, h + slot(t) + r * width + from, width, to - from, panel + from * 4 * lanes);
         if (to < size.units) return store_gates(z, projected + t * n * 4 * width + gate_place, 4 * width);

@@ -25,6 +25,8 @@ struct Rows {
 
     Index columns() const { return segments * segment_length; }
     const T* row(Index r) const { return data + r / rows_per_batch * batch_stride + r % rows_per_batch * row_stride; }
+    /// The row behind the last one of row r's batch.
+    Index batch_end(Index r) const { return r - r % rows_per_batch + rows_per_batch; }
     void copy_row(Index r, T* to) const {
         for (Index s = 0; s < segments; ++s) to = std::copy_n(row(r) + s * segment_stride, segment_length, to);
     }
