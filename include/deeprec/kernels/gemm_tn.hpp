@@ -27,8 +27,8 @@ struct OuterTile {
     static constexpr Index block = 256;  // rows
 };
 
-/// C[Height, Vectors * lanes] += the sum over rows r in [begin, end) of a[r, a_column...]^T b[r, b_column...]. The panel
-/// holds these rows of b; with Fill they are read from b and left in the panel.
+/// C[Height, Vectors * lanes] += the sum over rows r in [begin, end) of a[r, a_column...]^T b[r, b_column...]. The
+/// panel holds these rows of b; with Fill they are read from b and left in the panel.
 template <Index Height, Index Vectors, bool Fill, class T, class Arch>
 void outer_products(const Rows<T>& a, Index a_column, const Rows<T>& b, Index b_column, Index begin, Index end,
                     T* panel, T* c, Index ldc) {

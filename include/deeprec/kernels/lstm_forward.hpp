@@ -127,11 +127,10 @@ struct LstmForward {
                     });
     }
 
-    const T* input(Index r, Index t) const {
-        return in.x + ((first + r) * pass.time + pass.at(t)) * size.features;
-    }
+    /// The x of one step.
+    const T* input(Index r, Index t) const { return in.x + ((first + r) * pass.time + pass.at(t)) * size.features; }
 
-    /// The sum over h begins with the units before; those behind arrive while it is made.
+    /// The sum over h begins with the units before; those behind arrive while it is made, and the next step's x.
     void step(Index t) const {
         if (!projected && t + 1 < pass.time)
             for (Index r = 0; r < n; ++r) prefetch_row(input(r, t + 1), size.features);
