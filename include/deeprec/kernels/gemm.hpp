@@ -214,7 +214,7 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
         const Index columns = std::min(block, n - j);
         const auto multiply = [&]<Index Height>(Index r) {
             detail::TileRows<T> tile{a.row(r), a.row_stride, a.segments, a.segment_length, a.segment_stride};
-            if (r % a.rows_per_batch + Height > a.rows_per_batch) {  // not evenly spaced
+            if (r + Height > a.batch_end(r)) {  // not evenly spaced
                 for (Index i = 0; i < Height; ++i) a.copy_row(r + i, gathered + i * k);
                 tile = {gathered, k, 1, k, 0};
             }
@@ -227,7 +227,7 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
         };
         for (Index r = 0; r < a.rows;) {
             Index left = a.rows - r;
-            if (k > Tile::gather) left = std::min(left, a.rows_per_batch - r % a.rows_per_batch);
+            if (k > Tile::gather) left = std::min(left, a.batch_end(r) - r);
             if (left >= Tile::rows)
                 r += multiply.template operator()<Tile::rows>(r);
             else if (left >= 4)
