@@ -2,13 +2,8 @@
 // lstm_forward<who>/B:sequences/F:features/U:units predicts; lstm_train<who> is the forward and the backward with all
 // gradients; in_shards cuts the sequences into parts of 32 as `fit` does, so that what is saved stays in the caches;
 // two_threads share one or two sequences, beside deeprec with one.
-#include "support/peak.hpp"
-#include "support/random_numbers.hpp"
+#include "support/beside.hpp"
 
-#include <benchmark/benchmark.h>
-
-#include <deeprec/core/random.hpp>
-#include <deeprec/core/tensor.hpp>
 #include <deeprec/kernels/lstm.hpp>
 #include <deeprec/kernels/reference_lstm.hpp>
 
@@ -23,7 +18,6 @@ using Data = bench::RandomNumbers;
 
 template <Who who, bool train>
 void lstm(benchmark::State& state) {
-    static const double peak = bench::peak_gflops<float>();
     const Index B = state.range(0), F = state.range(1), U = state.range(2);
     const Index part = who == Who::in_shards ? std::min<Index>(B, 32) : B;
     ThreadPool pool(who == Who::two_threads ? 2 : 1);
@@ -60,10 +54,7 @@ void lstm(benchmark::State& state) {
         benchmark::DoNotOptimize(y.data());
         benchmark::ClobberMemory();
     }
-    const double flops = (train ? 3 : 1) * 2.0 * static_cast<double>(B * steps * (F + U) * 4 * U);
-    const double total = flops * static_cast<double>(state.iterations()) * 1e-9;
-    state.counters["GFLOP/s"] = benchmark::Counter(total, benchmark::Counter::kIsRate);
-    state.counters["%peak"] = benchmark::Counter(100 * total / peak, benchmark::Counter::kIsRate);
+    bench::report_flops(state, (train ? 6.0 : 2.0) * static_cast<double>(B * steps * (F + U) * 4 * U));
 }
 
 void sizes(benchmark::internal::Benchmark* b) {

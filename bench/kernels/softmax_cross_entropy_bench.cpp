@@ -1,13 +1,7 @@
 // Softmax cross-entropy over a catalogue, forward with gradients, beside Eigen with all logits in memory. GFLOP/s and
 // the share of the FMA peak count the three products that the gradients need; ours computes the logits twice where
 // there are too many items to keep them.
-#include "support/peak.hpp"
-
-#include <benchmark/benchmark.h>
-
-#include <vector>
-
-#include <Eigen/Core>
+#include "support/beside.hpp"
 
 #include <deeprec/core/random.hpp>
 #include <deeprec/kernels/softmax_cross_entropy.hpp>
@@ -16,7 +10,7 @@ using namespace deeprec;
 
 namespace {
 
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using bench::Matrix;
 
 struct Problem {
     Problem(Index rows, Index width, Index count)
@@ -40,12 +34,8 @@ struct Problem {
     std::vector<std::int32_t> targets;
 };
 
-void report(benchmark::State& state) {
-    static const double peak = bench::peak_gflops<float>();
-    const double flops = 6.0 * static_cast<double>(state.range(0) * state.range(1) * state.range(2));
-    const double total = flops * static_cast<double>(state.iterations()) * 1e-9;
-    state.counters["GFLOP/s"] = benchmark::Counter(total, benchmark::Counter::kIsRate);
-    state.counters["%peak"] = benchmark::Counter(100 * total / peak, benchmark::Counter::kIsRate);
+double flops(const benchmark::State& state) {
+    return 6.0 * static_cast<double>(state.range(0) * state.range(1) * state.range(2));
 }
 
 void deeprec_fused(benchmark::State& state) {
@@ -61,7 +51,7 @@ void deeprec_fused(benchmark::State& state) {
         kernels::softmax_cross_entropy(scores, losses.data(), &gradients, workspace, &pool);
         benchmark::ClobberMemory();
     }
-    report(state);
+    bench::report_flops(state, flops(state));
 }
 
 void eigen_materialised(benchmark::State& state) {
@@ -86,7 +76,7 @@ void eigen_materialised(benchmark::State& state) {
         p.d_bias += logits.colwise().sum();
         benchmark::ClobberMemory();
     }
-    report(state);
+    bench::report_flops(state, flops(state));
 }
 
 }  // namespace

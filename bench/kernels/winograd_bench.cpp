@@ -2,10 +2,7 @@
 // for two steps (winograd), the windows as one product (windows, kernels/gemm.hpp) and the scalar twin. GFLOP/s and the
 // share of the FMA peak count six products for two steps, so winograd may exceed 100 %. winograd_gradient is that of
 // the kernel. Eigen on the windows is in gemm_bench.cpp.
-#include "support/peak.hpp"
-#include "support/random_numbers.hpp"
-
-#include <benchmark/benchmark.h>
+#include "support/beside.hpp"
 
 #include <deeprec/kernels/reference_winograd.hpp>
 #include <deeprec/kernels/winograd.hpp>
@@ -18,12 +15,8 @@ enum class Who { winograd, windows, reference };
 
 using Data = bench::RandomNumbers;
 
-void report(benchmark::State& state, const kernels::ThreeTaps& s) {
-    static const double peak = bench::peak_gflops<float>();
-    const double total = 6.0 * static_cast<double>(s.batch * s.steps * s.features * s.filters) *
-                         static_cast<double>(state.iterations()) * 1e-9;
-    state.counters["GFLOP/s"] = benchmark::Counter(total, benchmark::Counter::kIsRate);
-    state.counters["%peak"] = benchmark::Counter(100 * total / peak, benchmark::Counter::kIsRate);
+double flops(const kernels::ThreeTaps& s) {
+    return 6.0 * static_cast<double>(s.batch * s.steps * s.features * s.filters);
 }
 kernels::ThreeTaps shape(const benchmark::State& state) {
     return {state.range(0), state.range(1) - 2, state.range(2), state.range(3), 1};
@@ -54,7 +47,7 @@ void convolution(benchmark::State& state) {
         benchmark::DoNotOptimize(y.data());
         benchmark::ClobberMemory();
     }
-    report(state, s);
+    bench::report_flops(state, flops(s));
 }
 template <Who who>
 void kernel_gradient(benchmark::State& state) {
@@ -72,7 +65,7 @@ void kernel_gradient(benchmark::State& state) {
         benchmark::DoNotOptimize(gradient.data());
         benchmark::ClobberMemory();
     }
-    report(state, s);
+    bench::report_flops(state, flops(s));
 }
 void shapes(benchmark::internal::Benchmark* b) {
     b->ArgNames({"B", "T", "F", "U"});

@@ -4,22 +4,12 @@
 #include <vector>
 
 #include <deeprec/kernels/pairs.hpp>
+#include <deeprec/kernels/reference.hpp>
 
 using namespace deeprec;
 using namespace deeprec::test;
 
 namespace {
-template <class T, class Act>
-void add_pairs_plainly(const T* a, const T* c, Index users, Index block, Index candidates, Index n, T* y, T* z,
-                       Act act) {
-    for (Index b = 0; b < users; ++b)
-        for (Index j = 0; j < candidates; ++j)
-            for (Index i = 0; i < n; ++i) {
-                const Index at = (b * candidates + j) * n + i;
-                z[at] = a[b * n + i] + c[(b / block * candidates + j) * n + i];
-                y[at] = act(z[at]);
-            }
-}
 struct Sizes {
     Index users, block, candidates;
 };
@@ -41,8 +31,8 @@ TEMPLATE_TEST_CASE("add_pairs equals its scalar twin", "[kernels][pairs]", float
             if (n > 0) a[n - 1] = std::numeric_limits<T>::quiet_NaN();
             Operand<T> y(pairs * n, 3), z(pairs * n, 4), expected_y(pairs * n, 3), expected_z(pairs * n, 4);
             kernels::add_pairs(a.data(), c.data(), users, block, candidates, n, y.data(), z.data(), relu);
-            add_pairs_plainly(a.data(), c.data(), users, block, candidates, n, expected_y.data(), expected_z.data(),
-                              relu);
+            kernels::reference::add_pairs(a.data(), c.data(), users, block, candidates, n, expected_y.data(),
+                                          expected_z.data(), relu);
             CHECK(same(y, expected_y));
             CHECK(same(z, expected_z));
             CHECK((y.guards_intact() && z.guards_intact()));

@@ -93,6 +93,18 @@ void add_tree(T* const* x, Index count, Index begin, Index end) {
     }
 }
 
+template <class T, class Act>
+void add_pairs(const T* a, const T* c, Index users, Index block, Index candidates, Index n, T* y, T* z, const Act& act) {
+    for (Index b = 0; b < users; ++b)
+        for (Index j = 0; j < candidates; ++j)
+            for (Index i = 0; i < n; ++i) {
+                const Index at = (b * candidates + j) * n + i;
+                const T sum = a[b * n + i] + c[(b / block * candidates + j) * n + i];
+                if (z) z[at] = sum;
+                y[at] = act(sum);
+            }
+}
+
 template <class Act, class T>
 void activate(const T* x, T* y, Index n, const Act& act = {}) {
     for (Index i = 0; i < n; ++i) y[i] = act(x[i]);
