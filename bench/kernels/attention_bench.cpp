@@ -14,10 +14,18 @@ using Strided = Eigen::Map<bench::Matrix, 0, Eigen::OuterStride<>>;
 
 struct Data {
     explicit Data(const benchmark::State& state)
-        : shape{state.range(0), state.range(1), state.range(2)}, width(shape.heads * shape.key_dim),
-          q(shape.steps * width), k(shape.steps * width), v(shape.steps * width), y(shape.steps * width),
-          dy(shape.steps * width), dq(shape.steps * width), dk(shape.steps * width), dv(shape.steps * width),
-          p(shape.probabilities()), scratch(kernels::attention_scratch<float>(shape)) {
+        : shape{state.range(0), state.range(1), state.range(2)},
+          width(shape.heads * shape.key_dim),
+          q(shape.steps * width),
+          k(shape.steps * width),
+          v(shape.steps * width),
+          y(shape.steps * width),
+          dy(shape.steps * width),
+          dq(shape.steps * width),
+          dk(shape.steps * width),
+          dv(shape.steps * width),
+          p(shape.probabilities()),
+          scratch(kernels::attention_scratch<float>(shape)) {
         kernels::attention(shape, q.data(), k.data(), v.data(), width, p.data(), y.data(), scratch.data());
     }
     /// One head of q, k, v ...
@@ -42,8 +50,7 @@ void forward(benchmark::State& state) {
             kernels::attention(d.shape, d.q.data(), d.k.data(), d.v.data(), d.width, d.p.data(), d.y.data(),
                                d.scratch.data());
         if constexpr (who == Who::reference)
-            kernels::reference::attention(d.shape, d.q.data(), d.k.data(), d.v.data(), d.width, d.p.data(),
-                                          d.y.data());
+            kernels::reference::attention(d.shape, d.q.data(), d.k.data(), d.v.data(), d.width, d.p.data(), d.y.data());
         if constexpr (who == Who::eigen)
             for (Index h = 0; h < d.shape.heads; ++h) {
                 bench::MatrixMap p = d.probabilities(h);
@@ -88,7 +95,6 @@ void backward(benchmark::State& state) {
 const bench::Sizes sizes{{"T", "H", "D"}, {{50, 2, 32}, {200, 2, 32}}};
 const bool registered =
     bench::beside("attention", sizes, forward<Who::deeprec>, forward<Who::eigen>, forward<Who::reference>) &&
-    bench::beside("attention_backward", sizes, backward<Who::deeprec>, backward<Who::eigen>,
-                  backward<Who::reference>);
+    bench::beside("attention_backward", sizes, backward<Who::deeprec>, backward<Who::eigen>, backward<Who::reference>);
 
 }  // namespace

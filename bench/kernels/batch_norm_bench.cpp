@@ -14,8 +14,18 @@ constexpr float epsilon = 1e-3f;
 
 struct Data {
     explicit Data(const benchmark::State& state)
-        : rows(state.range(0)), n(state.range(1)), x(rows * n), y(rows * n), dy(rows * n), dx(rows * n), gamma(n),
-          beta(n), dgamma(n), dbeta(n), mean(n), inverse(n) {}
+        : rows(state.range(0)),
+          n(state.range(1)),
+          x(rows * n),
+          y(rows * n),
+          dy(rows * n),
+          dx(rows * n),
+          gamma(n),
+          beta(n),
+          dgamma(n),
+          dbeta(n),
+          mean(n),
+          inverse(n) {}
     /// The variance in `inverse` becomes 1 / sqrt(variance + epsilon).
     void invert() {
         RowMap of(inverse.data(), n);
@@ -32,8 +42,8 @@ void forward(benchmark::State& state) {
         if constexpr (who == Who::deeprec) {
             kernels::column_statistics(d.x.data(), nullptr, d.rows, d.n, d.mean.data(), d.inverse.data());
             d.invert();
-            kernels::batch_norm(d.x.data(), d.rows, d.n, d.mean.data(), d.inverse.data(), d.gamma.data(),
-                                d.beta.data(), d.y.data());
+            kernels::batch_norm(d.x.data(), d.rows, d.n, d.mean.data(), d.inverse.data(), d.gamma.data(), d.beta.data(),
+                                d.y.data());
         }
         if constexpr (who == Who::reference) {
             kernels::reference::column_statistics(d.x.data(), nullptr, d.rows, d.n, d.mean.data(), d.inverse.data());
@@ -47,11 +57,10 @@ void forward(benchmark::State& state) {
             mean = x.colwise().mean();
             inverse = (x.rowwise() - mean).colwise().squaredNorm() / static_cast<float>(d.rows);
             d.invert();
-            MatrixMap(d.y.data(), d.rows, d.n) =
-                ((x.rowwise() - mean).array().rowwise() *
-                 inverse.cwiseProduct(RowMap(d.gamma.data(), d.n)).array().eval())
-                    .rowwise() +
-                RowMap(d.beta.data(), d.n).array();
+            MatrixMap(d.y.data(), d.rows, d.n) = ((x.rowwise() - mean).array().rowwise() *
+                                                  inverse.cwiseProduct(RowMap(d.gamma.data(), d.n)).array().eval())
+                                                     .rowwise() +
+                                                 RowMap(d.beta.data(), d.n).array();
         }
         benchmark::ClobberMemory();
     }
@@ -81,8 +90,7 @@ void backward(benchmark::State& state) {
             RowMap(d.dbeta.data(), d.n) += sum;
             const float share = 1 / static_cast<float>(d.rows);
             MatrixMap(d.dx.data(), d.rows, d.n) =
-                ((dy.rowwise() - share * sum).array() - normal.rowwise() * (share * along).array().eval())
-                    .rowwise() *
+                ((dy.rowwise() - share * sum).array() - normal.rowwise() * (share * along).array().eval()).rowwise() *
                 gamma.cwiseProduct(inverse).array().eval();
         }
         benchmark::ClobberMemory();
@@ -93,7 +101,6 @@ void backward(benchmark::State& state) {
 const bench::Sizes sizes{{"R", "N"}, {{1600, 64}, {6400, 256}}};
 const bool registered =
     bench::beside("batch_norm", sizes, forward<Who::deeprec>, forward<Who::eigen>, forward<Who::reference>) &&
-    bench::beside("batch_norm_backward", sizes, backward<Who::deeprec>, backward<Who::eigen>,
-                  backward<Who::reference>);
+    bench::beside("batch_norm_backward", sizes, backward<Who::deeprec>, backward<Who::eigen>, backward<Who::reference>);
 
 }  // namespace

@@ -33,8 +33,7 @@ void gather_rows(benchmark::State& state) {
 }
 
 const bench::Sizes sizes{{"N", "D"}, {{20000, 64}, {1000000, 64}}};
-const bool registered =
-    bench::beside("gather_rows", sizes, gather_rows<Who::deeprec>, gather_rows<Who::eigen>,
-                  gather_rows<Who::reference>);
+const bool registered = bench::beside("gather_rows", sizes, gather_rows<Who::deeprec>, gather_rows<Who::eigen>,
+                                      gather_rows<Who::reference>);
 
 }  // namespace

@@ -47,7 +47,8 @@ void windows(benchmark::State& state) {
             for (Index r = 0; r < m; r += steps) {
                 using Strided = Eigen::Map<const bench::Matrix, 0, Eigen::OuterStride<>>;
                 MatrixMap y(c.data() + r * n, steps, n);
-                y.noalias() = Strided(rows.row(r), steps, k, Eigen::OuterStride<>(features)) * MatrixMap(b.data(), k, n);
+                y.noalias() =
+                    Strided(rows.row(r), steps, k, Eigen::OuterStride<>(features)) * MatrixMap(b.data(), k, n);
                 y = (y.rowwise() + bench::RowMap(bias.data(), n)).cwiseMax(0.f).eval();
             }
         benchmark::DoNotOptimize(c.data());
@@ -88,11 +89,10 @@ const bench::Sizes shapes{{"M", "N", "K"},
     window_shapes{{"M", "N", "K"}, {{48, 64, 192}, {1536, 64, 192}, {12288, 64, 192}}},
     tn_shapes{{"M", "N", "K"},
               {{12288, 64, 192}, {12800, 512, 128}, {12800, 512, 64}, {256, 100, 704}, {256, 1024, 1024}}};
-const bool registered =
-    bench::beside("gemm", shapes, gemm<Who::deeprec>, gemm<Who::eigen>, nullptr) &&
-    bench::beside("gemm", small_shapes, nullptr, nullptr, gemm<Who::reference>) &&
-    bench::beside("windows", window_shapes, windows<Who::deeprec>, windows<Who::eigen>, nullptr) &&
-    bench::beside("gemm_tn", tn_shapes, gemm_tn<Who::deeprec>, gemm_tn<Who::eigen>, nullptr) &&
-    bench::beside("gemm_tn", small_shapes, nullptr, nullptr, gemm_tn<Who::reference>);
+const bool registered = bench::beside("gemm", shapes, gemm<Who::deeprec>, gemm<Who::eigen>, nullptr) &&
+                        bench::beside("gemm", small_shapes, nullptr, nullptr, gemm<Who::reference>) &&
+                        bench::beside("windows", window_shapes, windows<Who::deeprec>, windows<Who::eigen>, nullptr) &&
+                        bench::beside("gemm_tn", tn_shapes, gemm_tn<Who::deeprec>, gemm_tn<Who::eigen>, nullptr) &&
+                        bench::beside("gemm_tn", small_shapes, nullptr, nullptr, gemm_tn<Who::reference>);
 
 }  // namespace

@@ -13,8 +13,18 @@ constexpr float epsilon = 1e-3f;
 
 struct Data {
     explicit Data(const benchmark::State& state)
-        : rows(state.range(0)), n(state.range(1)), x(rows * n), y(rows * n), dy(rows * n), dx(rows * n), gamma(n),
-          beta(n), dgamma(n), dbeta(n), mean(rows), inverse(rows) {
+        : rows(state.range(0)),
+          n(state.range(1)),
+          x(rows * n),
+          y(rows * n),
+          dy(rows * n),
+          dx(rows * n),
+          gamma(n),
+          beta(n),
+          dgamma(n),
+          dbeta(n),
+          mean(rows),
+          inverse(rows) {
         kernels::layer_norm(x.data(), rows, n, gamma.data(), beta.data(), epsilon, mean.data(), inverse.data(),
                             y.data());
     }
@@ -38,8 +48,7 @@ void forward(benchmark::State& state) {
                 const RowMap x(d.x.data() + r * d.n, d.n);
                 const float mean = x.mean();
                 const float inverse = 1 / std::sqrt((x.array() - mean).square().mean() + epsilon);
-                RowMap(d.y.data() + r * d.n, d.n) =
-                    (x.array() - mean) * inverse * gamma.array() + beta.array();
+                RowMap(d.y.data() + r * d.n, d.n) = (x.array() - mean) * inverse * gamma.array() + beta.array();
             }
         }
         benchmark::ClobberMemory();
@@ -55,9 +64,8 @@ void backward(benchmark::State& state) {
             kernels::layer_norm_backward(d.dy.data(), d.x.data(), d.rows, d.n, d.gamma.data(), d.mean.data(),
                                          d.inverse.data(), d.dgamma.data(), d.dbeta.data(), d.dx.data());
         if constexpr (who == Who::reference)
-            kernels::reference::layer_norm_backward(d.dy.data(), d.x.data(), d.rows, d.n, d.gamma.data(),
-                                                    d.mean.data(), d.inverse.data(), d.dgamma.data(), d.dbeta.data(),
-                                                    d.dx.data());
+            kernels::reference::layer_norm_backward(d.dy.data(), d.x.data(), d.rows, d.n, d.gamma.data(), d.mean.data(),
+                                                    d.inverse.data(), d.dgamma.data(), d.dbeta.data(), d.dx.data());
         if constexpr (who == Who::eigen) {
             const RowMap gamma(d.gamma.data(), d.n);
             RowMap dgamma(d.dgamma.data(), d.n), dbeta(d.dbeta.data(), d.n);
@@ -81,7 +89,6 @@ void backward(benchmark::State& state) {
 const bench::Sizes sizes{{"R", "N"}, {{1600, 64}, {6400, 256}}};
 const bool registered =
     bench::beside("layer_norm", sizes, forward<Who::deeprec>, forward<Who::eigen>, forward<Who::reference>) &&
-    bench::beside("layer_norm_backward", sizes, backward<Who::deeprec>, backward<Who::eigen>,
-                  backward<Who::reference>);
+    bench::beside("layer_norm_backward", sizes, backward<Who::deeprec>, backward<Who::eigen>, backward<Who::reference>);
 
 }  // namespace

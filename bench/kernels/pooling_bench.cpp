@@ -13,7 +13,12 @@ namespace {
 struct Data {
     explicit Data(const benchmark::State& state)
         : windows{state.range(0), state.range(1), state.range(2), state.range(1) / 2, 2, 2, 0},
-          in(windows.batch * windows.time * windows.features), out(in / 2), x(in), dx(in), y(out), dy(out) {
+          in(windows.batch * windows.time * windows.features),
+          out(in / 2),
+          x(in),
+          dx(in),
+          y(out),
+          dy(out) {
         kernels::max_pool(windows, x.data(), y.data());
     }
     kernels::PoolWindows windows;

@@ -18,11 +18,19 @@ constexpr Index steps = 50;
 
 struct Pass : kernels::RecurrentPass {
     Pass(const benchmark::State& state, Index gates_)
-        : RecurrentPass{state.range(0), steps, state.range(1), state.range(2), true}, gates(gates_),
-          x(batch * time * features), kernel(features * gates * units, 1 / std::sqrt(static_cast<double>(features))),
-          recurrent(units * gates * units, 1 / std::sqrt(static_cast<double>(units))), bias(2 * gates * units),
-          y(batch * time * units), h(batch * units), dy(batch * time * units), dx(batch * time * features),
-          dkernel(features * gates * units), drecurrent(units * gates * units), dbias(2 * gates * units) {}
+        : RecurrentPass{state.range(0), steps, state.range(1), state.range(2), true},
+          gates(gates_),
+          x(batch * time * features),
+          kernel(features * gates * units, 1 / std::sqrt(static_cast<double>(features))),
+          recurrent(units * gates * units, 1 / std::sqrt(static_cast<double>(units))),
+          bias(2 * gates * units),
+          y(batch * time * units),
+          h(batch * units),
+          dy(batch * time * units),
+          dx(batch * time * features),
+          dkernel(features * gates * units),
+          drecurrent(units * gates * units),
+          dbias(2 * gates * units) {}
     kernels::RecurrentWeights<float> weights() const { return {kernel.data(), recurrent.data(), bias.data()}; }
     kernels::RecurrentInput<float> in() const { return {x.data()}; }
     kernels::RecurrentOutput<float> out() { return {y.data(), h.data()}; }
@@ -99,7 +107,6 @@ const bool registered =
     bench::beside("gru", sizes, gru<Who::deeprec, false>, nullptr, gru<Who::reference, false>) &&
     bench::beside("gru_train", sizes, gru<Who::deeprec, true>, nullptr, gru<Who::reference, true>) &&
     bench::beside("simple_rnn", sizes, simple_rnn<Who::deeprec, false>, nullptr, simple_rnn<Who::reference, false>) &&
-    bench::beside("simple_rnn_train", sizes, simple_rnn<Who::deeprec, true>, nullptr,
-                  simple_rnn<Who::reference, true>);
+    bench::beside("simple_rnn_train", sizes, simple_rnn<Who::deeprec, true>, nullptr, simple_rnn<Who::reference, true>);
 
 }  // namespace

@@ -43,7 +43,7 @@ TEMPLATE_TEST_CASE("Pooling agrees with its scalar twins", "[pooling]", float, d
             for (const bool with_nan : {false, true}) {
                 const auto x = numbers<T>(w.batch * w.time * features, 1, with_nan);
                 const auto dy = numbers<T>(w.batch * w.steps * features, 2, false);
-                std::vector<T> y(dy.size()), expected_y(dy.size()), dx(x.size()), expected_dx(x.size());
+                std::vector<T> y(dy.size()), expected_y(dy.size()), dx(x.size(), T(7)), expected_dx(x.size());
                 kernels::max_pool<T>(w, x.data(), y.data());
                 kernels::reference::max_pool<T>(w, x.data(), expected_y.data());
                 CHECK(same(y, expected_y));
@@ -65,7 +65,7 @@ TEMPLATE_TEST_CASE("A mean under a full mask is the mean", "[pooling]", float, d
     const PoolWindows w = PoolWindows::whole(3, 5, 19);
     const auto x = numbers<T>(3 * 5 * 19, 1, true), dy = numbers<T>(3 * 19, 2, false);
     const std::vector<std::uint8_t> keep(15, 1);
-    std::vector<T> y(dy.size()), expected_y(dy.size()), dx(x.size()), expected_dx(x.size());
+    std::vector<T> y(dy.size()), expected_y(dy.size()), dx(x.size(), T(7)), expected_dx(x.size());
     kernels::masked_mean<T>(3, 5, 19, keep.data(), x.data(), y.data());
     kernels::average_pool<T>(w, x.data(), expected_y.data());
     CHECK(same(y, expected_y));

@@ -6,9 +6,10 @@
 DEEPREC_BEGIN
 namespace kernels::detail {
 
-/// f.operator()<V>(i) for the registers in [0, n), then for the numbers left over.
+/// f.operator()<V>(i) for the registers in [0, n), then for the numbers left over. Inlined, or what f refers to would
+/// be read from memory again after every store.
 template <class T, class Arch, class F>
-void for_lanes(Index n, F&& f) {
+DEEPREC_INLINE void for_lanes(Index n, F&& f) {
     Index i = 0;
     for (; i + lanes<T, Arch> <= n; i += lanes<T, Arch>) f.template operator()<Batch<T, Arch>>(i);
     for (; i < n; ++i) f.template operator()<T>(i);
@@ -16,7 +17,7 @@ void for_lanes(Index n, F&& f) {
 
 /// The sum of f.operator()<V>(i) over the registers in [0, n) and the numbers left over.
 template <class T, class Arch, class F>
-T sum_lanes(Index n, F&& f) {
+DEEPREC_INLINE T sum_lanes(Index n, F&& f) {
     Batch<T, Arch> sum(T(0));
     T rest(0);
     for_lanes<T, Arch>(n, [&]<class V>(Index i) {

@@ -17,12 +17,14 @@ struct PoolWindows {
 
     Index begin(Index window) const { return std::max<Index>(window * strides - before, 0); }
     Index end(Index window) const { return std::min(window * strides - before + size, time); }
+    /// Whether every step before the end of the last window is in one window alone.
+    bool apart() const { return strides == size; }
     /// The one window of a global pooling.
     static PoolWindows whole(Index batch, Index time, Index features) { return {batch, time, features, 1, time, 1, 0}; }
 };
 
 namespace detail {
-/// f(rows of x, number of rows, index of the output row, rows of x as an index) for each window.
+/// f(place of the first step, number of steps, place of the output) for each window.
 template <class F>
 void for_windows(const PoolWindows& w, F&& f) {
     for (Index b = 0; b < w.batch; ++b)
@@ -48,7 +50,9 @@ void max_pool(const PoolWindows& w, const T* x, T* y) {
 /// dx = 0, then the first maximum of each window gets its dy.
 template <class T, class Arch = xsimd::default_arch>
 void max_pool_backward(const PoolWindows& w, const T* x, const T* y, const T* dy, T* dx) {
-    std::fill_n(dx, w.batch * w.time * w.features, T(0));
+    const bool apart = w.apart();
+    for (Index b = 0, first = apart ? w.end(w.steps - 1) : 0; b < w.batch; ++b)
+        std::fill_n(dx + (b * w.time + first) * w.features, (w.time - first) * w.features, T(0));
     detail::for_windows(w, [&](Index in, Index count, Index out) {
         detail::for_lanes<T, Arch>(w.features, [&]<class V>(Index f) {
             const V best = kernels::load<V>(y + out + f);
@@ -57,7 +61,8 @@ void max_pool_backward(const PoolWindows& w, const T* x, const T* y, const T* dy
                 T* to = dx + in + t * w.features + f;
                 const V here = kernels::load<V>(x + in + t * w.features + f);
                 const auto hit = here == best || !(here == here);  // not here != here: false for NaN in xsimd 8.1's AVX-512
-                kernels::store(to, kernels::load<V>(to) + kernels::select(hit, left, V(T(0))));
+                const V before = apart ? V(T(0)) : kernels::load<V>(to);
+                kernels::store(to, before + kernels::select(hit, left, V(T(0))));
                 left = kernels::select(hit, V(T(0)), left);
             }
         });

@@ -94,7 +94,8 @@ void add_tree(T* const* x, Index count, Index begin, Index end) {
 }
 
 template <class T, class Act>
-void add_pairs(const T* a, const T* c, Index users, Index block, Index candidates, Index n, T* y, T* z, const Act& act) {
+void add_pairs(const T* a, const T* c, Index users, Index block, Index candidates, Index n, T* y, T* z,
+               const Act& act) {
     for (Index b = 0; b < users; ++b)
         for (Index j = 0; j < candidates; ++j)
             for (Index i = 0; i < n; ++i) {
