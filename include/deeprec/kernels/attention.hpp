@@ -38,6 +38,12 @@ void pack_scaled(const AttentionShape& s, const T* rows, Index ld, T* packed) {
     const T scale = s.scale<T>();
     for (Index i = 0; i < packed_size<T, Arch>(s.key_dim, s.steps); ++i) packed[i] *= scale;
 }
+/// f(0), f(2) ..., then f(1), f(3) ...: where f ends a row with a masked store, loads of the row behind it would wait.
+template <class F>
+void every_other_first(Index n, const F& f) {
+    for (const Index first : {0, 1})
+        for (Index i = first; i < n; i += 2) f(i);
+}
 }  // namespace detail
 
 /// Numbers that `attention` and `attention_backward` need to work with.
@@ -54,11 +60,11 @@ void attention(const AttentionShape& s, const T* q, const T* k, const T* v, Inde
     for (Index h = 0; h < s.heads; ++h, q += d, k += d, v += d, y += d, p += n * n) {
         detail::pack_scaled<T, Arch>(s, k, ld, scratch);
         gemm<T, Linear, Arch>(matrix_rows(q, n, d, ld), scratch, n, p, n);
-        for (Index i = 0; i < n; ++i) {
+        detail::every_other_first(n, [&](Index i) {
             T* const row = p + i * n;
             softmax.row<T, Arch>(row, row, s.keys_of(i));
             std::fill(row + s.keys_of(i), row + n, T(0));
-        }
+        });
         pack<T, Arch>(v, ld, n, d, scratch);
         gemm<T, Linear, Arch>(matrix_rows(p, n, n, n), scratch, d, y, s.heads * d);
     }
@@ -76,11 +82,11 @@ void attention_backward(const AttentionShape& s, const T* dy, const T* q, const 
         // the scale goes through: the backward of softmax is linear in dy
         detail::pack_scaled<T, Arch>(s, v, ld, operand);
         gemm<T, Linear, Arch>(matrix_rows(dy, n, d, width), operand, n, ds, n);
-        for (Index i = 0; i < n; ++i) {
+        detail::every_other_first(n, [&](Index i) {
             T* const row = ds + i * n;
             softmax.row_backward<T, Arch>(row, p + i * n, row, s.keys_of(i));
             std::fill(row + s.keys_of(i), row + n, T(0));
-        }
+        });
         pack<T, Arch>(k, ld, n, d, operand);
         gemm<T, Linear, Arch>(matrix_rows(ds, n, n, n), operand, d, dq, ld);
         gemm_tn<T, Arch>(matrix_rows(ds, n, n, n), q, ld, d, dk, ld);
