@@ -32,7 +32,7 @@ void gather_rows(benchmark::State& state) {
     bench::report_numbers(state, 2 * count * width);
 }
 
-const bench::Sizes sizes{{"N", "D"}, {{20000, 64}, {1000000, 64}}};
+const bench::Sizes sizes{{"N", "D"}, {{20000, 64}, {1000000, 64}, {250000, 256}}};
 const bool registered = bench::beside("gather_rows", sizes, gather_rows<Who::deeprec>, gather_rows<Who::eigen>,
                                       gather_rows<Who::reference>);
 

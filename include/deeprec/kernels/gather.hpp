@@ -21,12 +21,14 @@ inline Index find_out_of_range(const std::int32_t* ids, Index n, Index rows) {
     return n;
 }
 
-/// out[i, :] = table[ids[i], :]; ids are in range. A row is asked for some ids ahead: large tables live in RAM.
+/// out[i, :] = table[ids[i], :]; ids are in range. A row is asked for some ids ahead, since large tables live in RAM: the
+/// whole of a long one, of a short one the first line, which the few others follow by themselves.
 template <class T>
 void gather_rows(const T* table, Index width, const std::int32_t* ids, Index n, T* out) {
-    constexpr Index ahead = 8;
+    constexpr Index ahead = 8, few = 256 / static_cast<Index>(sizeof(T));
+    const Index asked = width <= few ? 1 : width;
     for (Index i = 0; i < n; ++i) {
-        if (i + ahead < n) prefetch_row(table + ids[i + ahead] * width, width);
+        if (i + ahead < n) prefetch_row(table + ids[i + ahead] * width, asked);
         kernels::copy<T>(table + ids[i] * width, out + i * width, width);
     }
 }
