@@ -1,9 +1,9 @@
 /// One layer at one shape: forward, and forward with backward, on one thread.
 #pragma once
 
-#include <benchmark/benchmark.h>
-
 #include <deeprec/core/layer.hpp>
+
+#include "support/beside.hpp"
 
 namespace deeprec::bench {
 
@@ -19,7 +19,8 @@ Tensor<T, Rank> random_input(const Eigen::array<Index, Rank>& extents, std::uint
     return x;
 }
 
-/// Inference; `flops` of one forward give GFLOP/s, 0 for layers that move memory. Samples/s always.
+/// Inference; `flops` of one forward give GFLOP/s and the share of the peak, 0 for layers that move memory. Samples/s
+/// always.
 template <class L, class X>
 void forward(benchmark::State& state, L layer, const Shape& sample, const X& x, double flops) {
     layer.build(sample, Seed{1});
@@ -29,9 +30,7 @@ void forward(benchmark::State& state, L layer, const Shape& sample, const X& x, 
         benchmark::ClobberMemory();
     }
     state.SetItemsProcessed(state.iterations() * x.dimension(0));
-    if (flops > 0)
-        state.counters["GFLOP/s"] =
-            benchmark::Counter(flops * 1e-9 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+    if (flops > 0) report_flops(state, flops);
 }
 
 /// A training step without the optimizer: three times the products of a forward.
@@ -49,9 +48,7 @@ void forward_backward(benchmark::State& state, L layer, const Shape& sample, con
         benchmark::ClobberMemory();
     }
     state.SetItemsProcessed(state.iterations() * x.dimension(0));
-    if (flops > 0)
-        state.counters["GFLOP/s"] =
-            benchmark::Counter(3 * flops * 1e-9 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+    if (flops > 0) report_flops(state, 3 * flops);
 }
 
 }  // namespace deeprec::bench
