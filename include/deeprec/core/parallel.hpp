@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <deeprec/core/shape.hpp>
+#include <deeprec/kernels/simd.hpp>
 
 DEEPREC_BEGIN
 
@@ -33,13 +34,17 @@ void call_task(F& f, Index task, Index lane) {
 }
 }  // namespace detail
 
-/// A small pool that spins briefly, then sleeps. The caller works too: one thread means no pool at all.
+/// A small pool whose threads wait for work awake for some 0.2 ms, then asleep: to wake one takes up to 0.1 ms, and a
+/// A small pool whose threads wait for work awake, for 0.2 to 0.5 ms, then asleep: to wake one can take 0.1 ms, and a
+/// training step has work for them every so often. Where there are more threads than cores they soon sleep. The caller
+/// works too: one thread means no pool at all.
 class ThreadPool {
 public:
     /// `threads` = 0 takes one for each core. Throws ArgumentError for a negative number, Error where the system does
     /// not give so many.
     explicit ThreadPool(int threads = 0) {
         threads = thread_count(threads);
+        spin_limit_ = threads <= thread_count(0) ? 10000 : 100;
         try {
             workers_.reserve(static_cast<std::size_t>(threads - 1));
             for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
@@ -74,8 +79,8 @@ public:
         busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
         start_round();
         take_tasks(0);
-        for (int spins = 0; busy_.load(std::memory_order_acquire) != 0;)
-            if (++spins > spin_limit) {
+        for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; kernels::relax())
+            if (++spins > spin_limit_) {
                 const int busy = busy_.load(std::memory_order_acquire);
                 if (busy != 0) busy_.wait(busy, std::memory_order_acquire);
             }
@@ -83,8 +88,6 @@ public:
     }
 
 private:
-    static constexpr int spin_limit = 4000;
-
     void stop() {
         task_ = nullptr;
         start_round();
@@ -105,14 +108,15 @@ private:
     }
     void work(Index lane) {
         for (unsigned seen = 0;; ++seen) {
-            for (int spins = 0; round_.load(std::memory_order_acquire) == seen;)
-                if (++spins > spin_limit) round_.wait(seen, std::memory_order_acquire);
+            for (int spins = 0; round_.load(std::memory_order_acquire) == seen; kernels::relax())
+                if (++spins > spin_limit_) round_.wait(seen, std::memory_order_acquire);
             if (!task_) return;
             take_tasks(lane);
             if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
         }
     }
 
+    int spin_limit_ = 0;
     std::vector<std::thread> workers_;
     void (*task_)(void*, Index, Index) = nullptr;
     void* context_ = nullptr;

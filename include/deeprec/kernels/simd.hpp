@@ -171,6 +171,15 @@ DEEPREC_INLINE void prefetch_row(const T* p, Index n) {
     for (Index i = 0; i < n; i += 64 / static_cast<Index>(sizeof(T))) prefetch(p + i);
 }
 
+/// In a loop that waits for another thread: leaves the core to the one that shares it, for some 20 to 50 ns.
+DEEPREC_INLINE void relax() {
+#if defined(__x86_64__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb" ::: "memory");  // yield takes no time at all
+#endif
+}
+
 // ---------------------------------------------------------------- arithmetic
 
 /// x * y + z, in one rounding where the machine has it.
