@@ -34,7 +34,6 @@ void call_task(F& f, Index task, Index lane) {
 }
 }  // namespace detail
 
-/// A small pool whose threads wait for work awake for some 0.2 ms, then asleep: to wake one takes up to 0.1 ms, and a
 /// A small pool whose threads wait for work awake, for 0.2 to 0.5 ms, then asleep: to wake one can take 0.1 ms, and a
 /// training step has work for them every so often. Where there are more threads than cores they soon sleep. The caller
 /// works too: one thread means no pool at all.
