@@ -21,8 +21,8 @@ inline Index find_out_of_range(const std::int32_t* ids, Index n, Index rows) {
     return n;
 }
 
-/// out[i, :] = table[ids[i], :]; ids are in range. A row is asked for some ids ahead, since large tables live in RAM: the
-/// whole of a long one, of a short one the first line, which the few others follow by themselves.
+/// out[i, :] = table[ids[i], :]; ids are in range. A row is asked for some ids ahead, since large tables live in RAM:
+/// the whole of a long one, of a short one the first line, which the few others follow by themselves.
 template <class T>
 void gather_rows(const T* table, Index width, const std::int32_t* ids, Index n, T* out) {
     constexpr Index ahead = 8, few = 256 / static_cast<Index>(sizeof(T));
