@@ -1,9 +1,10 @@
-// Softmax cross-entropy over a catalogue, forward with gradients, beside Eigen with all logits in memory. GFLOP/s and
-// the share of the FMA peak count the three products that the gradients need; ours computes the logits twice where
-// there are too many items to keep them.
+// Softmax cross-entropy over a catalogue, forward with gradients, beside Eigen with all logits in memory and the scalar
+// twin. GFLOP/s and the share of the FMA peak count the three products that the gradients need; ours computes the
+// logits twice where there are too many items to keep them.
 #include "support/beside.hpp"
 
 #include <deeprec/core/random.hpp>
+#include <deeprec/kernels/reference_softmax_cross_entropy.hpp>
 #include <deeprec/kernels/softmax_cross_entropy.hpp>
 
 using namespace deeprec;
@@ -27,6 +28,13 @@ struct Problem {
         for (Index i = 0; i < n; ++i)
             x[i] = static_cast<float>(random.uniform(static_cast<std::uint64_t>(i), -1.0, 1.0));
     }
+    kernels::CatalogueScores<float> scores() const {
+        return {h.data(),     h.rows(),     h.cols(),    items.data(),   items.rows(),
+                items.cols(), items.cols(), bias.data(), targets.data(), nullptr};
+    }
+    kernels::CatalogueGradients<float> gradients() {
+        return {dh.data(), dh.cols(), d_items.data(), d_items.cols(), d_bias.data()};
+    }
     Matrix h, items;
     Eigen::RowVectorXf bias;
     Matrix dh, d_items;
@@ -44,9 +52,8 @@ void deeprec_fused(benchmark::State& state) {
     std::vector<float> losses(static_cast<std::size_t>(rows));
     Buffer<float> workspace;
     ThreadPool pool(static_cast<int>(state.range(3)));
-    const kernels::CatalogueScores<float> scores{p.h.data(), rows,  width,         p.items.data(),   count,
-                                                 width,      width, p.bias.data(), p.targets.data(), nullptr};
-    const kernels::CatalogueGradients<float> gradients{p.dh.data(), width, p.d_items.data(), width, p.d_bias.data()};
+    const auto scores = p.scores();
+    const auto gradients = p.gradients();
     for (auto _ : state) {
         kernels::softmax_cross_entropy(scores, losses.data(), &gradients, workspace, &pool);
         benchmark::ClobberMemory();
@@ -79,6 +86,17 @@ void eigen_materialised(benchmark::State& state) {
     bench::report_flops(state, flops(state));
 }
 
+void scalar_twin(benchmark::State& state) {
+    Problem p(state.range(0), state.range(1), state.range(2));
+    std::vector<float> losses(static_cast<std::size_t>(state.range(0)));
+    const auto gradients = p.gradients();
+    for (auto _ : state) {
+        kernels::reference::softmax_cross_entropy(p.scores(), losses.data(), &gradients);
+        benchmark::ClobberMemory();
+    }
+    bench::report_flops(state, flops(state));
+}
+
 }  // namespace
 
 BENCHMARK(deeprec_fused)
@@ -94,5 +112,11 @@ BENCHMARK(eigen_materialised)
     ->Name("softmax_cross_entropy<eigen>")
     ->ArgNames({"B", "D", "N"})
     ->Args({2048, 64, 12102})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK(scalar_twin)
+    ->Name("softmax_cross_entropy<reference>")
+    ->ArgNames({"B", "D", "N"})
+    ->Args({256, 64, 12102})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
