@@ -64,7 +64,7 @@
 #include <deeprec/layers/recurrent.hpp>
 #include <deeprec/layers/simple_rnn.hpp>
 #include <deeprec/layers/spatial_dropout1d.hpp>
-#include <deeprec/layers/transformer_block.hpp>
+#include <deeprec/models/transformer_block.hpp>
 #include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/binary_focal_cross_entropy.hpp>
@@ -93,7 +93,7 @@
 #include <deeprec/metrics/recalibration.hpp>
 #include <deeprec/metrics/regression.hpp>
 #include <deeprec/metrics/top_k_accuracy.hpp>
-#include <deeprec/models/concat_head.hpp>
+#include <deeprec/models/concatenation.hpp>
 #include <deeprec/models/masked.hpp>
 #include <deeprec/models/pair_head.hpp>
 #include <deeprec/models/residual.hpp>

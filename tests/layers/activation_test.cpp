@@ -52,8 +52,10 @@ TEST_CASE("Activation hands logits over without a copy", "[activation]") {
     x.setConstant(3);
     Activation<float, Sigmoid>::Cache cache;
     auto none = layer.zero_gradients();
-    CHECK(layer.forward_logits(x, cache, Training{}).data() == x.data());
-    CHECK(layer.backward_logits(x, cache, none).data() == x.data());
+    CHECK(layer.forward(x, cache, Training{}.on_logits()).data() == x.data());
+    CHECK(layer.backward(x, cache, none).data() == x.data());
+    CHECK(layer.forward(x, cache, Training{})(0, 1) == Approx(1 / (1 + std::exp(-3.0))));
+    CHECK(layer.backward(x, cache, none)(0, 1) < 1);
 }
 
 TEST_CASE("Activation says what is wrong", "[activation]") {

@@ -29,15 +29,22 @@ TEST_CASE("BatchNorm allocates nothing when warm and takes its states along", "[
     BatchNorm bare{{.center = false, .scale = false}};
     bare.build({3}, Seed{1});
     battery::check_parameters(bare, {});
+    std::vector<std::string> states;
+    for_each_state(bare, [&](std::string_view name, const auto& state) {
+        states.emplace_back(name);
+        CHECK(state(2) == (name == "moving_variance"));
+    });
+    CHECK(states == std::vector<std::string>{"moving_mean", "moving_variance"});
 
     Tensor<float, 3> x(5, 7, 3);
     fill_uniform(x, 1, Seed{3});
     BatchNorm<>::Cache cache;
     auto gradients = layer.zero_gradients();
+    const auto list = parameter_list(layer, gradients);
     SGD optimizer;
     const auto step = [&] {
         const auto y = layer.forward(x, cache, Training{});
-        for_each_state(layer, gradients, [](std::string_view, const auto&, auto& g) { g.setZero(); });
+        clear_gradients(list);
         layer.backward(y, cache, gradients);
         optimizer.step(layer, gradients);
     };

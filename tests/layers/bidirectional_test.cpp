@@ -43,6 +43,25 @@ TEST_CASE("Bidirectional has Keras' parameters and shapes", "[bidirectional]") {
     CHECK(last.forward_layer().parameters().kernel(0, 0) != last.backward_layer().parameters().kernel(0, 0));
 }
 
+TEST_CASE("Bidirectional makes its backward layer by the options of the forward one", "[bidirectional]") {
+    Bidirectional<SimpleRNN<float>> layer;
+    decltype(layer)::Gradients none;
+    Fields<float> fields(Fields<float>::With::names);
+    fields.model(layer, none);
+    REQUIRE(fields.layers().size() == 2);
+    CHECK(fields.layers()[1].path == "forward");
+    *std::get<Index*>(fields.layers()[1].options.at(0).second) = 4;  // units, as a file has them
+    Bidirectional expected{SimpleRNN{4}};
+    expected.build({7, 3}, Seed{1});
+    for (int build = 0; build < 2; ++build) {
+        CHECK(layer.build({7, 3}, Seed{1}) == Shape{8});
+        CHECK_FALSE(layer.forward_layer().options().go_backwards);
+        CHECK(layer.backward_layer().options().go_backwards);
+        CHECK(battery::detail::same_bits(layer.backward_layer().parameters().kernel,
+                                         expected.backward_layer().parameters().kernel));
+    }
+}
+
 TEST_CASE("Bidirectional merges what its layers give, the backward one turned round", "[bidirectional]") {
     const Index time = 4, units = 3;
     Tensor<double, 3> x(1, time, 2);

@@ -99,6 +99,10 @@ TEST_CASE("Conv1D says what is wrong", "[conv1d]") {
     CHECK_THROWS_WITH((Conv1D{3, -1}), "Conv1D: expected a positive kernel_size, received -1");
     CHECK_THROWS_WITH((Conv1D{3, 1, relu, {.strides = 0}}), "Conv1D: expected a positive strides, received 0");
     CHECK_THROWS_WITH((Conv1D{3, 1, relu, {.dilation_rate = 0}}), "Conv1D: expected a positive dilation_rate, received 0");
+    CHECK_THROWS_WITH((Conv1D{3, 2, relu, {.strides = 2000000}}),
+                      "Conv1D: expected strides of at most 1048576, received 2000000");
+    CHECK_THROWS_WITH((Conv1D{3, 2, relu, {.dilation_rate = 2000000}}),
+                      "Conv1D: expected a window of at most 1048576 steps, received 2 taps with dilation_rate 2000000");
     CHECK_THROWS_WITH((Conv1D{8, 3}.build({50}, Seed{1})), "Conv1D: expected samples of shape [time, features], received [50]");
     CHECK_THROWS_WITH((Conv1D{8, 3}.build({2, 4}, Seed{1})), "Conv1D: a window of 3 steps needs at least as many, received 2");
     Conv1D layer{8, 3};

@@ -47,6 +47,16 @@ TEST_CASE("Dense has Keras' parameters and passes a mask on", "[dense]") {
     CHECK_FALSE(layer.forward(x, cache).mask);
 }
 
+TEST_CASE("Dense leaves its activation to a loss that takes logits", "[dense]") {
+    Dense layer{2, sigmoid};
+    layer.build({3}, Seed{1});
+    Tensor<float, 2> x(4, 3);
+    battery::Random(1).fill(x.data(), x.size());
+    Dense<float, Sigmoid>::Cache cache, logits;
+    const auto y = layer.forward(x, cache), z = layer.forward(x, logits, Inference{}.on_logits());
+    for (Index i = 0; i < y.size(); ++i) CHECK(y.data()[i] == Approx(1 / (1 + std::exp(-z.data()[i]))));
+}
+
 TEST_CASE("Dense starts from Keras' glorot uniform and zeros, by seed", "[dense]") {
     Dense<double> a{40}, b{40}, c{40};
     a.build({60}, Seed{1});
@@ -93,10 +103,12 @@ TEST_CASE("Dense takes empty batches", "[dense]") {
     auto gradients = layer.zero_gradients();
     CHECK(layer.forward(x, cache).extent(0) == 0);
     layer.forward(x, cache, Training{});
+    CHECK(layer.backward(dy, cache, gradients).extent(0) == 0);
 }
 
 TEST_CASE("Dense says what is wrong", "[dense]") {
     CHECK_THROWS_WITH(Dense{0}, "Dense: expected a positive units, received 0");
+    CHECK_THROWS_WITH(Dense<>{}.build({3}, Seed{1}), "Dense: expected a positive units, received 0");
     CHECK_THROWS_WITH(Dense{3}.build({}, Seed{1}), "Dense: expected samples of shape [..., features], received []");
     CHECK_THROWS_WITH(Dense{3}.build({0}, Seed{1}), "Dense: expected a positive number of input features, received 0");
     Dense layer{3};

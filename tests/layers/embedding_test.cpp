@@ -1,19 +1,43 @@
 #include <deeprec/layers/embedding.hpp>
 
+#include <numeric>
+
 #include "support/layer_battery.hpp"
 
 using namespace deeprec;
 
+namespace {
+battery::Subject<Embedding<double>> some_embedding(battery::Random& random, const Shape& sample) {
+    const Index rows = random.between(1, 9), unknown = random.between(0, 1) * 3;
+    return {Embedding<double>{rows,
+                              random.between(1, 19),
+                              {.mask_zero = random.coin(),
+                               .out_of_range = unknown ? OutOfRange::last_row : OutOfRange::error}},
+            sample, rows + unknown};
+}
+}  // namespace
+
 TEST_CASE("Embedding passes the battery", "[embedding][threads]") {
-    battery::check<2>([](battery::Random& random) {
-        const Index rows = random.between(1, 9), unknown = random.between(0, 1) * 3;
-        return battery::Subject{Embedding<double>{rows,
-                                                  random.between(1, 19),
-                                                  {.mask_zero = random.coin(),
-                                                   .out_of_range = unknown ? OutOfRange::last_row : OutOfRange::error}},
-                                {random.between(1, 7)},
-                                rows + unknown};
-    });
+    battery::check<2>([](battery::Random& random) { return some_embedding(random, {random.between(1, 7)}); });
+    battery::check<3>(
+        [](battery::Random& random) {
+            const Index steps = random.between(1, 4);
+            return some_embedding(random, {steps, random.between(1, 3)});
+        },
+        16);
+}
+
+TEST_CASE("Embedding looks up several ids a step, without a mask", "[embedding]") {
+    Embedding layer{4, 1, {.mask_zero = true}};
+    CHECK(layer.build({2, 3}, Seed{1}) == Shape{2, 3, 1});
+    for_each_parameter(layer, [](std::string_view, auto& table) { std::iota(table.data(), table.data() + 4, 0.f); });
+    Tensor<std::int32_t, 3> ids(1, 2, 3);
+    ids.setValues({{{0, 2, 1}, {3, 3, 0}}});
+    Embedding<float>::Cache cache;
+    const auto y = layer.forward(ids, cache);
+    static_assert(rank_of<decltype(y)> == 4);
+    CHECK(battery::detail::values(y) == std::vector<float>{0, 2, 1, 3, 3, 0});
+    CHECK_FALSE(y.mask);
 }
 
 TEST_CASE("Embedding has Keras' parameters and start", "[embedding]") {
@@ -70,7 +94,7 @@ TEST_CASE("Embedding: the gradient touches the used rows only, repeated ids add 
 TEST_CASE("Embedding gives ids outside of the table the last row on request", "[embedding]") {
     Embedding layer{4, 1, {.mask_zero = true, .out_of_range = OutOfRange::last_row}};
     layer.build({5}, Seed{1});
-    for_each_parameter(layer, [](std::string_view, auto& table) { table.setValues({{0}, {1}, {2}, {3}}); });
+    for_each_parameter(layer, [](std::string_view, auto& table) { std::iota(table.data(), table.data() + 4, 0.f); });
     Tensor<std::int32_t, 2> ids(1, 5);
     ids.setValues({{2, 4, -1, std::numeric_limits<std::int32_t>::max(), 0}});
     Embedding<float>::Cache cache;
@@ -86,8 +110,9 @@ TEST_CASE("Embedding gives ids outside of the table the last row on request", "[
 TEST_CASE("Embedding says what is wrong", "[embedding]") {
     CHECK_THROWS_WITH((Embedding{0, 4}), "Embedding: expected a positive input_dim, received 0");
     CHECK_THROWS_WITH((Embedding{4, 0}), "Embedding: expected a positive output_dim, received 0");
-    CHECK_THROWS_WITH((Embedding{4, 4}.build({3, 2}, Seed{1})),
-                      "Embedding: expected samples of shape [time], received [3, 2]");
+    CHECK_THROWS_WITH((Embedding{4, 4}.build({3, 2, 5}, Seed{1})),
+                      "Embedding: expected samples of at most 2 axes, received [3, 2, 5]");
+    CHECK_THROWS_WITH(Embedding<float>{}.build({3}, Seed{1}), "Embedding: expected a positive input_dim, received 0");
     Embedding layer{10, 4};
     layer.build({5}, Seed{1});
     Embedding<float>::Cache cache;

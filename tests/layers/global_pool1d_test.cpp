@@ -89,10 +89,10 @@ TEST_CASE("Global pooling says what is wrong", "[global_pool1d]") {
     layer.build({2, 3}, Seed{});
     GlobalAveragePool1D<>::Cache cache;
     auto none = layer.zero_gradients();
-    const Tensor<float, 3> empty(1, 0, 3), wide(1, 2, 4);
+    const Tensor<float, 3> empty(1, 0, 3);
     const Tensor<float, 2> dy(1, 3);
-    CHECK_THROWS_WITH(layer.forward(empty, cache), "GlobalAveragePool1D: expected at least one step, received [1, 0, 3]");
-    CHECK_THROWS_WITH(layer.forward(wide, cache), "GlobalAveragePool1D: built for 3 input features, received 4");
+    CHECK_THROWS_WITH(layer.forward(empty, cache),
+                      "GlobalAveragePool1D: expected at least one step, received [1, 0, 3]");
     CHECK_THROWS_WITH(layer.backward(dy, cache, none),
                       "GlobalAveragePool1D: backward needs a forward(x, cache, Training{...}) before it");
 }

@@ -46,8 +46,7 @@ void refuses_other_shapes(L layer, const Shape& sample) {
             const std::string text =
                 message(L::name(), ": expected a gradient of ", expected, ", received ", view(dy).shape());
             CHECK(message_of<ShapeError>([&] { layer.backward(dy, cache, gradients); }) == text);
-            CHECK(message_of<ShapeError>([&] { layer.template backward<InputGradient::skip>(dy, cache, gradients); }) ==
-                  text);
+            CHECK(message_of<ShapeError>([&] { layer.backward(dy, cache, gradients, InputGradient::skip); }) == text);
         }
 }
 
@@ -65,6 +64,7 @@ TEST_CASE("Layers refuse gradients of another shape than their results", "[layer
     refuses_other_shapes<3>(Dense{4, relu}, {6, 3});
     refuses_other_shapes<3>(Dropout{0.5}, {6, 3});
     refuses_other_shapes<2>(Embedding{10, 4}, {6});
+    refuses_other_shapes<3>(Embedding{10, 4}, {6, 3});
     refuses_other_shapes<2>(EmbeddingBag{10, 4}, {6});
     refuses_other_shapes<3>(Flatten{}, {6, 3});
     refuses_other_shapes<3>(GlobalAveragePool1D{}, {6, 3});
@@ -85,10 +85,10 @@ TEST_CASE("Layers refuse gradients by logits of another shape too", "[layers]") 
         layer.build({3}, Seed{1});
         typename decltype(layer)::Cache cache;
         auto gradients = layer.zero_gradients();
-        layer.forward_logits(x, cache, Training{1});
+        layer.forward(x, cache, Training{1}.on_logits());
         Tensor<float, 2> dz(3, 3);
         dz.setZero();
-        CHECK(message_of<ShapeError>([&] { layer.backward_logits(dz, cache, gradients); }) ==
+        CHECK(message_of<ShapeError>([&] { layer.backward(dz, cache, gradients); }) ==
               message(layer.name(), ": expected a gradient of [2, 3], received [3, 3]"));
     };
     refuses(Dense{3, sigmoid});

@@ -49,6 +49,7 @@ TEST_CASE("GRU carries its state", "[gru]") {
         const GRUOptions options{.reset_after = after};
         check_streaming(GRU<double, ReturnSequences>{6, {}, options});
         check_state_gradients(GRU<double>{5, {}, options});
+        check_states_after_errors(GRU<double>{5, {}, options});
         check_masks(GRU<double, ReturnSequences>{4, {}, options});
     }
 }

@@ -235,6 +235,8 @@ TEST_CASE("LSTM says what is wrong", "[lstm]") {
     CHECK(error_of(argument, [&] { layer.backward(dy, cache, gradients); }) ==
           "LSTM: backward needs a forward(x, cache, Training{...}) before it");
     layer.forward(x, cache, Training{});
+    CHECK(error_of(shape, [&] { layer.backward(dy, state, cache, gradients); }) ==
+          "LSTM: expected gradient of h of [2, 3] or an empty one, received [2, 4]");
     CHECK(error_of(shape, [&] { layer.backward(short_dy, cache, gradients); }) ==
           "LSTM: expected a gradient of [2, 3], received [1, 3]");
 }

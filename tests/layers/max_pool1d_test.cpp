@@ -86,13 +86,18 @@ TEST_CASE("MaxPool1D says what is wrong", "[max_pool1d]") {
     CHECK_THROWS_WITH(MaxPool1D{0}, "MaxPool1D: expected a positive pool_size, received 0");
     CHECK_THROWS_WITH((MaxPool1D{2, {.strides = -1}}), "MaxPool1D: expected a positive strides, received -1");
     CHECK_THROWS_WITH((MaxPool1D{2, {.padding = Padding::causal}}), "MaxPool1D: expected padding valid or same, received causal");
+    CHECK_THROWS_WITH((MaxPool1D{2000000, {.strides = 1}}),
+                      "MaxPool1D: expected pool_size of at most 1048576, received 2000000");
+    CHECK_THROWS_WITH((MaxPool1D{2, {.strides = 2000000}}),
+                      "MaxPool1D: expected strides of at most 1048576, received 2000000");
+    CHECK_THROWS_WITH(MaxPool1D<>{}.build({3, 2}, Seed{}), "MaxPool1D: expected a positive pool_size, received 0");
     CHECK_THROWS_WITH(MaxPool1D{4}.build({3, 2}, Seed{}), "MaxPool1D: a window of 4 steps needs at least as many, received 3");
     CHECK_THROWS_WITH(MaxPool1D{2}.build({3}, Seed{}), "MaxPool1D: expected samples of shape [time, features], received [3]");
     MaxPool1D layer{2};
     layer.build({4, 3}, Seed{});
     MaxPool1D<>::Cache cache;
     auto none = layer.zero_gradients();
-    const Tensor<float, 3> wide(1, 4, 5), dy(1, 2, 3);
-    CHECK_THROWS_WITH(layer.forward(wide, cache), "MaxPool1D: built for 3 input features, received 5");
+    const Tensor<float, 3> brief(1, 1, 3), dy(1, 2, 3);
+    CHECK_THROWS_WITH(layer.forward(brief, cache), "MaxPool1D: a window of 2 steps needs at least as many, received 1");
     CHECK_THROWS_WITH(layer.backward(dy, cache, none), "MaxPool1D: backward needs a forward(x, cache, Training{...}) before it");
 }

@@ -1,5 +1,7 @@
 #include <deeprec/layers/position_embedding.hpp>
 
+#include <numeric>
+
 #include "support/layer_battery.hpp"
 
 using namespace deeprec;
@@ -16,7 +18,7 @@ TEST_CASE("PositionEmbedding adds the row of each step and takes shorter sequenc
     CHECK(layer.build({3, 2}, Seed{1}) == Shape{3, 2});
     battery::check_parameters(layer, {{"embeddings", {3, 2}}});
     for (Index i = 0; i < 6; ++i) CHECK(std::abs(layer.parameters().embeddings.data()[i]) <= 0.05f);
-    for_each_parameter(layer, [](std::string_view, auto& p) { p.setValues({{1, 2}, {3, 4}, {5, 6}}); });
+    for_each_parameter(layer, [](std::string_view, auto& p) { std::iota(p.data(), p.data() + p.size(), 1.0f); });
     Tensor<float, 3> x(2, 2, 2);
     x.setConstant(10);
     Tensor<std::uint8_t, 2> mask(2, 2);

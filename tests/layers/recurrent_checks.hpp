@@ -72,6 +72,25 @@ void check_state_gradients(L layer) {
     }
 }
 
+/// A state that a call was given is gone when the call has thrown.
+template <class L>
+void check_states_after_errors(L layer) {
+    const Index batch = 2, time = 3, features = 3, units = layer.units();
+    layer.build({time, features}, Seed{1});
+    const Tensor<double, 3> x = random_tensor<3>(7, {batch, time, features}), wide(batch, time, features + 1);
+    const typename L::State state{random_tensor<2>(8, {batch, units})};
+    const Tensor<double, 2> dy = random_tensor<2>(9, {batch, units}), narrow(batch, units + 1);
+    typename L::Cache fresh, cache;
+    auto expected = layer.zero_gradients(), found = layer.zero_gradients();
+    const auto y = layer.forward(x, fresh, Training{});
+    const auto dx = layer.backward(dy, fresh, expected);
+    CHECK_THROWS_AS(layer.forward(wide, state, cache, Training{}), ShapeError);
+    CHECK(battery::detail::same_bits(layer.forward(x, cache, Training{}), y));
+    CHECK_THROWS_AS(layer.backward(narrow, state, cache, found), ShapeError);
+    CHECK(battery::detail::same_bits(layer.backward(dy, cache, found), dx));
+    CHECK(battery::detail::same_bits(found.kernel, expected.kernel));
+}
+
 /// Masked steps repeat the output, zero before the first kept one, and the mask travels on.
 template <class L>
 void check_masks(L layer) {

@@ -40,6 +40,7 @@ TEST_CASE("SimpleRNN has Keras' parameters and tags", "[simple_rnn]") {
 TEST_CASE("SimpleRNN carries its state", "[simple_rnn]") {
     check_streaming(SimpleRNN<double, ReturnSequences>{6});
     check_state_gradients(SimpleRNN<double>{5});
+    check_states_after_errors(SimpleRNN<double>{5});
     check_masks(SimpleRNN<double, ReturnSequences>{4});
 }
 
@@ -50,6 +51,23 @@ TEST_CASE("SimpleRNN says what is wrong", "[simple_rnn]") {
     SimpleRNN<>::Cache cache;
     const Tensor<float, 3> wide(2, 4, 3);
     CHECK_THROWS_WITH(layer.forward(wide, cache), "SimpleRNN: built for 2 input features, received 3");
+    SimpleRNN unbuilt{3};
+    CHECK_NOTHROW(for_each_parameter(unbuilt, [](std::string_view, auto&) {}));
+    CHECK_THROWS_WITH(unbuilt.forward(wide, cache), "SimpleRNN: built for 0 input features, received 3");
+    CHECK_THROWS_WITH(SimpleRNN<>{}.build({4, 2}, Seed{1}), "SimpleRNN: expected a positive units, received 0");
+}
+
+TEST_CASE("Recurrent layers know an activation by its type alone", "[simple_rnn]") {
+    SimpleRNN<float, ReturnLast, LeakyReLU> layer{3};
+    CHECK_NOTHROW(layer.build({4, 2}, Seed{1}));
+    decltype(layer)::Gradients none;
+    Fields<float> fields(Fields<float>::With::names);
+    fields.model(layer, none);
+    const auto& [name, option] = fields.layers().at(0).options.at(2);
+    CHECK(name == "activation");
+    *std::get<FixedRef>(option).number = 0.5;  // as a file may
+    CHECK_THROWS_WITH(layer.build({4, 2}, Seed{1}),
+                      "SimpleRNN: expected leaky_relu with negative_slope 0.2, received 0.5");
 }
 
 TEST_CASE("Recurrent layers start as their initialisers say", "[simple_rnn]") {

@@ -23,5 +23,12 @@ TEST_CASE("ZeroPadding1D leaves the new steps out of a mask", "[zero_padding1d]"
     CHECK(std::vector<float>(y.data(), y.data() + 4) == std::vector<float>{0, 3, 3, 0});
     CHECK(std::vector<int>(y.mask.keep, y.mask.keep + 4) == std::vector<int>{0, 1, 0, 0});
     CHECK_FALSE(layer.forward(x, cache).mask);
+}
+
+TEST_CASE("ZeroPadding1D says what is wrong", "[zero_padding1d]") {
     CHECK_THROWS_WITH(ZeroPadding1D(-1, 2), "ZeroPadding1D: expected no negative padding, received -1, 2");
+    CHECK_THROWS_WITH(ZeroPadding1D(1, 2000000),
+                      "ZeroPadding1D: expected right padding of at most 1048576, received 2000000");
+    CHECK_THROWS_WITH(ZeroPadding1D{1}.build({4}, Seed{}),
+                      "ZeroPadding1D: expected samples of shape [time, features], received [4]");
 }

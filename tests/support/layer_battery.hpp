@@ -11,7 +11,9 @@
 /// sequence, a mask (none, random, first steps, all steps) and must show
 ///  - shapes: `build` and `forward` agree;
 ///  - gradients: backward = central differences in double, worst error relative to the largest of its tensor < 1e-6;
-///  - that backward adds into the gradients and that a second call gives the same dL/dx;
+///  - that backward adds into the gradients, that a second call gives the same dL/dx, and that one without dL/dx
+///    gives the same gradients;
+///  - where there is a FinalActivation, all of these in a pass that leaves it out, in every fifth configuration;
 ///  - that a warm forward and backward make no heap allocation;
 ///  - values: a copy gives the same bits and can be changed without changing the original;
 ///  - const sharing: threads with caches of their own get the same bits from one layer;
@@ -135,8 +137,9 @@ public:
         }
     }
 
-    /// Returns the worst relative error of a gradient.
-    double run(Random& random) {
+    /// Returns the worst relative error of a gradient, in a pass that may leave out the last activation.
+    double run(Random& random, bool logits = false) {
+        logits_ = logits;
         typename L::Cache cache;
         const auto y = layer_.forward(x(), cache, training());
         static_assert(rank_of<decltype(y)> == L::template output_rank<Element, Rank>());
@@ -158,11 +161,17 @@ public:
             for (double& g : expected) g *= 2;
             CHECK(difference(twice, expected) < 1e-12);
         }
-        layer_.template backward<InputGradient::skip>(up, cache, gradients);
+        auto skipped = layer_.zero_gradients();
+        layer_.backward(up, cache, skipped, InputGradient::skip);
+        for (const auto& [name, gradient] : copy_gradients(layer_, skipped)) {
+            INFO("backward without dL/dx must give the gradient of " << name);
+            CHECK(difference(gradient, once.at(name)) < 1e-12);
+        }
         const auto warm = support::allocations_in([&] {
             layer_.forward(x(), cache);
             layer_.forward(x(), cache, training());
             layer_.backward(up, cache, gradients);
+            layer_.backward(up, cache, gradients, InputGradient::skip);
         });
         CHECK(warm == 0);
         return worst;
@@ -208,17 +217,14 @@ public:
     }
 
 private:
-    static Training training() { return Training{Seed{5}}; }
+    Pass training() const { return Training{Seed{5}}.on_logits(logits_); }
     View<const Element, Rank> x() const {
         return {x_.data(), x_.dimensions(), Mask{mask_.empty() ? nullptr : mask_.data()}};
     }
     Shape whole_shape(const Shape& sample) const {
-        const Index batch = x_.dimension(0);
-        switch (sample.rank()) {
-            case 1: return {batch, sample[0]};
-            case 2: return {batch, sample[0], sample[1]};
-            default: return {batch, sample[0], sample[1], sample[2]};
-        }
+        Shape whole{x_.dimension(0)};
+        for (int axis = 0; axis < sample.rank(); ++axis) whole.push_back(sample[axis]);
+        return whole;
     }
     std::vector<double> predict(const L& layer) const {
         typename L::Cache cache;
@@ -288,6 +294,7 @@ private:
     std::vector<std::uint8_t> mask_;
     Shape out_;
     std::vector<double> y_, up_;
+    bool logits_ = false;
     typename L::Cache probe_;
 };
 
@@ -317,7 +324,8 @@ void check(Make&& make, int configurations = 50, Samples samples = Samples::alon
         constexpr Index batches[] = {1, 3, 2, 5};
         INFO(name << ", configuration " << i << ": batch " << batches[i % 4] << ", sample " << subject.sample);
         detail::Trial<L, Rank> trial(subject, batches[i % 4], i / 4 % 4, random);
-        const double error = trial.run(random);
+        const bool also_on_logits = !std::is_void_v<typename FinalActivationOf<L>::type> && i % 5 == 0;
+        const double error = std::max(also_on_logits ? trial.run(random, true) : 0.0, trial.run(random));
         CHECK(error < 1e-6);
         worst = std::max(worst, error);
         trial.values_and_sharing();

@@ -1,5 +1,5 @@
 /// Keras' initialisers, as functions and as options of layers. Element i of a tensor depends on (seed, i) alone, but
-/// for `fill_orthogonal`.
+/// for `fill_orthogonal`. Every function takes a tensor, or a pointer and the shape of what lies there.
 #pragma once
 
 #include <algorithm>
@@ -14,29 +14,29 @@
 DEEPREC_BEGIN
 
 /// Uniform in [-limit, limit).
-template <class T, int Rank>
-void fill_uniform(Tensor<T, Rank>& tensor, double limit, Seed seed) {
+template <class T>
+void fill_uniform(T* values, const Shape& shape, double limit, Seed seed) {
     const RandomStream random(seed);
-    for (Index i = 0; i < tensor.size(); ++i)
-        tensor.data()[i] = static_cast<T>(random.uniform(static_cast<std::uint64_t>(i), -limit, limit));
+    for (Index i = 0; i < shape.size(); ++i)
+        values[i] = static_cast<T>(random.uniform(static_cast<std::uint64_t>(i), -limit, limit));
 }
 
 /// Normal with mean 0 (Keras' "random_normal", there with stddev 0.05).
-template <class T, int Rank>
-void fill_normal(Tensor<T, Rank>& tensor, double stddev, Seed seed) {
+template <class T>
+void fill_normal(T* values, const Shape& shape, double stddev, Seed seed) {
     const RandomStream random(seed);
-    for (Index i = 0; i < tensor.size(); ++i)
-        tensor.data()[i] = static_cast<T>(stddev * random.normal(static_cast<std::uint64_t>(i)));
+    for (Index i = 0; i < shape.size(); ++i)
+        values[i] = static_cast<T>(stddev * random.normal(static_cast<std::uint64_t>(i)));
 }
 /// Normal with mean 0, what lies beyond two `stddev` drawn again (Keras' "truncated_normal"). The standard deviation of
 /// the result is 0.87962566 stddev.
-template <class T, int Rank>
-void fill_truncated_normal(Tensor<T, Rank>& tensor, double stddev, Seed seed) {
-    for (Index i = 0; i < tensor.size(); ++i) {
+template <class T>
+void fill_truncated_normal(T* values, const Shape& shape, double stddev, Seed seed) {
+    for (Index i = 0; i < shape.size(); ++i) {
         double x = 3;
         for (std::uint64_t attempt = 0; !(std::abs(x) <= 2); ++attempt)
             x = RandomStream(derive(seed, attempt)).normal(static_cast<std::uint64_t>(i));
-        tensor.data()[i] = static_cast<T>(stddev * x);
+        values[i] = static_cast<T>(stddev * x);
     }
 }
 
@@ -45,16 +45,12 @@ void fill_truncated_normal(Tensor<T, Rank>& tensor, double stddev, Seed seed) {
 struct Fans {
     double in = 1, out = 1;
 };
-template <class T, int Rank>
-Fans fans(const Tensor<T, Rank>& tensor) {
-    const double last = static_cast<double>(tensor.dimension(Rank - 1));
-    if constexpr (Rank == 1) {
-        return {last, last};
-    } else {
-        const double before = static_cast<double>(tensor.dimension(Rank - 2));
-        const double places = static_cast<double>(tensor.size()) / std::max(1.0, last * before);
-        return {places * before, places * last};
-    }
+inline Fans fans(const Shape& shape) {
+    const double last = static_cast<double>(shape.back());
+    if (shape.rank() == 1) return {last, last};
+    const double before = static_cast<double>(shape[shape.rank() - 2]);
+    const double places = static_cast<double>(shape.size()) / std::max(1.0, last * before);
+    return {places * before, places * last};
 }
 
 /// Variance scale / n, n being the fan in, the fan out or their mean (Keras' VarianceScaling).
@@ -76,21 +72,21 @@ inline constexpr VarianceScaling lecun_normal{1, VarianceScaling::Fan::in};
 
 /// `fill_scaled(kernel, he_normal, Seed{1})`, the fans taken from the shape. Throws ArgumentError unless the scale is
 /// positive and finite.
-template <class T, int Rank>
-void fill_scaled(Tensor<T, Rank>& tensor, const VarianceScaling& scaling, Seed seed) {
+template <class T>
+void fill_scaled(T* values, const Shape& shape, const VarianceScaling& scaling, Seed seed) {
     if (!(scaling.scale > 0 && std::isfinite(scaling.scale)))
         throw ArgumentError(message("VarianceScaling: expected a positive scale, received ", scaling.scale));
-    const auto [in, out] = fans(tensor);
+    const auto [in, out] = fans(shape);
     const double n = scaling.fan == VarianceScaling::Fan::in    ? in
                      : scaling.fan == VarianceScaling::Fan::out ? out
                                                                 : (in + out) / 2;
     const double variance = scaling.scale / std::max(1.0, n);
     switch (scaling.distribution) {
         case VarianceScaling::Distribution::uniform:
-            return fill_uniform(tensor, std::sqrt(3 * scaling.scale / std::max(1.0, n)), seed);
-        case VarianceScaling::Distribution::normal: return fill_normal(tensor, std::sqrt(variance), seed);
+            return fill_uniform(values, shape, std::sqrt(3 * scaling.scale / std::max(1.0, n)), seed);
+        case VarianceScaling::Distribution::normal: return fill_normal(values, shape, std::sqrt(variance), seed);
         case VarianceScaling::Distribution::truncated_normal:
-            return fill_truncated_normal(tensor, std::sqrt(variance) / 0.87962566103423978, seed);
+            return fill_truncated_normal(values, shape, std::sqrt(variance) / 0.87962566103423978, seed);
     }
 }
 
@@ -98,23 +94,25 @@ void fill_scaled(Tensor<T, Rank>& tensor, const VarianceScaling& scaling, Seed s
 template <class T>
 void fill_identity(Tensor<T, 2>& tensor, double gain = 1) {
     tensor.setZero();
-    for (Index i = 0; i < std::min(tensor.dimension(0), tensor.dimension(1)); ++i) tensor(i, i) = static_cast<T>(gain);
+    for (Index i = 0; i < std::min<Index>(tensor.dimension(0), tensor.dimension(1)); ++i)
+        tensor(i, i) = static_cast<T>(gain);
 }
 
 /// Uniform with limit sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010; Keras' "glorot_uniform").
-template <class T, int Rank>
-void fill_glorot_uniform(Tensor<T, Rank>& tensor, Index fan_in, Index fan_out, Seed seed) {
-    fill_uniform(tensor, std::sqrt(6.0 / static_cast<double>(fan_in + fan_out)), seed);
+template <class T>
+void fill_glorot_uniform(T* values, const Shape& shape, Index fan_in, Index fan_out, Seed seed) {
+    fill_uniform(values, shape, std::sqrt(6.0 / static_cast<double>(fan_in + fan_out)), seed);
 }
 
 /// Orthonormal rows or columns, whichever are fewer, of a normal random matrix, times `gain` (Saxe et al. 2014; Keras'
 /// "orthogonal"). More than two axes are seen as [all but the last, last].
-template <class T, int Rank>
-void fill_orthogonal(Tensor<T, Rank>& tensor, Seed seed, double gain = 1) {
-    static_assert(Rank >= 2, "fill_orthogonal: the tensor must have rank 2 or more");
-    if (tensor.size() == 0) return;
+template <class T>
+void fill_orthogonal(T* values, const Shape& shape, Seed seed, double gain = 1) {
+    if (shape.rank() < 2)
+        throw ArgumentError("Orthogonal: expected a tensor of rank 2 or more, received a vector");
+    if (shape.size() == 0) return;
     const RandomStream random(seed);
-    const Index columns = tensor.dimension(Rank - 1), rows = tensor.size() / columns;
+    const Index columns = shape.back(), rows = shape.size() / columns;
     const Index count = std::min(rows, columns), length = std::max(rows, columns);
     std::vector<double> q(static_cast<std::size_t>(count * length));
     for (std::size_t i = 0; i < q.size(); ++i) q[i] = random.normal(i);
@@ -131,7 +129,7 @@ void fill_orthogonal(Tensor<T, Rank>& tensor, Seed seed, double gain = 1) {
     }
     for (Index r = 0; r < rows; ++r)
         for (Index c = 0; c < columns; ++c)
-            tensor.data()[r * columns + c] =
+            values[r * columns + c] =
                 static_cast<T>(gain * q[static_cast<std::size_t>(rows <= columns ? r * length + c : c * length + r)]);
 }
 
@@ -156,20 +154,53 @@ struct Constant {
 using Initializer = std::variant<VarianceScaling, RandomUniform, RandomNormal, TruncatedNormal, Orthogonal, Constant>;
 
 /// Throws ArgumentError for an Orthogonal vector, and as `fill_scaled`.
+template <class T>
+void fill(T* values, const Shape& shape, const Initializer& initializer, Seed seed) {
+    if (const auto* scaling = std::get_if<VarianceScaling>(&initializer))
+        return fill_scaled(values, shape, *scaling, seed);
+    if (const auto* uniform = std::get_if<RandomUniform>(&initializer))
+        return fill_uniform(values, shape, uniform->limit, seed);
+    if (const auto* normal = std::get_if<RandomNormal>(&initializer))
+        return fill_normal(values, shape, normal->stddev, seed);
+    if (const auto* truncated = std::get_if<TruncatedNormal>(&initializer))
+        return fill_truncated_normal(values, shape, truncated->stddev, seed);
+    if (const auto* constant = std::get_if<Constant>(&initializer))
+        return static_cast<void>(std::fill_n(values, shape.size(), static_cast<T>(constant->value)));
+    fill_orthogonal(values, shape, seed, std::get<Orthogonal>(initializer).gain);
+}
+
+// The same for tensors.
+template <class T, int Rank>
+void fill_uniform(Tensor<T, Rank>& tensor, double limit, Seed seed) {
+    fill_uniform(tensor.data(), view(tensor).shape(), limit, seed);
+}
+template <class T, int Rank>
+void fill_normal(Tensor<T, Rank>& tensor, double stddev, Seed seed) {
+    fill_normal(tensor.data(), view(tensor).shape(), stddev, seed);
+}
+template <class T, int Rank>
+void fill_truncated_normal(Tensor<T, Rank>& tensor, double stddev, Seed seed) {
+    fill_truncated_normal(tensor.data(), view(tensor).shape(), stddev, seed);
+}
+template <class T, int Rank>
+void fill_scaled(Tensor<T, Rank>& tensor, const VarianceScaling& scaling, Seed seed) {
+    fill_scaled(tensor.data(), view(tensor).shape(), scaling, seed);
+}
+template <class T, int Rank>
+void fill_glorot_uniform(Tensor<T, Rank>& tensor, Index fan_in, Index fan_out, Seed seed) {
+    fill_glorot_uniform(tensor.data(), view(tensor).shape(), fan_in, fan_out, seed);
+}
+template <class T, int Rank>
+void fill_orthogonal(Tensor<T, Rank>& tensor, Seed seed, double gain = 1) {
+    fill_orthogonal(tensor.data(), view(tensor).shape(), seed, gain);
+}
 template <class T, int Rank>
 void fill(Tensor<T, Rank>& tensor, const Initializer& initializer, Seed seed) {
-    if (const auto* scaling = std::get_if<VarianceScaling>(&initializer)) return fill_scaled(tensor, *scaling, seed);
-    if (const auto* uniform = std::get_if<RandomUniform>(&initializer))
-        return fill_uniform(tensor, uniform->limit, seed);
-    if (const auto* normal = std::get_if<RandomNormal>(&initializer)) return fill_normal(tensor, normal->stddev, seed);
-    if (const auto* truncated = std::get_if<TruncatedNormal>(&initializer))
-        return fill_truncated_normal(tensor, truncated->stddev, seed);
-    if (const auto* constant = std::get_if<Constant>(&initializer))
-        return static_cast<void>(tensor.setConstant(static_cast<T>(constant->value)));
-    if constexpr (Rank == 1)
-        throw ArgumentError("Orthogonal: expected a tensor of rank 2 or more, received a vector");
-    else
-        fill_orthogonal(tensor, seed, std::get<Orthogonal>(initializer).gain);
+    fill(tensor.data(), view(tensor).shape(), initializer, seed);
+}
+template <class T, int Rank>
+Fans fans(const Tensor<T, Rank>& tensor) {
+    return fans(view(tensor).shape());
 }
 
 DEEPREC_END

@@ -1,81 +1,99 @@
 /// What a layer is: a value with parameters and two pure functions.
 ///
-/// requires  forward(x, cache, mode): x has the rank, scalar and last extent that `build` was told; `cache` belongs to
-///           one caller at a time. backward(dy, cache, gradients): the last forward with this cache was a training one,
-///           its input and weights are unchanged, and dy has the shape of its result.
-/// ensures   forward reads the layer only, so that any number of threads may share it, and returns a view into the
-///           cache. backward ADDS dL/dparameter into `gradients` and returns dL/dx as a view into the cache. Neither
-///           allocates once the cache has seen the shapes.
+/// A layer is written as
+///
+///     template <class T = float>
+///     class Scale : public BasicLayer<Scale<T>, T> {
+///     public:
+///         DEEPREC_LAYER("Scale", features, Rank)                  // its name, what it reads, the rank it gives
+///         struct Gradients { Tensor<T, 1> gamma; };
+///         struct Cache : LayerCache { const T* x; Buffer<T> y, dx; };
+///
+///         Shape prepare(const Shape& in);                         // sizes: the shape of a sample in, out
+///         void fields(Fields<T>& f, Gradients& g);                // options, parameters, states: core/fields.hpp
+///         Block<const T> run(Block<const T> x, Cache& cache, const Pass& pass) const;
+///         Block<const T> back(Block<const T> dy, Cache& cache, Gradients& g, bool want_dx) const;
+///     };
+///
+/// and has from BasicLayer: build, forward, backward, zero_gradients and every check that does not depend on what it
+/// computes. CONTRIBUTING.md has a whole one.
+///
+/// requires  run: x has the rank and, of layers with parameters, the last extent that `prepare` was told; `cache`
+///           belongs to one caller at a time. back: the last run with this cache was a training one, its input and
+///           weights are unchanged, and dy has the shape of its result (of what stands before the last activation
+///           where the pass was on logits).
+/// ensures   run reads the layer only, so that any number of threads may share it, and returns a view into the cache
+///           or into x. back ADDS dL/dparameter into `g` and returns dL/dx as a view into the cache, without data where
+///           it is not wanted. Neither allocates once the cache has seen the shapes.
 #pragma once
 
 #include <concepts>
-#include <ostream>
 #include <string_view>
 
 #include <deeprec/core/parameters.hpp>
-#include <deeprec/core/random.hpp>
+#include <deeprec/core/pass.hpp>
 
 DEEPREC_BEGIN
-
-class ThreadPool;
-
-/// Mode of a forward pass that only predicts. `Inference{&pool}` lets a layer share the work of one or two samples
-/// between threads where that pays, in the same bits: an LSTM of many units does, the others run alone. The pool has
-/// one caller at a time.
-struct Inference {
-    static constexpr bool training = false;
-    static constexpr bool predicts = true;
-    ThreadPool* pool = nullptr;
-    Inference for_part(std::uint64_t) const { return *this; }
-};
-
-/// Mode of a forward pass that backward will follow: `Training{step_seed}`.
-struct Training {
-    static constexpr bool training = true;
-    static constexpr bool predicts = false;
-    Training() = default;
-    explicit Training(Seed step_seed, Index row = 0) : seed(step_seed), first_row(row) {}
-    explicit Training(std::uint64_t step_seed) : seed{step_seed} {}
-    Seed seed{};          ///< of this step; every layer derives its own
-    Index first_row = 0;  ///< place of the view's first sample in its batch, so that shards draw what the batch would
-    Training for_part(std::uint64_t part) const { return Training(derive(seed, part), first_row); }
-};
-
-/// Mode of a forward pass that predicts, though backward will follow: what is random or learns in training (Dropout,
-/// statistics of a batch) does as in Inference. For gradients of a prediction.
-struct DifferentiableInference : Training {
-    static constexpr bool predicts = true;
-    DifferentiableInference for_part(std::uint64_t) const { return {}; }
-};
-
-/// Whether backward has to produce dL/dx; the first layer of a model is spared the work in training.
-enum class InputGradient { compute, skip };
-
-/// What backward returns where there is no dL/dx: for ids, and where it was skipped.
-struct NoGradient {};
 
 /// A rank that is not known at compile time of a composition.
 inline constexpr int any_rank = -1;
 
-template <class L>
-concept Layer = std::copyable<L> && requires(L layer, const L& constant, const Shape& shape, std::ostream& out) {
-    typename L::Scalar;        // of the output and the parameters
-    typename L::InputElement;  // Scalar, or std::int32_t for ids
-    typename L::Cache;
-    typename L::Gradients;
-    { L::name() } -> std::convertible_to<std::string_view>;
-    // output_rank<Element, Rank>() gives the rank of the output, or fails to compile with a sentence naming the layer
-    { L::template output_rank<typename L::InputElement, any_rank>() } -> std::same_as<int>;
-    { layer.build(shape, Seed{}) } -> std::same_as<Shape>;
-    { constant.zero_gradients() } -> std::same_as<typename L::Gradients>;
-    layer.parameters_changed();  // renews packed copies
+/// What a layer reads: numbers [batch, ..., features], numbers [batch, time, features], or ids [batch, ...].
+enum class Reads { features, sequence, ids };
+
+/// Begins a layer: its name, what it `reads`, and the rank of its output, in which `Rank` is that of the input. The
+/// sentences are those that a composition of layers that do not fit fails to compile with; they must be literals.
+#define DEEPREC_LAYER(layer_name, reads_what, output)                                                                  \
+    static constexpr std::string_view name() { return layer_name; }                                                    \
+    static constexpr ::deeprec::Reads reads = ::deeprec::Reads::reads_what;                                            \
+    template <class Element, int Rank>                                                                                 \
+    static constexpr int output_rank() {                                                                               \
+        using ::deeprec::Reads;                                                                                        \
+        static_assert(reads != Reads::ids || std::is_same_v<Element, std::int32_t>,                                    \
+                      layer_name ": the input must be ids of std::int32_t");                                           \
+        static_assert(reads == Reads::ids || std::is_same_v<Element, Scalar>,                                          \
+                      layer_name ": the input must have the scalar type of the layer");                                \
+        static_assert(reads != Reads::sequence || Rank != 2,                                                           \
+                      layer_name ": the input must be [batch, time, features], rank 3, received [batch, features]; a " \
+                                 "recurrent layer before it needs return_sequences");                                  \
+        static_assert(reads != Reads::sequence || Rank == 3 || Rank == 2 || Rank == ::deeprec::any_rank,               \
+                      layer_name ": the input must be [batch, time, features], rank 3");                               \
+        static_assert(reads == Reads::sequence || Rank >= 2 || Rank == ::deeprec::any_rank,                            \
+                      layer_name ": the input must be [batch, ...], rank 2 or more");                                  \
+        if constexpr (reads != Reads::sequence && Rank == ::deeprec::any_rank)                                         \
+            return ::deeprec::any_rank;                                                                                \
+        else                                                                                                           \
+            return output;                                                                                             \
+    }
+
+/// What every cache has: the shape of the last result, and whether backward may follow.
+struct LayerCache {
+    Shape out;
+    bool trained = false;
+    bool logits = false;  ///< the last activation was left out
 };
 
-/// The element type that a layer's first argument must have, as a compile-time sentence for the layer to assert.
-template <class Element, class Scalar>
-inline constexpr bool same_scalar = std::is_same_v<Element, Scalar>;
+template <class L>
+concept Layer =
+    std::copyable<L> && std::default_initializable<L> && requires(L layer, const L& constant, const Shape& shape) {
+        typename L::Scalar;        // of the output and the parameters
+        typename L::InputElement;  // Scalar, or std::int32_t for ids
+        typename L::Cache;
+        typename L::Gradients;
+        { L::name() } -> std::convertible_to<std::string_view>;
+        { layer.build(shape, Seed{}) } -> std::same_as<Shape>;
+        { constant.zero_gradients() } -> std::same_as<typename L::Gradients>;
+        layer.parameters_changed();  // renews packed copies
+        requires requires(const Block<const typename L::InputElement>& x, const Block<const typename L::Scalar>& dy,
+                          typename L::Cache& cache, typename L::Gradients& gradients,
+                          Fields<typename L::Scalar>& fields) {
+            layer.fields(fields, gradients);
+            { constant.apply(x, cache, Pass{}) } -> std::convertible_to<Block<const typename L::Scalar>>;
+            constant.apply_backward(dy, cache, gradients, true);
+        };
+    };
 
-/// The activation that ends a layer or model, void where there is none: a loss meets it in logits at compile time.
+/// The activation that ends a layer or model, void where there is none: a loss that meets it in logits takes it off.
 template <class L>
 struct FinalActivationOf {
     using type = void;
@@ -90,6 +108,15 @@ namespace detail {
 inline void check_positive(std::string_view layer, std::string_view option, Index value) {
     if (value < 1) throw ArgumentError(message(layer, ": expected a positive ", option, ", received ", value));
 }
+/// Throws ArgumentError for a number that asks for more memory than any model has use for.
+inline void check_at_most(std::string_view layer, std::string_view option, Index value, Index most) {
+    if (value > most)
+        throw ArgumentError(message(layer, ": expected ", option, " of at most ", most, ", received ", value));
+}
+inline void check_rate(std::string_view layer, double rate) {
+    if (!(rate >= 0 && rate <= 1))
+        throw ArgumentError(message(layer, ": expected a rate from 0 to 1, received ", rate));
+}
 inline void check_rank(std::string_view layer, const Shape& shape, int rank, std::string_view axes) {
     if (shape.rank() != rank)
         throw ShapeError(message(layer, ": expected samples of shape ", axes, ", received ", shape));
@@ -98,15 +125,144 @@ inline void check_extent(std::string_view layer, std::string_view axis, Index ex
     if (expected != received)
         throw ShapeError(message(layer, ": built for ", expected, " ", axis, ", received ", received));
 }
-inline void check_trained(std::string_view layer, const void* input) {
-    if (!input) throw ArgumentError(message(layer, ": backward needs a forward(x, cache, Training{...}) before it"));
+inline void check_trained(std::string_view layer, bool trained) {
+    if (!trained) throw ArgumentError(message(layer, ": backward needs a forward(x, cache, Training{...}) before it"));
 }
 /// `expected` is the shape of what the last forward gave.
-template <class DY>
-void check_gradient(std::string_view layer, const Shape& expected, const DY& dy) {
-    if (dy.shape() != expected)
-        throw ShapeError(message(layer, ": expected a gradient of ", expected, ", received ", dy.shape()));
+inline void check_gradient(std::string_view layer, const Shape& expected, const Shape& received) {
+    if (received != expected)
+        throw ShapeError(message(layer, ": expected a gradient of ", expected, ", received ", received));
 }
+
+/// Sizes all parameters and states of a prepared layer and fills them.
+template <class L>
+void make_parameters(L& layer, Seed seed) {
+    using T = typename L::Scalar;
+    typename L::Gradients none;
+    Fields<T> fields(Fields<T>::With::values, seed);
+    layer.fields(fields, none);
+    for (Parameter<T>& p : fields.parameters()) {
+        T* const values = p.resize(p.tensor, p.shape);
+        if (p.fill)
+            p.fill(values, p.shape, p.seed);
+        else
+            fill(values, p.shape, p.initializer, p.seed);
+    }
+    layer.parameters_changed();
+}
+template <class L>
+typename L::Gradients make_gradients(const L& layer) {
+    using T = typename L::Scalar;
+    typename L::Gradients gradients;
+    Fields<T> fields;
+    list_fields(layer, gradients, fields);
+    size_gradients(fields.parameters());
+    return gradients;
+}
+template <class L, class Cache>
+concept RunsOnBlocks =
+    requires(const L& l, const Block<const typename L::InputElement>& x, Cache& cache, const Pass& pass) {
+        { l.run(x, cache, pass) } -> std::convertible_to<Block<const typename L::Scalar>>;
+    };
 }  // namespace detail
+
+/// What a layer or composition `L` shows its callers, made of its size, fields, apply and apply_backward.
+template <class L, class T, class Element = T>
+class LayerInterface {
+public:
+    using Scalar = T;
+    using InputElement = Element;
+
+    /// Sizes and initialises everything for samples of shape `in` (no batch axis); returns the shape of the output.
+    Shape build(const Shape& in, Seed seed) {
+        const Shape out = self().size(in);
+        detail::make_parameters(self(), seed);
+        return out;
+    }
+    auto zero_gradients() const { return detail::make_gradients(self()); }
+
+    /// The output for x, a tensor or view, in the cache: `forward(x, cache)` predicts, `forward(x, cache,
+    /// Training{step_seed})` trains. Throws ShapeError where x is not what the layer was built for.
+    template <class X, class Cache>
+    auto forward(const X& x, Cache& cache, const Pass& pass = {}) const {
+        constexpr int rank = L::template output_rank<ElementOf<X>, rank_of<X>>();
+        return self().apply(Block(view(x)), cache, pass).template as<rank>();
+    }
+    /// Adds into `gradients` and returns dL/dx, after a training forward with this cache. Throws ArgumentError without
+    /// one, ShapeError unless dy has the shape of its result.
+    template <class DY, class Cache, class G>
+    auto backward(const DY& dy, Cache& cache, G& gradients, InputGradient want = InputGradient::compute) const {
+        const auto dx = self().apply_backward(Block(view(dy)), cache, gradients, want == InputGradient::compute);
+        if constexpr (std::is_same_v<Element, std::int32_t>)
+            return NoGradient{};
+        else if constexpr (L::reads == Reads::sequence)
+            return dx.template as<3>();
+        else
+            return dx.template as<rank_of<DY>>();
+    }
+
+protected:
+    L& self() { return static_cast<L&>(*this); }
+    const L& self() const { return static_cast<const L&>(*this); }
+};
+
+/// What all layers share; `L` is the layer itself.
+template <class L, class T, class Element = T>
+class BasicLayer : public LayerInterface<L, T, Element> {
+    using LayerInterface<L, T, Element>::self;
+
+public:
+    using Gradients = NoParameters;
+
+    /// Throws ArgumentError for options without meaning. The constructor calls it, and `load`.
+    void check() const {}
+    void fields(Fields<T>&, NoParameters&) {}
+    /// Renews packed copies of the weights.
+    void parameters_changed() {}
+
+    /// The first half of `build`: shapes alone.
+    Shape size(const Shape& in) {
+        self().check();
+        if constexpr (L::reads == Reads::sequence) {
+            detail::check_rank(L::name(), in, 2, "[time, features]");
+        } else if constexpr (L::reads == Reads::features) {
+            if (in.rank() < 1)
+                throw ShapeError(message(L::name(), ": expected samples of shape [..., features], received []"));
+        }
+        if constexpr (has_parameters() && L::reads != Reads::ids)
+            detail::check_positive(L::name(), "number of input features", in.back());
+        features_ = in.rank() > 0 ? in.back() : 0;
+        return self().prepare(in);
+    }
+    /// `forward` and `backward` for any rank.
+    template <class Cache>
+    Block<const T> apply(const Block<const Element>& x, Cache& cache, const Pass& pass) const {
+        static_assert(detail::RunsOnBlocks<L, Cache>,
+                      "deeprec: a layer needs a public `Block<const T> run(const Block<const InputElement>& x, Cache& "
+                      "cache, const Pass& pass) const`");
+        if constexpr (has_parameters() && L::reads != Reads::ids)
+            detail::check_extent(L::name(), "input features", features_, x.last());
+        const Block<const T> y = self().run(x, cache, pass);
+        cache.out = y.shape;
+        cache.trained = pass.training;
+        cache.logits = pass.logits;
+        return y;
+    }
+    template <class Cache, class G>
+    Block<const T> apply_backward(const Block<const T>& dy, Cache& cache, G& gradients, bool want_dx) const {
+        static_assert(requires { self().back(dy, cache, gradients, want_dx); },
+                      "deeprec: a layer needs a public `Block<const T> back(const Block<const T>& dy, Cache& cache, "
+                      "Gradients& gradients, bool want_dx) const`");
+        detail::check_trained(L::name(), cache.trained);
+        detail::check_gradient(L::name(), cache.out, dy.shape);
+        return self().back(dy, cache, gradients, want_dx);
+    }
+
+protected:
+    Index features_ = 0;  // last extent of the input, by `build`
+
+private:
+    static constexpr bool has_parameters() { return !std::is_same_v<typename L::Gradients, NoParameters>; }
+};
 
 DEEPREC_END

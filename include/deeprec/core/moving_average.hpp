@@ -28,10 +28,11 @@ public:
         sum_.setZero();
     }
     /// A state stays where nothing was added.
-    void move(Tensor<T, 1>& state) const {
+    void move(Tensor<T, 1>& state) const { move(state.data(), state.size()); }
+    void move(T* state, Index size) const {
         if (weight_ == 0) return;
         const T share = (T(1) - keep_) / static_cast<T>(weight_);
-        for (Index i = 0; i < sum_.size(); ++i) state(i) = keep_ * state(i) + share * sum_(i);
+        for (Index i = 0; i < size; ++i) state[i] = keep_ * state[i] + share * sum_(i);
     }
 
 private:

@@ -1,151 +1,153 @@
-/// Walking over the parameters of a layer or model by name, together with gradients or anything of the same structure.
+/// A model as a flat list of parameters, and walks over it by name.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <charconv>
 #include <string_view>
-#include <utility>
+#include <type_traits>
+#include <vector>
 
-#include <deeprec/core/tensor.hpp>
+#include <deeprec/core/fields.hpp>
 
 DEEPREC_BEGIN
 
-/// Calls `f(name, tensors...)` for each parameter; names inside compositions are paths such as "user.2.kernel".
-/// Parameters that a layer does without (no bias) are empty tensors and are passed over.
-template <class F>
-class ParameterVisitor {
-public:
-    explicit ParameterVisitor(F& f) : f_(f) {}
+/// All that a model keeps, in order: {path, values, shape, gradient dense or rows, trained or state}. What a layer does
+/// without is not in it. It points into the model and its gradients: make it anew when either may have been rebuilt or
+/// moved.
+template <class T>
+using ParameterList = std::vector<Parameter<T>>;
 
-    template <class Parameter, class... Others>
-    void operator()(std::string_view name, Parameter& parameter, Others&... others) {
-        if (parameter.size() == 0) return;
-        const std::size_t length = length_;
-        append(name);
-        f_(std::string_view(path_.data(), length_), parameter, others...);
-        length_ = length;
-    }
-    /// Visits a part under its name.
-    template <class Part>
-    void scope(std::string_view name, Part&& part) {
-        const std::size_t length = length_;
-        append(name);
-        append(".");
-        part();
-        length_ = length;
-    }
-    template <class Part>
-    void scope(std::size_t index, Part&& part) {
-        std::array<char, 20> digits;
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), index).ptr;
-        scope(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())), std::forward<Part>(part));
-    }
+/// Gradients of a layer without parameters.
+struct NoParameters {};
 
-private:
-    void append(std::string_view text) {
-        if (text.size() > path_.size() - length_) throw ArgumentError("for_each_parameter: a name exceeds 256 characters");
-        std::copy(text.begin(), text.end(), path_.begin() + static_cast<std::ptrdiff_t>(length_));
-        length_ += text.size();
-    }
+namespace detail {
+/// The fields of a model; the list reads through it even where the model itself is const.
+template <class Model>
+void list_fields(const Model& model, typename Model::Gradients& gradients, Fields<typename Model::Scalar>& fields) {
+    fields.clear();
+    fields.model(const_cast<Model&>(model), gradients);  // `fields` names, it changes nothing
+}
+template <class T>
+void drop_empty(ParameterList<T>& list) {
+    std::erase_if(list, [](const Parameter<T>& p) { return p.held == 0; });
+}
+}  // namespace detail
 
-    F& f_;
-    std::array<char, 256> path_;  // on the stack: a training step visits often and must not allocate
-    std::size_t length_ = 0;
-};
+/// The list of a model with these gradients; empty before `build`.
+template <class Model>
+ParameterList<typename Model::Scalar> parameter_list(const Model& model, typename Model::Gradients& gradients) {
+    using T = typename Model::Scalar;
+    Fields<T> fields(Fields<T>::With::names);
+    detail::list_fields(model, gradients, fields);
+    detail::drop_empty(fields.parameters());
+    return std::move(fields.parameters());
+}
+/// The list of a model alone: its gradients are null.
+template <class Model>
+ParameterList<typename Model::Scalar> parameter_list(const Model& model) {
+    typename Model::Gradients none;
+    auto list = parameter_list(model, none);
+    for (auto& p : list) {
+        p.gradient = nullptr;
+        p.rows = nullptr;
+    }
+    return list;
+}
+
+/// Gradients of the shapes of the parameters, all zero.
+template <class T>
+void size_gradients(const ParameterList<T>& list) {
+    for (const Parameter<T>& p : list) {
+        if (p.gradient_tensor) std::fill_n(p.resize(p.gradient_tensor, p.shape), p.size(), T(0));
+        if (p.rows) *p.rows = SparseRows<T>(p.size() ? p.shape[0] : 0, p.size() ? p.shape[1] : 0);
+        if (p.moves) *p.moves = MovingAverage<T>(p.shape[0], p.keep);
+    }
+}
+/// Sets every gradient to zero; of a table, the rows that have one.
+template <class T>
+void clear_gradients(const ParameterList<T>& list) {
+    for (const Parameter<T>& p : list)
+        if (p.rows)
+            p.rows->setZero();
+        else if (p.moves)
+            p.moves->setZero();
+        else
+            std::fill_n(p.gradient, p.size(), T(0));
+}
+
+namespace detail {
+/// f(name, Tensor<T, Rank>&, gradient...) with the types that stand behind an entry.
+template <bool Const, class T, class F>
+void call_typed(const Parameter<T>& p, F& f) {
+    const auto with_rank = [&]<int Rank>(std::integral_constant<int, Rank>) {
+        using Typed = std::conditional_t<Const, const Tensor<T, Rank>, Tensor<T, Rank>>;
+        f(p, *static_cast<Typed*>(p.tensor), std::integral_constant<int, Rank>{});
+    };
+    switch (p.shape.rank()) {
+        case 1: return with_rank(std::integral_constant<int, 1>{});
+        case 2: return with_rank(std::integral_constant<int, 2>{});
+        default: return with_rank(std::integral_constant<int, 3>{});
+    }
+}
+template <class Layer, class F>
+void walk(Layer& layer, bool states, F& f) {
+    using Plain = std::remove_const_t<Layer>;
+    using T = typename Plain::Scalar;
+    typename Plain::Gradients none;
+    for (const Parameter<T>& p : parameter_list(std::as_const(layer), none)) {
+        if (p.is_state() != states) continue;
+        const auto one = [&](const Parameter<T>& entry, auto& tensor, auto) { f(std::string_view(entry.path), tensor); };
+        call_typed<std::is_const_v<Layer>>(p, one);
+    }
+}
+template <class Layer, class F>
+void walk(Layer& layer, typename Layer::Gradients& gradients, F& f) {
+    using Plain = std::remove_const_t<Layer>;
+    using T = typename Plain::Scalar;
+    for (const Parameter<T>& p : parameter_list(std::as_const(layer), gradients)) {
+        if (p.is_state()) continue;
+        const auto one = [&]<int Rank>(const Parameter<T>& entry, auto& tensor, std::integral_constant<int, Rank>) {
+            if constexpr (Rank == 2)
+                if (entry.rows) return f(std::string_view(entry.path), tensor, *entry.rows);
+            f(std::string_view(entry.path), tensor, *static_cast<Tensor<T, Rank>*>(entry.gradient_tensor));
+        };
+        call_typed<std::is_const_v<Layer>>(p, one);
+    }
+}
+}  // namespace detail
 
 /// `f(std::string_view name, auto& tensor)` for every parameter, in a fixed order. Ends by letting the layers renew
 /// their packed copies, so write weights inside `f`, not through references kept from it.
 template <class Layer, class F>
 void for_each_parameter(Layer& layer, F&& f) {
-    ParameterVisitor<std::remove_reference_t<F>> visitor(f);
-    Layer::visit(visitor, layer);
-    layer.parameters_changed();
-}
-template <class Layer, class F>
-void for_each_parameter(const Layer& layer, F&& f) {
-    ParameterVisitor<std::remove_reference_t<F>> visitor(f);
-    Layer::visit(visitor, layer);
+    detail::walk(layer, false, f);
+    if constexpr (!std::is_const_v<Layer>) layer.parameters_changed();
 }
 /// `f(name, auto& tensor, auto& gradient)`; the gradient of an Embedding is a `SparseRows`.
 template <class Layer, class F>
 void for_each_parameter(Layer& layer, typename Layer::Gradients& gradients, F&& f) {
-    ParameterVisitor<std::remove_reference_t<F>> visitor(f);
-    Layer::visit(visitor, layer, gradients);
-    layer.parameters_changed();
+    detail::walk(layer, gradients, f);
+    if constexpr (!std::is_const_v<Layer>) layer.parameters_changed();
 }
-template <class Layer, class F>
-void for_each_parameter(const Layer& layer, typename Layer::Gradients& gradients, F&& f) {
-    ParameterVisitor<std::remove_reference_t<F>> visitor(f);
-    Layer::visit(visitor, layer, gradients);
-}
-
-namespace detail {
-template <class Visitor, class Layer, class... Sets>
-void visit_state(Visitor& visitor, Layer& layer, Sets&... sets) {
-    using L = std::remove_const_t<Layer>;
-    if constexpr (requires { L::visit_state(visitor, layer, sets...); }) L::visit_state(visitor, layer, sets...);
-}
-}  // namespace detail
-
-/// `f(name, auto& tensor)` for what layers keep besides their parameters, as the moving statistics of a
-/// BatchNorm: a layer names it in `visit_state(visitor, self, gradients...)` as parameters in `visit`. It is saved and
-/// copied with the model.
+/// `f(name, auto& tensor)` for what layers keep besides their parameters, as the moving statistics of a BatchNorm. It
+/// is saved and copied with the model.
 template <class Layer, class F>
 void for_each_state(Layer& layer, F&& f) {
-    ParameterVisitor<std::remove_reference_t<F>> visitor(f);
-    detail::visit_state(visitor, layer);
+    detail::walk(layer, true, f);
 }
 /// `f(name, auto& tensor, MovingAverage& gradient)` for the states that training moves.
 template <class Layer, class F>
 void for_each_state(Layer& layer, typename Layer::Gradients& gradients, F&& f) {
-    ParameterVisitor<std::remove_reference_t<F>> visitor(f);
-    detail::visit_state(visitor, layer, gradients);
+    using T = typename Layer::Scalar;
+    for (const Parameter<T>& p : parameter_list(std::as_const(layer), gradients))
+        if (p.is_state()) f(std::string_view(p.path), *static_cast<Tensor<T, 1>*>(p.tensor), *p.moves);
 }
-
-namespace detail {
-/// All that makes a model predict what it predicts: states, then parameters.
-template <class Model, class F>
-void for_each_stored(Model& model, F&& f) {
-    for_each_state(model, f);
-    for_each_parameter(model, f);
-}
-}  // namespace detail
 
 /// Number of trainable numbers.
 template <class Layer>
 Index parameter_count(const Layer& layer) {
     Index n = 0;
-    for_each_parameter(layer, [&](std::string_view, const auto& tensor) { n += tensor.size(); });
+    for (const auto& p : parameter_list(layer))
+        if (!p.is_state()) n += p.size();
     return n;
-}
-
-/// Parameters of a layer without any, and their gradients.
-struct NoParameters {
-    template <class Visitor, class... Sets>
-    static void visit(Visitor&, Sets&...) {}
-};
-
-/// Members that every layer without parameters shares.
-struct WithoutParameters {
-    using Gradients = NoParameters;
-    Gradients zero_gradients() const { return {}; }
-    void parameters_changed() {}
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor&, Self&, Others&...) {}
-};
-
-/// A gradient set of the same shapes as `parameters`, all zero.
-template <class Parameters>
-Parameters zeros_like(const Parameters& parameters) {
-    Parameters zeros;
-    const auto size_up = [](std::string_view, const auto& parameter, auto& zero) {
-        zero.resize(parameter.dimensions());
-        zero.setZero();
-    };
-    ParameterVisitor<decltype(size_up)> visitor(size_up);
-    Parameters::visit(visitor, parameters, zeros);
-    return zeros;
 }
 
 DEEPREC_END

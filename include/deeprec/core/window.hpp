@@ -21,6 +21,22 @@ struct WindowSizes {
     Index after = 0;   ///< padding steps behind
 };
 
+/// The longest window, and the most steps of padding, that an option may ask for: more is a damaged file.
+inline constexpr Index longest_window = Index{1} << 20;
+
+namespace detail {
+/// Throws ArgumentError where a window of `taps` steps, `dilation` apart, spans more than `longest_window`, or moves by
+/// more.
+inline void check_window(std::string_view layer, Index taps, Index strides, Index dilation = 1) {
+    if (strides > longest_window)
+        throw ArgumentError(
+            message(layer, ": expected strides of at most ", longest_window, ", received ", strides));
+    if (taps > longest_window || (taps - 1) > (longest_window - 1) / dilation)
+        throw ArgumentError(message(layer, ": expected a window of at most ", longest_window, " steps, received ", taps,
+                                    " taps with dilation_rate ", dilation));
+}
+}  // namespace detail
+
 /// Throws ShapeError when no window fits.
 inline WindowSizes window_sizes(std::string_view layer, Index time, Index extent, Index strides, Padding padding) {
     WindowSizes sizes;

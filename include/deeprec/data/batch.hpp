@@ -7,15 +7,20 @@
 #include <span>
 
 #include <deeprec/core/inputs.hpp>
+#include <deeprec/core/sample_weights.hpp>
 
 DEEPREC_BEGIN
 
-/// Samples with their targets [B, outputs] and optional weights [B] (null = all 1).
+/// Samples with their targets [B, outputs] and optional weights (null = all 1): one a sample, [B], or one a step of it,
+/// [B, T] with `weights_per_sample` = T.
 template <class Inputs, class T>
 struct Batch {
     Inputs inputs;
     View<const T, 2> targets;
     const T* weights = nullptr;
+    Index weights_per_sample = 1;
+
+    SampleWeights<T> sample_weights() const { return {weights, weights_per_sample}; }
 };
 
 namespace detail {
@@ -70,11 +75,13 @@ template <class Input, class T>
 class TensorDataset {
 public:
     TensorDataset(Input x, Tensor<T, 2> y, Tensor<T, 1> weights = {})
+        : TensorDataset(std::move(x), std::move(y), by_sample(weights)) {}
+    TensorDataset(Input x, Tensor<T, 2> y, Tensor<T, 2> weights)
         : x_(std::move(x)), y_(std::move(y)), weights_(std::move(weights)) {
         const Index n = detail::InputStore<Input>::samples(x_);
-        if (y_.dimension(0) != n || (weights_.size() != 0 && weights_.size() != n))
+        if (y_.dimension(0) != n || (weights_.size() != 0 && weights_.dimension(0) != n))
             throw ShapeError(message("TensorDataset: expected targets and weights for ", n, " samples, received ",
-                                     y_.dimension(0), " and ", weights_.size()));
+                                     y_.dimension(0), " and ", weights_.size() ? weights_.dimension(0) : 0));
     }
     Index size() const { return y_.dimension(0); }
     auto batch(std::span<const Index> indices) const {
@@ -82,22 +89,31 @@ public:
             if (i < 0 || i >= size()) throw DataError(message("TensorDataset: expected indices below ", size(), ", received ", i));
         const T* weights = weights_.size() ? weight_rows_.gather(weights_, indices).data() : nullptr;
         const auto targets = target_rows_.gather(y_, indices);
-        return Batch<decltype(inputs_.gather(x_, indices)), T>{inputs_.gather(x_, indices), targets, weights};
+        return Batch<decltype(inputs_.gather(x_, indices)), T>{inputs_.gather(x_, indices), targets, weights,
+                                                               weights_.size() ? weights_.dimension(1) : 1};
     }
     const Input& inputs() const { return x_; }
     const Tensor<T, 2>& targets() const { return y_; }
 
 private:
+    static Tensor<T, 2> by_sample(const Tensor<T, 1>& weights) {
+        Tensor<T, 2> column(weights.size(), weights.size() ? 1 : 0);
+        std::copy_n(weights.data(), weights.size(), column.data());
+        return column;
+    }
+
     Input x_;
     Tensor<T, 2> y_;
-    Tensor<T, 1> weights_;
+    Tensor<T, 2> weights_;
     mutable detail::InputStore<Input> inputs_;  // the memory of the last batch
     mutable detail::GatheredRows<T, 2> target_rows_;
-    mutable detail::GatheredRows<T, 1> weight_rows_;
+    mutable detail::GatheredRows<T, 2> weight_rows_;
 };
 template <class Input, class T>
 TensorDataset(Input, Tensor<T, 2>) -> TensorDataset<Input, T>;
 template <class Input, class T>
 TensorDataset(Input, Tensor<T, 2>, Tensor<T, 1>) -> TensorDataset<Input, T>;
+template <class Input, class T>
+TensorDataset(Input, Tensor<T, 2>, Tensor<T, 2>) -> TensorDataset<Input, T>;
 
 DEEPREC_END

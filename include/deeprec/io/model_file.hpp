@@ -4,63 +4,68 @@
 /// options of the layers as texts (io/model_options.hpp), so that `load<Model>` needs nothing but the type.
 #pragma once
 
-#include <new>
 #include <set>
 #include <stdexcept>
-#include <tuple>
 
+#include <deeprec/core/parameters.hpp>
 #include <deeprec/io/model_options.hpp>
 
 DEEPREC_BEGIN
 
 namespace detail {
 
-/// A layer or model with any options, for `OptionReader` to set.
-template <class L>
-struct Blank {
-    static L make() {
-        if constexpr (std::is_default_constructible_v<L>)
-            return L();
-        else if constexpr (std::is_constructible_v<L, Index>)
-            return L(Index(1));
-        else
-            return L(Index(1), Index(1));
-    }
-};
-template <template <class...> class Composition, class... Parts>
-    requires(!std::is_default_constructible_v<Composition<Parts...>> &&
-             !std::is_constructible_v<Composition<Parts...>, Index> &&
-             std::is_constructible_v<Composition<Parts...>, Parts...>)
-struct Blank<Composition<Parts...>> {
-    static Composition<Parts...> make() { return Composition<Parts...>(Blank<Parts>::make()...); }
-};
-template <template <class> class Recommender, class Tower>
-    requires(!std::is_arithmetic_v<Tower> && std::is_constructible_v<Recommender<Tower>, Index, Tower>)
-struct Blank<Recommender<Tower>> {
-    static Recommender<Tower> make() { return Recommender<Tower>(Index(1), Blank<Tower>::make()); }
-};
-
-template <class Tensor>
-std::vector<Index> extents_of(const Tensor& tensor) {
-    return {tensor.dimensions().begin(), tensor.dimensions().end()};
+inline std::vector<Index> extents_of(const Shape& shape) {
+    std::vector<Index> extents;
+    for (int axis = 0; axis < shape.rank(); ++axis) extents.push_back(shape[axis]);
+    return extents;
 }
+/// All fields of a model by name.
 template <class Model>
-void check_has_parameters(std::string_view function, const Model& model) {
-    if (parameter_count(model) == 0)
-        throw ArgumentError(message(function, ": the model has no parameters; build it first"));
+Fields<typename Model::Scalar> named_fields(const Model& model) {
+    using T = typename Model::Scalar;
+    typename Model::Gradients none;
+    Fields<T> fields(Fields<T>::With::names);
+    list_fields(model, none, fields);
+    return fields;
 }
-template <class Model>
-SafetensorsWriter collect(const Model& model, const Metadata& metadata) {
-    check_has_parameters("save", model);
+template <class T>
+void check_has_parameters(std::string_view function, const Fields<T>& fields) {
+    for (const Parameter<T>& p : fields.parameters())
+        if (!p.is_state() && p.held > 0) return;
+    throw ArgumentError(message(function, ": the model has no parameters; build it first"));
+}
+/// What `save` writes. Throws ArgumentError for a model that is not built.
+template <class T>
+SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata) {
+    check_has_parameters("save", fields);
     SafetensorsWriter writer;
-    OptionWriter(writer.metadata).part("", model);
+    write_options(fields.layers(), writer.metadata);
     for (const auto& [key, text] : metadata)
         if (!writer.metadata.emplace(key, text).second)
             throw ArgumentError("save: the metadata '" + key + "' is the library's own");
-    for_each_stored(model, [&](std::string_view name, const auto& tensor) {
-        writer.add(std::string(name), extents_of(tensor), tensor.data());
-    });
+    for (const Parameter<T>& p : fields.parameters())
+        if (p.size() > 0) writer.add(p.path, extents_of(p.shape), static_cast<const T*>(p.values));
     return writer;
+}
+/// Throws FormatError unless the file has exactly these tensors.
+template <class T>
+void check_tensors(const Fields<T>& fields, const SafetensorsReader& file) {
+    std::set<std::string> names;
+    for (const Parameter<T>& p : fields.parameters())
+        if (p.size() > 0) file.template check<T>(*names.emplace(p.path).first, extents_of(p.shape));
+    for (const auto& [name, entry] : file.tensors())
+        if (!names.count(name))
+            throw FormatError(message(file.name(), ": tensor ", shown(name, "'"), " of ", shape_text(entry.shape),
+                                      ": the model has no parameter of this name"));
+}
+template <class T>
+void read_tensors(const Fields<T>& fields, SafetensorsReader& file) {
+    for (const Parameter<T>& p : fields.parameters())
+        if (p.size() > 0) file.read(p.path, extents_of(p.shape), p.values);
+}
+template <class T>
+void read_options(const Fields<T>& fields, const SafetensorsReader& file) {
+    for (const LayerOptions& layer : fields.layers()) OptionReader(file, layer).read();
 }
 
 }  // namespace detail
@@ -69,12 +74,14 @@ SafetensorsWriter collect(const Model& model, const Metadata& metadata) {
 /// one (FileReplacement: whole or not at all). Throws FileError, ArgumentError for a model that is not built.
 template <class Model>
 void save(const Model& model, const std::filesystem::path& path, const Metadata& metadata = {}) {
-    detail::collect(model, metadata).write(path);
+    auto fields = detail::named_fields(model);
+    detail::collect(fields, metadata).write(path);
 }
 /// To a stream, which is flushed. Throws FileError where it does not take everything, ArgumentError as above.
 template <class Model>
 void save(const Model& model, std::ostream& out, const Metadata& metadata = {}) {
-    detail::collect(model, metadata).write(out);
+    auto fields = detail::named_fields(model);
+    detail::collect(fields, metadata).write(out);
 }
 
 /// Reads all parameters and states into a built model, from a file of this library or any other that uses its names and
@@ -82,19 +89,11 @@ void save(const Model& model, std::ostream& out, const Metadata& metadata = {}) 
 /// message has the first that is missing, additional or of another shape or type. Nothing is converted.
 template <class Model>
 void load(Model& model, SafetensorsReader& file) {
-    detail::check_has_parameters("load", model);
-    std::set<std::string> names;
-    detail::for_each_stored(std::as_const(model), [&](std::string_view name, const auto& tensor) {
-        using T = typename std::decay_t<decltype(tensor)>::Scalar;
-        file.template check<T>(*names.emplace(name).first, detail::extents_of(tensor));
-    });
-    for (const auto& [name, entry] : file.tensors())
-        if (!names.count(name))
-            throw FormatError(message(file.name(), ": tensor ", detail::shown(name, "'"), " of ",
-                                      detail::shape_text(entry.shape), ": the model has no parameter of this name"));
-    detail::for_each_stored(model, [&](std::string_view name, auto& tensor) {
-        file.read(std::string(name), detail::extents_of(tensor), tensor.data());
-    });
+    const auto fields = detail::named_fields(model);
+    detail::check_has_parameters("load", fields);
+    detail::check_tensors(fields, file);
+    detail::read_tensors(fields, file);
+    model.parameters_changed();
 }
 template <class Model>
 void load(Model& model, const std::filesystem::path& path) {
@@ -103,20 +102,17 @@ void load(Model& model, const std::filesystem::path& path) {
 }
 
 /// The model that was saved, a Sequential, a TwoTower of Sequentials or a SequenceRecommender. Throws FormatError
-/// unless the file comes from a model of this type.
+/// unless the file comes from a model of this type. The shapes that its options ask for are compared with those in the
+/// file before anything is made.
 template <class Model>
 std::remove_cvref_t<Model> load(SafetensorsReader& file) {
-    auto model = detail::Blank<std::remove_cvref_t<Model>>::make();
-    detail::OptionReader options(file);
-    const auto before = [&](const auto& layer, const Shape& in) { options.check(layer, in); };
+    std::remove_cvref_t<Model> model;
     try {
-        options.part("", model);
-        if constexpr (requires { model.input_shape(); })
-            model.build(model.input_shape(), Seed{}, before);
-        else if constexpr (requires { model.steps(); })
-            model.build(model.steps(), Seed{}, before);
-        else
-            model.build({model.user.input_shape(), model.item.input_shape()}, Seed{}, before);
+        detail::read_options(detail::named_fields(model), file);
+        model.restore();
+        const auto fields = detail::named_fields(model);
+        detail::check_tensors(fields, file);
+        for (const auto& p : fields.parameters()) p.resize(p.tensor, p.shape);
     } catch (const FormatError&) {
         throw;
     } catch (const std::exception& error) {  // options that do not fit each other, or memory

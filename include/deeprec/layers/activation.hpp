@@ -11,74 +11,36 @@ DEEPREC_BEGIN
 ///
 /// Shapes: x [B, ...] -> y of the same shape. A mask travels on.
 template <class T = float, class Function = Linear>
-class Activation : public WithoutParameters {
+class Activation : public BasicLayer<Activation<T, Function>, T> {
 public:
     using Scalar = T;
-    using InputElement = T;
     using FinalActivation = Function;
-    struct Cache {
+    struct Cache : LayerCache {
         const T* x = nullptr;
-        Shape shape;  // of y
         Buffer<T> y, dx;
     };
+    DEEPREC_LAYER("Activation", features, Rank)
 
     explicit Activation(Function function = {}) : function_(function) {}
+    Shape prepare(const Shape& in) const { return in; }
+    void fields(Fields<T>& f, NoParameters&) { f.activation("activation", function_); }
 
-    static constexpr std::string_view name() { return "Activation"; }
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        static_assert(same_scalar<Element, T>, "Activation: the input must have the scalar type of the layer");
-        return Rank;
+    /// On logits: x itself.
+    Block<const T> run(const Block<const T>& x, Cache& cache, const Pass& pass) const {
+        if (pass.logits) return x;
+        T* const y = cache.y.need(x.size());
+        kernels::activate_rows<Function, T>(x.data, y, x.rows(), x.last(), function_);
+        cache.x = x.data;
+        return {y, x.shape, x.mask};
     }
-    Shape build(const Shape& in, Seed) { return in; }
-
-    template <class X, class Mode = Inference>
-    View<T, rank_of<X>> forward(const X& input, Cache& cache, Mode = {}) const {
-        const auto x = view(input);
-        output_rank<ElementOf<X>, rank_of<X>>();
-        View<T, rank_of<X>> y{cache.y.need(x.size()), x.extents(), x.mask};
-        kernels::activate_rows<Function, T>(x.data(), y.data(), x.rows(), x.last(), function_);
-        cache.x = Mode::training ? x.data() : nullptr;
-        if constexpr (Mode::training) cache.shape = y.shape();
-        return y;
-    }
-    /// Everything but the activation: x itself.
-    template <class X, class Mode = Inference>
-    auto forward_logits(const X& input, Cache& cache, Mode = {}) const {
-        const auto x = view(input);
-        output_rank<ElementOf<X>, rank_of<X>>();
-        cache.x = Mode::training ? x.data() : nullptr;
-        if constexpr (Mode::training) cache.shape = x.shape();
-        return x;
-    }
-
-    /// dx = dy * function'(x).
-    template <InputGradient Want = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients&) const {
-        const auto d = view(dy);
-        detail::check_trained(name(), cache.x);
-        detail::check_gradient(name(), cache.shape, d);
-        if constexpr (Want == InputGradient::skip) {
-            return NoGradient{};
-        } else {
-            View<T, rank_of<DY>> dx{cache.dx.need(d.size()), d.extents()};
-            const T* source = Function::needs_input ? cache.x : cache.y.data();
-            kernels::activate_rows_backward<Function, T>(d.data(), source, dx.data(), d.rows(), d.last(), function_);
-            return dx;
-        }
-    }
-    /// The gradient by x is the one it was given.
-    template <InputGradient Want = InputGradient::compute, class DZ>
-    auto backward_logits(const DZ& dz, Cache& cache, Gradients&) const {
-        const auto d = view(dz);
-        detail::check_trained(name(), cache.x);
-        detail::check_gradient(name(), cache.shape, d);
-        return d;
-    }
-
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor("activation", self.function_);
+    /// dx = dy * function'(x); on logits dy itself.
+    Block<const T> back(const Block<const T>& dy, Cache& cache, NoParameters&, bool want_dx) const {
+        if (!want_dx) return {nullptr, dy.shape};
+        if (cache.logits) return {dy.data, dy.shape};
+        T* const dx = cache.dx.need(dy.size());
+        const T* source = Function::needs_input ? cache.x : cache.y.data();
+        kernels::activate_rows_backward<Function, T>(dy.data, source, dx, dy.rows(), dy.last(), function_);
+        return {dx, dy.shape};
     }
 
 private:

@@ -7,12 +7,6 @@ DEEPREC_BEGIN
 
 namespace detail {
 struct AveragePoolRule {
-    static constexpr std::string_view name = "AveragePool1D";
-    template <bool SameScalar, bool RightRank>
-    static constexpr void check() {
-        static_assert(SameScalar, "AveragePool1D: the input must have the scalar type of the layer");
-        static_assert(RightRank, "AveragePool1D: the input must be [batch, time, features], rank 3");
-    }
     template <class T>
     static void forward(const kernels::PoolWindows& windows, const T* x, T* y) {
         kernels::average_pool<T>(windows, x, y);
@@ -29,9 +23,11 @@ struct AveragePoolRule {
 ///
 /// Shapes: x [B, T, F] -> y [B, T', F]. `AveragePool1D{2}`; strides default to pool_size.
 template <class T = float>
-class AveragePool1D : public Pool1D<T, detail::AveragePoolRule> {
+class AveragePool1D : public Pool1D<AveragePool1D<T>, T, detail::AveragePoolRule> {
 public:
-    using Pool1D<T, detail::AveragePoolRule>::Pool1D;
+    using Scalar = T;
+    using Pool1D<AveragePool1D, T, detail::AveragePoolRule>::Pool1D;
+    DEEPREC_LAYER("AveragePool1D", sequence, 3)
 };
 
 AveragePool1D(Index, Pool1DOptions = {}) -> AveragePool1D<float>;

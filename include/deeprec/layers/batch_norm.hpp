@@ -36,92 +36,76 @@ struct BatchNormOptions {
 /// normalisation, Hoffer et al. 2017), and the moving ones follow the shards' mean weighted by rows, the variance being
 /// that within the shards.
 template <class T = float>
-class BatchNorm {
+class BatchNorm : public BasicLayer<BatchNorm<T>, T> {
+    using Base = BasicLayer<BatchNorm, T>;
+    using Base::features_;
+
 public:
     using Scalar = T;
-    using InputElement = T;
     struct Parameters {
         Tensor<T, 1> gamma, beta;
     };
     struct Gradients : Parameters {
         MovingAverage<T> moving_mean, moving_variance;
     };
-    struct Cache {
+    struct Cache : LayerCache {
         const T* x = nullptr;
-        Shape shape;  // of y
         const std::uint8_t* keep = nullptr;
         Index counted = 0;  // rows in the statistics, 0 for moving ones
         Buffer<T> mean, variance, inverse, y, dx;
     };
+    DEEPREC_LAYER("BatchNorm", features, Rank)
 
+    BatchNorm() = default;
     /// Throws ArgumentError unless epsilon is positive and momentum in [0, 1].
-    explicit BatchNorm(BatchNormOptions options = {}) : options_(options) { check_options(); }
-    /// As the constructor, for options from a file.
-    void check_options() const {
+    explicit BatchNorm(BatchNormOptions options) : options_(options) { check(); }
+    void check() const {
         if (!(options_.epsilon > 0))
             throw ArgumentError(message("BatchNorm: expected a positive epsilon, received ", options_.epsilon));
         if (!(options_.momentum >= 0 && options_.momentum <= 1))
             throw ArgumentError(message("BatchNorm: expected momentum in [0, 1], received ", options_.momentum));
     }
-
-    static constexpr std::string_view name() { return "BatchNorm"; }
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        static_assert(same_scalar<Element, T>, "BatchNorm: the input must have the scalar type of the layer");
-        static_assert(Rank == any_rank || Rank >= 2,
-                      "BatchNorm: the input must be [batch, ..., features], rank 2 or more");
-        return Rank;
-    }
-    Shape build(const Shape& in, Seed) {
-        if (in.rank() < 1) throw ShapeError("BatchNorm: expected samples of shape [..., features], received []");
-        features_ = in.back();
-        detail::check_positive(name(), "number of input features", features_);
-        parameters_.gamma.resize(options_.scale ? features_ : 0);
-        parameters_.gamma.setConstant(T(1));
-        parameters_.beta.resize(options_.center ? features_ : 0);
-        parameters_.beta.setZero();
-        moving_mean_.resize(features_);
-        moving_mean_.setZero();
-        moving_variance_.resize(features_);
-        moving_variance_.setConstant(T(1));
-        return in;
+    Shape prepare(const Shape& in) const { return in; }
+    void fields(Fields<T>& f, Gradients& g) {
+        f.option("momentum", options_.momentum);
+        f.option("epsilon", options_.epsilon);
+        f.option("center", options_.center);
+        f.option("scale", options_.scale);
+        f.choice("rule", options_.rule, batch_norm_rule_names);
+        f.option("frozen_statistics", options_.frozen_statistics);
+        f.parameter("gamma", parameters_.gamma, {options_.scale ? features_ : 0}, Constant{1}, g.gamma);
+        f.parameter("beta", parameters_.beta, {options_.center ? features_ : 0}, Constant{0}, g.beta);
+        const double keep = options_.rule == BatchNormRule::keras ? options_.momentum : 1 - options_.momentum;
+        f.state("moving_mean", moving_mean_, features_, 0, keep, g.moving_mean);
+        f.state("moving_variance", moving_variance_, features_, 1, keep, g.moving_variance);
     }
 
-    template <class X, class Mode = Inference>
-    View<T, rank_of<X>> forward(const X& input, Cache& cache, Mode = {}) const {
-        const auto x = view(input);
-        output_rank<ElementOf<X>, rank_of<X>>();
-        detail::check_extent(name(), "input features", features_, x.last());
+    Block<const T> run(const Block<const T>& x, Cache& cache, const Pass& pass) const {
         T *mean = cache.mean.need(features_), *variance = cache.variance.need(features_);
-        cache.keep = rank_of<X> == 3 ? x.mask.keep : nullptr;
+        cache.keep = x.shape.rank() == 3 ? x.mask.keep : nullptr;
         cache.counted = 0;
-        if (Mode::predicts || options_.frozen_statistics) {
+        if (pass.predicts || options_.frozen_statistics) {
             std::copy_n(moving_mean_.data(), features_, mean);
             std::copy_n(moving_variance_.data(), features_, variance);
         } else {
-            cache.counted = kernels::column_statistics<T>(x.data(), cache.keep, x.rows(), features_, mean, variance);
+            cache.counted = kernels::column_statistics<T>(x.data, cache.keep, x.rows(), features_, mean, variance);
         }
         T* inverse = cache.inverse.need(features_);
         for (Index j = 0; j < features_; ++j)
             inverse[j] = T(1) / std::sqrt(variance[j] + static_cast<T>(options_.epsilon));
-        View<T, rank_of<X>> y{cache.y.need(x.size()), x.extents(), x.mask};
-        kernels::batch_norm<T>(x.data(), x.rows(), features_, mean, inverse, parameters_.gamma.data(),
-                               parameters_.beta.data(), y.data());
-        cache.x = Mode::training ? x.data() : nullptr;
-        if constexpr (Mode::training) cache.shape = y.shape();
-        return y;
+        T* const y = cache.y.need(x.size());
+        kernels::batch_norm<T>(x.data, x.rows(), features_, mean, inverse, parameters_.gamma.data(),
+                               parameters_.beta.data(), y);
+        cache.x = x.data;
+        return {y, x.shape, x.mask};
     }
 
     /// With x^ = (x - mean) / sqrt(variance + epsilon) and g = dy gamma: dgamma += sum of dy x^, dbeta += sum of dy,
     /// dx = g / sqrt(variance + epsilon), and g - mean of g - x^ mean of (g x^) in place of g where the statistics are
     /// of these rows.
-    template <InputGradient Want = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
-        const auto d = view(dy);
-        detail::check_trained(name(), cache.x);
-        detail::check_gradient(name(), cache.shape, d);
-        T* dx = Want == InputGradient::skip ? nullptr : cache.dx.need(d.size());
-        kernels::batch_norm_backward<T>(d.data(), cache.x, cache.keep, cache.counted, d.rows(), features_,
+    Block<const T> back(const Block<const T>& dy, Cache& cache, Gradients& gradients, bool want_dx) const {
+        T* const dx = want_dx ? cache.dx.need(dy.size()) : nullptr;
+        kernels::batch_norm_backward<T>(dy.data, cache.x, cache.keep, cache.counted, dy.rows(), features_,
                                         parameters_.gamma.data(), cache.mean.data(), cache.inverse.data(),
                                         gradients.gamma.data(), gradients.beta.data(), dx);
         if (cache.counted > 0) {
@@ -130,51 +114,20 @@ public:
             gradients.moving_variance.add(cache.variance.data(), cache.counted,
                                           cache.counted - (options_.rule == BatchNormRule::torch));
         }
-        if constexpr (Want == InputGradient::skip)
-            return NoGradient{};
-        else
-            return View<T, rank_of<DY>>{dx, d.extents()};
+        return {dx, dy.shape};
     }
 
     const Parameters& parameters() const { return parameters_; }
     const Tensor<T, 1>& moving_mean() const { return moving_mean_; }
     const Tensor<T, 1>& moving_variance() const { return moving_variance_; }
-    Gradients zero_gradients() const {
-        const double keep = options_.rule == BatchNormRule::keras ? options_.momentum : 1 - options_.momentum;
-        Gradients zeros{parameters_, {features_, keep}, {features_, keep}};
-        zeros.gamma.setZero();
-        zeros.beta.setZero();
-        return zeros;
-    }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor("momentum", self.options_.momentum);
-        visitor("epsilon", self.options_.epsilon);
-        visitor("center", self.options_.center);
-        visitor("scale", self.options_.scale);
-        visitor.choice("rule", self.options_.rule, batch_norm_rule_names);
-        visitor("frozen_statistics", self.options_.frozen_statistics);
-    }
-    void parameters_changed() {}
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        visitor("gamma", self.parameters_.gamma, others.gamma...);
-        visitor("beta", self.parameters_.beta, others.beta...);
-    }
-    template <class Visitor, class Self, class... Others>
-    static void visit_state(Visitor& visitor, Self& self, Others&... others) {
-        visitor("moving_mean", self.moving_mean_, others.moving_mean...);
-        visitor("moving_variance", self.moving_variance_, others.moving_variance...);
-    }
 
 private:
     BatchNormOptions options_;
-    Index features_ = 0;
     Parameters parameters_;
     Tensor<T, 1> moving_mean_, moving_variance_;
 };
 
-BatchNorm()->BatchNorm<float>;
-BatchNorm(BatchNormOptions)->BatchNorm<float>;
+BatchNorm() -> BatchNorm<float>;
+BatchNorm(BatchNormOptions) -> BatchNorm<float>;
 
 DEEPREC_END

@@ -5,7 +5,6 @@
 #include <array>
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/vector.hpp>
 
 DEEPREC_BEGIN
 
@@ -25,124 +24,99 @@ struct BidirectionalOptions {
 /// zero in a sequence, which the mask travels on with, and without `return_sequences` y is what the two layers gave
 /// last. `Bidirectional{LSTM{64, return_sequences}}`, `Bidirectional{GRU{64}, {.merge_mode = MergeMode::sum}}`.
 template <class L>
-class Bidirectional {
+class Bidirectional : public BasicLayer<Bidirectional<L>, typename L::Scalar> {
     using T = typename L::Scalar;
-    static constexpr int rank = L::template output_rank<T, 3>();
-    static constexpr bool sequences = rank == 3;
+    static constexpr bool sequences = L::template output_rank<T, 3>() == 3;
 
 public:
     using Scalar = T;
-    using InputElement = T;
     struct Gradients {
         typename L::Gradients forward, backward;
     };
-    struct Cache {
+    struct Cache : LayerCache {
         typename L::Cache forward, backward;
         const T *forward_y = nullptr, *backward_y = nullptr;
         Index batch = 0, time = 0;
         Mask mask;
-        Buffer<T> y, forward_dy, backward_dy;
+        Buffer<T> y, forward_dy, backward_dy, dx;
     };
+    DEEPREC_LAYER("Bidirectional", sequence, (L::template output_rank<Element, Rank>()))
 
+    Bidirectional() = default;
     /// Throws ArgumentError for a layer that goes backwards: give it as it reads forwards.
-    explicit Bidirectional(L layer, BidirectionalOptions options = {})
-        : forward_(layer), backward_(std::move(layer)), options_(options) {
-        check_options();
-        backward_.reverse();
+    explicit Bidirectional(L layer, BidirectionalOptions options = {}) : forward_(std::move(layer)), options_(options) {
+        check();
+        mirror();
     }
-    /// As the constructor, for options from a file.
-    void check_options() const {
+    void check() const {
         if (forward_.options().go_backwards)
             throw ArgumentError(message("Bidirectional: expected a layer that reads forwards, received ", L::name(),
                                         " with go_backwards"));
     }
-
-    static constexpr std::string_view name() { return "Bidirectional"; }
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        return L::template output_rank<Element, Rank>();
-    }
-    Shape build(const Shape& in, Seed seed) {
-        Shape out = forward_.build(in, derive(seed, 0));
-        backward_.build(in, derive(seed, 1));
+    Shape prepare(const Shape& in) {
+        mirror();  // a file has the options of the forward layer alone
+        Shape out = forward_.size(in);
+        backward_.size(in);
         out[out.rank() - 1] = width();
         return out;
     }
-
-    template <class X, class Mode = Inference>
-    View<T, rank> forward(const X& input, Cache& cache, Mode mode = {}) const {
-        const auto x = view(input);
-        const auto a = forward_.forward(x, cache.forward, mode.for_part(0));
-        const auto b = backward_.forward(x, cache.backward, mode.for_part(1));
-        cache.forward_y = Mode::training ? a.data() : nullptr;
-        cache.backward_y = b.data();
-        cache.batch = x.extent(0);
-        cache.time = sequences ? x.extent(1) : 1;
-        cache.mask = sequences ? x.mask : Mask{};
-        T* const y = cache.y.need(cache.batch * cache.time * width());
-        each_row(cache, [&](Index row, Index turned, bool kept) {
-            T* const to = y + row * width();
-            if (kept)
-                merge(a.data() + row * units(), b.data() + turned * units(), to);
-            else
-                std::fill_n(to, width(), T(0));
-        });
-        if constexpr (sequences)
-            return {y, {cache.batch, cache.time, width()}, x.mask};
-        else
-            return {y, {cache.batch, width()}};
-    }
-
-    /// dL/dx is the sum of what the two layers give.
-    template <InputGradient Want = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
-        const auto d = view(dy);
-        detail::check_trained(name(), cache.forward_y);
-        detail::check_gradient(name(),
-                               sequences ? Shape{cache.batch, cache.time, width()} : Shape{cache.batch, width()}, d);
-        const Index n = cache.batch * cache.time * units();
-        T *const da = cache.forward_dy.need(n), *const db = cache.backward_dy.need(n);
-        each_row(cache, [&](Index row, Index turned, bool kept) {
-            T *const a = da + row * units(), *const b = db + turned * units();
-            if (kept)
-                return split(d.data() + row * width(), cache.forward_y + row * units(),
-                             cache.backward_y + turned * units(), a, b);
-            std::fill_n(a, units(), T(0));
-            std::fill_n(b, units(), T(0));
-        });
-        auto extents = d.extents();
-        extents.back() = units();
-        const auto dx =
-            forward_.template backward<Want>(View<const T, rank>{da, extents}, cache.forward, gradients.forward);
-        const auto other =
-            backward_.template backward<Want>(View<const T, rank>{db, extents}, cache.backward, gradients.backward);
-        if constexpr (Want == InputGradient::compute) kernels::add<T>(other.data(), dx.data(), dx.size());
-        return dx;
-    }
-
-    const L& forward_layer() const { return forward_; }
-    const L& backward_layer() const { return backward_; }
-    Gradients zero_gradients() const { return {forward_.zero_gradients(), backward_.zero_gradients()}; }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        visitor.scope("forward", [&] { L::visit(visitor, self.forward_, others.forward...); });
-        visitor.scope("backward", [&] { L::visit(visitor, self.backward_, others.backward...); });
-    }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor.part("forward", self.forward_);
-        if constexpr (!std::is_const_v<Self>) {  // reading
-            self.backward_ = self.forward_;
-            self.backward_.reverse();
-        }
-        visitor.choice("merge_mode", self.options_.merge_mode, merge_mode_names);
+    void fields(Fields<T>& f, Gradients& g) {
+        f.choice("merge_mode", options_.merge_mode, merge_mode_names);
+        f.part("forward", forward_, g.forward, 0);
+        f.part_without_options("backward", backward_, g.backward, 1);
     }
     void parameters_changed() {
         forward_.parameters_changed();
         backward_.parameters_changed();
     }
 
+    Block<const T> run(const Block<const T>& x, Cache& cache, const Pass& pass) const {
+        const Block<const T> a = forward_.apply(x, cache.forward, pass.for_part(0));
+        const Block<const T> b = backward_.apply(x, cache.backward, pass.for_part(1));
+        cache.forward_y = a.data;
+        cache.backward_y = b.data;
+        cache.batch = x.batch();
+        cache.time = sequences ? x.time() : 1;
+        cache.mask = a.mask;
+        T* const y = cache.y.need(cache.batch * cache.time * width());
+        each_row(cache, [&](Index row, Index turned, bool kept) {
+            T* const to = y + row * width();
+            if (kept)
+                merge(a.data + row * units(), b.data + turned * units(), to);
+            else
+                std::fill_n(to, width(), T(0));
+        });
+        return {y, a.with_last(width()), a.mask};
+    }
+
+    /// dL/dx is the sum of what the two layers give.
+    Block<const T> back(const Block<const T>& dy, Cache& cache, Gradients& gradients, bool want_dx) const {
+        const Shape shape = dy.with_last(units());
+        T *const da = cache.forward_dy.need(shape.size()), *const db = cache.backward_dy.need(shape.size());
+        each_row(cache, [&](Index row, Index turned, bool kept) {
+            T *const a = da + row * units(), *const b = db + turned * units();
+            if (kept)
+                return split(dy.data + row * width(), cache.forward_y + row * units(),
+                             cache.backward_y + turned * units(), a, b);
+            std::fill_n(a, units(), T(0));
+            std::fill_n(b, units(), T(0));
+        });
+        const Block<const T> one = forward_.apply_backward({da, shape}, cache.forward, gradients.forward, want_dx);
+        const Block<const T> other = backward_.apply_backward({db, shape}, cache.backward, gradients.backward, want_dx);
+        if (!want_dx) return one;
+        T* const dx = cache.dx.need(one.size());
+        std::transform(one.data, one.data + one.size(), other.data, dx, [](T u, T v) { return u + v; });
+        return {dx, one.shape};
+    }
+
+    const L& forward_layer() const { return forward_; }
+    const L& backward_layer() const { return backward_; }
+
 private:
+    void mirror() {
+        backward_ = forward_;
+        backward_.reverse();
+    }
     Index units() const { return forward_.units(); }
     Index width() const { return options_.merge_mode == MergeMode::concat ? 2 * units() : units(); }
 

@@ -28,102 +28,99 @@ struct Conv1DOptions {
 /// strides take four products for six where that pays: kernels/winograd.hpp, which has the error.
 /// `Conv1D{64, 3, relu}` is `Conv1D<float, ReLU>`.
 template <class T = float, class Activation = Linear>
-class Conv1D {
+class Conv1D : public BasicLayer<Conv1D<T, Activation>, T> {
+    using Base = BasicLayer<Conv1D, T>;
+    using Base::features_;
+
 public:
     using Scalar = T;
-    using InputElement = T;
     using FinalActivation = Activation;
     struct Parameters {
         Tensor<T, 3> kernel;
         Tensor<T, 1> bias;
-        template <class Visitor, class... Sets>
-        static void visit(Visitor& visitor, Sets&... sets) {
-            visitor("kernel", sets.kernel...);
-            visitor("bias", sets.bias...);
-        }
     };
     using Gradients = Parameters;
-    struct Cache {
+    struct Cache : LayerCache {
         const T* x = nullptr;  // padded where there is padding
         Index time = 0;
-        Shape shape;  // of y
         Buffer<T> padded, y, linear, dz, dx, workspace;
     };
+    DEEPREC_LAYER("Conv1D", sequence, 3)
 
-    /// Throws ArgumentError unless every number is positive. Strides and dilation may go together (Keras forbids it).
+    Conv1D() = default;
+    /// Throws ArgumentError unless every number is positive, or where a window spans more than 2^20 steps. Strides and
+    /// dilation may go together (Keras forbids it).
     Conv1D(Index filters, Index kernel_size, Activation activation = {}, Conv1DOptions options = {})
         : filters_(filters), kernel_size_(kernel_size), activation_(activation), options_(options) {
-        check_options();
+        check();
     }
-    /// As the constructor, for options from a file.
-    void check_options() const {
+    void check() const {
         detail::check_positive(name(), "number of filters", filters_);
         detail::check_positive(name(), "kernel_size", kernel_size_);
         detail::check_positive(name(), "strides", options_.strides);
         detail::check_positive(name(), "dilation_rate", options_.dilation_rate);
+        detail::check_window(name(), kernel_size_, options_.strides, options_.dilation_rate);
+    }
+    Shape prepare(const Shape& in) const { return {windows(in[0]).steps, filters_}; }
+    void fields(Fields<T>& f, Gradients& g) {
+        f.option("filters", filters_);
+        f.option("kernel_size", kernel_size_);
+        f.activation("activation", activation_);
+        f.option("strides", options_.strides);
+        f.choice("padding", options_.padding, padding_names);
+        f.option("dilation_rate", options_.dilation_rate);
+        f.option("use_bias", options_.use_bias);
+        f.parameter("kernel", parameters_.kernel, {kernel_size_, features_, filters_}, options_.kernel_initializer,
+                    g.kernel);
+        f.parameter("bias", parameters_.bias, {options_.use_bias ? filters_ : 0}, options_.bias_initializer, g.bias, 1);
+    }
+    void parameters_changed() {
+        const T* kernel = parameters_.kernel.data();
+        const Index tap = features_ * filters_;
+        T* turned = turned_.need(kernel_size_ * tap);  // [k, filters, F] with the last tap first
+        for (Index j = 0; j < kernel_size_; ++j)
+            kernels::transpose<T>(kernel + (kernel_size_ - 1 - j) * tap, filters_, features_, filters_,
+                                  turned + j * tap, features_);
+        pack(kernel, features_, filters_, packed_);
+        pack(turned, filters_, features_, packed_turned_);
     }
 
-    static constexpr std::string_view name() { return "Conv1D"; }
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        static_assert(same_scalar<Element, T>, "Conv1D: the input must have the scalar type of the layer");
-        static_assert(Rank == any_rank || Rank == 3, "Conv1D: the input must be [batch, time, features], rank 3");
-        return 3;
-    }
-    Shape build(const Shape& in, Seed seed) {
-        detail::check_rank(name(), in, 2, "[time, features]");
-        features_ = in[1];
-        detail::check_positive(name(), "number of input features", features_);
-        const WindowSizes sizes = windows(in[0]);
-        parameters_.kernel.resize(kernel_size_, features_, filters_);
-        fill(parameters_.kernel, options_.kernel_initializer, seed);
-        parameters_.bias.resize(options_.use_bias ? filters_ : 0);
-        fill(parameters_.bias, options_.bias_initializer, derive(seed, 1));
-        parameters_changed();
-        return {sizes.steps, filters_};
-    }
-
-    template <class X, class Mode = Inference>
-    View<T, 3> forward(const X& input, Cache& cache, Mode = {}) const {
-        const auto x = view(input);
-        output_rank<ElementOf<X>, rank_of<X>>();
-        detail::check_extent(name(), "input features", features_, x.last());
-        const Index batch = x.extent(0), time = x.extent(1);
+    Block<const T> run(const Block<const T>& x, Cache& cache, const Pass& pass) const {
+        const Index batch = x.batch(), time = x.time();
         const WindowSizes sizes = windows(time);
-        const T* padded = pad(x.data(), batch, time, sizes, cache);
-        View<T, 3> y{cache.y.need(batch * sizes.steps * filters_), {batch, sizes.steps, filters_}};
-        T* pre_activation = nullptr;
-        if constexpr (Mode::training && Activation::needs_input) pre_activation = cache.linear.need(y.size());
+        const T* padded = pad(x.data, batch, time, sizes, cache);
+        const Shape shape{batch, sizes.steps, filters_};
+        T* const y = cache.y.need(shape.size());
         const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
-        if (three_taps())
-            kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate}, padded,
-                                             packed_.data(), y.data(), bias, activation_, pre_activation,
-                                             cache.workspace);
+        const auto products = [&](const auto& activation, T* before) {
+            if (three_taps())
+                kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate},
+                                                 padded, packed_.data(), y, bias, activation, before, cache.workspace);
+            else
+                kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y, filters_, bias,
+                                 activation, false, before);
+        };
+        if (pass.logits)
+            products(Linear{}, nullptr);
         else
-            kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y.data(), filters_,
-                             bias, activation_, false, pre_activation);
-        cache.x = Mode::training ? padded : nullptr;
+            products(activation_,
+                     pass.training && Activation::needs_input ? cache.linear.need(shape.size()) : nullptr);
+        cache.x = padded;
         cache.time = time;
-        if constexpr (Mode::training) cache.shape = y.shape();
-        return y;
+        return {y, shape};
     }
 
     /// dz = dy * activation'(z); dW[j] += windows(x)^T dz; db += sum of dz;
     /// dx[t] = sum over j of dz[(t + before - j*dilation) / strides] W[j]^T where that step exists: a convolution of
     /// the spread and padded dz with the kernel turned round.
-    template <InputGradient Want = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
-        const auto d = view(dy);
-        detail::check_trained(name(), cache.x);
-        detail::check_gradient(name(), cache.shape, d);
-        const Index batch = d.extent(0), steps = d.extent(1), time = cache.time;
+    Block<const T> back(const Block<const T>& dy, Cache& cache, Gradients& gradients, bool want_dx) const {
+        const Index batch = dy.batch(), steps = dy.time(), time = cache.time;
         const WindowSizes sizes = windows(time);
-        constexpr bool want_dx = Want == InputGradient::compute;
+        const bool through_activation = !std::is_same_v<Activation, Linear> && !cache.logits;
         const Spread spread =
             want_dx ? Spread{time + extent() - 1, extent() - 1 - sizes.before, options_.strides} : Spread{steps, 0, 1};
-        const T* dz = d.data();
-        if constexpr (want_dx || !std::is_same_v<Activation, Linear>)
-            dz = activation_backward(dz, batch, steps, spread, cache);
+        const T* dz = dy.data;
+        if (want_dx || through_activation) dz = activation_backward(dz, batch, steps, spread, through_activation, cache);
         const kernels::Rows<T> dz_rows{dz + spread.first * filters_,
                                        batch * steps,
                                        steps,
@@ -142,49 +139,20 @@ public:
             for (Index b = 0; b < batch; ++b)
                 kernels::sum_rows<T>(dz_rows.row(b * steps), steps, filters_, dz_rows.row_stride,
                                      gradients.bias.data());
-        if constexpr (!want_dx) {
-            return NoGradient{};
-        } else {
-            View<T, 3> dx{cache.dx.need(batch * time * features_), {batch, time, features_}};
-            if (three_taps())
-                kernels::winograd_convolution<T>({batch, time, filters_, features_, options_.dilation_rate}, dz,
-                                                 packed_turned_.data(), dx.data(), nullptr, linear, nullptr,
-                                                 cache.workspace);
-            else
-                kernels::gemm<T>(
-                    kernels::Rows<T>{dz, batch * time, time, spread.steps * filters_, filters_, segments(),
-                                     kernel_size_ / segments() * filters_, options_.dilation_rate * filters_},
-                    packed_turned_.data(), features_, dx.data(), features_);
-            return dx;
-        }
+        Block<T> dx{nullptr, {batch, time, features_}};
+        if (!want_dx) return dx;
+        dx.data = cache.dx.need(dx.size());
+        if (three_taps())
+            kernels::winograd_convolution<T>({batch, time, filters_, features_, options_.dilation_rate}, dz,
+                                             packed_turned_.data(), dx.data, nullptr, linear, nullptr, cache.workspace);
+        else
+            kernels::gemm<T>(kernels::Rows<T>{dz, batch * time, time, spread.steps * filters_, filters_, segments(),
+                                              kernel_size_ / segments() * filters_, options_.dilation_rate * filters_},
+                             packed_turned_.data(), features_, dx.data, features_);
+        return dx;
     }
 
     const Parameters& parameters() const { return parameters_; }
-    Gradients zero_gradients() const { return zeros_like(parameters_); }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        Parameters::visit(visitor, self.parameters_, others...);
-    }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor.size("filters", self.filters_);
-        visitor.size("kernel_size", self.kernel_size_);
-        visitor("activation", self.activation_);
-        visitor("strides", self.options_.strides);
-        visitor.choice("padding", self.options_.padding, padding_names);
-        visitor("dilation_rate", self.options_.dilation_rate);
-        visitor("use_bias", self.options_.use_bias);
-    }
-    void parameters_changed() {
-        const T* kernel = parameters_.kernel.data();
-        const Index tap = features_ * filters_;
-        T* turned = turned_.need(kernel_size_ * tap);  // [k, filters, F] with the last tap first
-        for (Index j = 0; j < kernel_size_; ++j)
-            kernels::transpose<T>(kernel + (kernel_size_ - 1 - j) * tap, filters_, features_, filters_,
-                                  turned + j * tap, features_);
-        pack(kernel, features_, filters_, packed_);
-        pack(turned, filters_, features_, packed_turned_);
-    }
 
 private:
     /// Whether the products are those of kernels/winograd.hpp.
@@ -229,7 +197,8 @@ private:
         Index steps, first, stride;
     };
     /// dz of [B, steps, filters], spread.
-    const T* activation_backward(const T* dy, Index batch, Index steps, const Spread& spread, Cache& cache) const {
+    const T* activation_backward(const T* dy, Index batch, Index steps, const Spread& spread, bool through_activation,
+                                 Cache& cache) const {
         const T* source = Activation::needs_input ? cache.linear.data() : cache.y.data();
         T* const dz = cache.dz.need(batch * spread.steps * filters_);
         const Index run = spread.stride == 1 ? steps : 1, gap = (spread.stride - 1) * filters_;
@@ -238,16 +207,19 @@ private:
             to = std::fill_n(to, spread.first * filters_, T(0));
             for (Index o = 0; o < steps; o += run) {
                 const Index at = (b * steps + o) * filters_;
-                kernels::activate_rows_backward(dy + at, source + at, to, run, filters_, activation_);
+                if (through_activation)
+                    kernels::activate_rows_backward(dy + at, source + at, to, run, filters_, activation_);
+                else
+                    std::copy_n(dy + at, run * filters_, to);
                 to += run * filters_;
-                to = std::fill_n(to, std::min(gap, end - to), T(0));
+                to = std::fill_n(to, std::min<std::ptrdiff_t>(gap, end - to), T(0));
             }
             std::fill(to, end, T(0));
         }
         return dz;
     }
 
-    Index filters_ = 0, kernel_size_ = 0, features_ = 0;
+    Index filters_ = 0, kernel_size_ = 0;
     [[no_unique_address]] Activation activation_;
     Conv1DOptions options_;
     Parameters parameters_;

@@ -19,168 +19,85 @@ struct DenseOptions {
 /// Shapes: x [B, ..., F] -> y [B, ..., units]; `kernel` [F, units] (glorot uniform), `bias` [units] (zeros).
 /// A mask travels on. `Dense{100, relu}` is `Dense<float, ReLU>`.
 template <class T = float, class Activation = Linear>
-class Dense {
+class Dense : public BasicLayer<Dense<T, Activation>, T> {
+    using Base = BasicLayer<Dense, T>;
+    using Base::features_;
+
 public:
     using Scalar = T;
-    using InputElement = T;
     using FinalActivation = Activation;
     struct Parameters {
         Tensor<T, 2> kernel;
         Tensor<T, 1> bias;
-        template <class Visitor, class... Sets>
-        static void visit(Visitor& visitor, Sets&... sets) {
-            visitor("kernel", sets.kernel...);
-            visitor("bias", sets.bias...);
-        }
     };
     using Gradients = Parameters;
-    struct Cache {
+    struct Cache : LayerCache {
         const T* x = nullptr;
-        Shape shape;  // of y
         Buffer<T> y, linear, dz, dx;
     };
+    DEEPREC_LAYER("Dense", features, Rank)
 
+    Dense() = default;
     /// Throws ArgumentError unless units is positive.
     explicit Dense(Index units, Activation activation = {}, DenseOptions options = {})
         : units_(units), activation_(activation), options_(options) {
-        detail::check_positive(name(), "units", units);
+        check();
     }
-
-    static constexpr std::string_view name() { return "Dense"; }
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        static_assert(same_scalar<Element, T>, "Dense: the input must have the scalar type of the layer");
-        static_assert(Rank == any_rank || Rank >= 2, "Dense: the input must be [batch, ..., features], rank 2 or more");
-        return Rank;
-    }
-    Shape build(const Shape& in, Seed seed) {
-        if (in.rank() < 1) throw ShapeError("Dense: expected samples of shape [..., features], received []");
-        features_ = in.back();
-        detail::check_positive(name(), "number of input features", features_);
-        parameters_.kernel.resize(features_, units_);
-        fill(parameters_.kernel, options_.kernel_initializer, seed);
-        parameters_.bias.resize(options_.use_bias ? units_ : 0);
-        fill(parameters_.bias, options_.bias_initializer, derive(seed, 1));
-        parameters_changed();
+    void check() const { detail::check_positive(name(), "units", units_); }
+    Shape prepare(const Shape& in) const {
         Shape out = in;
         out[in.rank() - 1] = units_;
         return out;
     }
-
-    template <class X, class Mode = Inference>
-    auto forward(const X& x, Cache& cache, Mode = {}) const {
-        return run<Mode>(view(x), cache, activation_);
+    void fields(Fields<T>& f, Gradients& g) {
+        f.option("units", units_);
+        f.activation("activation", activation_);
+        f.option("use_bias", options_.use_bias);
+        f.parameter("kernel", parameters_.kernel, {features_, units_}, options_.kernel_initializer, g.kernel);
+        f.parameter("bias", parameters_.bias, {options_.use_bias ? units_ : 0}, options_.bias_initializer, g.bias, 1);
     }
-    /// Everything but the activation: losses on logits start here.
-    template <class X, class Mode = Inference>
-    auto forward_logits(const X& x, Cache& cache, Mode = {}) const {
-        return run<Mode>(view(x), cache, Linear{});
-    }
+    void parameters_changed() { kernel_.pack(parameters_.kernel.data(), features_, units_); }
 
+    Block<const T> run(const Block<const T>& x, Cache& cache, const Pass& pass) const {
+        const Index rows = x.rows();
+        Block<T> y{cache.y.need(rows * units_), x.with_last(units_), x.mask};
+        const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
+        cache.x = x.data;
+        if (pass.logits) {
+            kernel_.forward(x.data, rows, features_, y.data, bias);
+        } else {
+            T* before = pass.training && Activation::needs_input ? cache.linear.need(rows * units_) : nullptr;
+            kernel_.forward(x.data, rows, features_, y.data, bias, activation_, false, before);
+        }
+        return y;
+    }
     /// dz = dy * activation'(z); dW += x^T dz; db += sum of dz; dx = dz W^T.
-    template <InputGradient Want = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
-        const auto d = view(dy);
-        if constexpr (std::is_same_v<Activation, Linear>) {
-            return backward_logits<Want>(d, cache, gradients);
-        } else {
-            detail::check_trained(name(), cache.x);
-            detail::check_gradient(name(), cache.shape, d);
+    Block<const T> back(const Block<const T>& dy, Cache& cache, Gradients& g, bool want_dx) const {
+        const Index rows = dy.rows();
+        const T* dz = dy.data;
+        if (!std::is_same_v<Activation, Linear> && !cache.logits) {
             const T* source = Activation::needs_input ? cache.linear.data() : cache.y.data();
-            T* dz = cache.dz.need(d.size());
-            kernels::activate_rows_backward(d.data(), source, dz, d.rows(), units_, activation_);
-            return backward_logits<Want>(View<const T, rank_of<DY>>{dz, d.extents()}, cache, gradients);
+            T* const product = cache.dz.need(rows * units_);
+            kernels::activate_rows_backward(dz, source, product, rows, units_, activation_);
+            dz = product;
         }
-    }
-    /// As `backward`, from dz.
-    template <InputGradient Want = InputGradient::compute, class DZ>
-    auto backward_logits(const DZ& dz, Cache& cache, Gradients& gradients) const {
-        const auto d = view(dz);
-        detail::check_trained(name(), cache.x);
-        detail::check_gradient(name(), cache.shape, d);
-        const Index rows = d.rows();
-        each_part([&](const PackedKernel<T>& part, Index first) {
-            part.add_gradient(cache.x + first, rows, features_, d.data(), gradients.kernel.data() + first * units_);
-        });
-        if (options_.use_bias) kernels::sum_rows<T>(d.data(), rows, units_, units_, gradients.bias.data());
-        if constexpr (Want == InputGradient::skip) {
-            return NoGradient{};
-        } else {
-            auto extents = d.extents();
-            extents.back() = features_;
-            View<T, rank_of<DZ>> dx{cache.dx.need(rows * features_), extents};
-            each_part([&](const PackedKernel<T>& part, Index first) {
-                part.backward(d.data(), rows, dx.data() + first, features_);
-            });
-            return dx;
-        }
+        kernel_.add_gradient(cache.x, rows, features_, dz, g.kernel.data());
+        if (options_.use_bias) kernels::sum_rows<T>(dz, rows, units_, units_, g.bias.data());
+        Block<T> dx{nullptr, dy.with_last(features_)};
+        if (want_dx) kernel_.backward(dz, rows, dx.data = cache.dx.need(rows * features_), features_);
+        return dx;
     }
 
     Index units() const { return units_; }
     const Activation& activation() const { return activation_; }
     const Parameters& parameters() const { return parameters_; }
-    Gradients zero_gradients() const { return zeros_like(parameters_); }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        Parameters::visit(visitor, self.parameters_, others...);
-    }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor.size("units", self.units_);
-        visitor("activation", self.activation_);
-        visitor("use_bias", self.options_.use_bias);
-    }
-    void parameters_changed() {
-        const Index above = split_ == 0 ? features_ : split_;
-        parts_[0].pack(parameters_.kernel.data(), above, units_);
-        if (split_ != 0) parts_[1].pack(parameters_.kernel.data() + above * units_, features_ - above, units_);
-    }
-
-    /// Packs the first `rows` rows of the kernel apart from the others, for a caller that has the two parts of the input
-    /// in different places (TwoTower). Throws ArgumentError unless both parts have rows.
-    void split_input(Index rows) {
-        if (rows < 1 || rows >= features_)
-            throw ArgumentError(message("Dense: expected to split ", features_, " input features in two, received ", rows));
-        split_ = rows;
-        parameters_changed();
-    }
-    /// Part 0 or 1 of a split kernel.
-    const PackedKernel<T>& part(std::size_t i) const { return parts_[i]; }
 
 private:
-    template <class F>
-    void each_part(F&& f) const {
-        f(parts_[0], Index(0));
-        if (split_ != 0) f(parts_[1], split_);
-    }
-    template <class Mode, class Act, class Element, int Rank>
-    View<T, Rank> run(const View<const Element, Rank>& x, Cache& cache, Act act) const {
-        output_rank<Element, Rank>();
-        detail::check_extent(name(), "input features", features_, x.last());
-        const Index rows = x.rows();
-        auto extents = x.extents();
-        extents.back() = units_;
-        View<T, Rank> y{cache.y.need(rows * units_), extents, x.mask};
-        T* pre_activation = nullptr;
-        if constexpr (Mode::training && Act::needs_input) pre_activation = cache.linear.need(rows * units_);
-        const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
-        if (split_ == 0) {
-            parts_[0].forward(x.data(), rows, features_, y.data(), bias, act, false, pre_activation);
-        } else {
-            parts_[0].forward(x.data(), rows, features_, y.data());
-            parts_[1].forward(x.data() + split_, rows, features_, y.data(), bias, act, true, pre_activation);
-        }
-        cache.x = Mode::training ? x.data() : nullptr;
-        if constexpr (Mode::training) cache.shape = y.shape();
-        return y;
-    }
-
-    Index units_ = 0, features_ = 0;
+    Index units_ = 0;
     [[no_unique_address]] Activation activation_;
     DenseOptions options_;
     Parameters parameters_;
-    Index split_ = 0;                     // rows of the first part; 0 = the kernel is in one piece
-    std::array<PackedKernel<T>, 2> parts_;
+    PackedKernel<T> kernel_;
 };
 
 Dense(Index) -> Dense<float, Linear>;

@@ -22,12 +22,12 @@ public:
         Buffer<T> y, cosine, inverse_u, inverse_v, du, dv;
     };
 
-    static Shape build(std::string_view name, const Shape& u, const Shape& v) {
+    static Shape size(std::string_view name, const Shape& u, const Shape& v) {
         if (u.rank() != 1 || u != v)
             throw ShapeError(message(name, ": expected two vectors of one width, received ", u, " and ", v));
         return {1};
     }
-    static View<T, 2> forward(std::string_view name, const View<const T, 2>& u, const View<const T, 2>& v, Index block,
+    static View<const T, 2> forward(std::string_view name, const View<const T, 2>& u, const View<const T, 2>& v, Index block,
                               T scale, bool normalize, bool training, Cache& cache) {
         check_extent(name, "features", u.last(), v.last());
         const Index users = u.extent(0), items = v.extent(0), width = u.last();
@@ -51,11 +51,11 @@ public:
         return {y, {pairs, 1}};
     }
     /// By u: scale dy v, or scale dy (v/|v| - cosine u/|u|) / |u|; by v with the roles changed.
-    static Pair<View<T, 2>, View<T, 2>> backward(std::string_view name, const View<const T, 2>& dy, T scale,
+    static Pair<View<const T, 2>, View<const T, 2>> backward(std::string_view name, const View<const T, 2>& dy, T scale,
                                                  bool normalize, Cache& cache) {
-        check_trained(name, cache.u);
+        check_trained(name, cache.u != nullptr);
         const Index width = cache.width, candidates = candidates_per_user(cache.users, cache.items, cache.block);
-        check_gradient(name, Shape{cache.users * candidates, 1}, dy);
+        check_gradient(name, Shape{cache.users * candidates, 1}, dy.shape());
         T* const du = cache.du.need_zeros(cache.users * width);
         T* const dv = cache.dv.need_zeros(cache.items * width);
         for (Index r = 0; r < cache.users * candidates; ++r) {
@@ -70,7 +70,7 @@ public:
             if (iu < largest_inverse()) kernels::axpy<T>(-along * iu * iu, u, du + b * width, width);
             if (iv < largest_inverse()) kernels::axpy<T>(-along * iv * iv, v, dv + i * width, width);
         }
-        return {{du, {cache.users, width}}, {dv, {cache.items, width}}};
+        return {View<const T, 2>{du, {cache.users, width}}, View<const T, 2>{dv, {cache.items, width}}};
     }
 
 private:
@@ -94,7 +94,7 @@ template <class T>
 struct BasicDot {
     bool normalize = false;
 
-    using PairTag = void;  // see PairHead in models/two_tower.hpp
+    using PairTag = void;  // see PairHead in models/pair_head.hpp
     using Scalar = T;
     using FinalActivation = Linear;
     using Cache = typename detail::PairScore<T>::Cache;
@@ -102,24 +102,23 @@ struct BasicDot {
 
     static constexpr std::string_view name() { return "Dot"; }
     /// Throws ShapeError unless both vectors have one width.
-    Shape build(const Shape& u, const Shape& v, Seed) { return detail::PairScore<T>::build(name(), u, v); }
-    template <class U, class V, class Mode = Inference>
-    View<T, 2> forward(const U& u, const V& v, Index block, Cache& cache, Mode = {}) const {
-        return detail::PairScore<T>::forward(name(), view(u), view(v), block, T(1), normalize, Mode::training, cache);
+    Shape size(const Shape& u, const Shape& v) const {
+        return detail::PairScore<T>::size(name(), u, v);
+    }
+    Shape build(const Shape& u, const Shape& v, Seed) const { return size(u, v); }
+    void fields(Fields<T>& f, NoParameters&) { f.option("normalize", normalize); }
+    void parameters_changed() {}
+    NoParameters zero_gradients() const { return {}; }
+
+    template <class U, class V>
+    View<const T, 2> forward(const U& u, const V& v, Index block, Cache& cache, const Pass& pass = {}) const {
+        return detail::PairScore<T>::forward(name(), view(u), view(v), block, T(1), normalize, pass.training, cache);
     }
     /// Pair{dL/du, dL/dv}.
     template <class DY>
-    Pair<View<T, 2>, View<T, 2>> backward(const DY& dy, Cache& cache, Gradients&) const {
+    Pair<View<const T, 2>, View<const T, 2>> backward(const DY& dy, Cache& cache, NoParameters&) const {
         return detail::PairScore<T>::backward(name(), view(dy), T(1), normalize, cache);
     }
-    Gradients zero_gradients() const { return {}; }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor("normalize", self.normalize);
-    }
-    void parameters_changed() {}
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor&, Self&, Others&...) {}
 };
 using Dot = BasicDot<float>;
 
@@ -130,7 +129,7 @@ template <class T>
 struct BasicCosine {
     T temperature = T(1);
 
-    using PairTag = void;
+    using PairTag = void;  // see PairHead in models/pair_head.hpp
     using Scalar = T;
     using FinalActivation = Linear;
     using Cache = typename detail::PairScore<T>::Cache;
@@ -138,28 +137,25 @@ struct BasicCosine {
 
     static constexpr std::string_view name() { return "Cosine"; }
     /// Throws ShapeError unless both vectors have one width, ArgumentError unless the temperature is positive.
-    Shape build(const Shape& u, const Shape& v, Seed) {
+    Shape size(const Shape& u, const Shape& v) const {
         if (!(temperature > T(0)))
             throw ArgumentError(message("Cosine: expected a positive temperature, received ", temperature));
-        return detail::PairScore<T>::build(name(), u, v);
+        return detail::PairScore<T>::size(name(), u, v);
     }
-    template <class U, class V, class Mode = Inference>
-    View<T, 2> forward(const U& u, const V& v, Index block, Cache& cache, Mode = {}) const {
-        return detail::PairScore<T>::forward(name(), view(u), view(v), block, T(1) / temperature, true, Mode::training, cache);
+    Shape build(const Shape& u, const Shape& v, Seed) const { return size(u, v); }
+    void fields(Fields<T>& f, NoParameters&) { f.option("temperature", temperature); }
+    void parameters_changed() {}
+    NoParameters zero_gradients() const { return {}; }
+
+    template <class U, class V>
+    View<const T, 2> forward(const U& u, const V& v, Index block, Cache& cache, const Pass& pass = {}) const {
+        return detail::PairScore<T>::forward(name(), view(u), view(v), block, T(1) / temperature, true, pass.training, cache);
     }
     /// Pair{dL/du, dL/dv}.
     template <class DY>
-    Pair<View<T, 2>, View<T, 2>> backward(const DY& dy, Cache& cache, Gradients&) const {
+    Pair<View<const T, 2>, View<const T, 2>> backward(const DY& dy, Cache& cache, NoParameters&) const {
         return detail::PairScore<T>::backward(name(), view(dy), T(1) / temperature, true, cache);
     }
-    Gradients zero_gradients() const { return {}; }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor("temperature", self.temperature);
-    }
-    void parameters_changed() {}
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor&, Self&, Others&...) {}
 };
 using Cosine = BasicCosine<float>;
 

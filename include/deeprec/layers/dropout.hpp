@@ -12,68 +12,38 @@ DEEPREC_BEGIN
 /// Shapes: x [B, ...] -> y of the same shape. A mask travels on. m is a pure function of the step's seed, the place of the
 /// sample in its batch and the place of the element in the sample: shards and threads do not change it.
 template <class T = float>
-class Dropout : public WithoutParameters {
+class Dropout : public BasicLayer<Dropout<T>, T> {
 public:
     using Scalar = T;
-    using InputElement = T;
-    struct Cache {
-        bool trained = false;
-        Shape shape;  // of y
+    struct Cache : LayerCache {
         Buffer<T> multipliers, y, dx;
     };
+    DEEPREC_LAYER("Dropout", features, Rank)
 
+    Dropout() = default;
     /// Throws ArgumentError unless 0 <= rate <= 1.
-    explicit Dropout(double rate) : rate_(rate) { check_options(); }
-    /// As the constructor, for options from a file.
-    void check_options() const {
-        if (!(rate_ >= 0 && rate_ <= 1))
-            throw ArgumentError(message("Dropout: expected a rate from 0 to 1, received ", rate_));
-    }
+    explicit Dropout(double rate) : rate_(rate) { check(); }
+    void check() const { detail::check_rate(name(), rate_); }
+    Shape prepare(const Shape& in) const { return in; }
+    void fields(Fields<T>& f, NoParameters&) { f.option("rate", rate_); }
 
-    static constexpr std::string_view name() { return "Dropout"; }
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        static_assert(same_scalar<Element, T>, "Dropout: the input must have the scalar type of the layer");
-        return Rank;
+    Block<const T> run(const Block<const T>& x, Cache& cache, const Pass& pass) const {
+        if (!pass.training) return x;
+        const Index n = x.size(), rows = x.batch();
+        T* m = cache.multipliers.need(n);
+        T* y = cache.y.need(n);
+        const double keep = pass.predicts ? 1 : 1 - rate_;
+        kernels::draw_multipliers<T>(pass.seed, pass.first_row, rows, rows ? n / rows : 0, keep,
+                                     static_cast<T>(keep > 0 ? 1 / keep : 0), m);
+        kernels::multiply<T>(x.data, m, y, n);
+        return {y, x.shape, x.mask};
     }
-    Shape build(const Shape& in, Seed) { return in; }
-
-    template <class X, class Mode = Inference>
-    auto forward(const X& input, Cache& cache, Mode mode = {}) const {
-        const auto x = view(input);
-        output_rank<ElementOf<X>, rank_of<X>>();
-        cache.trained = Mode::training;
-        if constexpr (Mode::training) {
-            const Index n = x.size(), rows = x.extent(0);
-            cache.shape = x.shape();
-            T* m = cache.multipliers.need(n);
-            T* y = cache.y.need(n);
-            const double keep = Mode::predicts ? 1 : 1 - rate_;
-            kernels::draw_multipliers<T>(mode.seed, mode.first_row, rows, rows ? n / rows : 0, keep,
-                                         static_cast<T>(keep > 0 ? 1 / keep : 0), m);
-            kernels::multiply<T>(x.data(), m, y, n);
-            return View<const T, rank_of<X>>{y, x.extents(), x.mask};
-        } else {
-            return x;
-        }
-    }
-    template <InputGradient Want = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients&) const {
-        const auto d = view(dy);
-        detail::check_trained(name(), cache.trained ? &cache : nullptr);
-        detail::check_gradient(name(), cache.shape, d);
-        if constexpr (Want == InputGradient::skip) {
-            return NoGradient{};
-        } else {
-            View<T, rank_of<DY>> dx{cache.dx.need(d.size()), d.extents()};
-            kernels::multiply<T>(d.data(), cache.multipliers.data(), dx.data(), d.size());
-            return dx;
-        }
-    }
-
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor("rate", self.rate_);
+    /// dx = dy m.
+    Block<const T> back(const Block<const T>& dy, Cache& cache, NoParameters&, bool want_dx) const {
+        if (!want_dx) return {nullptr, dy.shape};
+        T* dx = cache.dx.need(dy.size());
+        kernels::multiply<T>(dy.data, cache.multipliers.data(), dx, dy.size());
+        return {dx, dy.shape};
     }
 
 private:

@@ -10,15 +10,13 @@ DEEPREC_BEGIN
 struct KeepDims {};
 inline constexpr KeepDims keepdims{};
 
-/// What GlobalMaxPool1D and GlobalAveragePool1D share; `Rule` is what happens to a sequence.
-template <class T, bool Keep, class Rule>
-class GlobalPool1D : public WithoutParameters {
+/// What GlobalMaxPool1D and GlobalAveragePool1D share; `Rule` is what happens to a sequence, `L` the layer itself.
+template <class L, class T, bool Keep, class Rule>
+class GlobalPool1D : public BasicLayer<L, T> {
 public:
-    using Scalar = T;
-    using InputElement = T;
-    struct Cache {
+    struct Cache : LayerCache {
         const T* x = nullptr;
-        Index batch = 0, time = 0;
+        Index time = 0;
         Mask mask;
         Buffer<T> y, dx;
     };
@@ -26,74 +24,31 @@ public:
     GlobalPool1D() = default;
     explicit GlobalPool1D(KeepDims) requires Keep {}
 
-    static constexpr std::string_view name() { return Rule::name; }
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        Rule::template check<same_scalar<Element, T>, Rank == any_rank || Rank == 3>();
-        return Keep ? 3 : 2;
-    }
-    Shape build(const Shape& in, Seed) {
-        detail::check_rank(name(), in, 2, "[time, features]");
-        features_ = in[1];
-        if constexpr (Keep)
-            return {1, features_};
-        else
-            return {features_};
-    }
+    Shape prepare(const Shape& in) const { return Keep ? Shape{1, in[1]} : Shape{in[1]}; }
+    void fields(Fields<T>& f, NoParameters&) { f.fixed("keepdims", Keep); }
 
     /// Throws ShapeError for sequences without a step.
-    template <class X, class Mode = Inference>
-    auto forward(const X& input, Cache& cache, Mode = {}) const {
-        const auto x = view(input);
-        output_rank<ElementOf<X>, rank_of<X>>();
-        detail::check_extent(name(), "input features", features_, x.last());
-        const Index batch = x.extent(0);
-        if (x.extent(1) < 1) throw ShapeError(message(name(), ": expected at least one step, received ", x.shape()));
-        T* y = cache.y.need(batch * features_);
-        Rule::forward(kernels::PoolWindows::whole(batch, x.extent(1), features_), x.mask, x.data(), y);
-        cache.x = Mode::training ? x.data() : nullptr;
-        cache.batch = batch;
-        cache.time = x.extent(1);
+    Block<const T> run(const Block<const T>& x, Cache& cache, const Pass&) const {
+        const Index batch = x.batch(), features = x.last();
+        if (x.time() < 1) throw ShapeError(message(L::name(), ": expected at least one step, received ", x.shape));
+        T* const y = cache.y.need(batch * features);
+        Rule::forward(kernels::PoolWindows::whole(batch, x.time(), features), x.mask, x.data, y);
+        cache.x = x.data;
+        cache.time = x.time();
         cache.mask = x.mask;
-        if constexpr (Keep)
-            return View<T, 3>{y, {batch, 1, features_}};
-        else
-            return View<T, 2>{y, {batch, features_}};
+        return {y, Keep ? Shape{batch, 1, features} : Shape{batch, features}};
     }
-
-    template <InputGradient Want = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients&) const {
-        const auto d = view(dy);
-        detail::check_trained(name(), cache.x);
-        detail::check_gradient(name(), Keep ? Shape{cache.batch, 1, features_} : Shape{cache.batch, features_}, d);
-        if constexpr (Want == InputGradient::skip) {
-            return NoGradient{};
-        } else {
-            const Index batch = d.extent(0);
-            View<T, 3> dx{cache.dx.need(batch * cache.time * features_), {batch, cache.time, features_}};
-            Rule::backward(kernels::PoolWindows::whole(batch, cache.time, features_), cache.mask, cache.x, cache.y.data(),
-                           d.data(), dx.data());
-            return dx;
-        }
+    Block<const T> back(const Block<const T>& dy, Cache& cache, NoParameters&, bool want_dx) const {
+        Block<T> dx{nullptr, {dy.batch(), cache.time, dy.last()}};
+        if (want_dx)
+            Rule::backward(kernels::PoolWindows::whole(dx.batch(), dx.time(), dx.last()), cache.mask, cache.x,
+                           cache.y.data(), dy.data, dx.data = cache.dx.need(dx.size()));
+        return dx;
     }
-
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self&) {
-        visitor.fixed("keepdims", Keep);
-    }
-
-private:
-    Index features_ = 0;
 };
 
 namespace detail {
 struct GlobalMaxRule {
-    static constexpr std::string_view name = "GlobalMaxPool1D";
-    template <bool SameScalar, bool RightRank>
-    static constexpr void check() {
-        static_assert(SameScalar, "GlobalMaxPool1D: the input must have the scalar type of the layer");
-        static_assert(RightRank, "GlobalMaxPool1D: the input must be [batch, time, features], rank 3");
-    }
     template <class T>
     static void forward(const kernels::PoolWindows& whole, Mask, const T* x, T* y) {
         kernels::max_pool<T>(whole, x, y);
@@ -104,12 +59,6 @@ struct GlobalMaxRule {
     }
 };
 struct GlobalAverageRule {
-    static constexpr std::string_view name = "GlobalAveragePool1D";
-    template <bool SameScalar, bool RightRank>
-    static constexpr void check() {
-        static_assert(SameScalar, "GlobalAveragePool1D: the input must have the scalar type of the layer");
-        static_assert(RightRank, "GlobalAveragePool1D: the input must be [batch, time, features], rank 3");
-    }
     template <class T>
     static void forward(const kernels::PoolWindows& whole, Mask mask, const T* x, T* y) {
         if (mask)
@@ -132,9 +81,11 @@ struct GlobalAverageRule {
 ///
 /// Shapes: x [B, T, F] -> y [B, F], or [B, 1, F] with `GlobalMaxPool1D{keepdims}`.
 template <class T = float, bool Keep = false>
-class GlobalMaxPool1D : public GlobalPool1D<T, Keep, detail::GlobalMaxRule> {
+class GlobalMaxPool1D : public GlobalPool1D<GlobalMaxPool1D<T, Keep>, T, Keep, detail::GlobalMaxRule> {
 public:
-    using GlobalPool1D<T, Keep, detail::GlobalMaxRule>::GlobalPool1D;
+    using Scalar = T;
+    using GlobalPool1D<GlobalMaxPool1D, T, Keep, detail::GlobalMaxRule>::GlobalPool1D;
+    DEEPREC_LAYER("GlobalMaxPool1D", sequence, Keep ? 3 : 2)
 };
 GlobalMaxPool1D() -> GlobalMaxPool1D<float, false>;
 GlobalMaxPool1D(KeepDims) -> GlobalMaxPool1D<float, true>;
@@ -144,9 +95,11 @@ GlobalMaxPool1D(KeepDims) -> GlobalMaxPool1D<float, true>;
 ///
 /// Shapes: x [B, T, F] -> y [B, F], or [B, 1, F] with `GlobalAveragePool1D{keepdims}`. Ends the mask.
 template <class T = float, bool Keep = false>
-class GlobalAveragePool1D : public GlobalPool1D<T, Keep, detail::GlobalAverageRule> {
+class GlobalAveragePool1D : public GlobalPool1D<GlobalAveragePool1D<T, Keep>, T, Keep, detail::GlobalAverageRule> {
 public:
-    using GlobalPool1D<T, Keep, detail::GlobalAverageRule>::GlobalPool1D;
+    using Scalar = T;
+    using GlobalPool1D<GlobalAveragePool1D, T, Keep, detail::GlobalAverageRule>::GlobalPool1D;
+    DEEPREC_LAYER("GlobalAveragePool1D", sequence, Keep ? 3 : 2)
 };
 GlobalAveragePool1D() -> GlobalAveragePool1D<float, false>;
 GlobalAveragePool1D(KeepDims) -> GlobalAveragePool1D<float, true>;

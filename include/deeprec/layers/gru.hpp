@@ -18,7 +18,6 @@ namespace detail {
 /// What RecurrentLayer needs to know of a GRU.
 template <class T, class Activation, class RecurrentActivation>
 struct GRUCell {
-    static constexpr std::string_view name = "GRU";
     using Scalar = T;
     using Options = GRUOptions;
     using State = HiddenState<T>;
@@ -26,23 +25,14 @@ struct GRUCell {
         Tensor<T, 2> kernel, recurrent_kernel;
         Tensor<T, 2> bias;         // with reset_after, else empty
         Tensor<T, 1> bias_before;  // without
-        template <class Visitor, class... Sets>
-        static void visit(Visitor& visitor, Sets&... sets) {
-            visitor("kernel", sets.kernel...);
-            visitor("recurrent_kernel", sets.recurrent_kernel...);
-            visitor("bias", sets.bias...);
-            visitor("bias", sets.bias_before...);
-        }
     };
     using Pass = kernels::RecurrentPass;
 
-    void initialize(Index features, Index units, Seed seed) {
-        initialize_kernels(parameters, options, features, units, 3 * units, seed);
+    void fields(Fields<T>& f, Parameters& g, Index features, Index units) {
+        kernel_fields(f, *this, g, features, units, 3 * units);
         const Index width = options.use_bias ? 3 * units : 0;
-        parameters.bias.resize(2, options.reset_after ? width : 0);
-        parameters.bias.setZero();
-        parameters.bias_before.resize(options.reset_after ? 0 : width);
-        parameters.bias_before.setZero();
+        f.parameter("bias", parameters.bias, {2, options.reset_after ? width : 0}, Constant{0}, g.bias);
+        f.parameter("bias", parameters.bias_before, {options.reset_after ? 0 : width}, Constant{0}, g.bias_before);
     }
     void pack(Index features, Index units) {
         kernels::gru_pack<T>({parameters.kernel.data(), parameters.recurrent_kernel.data(), bias_data(parameters)},
@@ -68,6 +58,8 @@ struct GRUCell {
     }
 
     Options options;
+    [[no_unique_address]] Activation activation;
+    [[no_unique_address]] RecurrentActivation recurrent_activation;
     Parameters parameters;
     Buffer<T> packed;  // the weights as the kernel reads them
 };
@@ -87,16 +79,15 @@ struct GRUCell {
 /// `GRU<float, ReturnLast>`; other activations: `GRU<float, ReturnLast, ReLU, HardSigmoid>{128}`. Members, states and
 /// streaming: RecurrentLayer.
 template <class T = float, class Return = ReturnLast, class Activation = Tanh, class RecurrentActivation = Sigmoid>
-class GRU : public RecurrentLayer<detail::GRUCell<T, Activation, RecurrentActivation>, Return> {
+class GRU : public RecurrentLayer<GRU<T, Return, Activation, RecurrentActivation>,
+                                  detail::GRUCell<T, Activation, RecurrentActivation>, Return> {
 public:
+    using Scalar = T;
+    DEEPREC_LAYER("GRU", sequence, (Return::sequences ? 3 : 2))
+
+    GRU() = default;
     /// Throws ArgumentError unless units is positive.
     explicit GRU(Index units, Return = {}, GRUOptions options = {}) : GRU::RecurrentLayer(units, options) {}
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        static_assert(same_scalar<Element, T>, "GRU: the input must have the scalar type of the layer");
-        static_assert(Rank == any_rank || Rank == 3, "GRU: the input must be [batch, time, features], rank 3");
-        return GRU::rank;
-    }
 };
 
 GRU(Index) -> GRU<float, ReturnLast>;

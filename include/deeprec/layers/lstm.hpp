@@ -18,7 +18,6 @@ namespace detail {
 /// What RecurrentLayer needs to know of an LSTM.
 template <class T, class Activation, class RecurrentActivation>
 struct LSTMCell {
-    static constexpr std::string_view name = "LSTM";
     using Scalar = T;
     using Options = LSTMOptions;
     /// Output and cell state, [B, units] each; an empty one means zeros.
@@ -28,11 +27,17 @@ struct LSTMCell {
     using Parameters = RecurrentParameters<T>;
     using Pass = kernels::RecurrentPass;
 
-    void initialize(Index features, Index units, Seed seed) {
-        initialize_kernels(parameters, options, features, units, 4 * units, seed);
-        parameters.bias.resize(options.use_bias ? 4 * units : 0);
-        parameters.bias.setZero();
-        if (options.use_bias && options.unit_forget_bias) std::fill_n(parameters.bias.data() + units, units, T(1));
+    void fields(Fields<T>& f, Parameters& g, Index features, Index units) {
+        kernel_fields(f, *this, g, features, units, 4 * units);
+        const Shape size{options.use_bias ? 4 * units : 0};
+        const auto forget_ones = [](T* bias, const Shape& shape, Seed) {
+            const Index n = shape[0] / 4;
+            std::fill_n(std::fill_n(std::fill_n(bias, n, T(0)), n, T(1)), 2 * n, T(0));
+        };
+        if (options.unit_forget_bias)
+            f.parameter("bias", parameters.bias, size, forget_ones, g.bias);
+        else
+            f.parameter("bias", parameters.bias, size, Constant{0}, g.bias);
     }
     void pack(Index features, Index units) {
         kernels::lstm_pack<T>({parameters.kernel.data(), parameters.recurrent_kernel.data(), bias_data(parameters)},
@@ -54,6 +59,8 @@ struct LSTMCell {
     }
 
     Options options;
+    [[no_unique_address]] Activation activation;
+    [[no_unique_address]] RecurrentActivation recurrent_activation;
     Parameters parameters;
     Buffer<T> packed;  // the weights as the kernel reads them
 };
@@ -71,16 +78,15 @@ struct LSTMCell {
 /// `LSTM{128}` is `LSTM<float, ReturnLast>`; other activations: `LSTM<float, ReturnLast, ReLU, HardSigmoid>{128}`.
 /// Members, states and streaming: RecurrentLayer.
 template <class T = float, class Return = ReturnLast, class Activation = Tanh, class RecurrentActivation = Sigmoid>
-class LSTM : public RecurrentLayer<detail::LSTMCell<T, Activation, RecurrentActivation>, Return> {
+class LSTM : public RecurrentLayer<LSTM<T, Return, Activation, RecurrentActivation>,
+                                   detail::LSTMCell<T, Activation, RecurrentActivation>, Return> {
 public:
+    using Scalar = T;
+    DEEPREC_LAYER("LSTM", sequence, (Return::sequences ? 3 : 2))
+
+    LSTM() = default;
     /// Throws ArgumentError unless units is positive.
     explicit LSTM(Index units, Return = {}, LSTMOptions options = {}) : LSTM::RecurrentLayer(units, options) {}
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        static_assert(same_scalar<Element, T>, "LSTM: the input must have the scalar type of the layer");
-        static_assert(Rank == any_rank || Rank == 3, "LSTM: the input must be [batch, time, features], rank 3");
-        return LSTM::rank;
-    }
 };
 
 LSTM(Index) -> LSTM<float, ReturnLast>;

@@ -7,12 +7,6 @@ DEEPREC_BEGIN
 
 namespace detail {
 struct MaxPoolRule {
-    static constexpr std::string_view name = "MaxPool1D";
-    template <bool SameScalar, bool RightRank>
-    static constexpr void check() {
-        static_assert(SameScalar, "MaxPool1D: the input must have the scalar type of the layer");
-        static_assert(RightRank, "MaxPool1D: the input must be [batch, time, features], rank 3");
-    }
     template <class T>
     static void forward(const kernels::PoolWindows& windows, const T* x, T* y) {
         kernels::max_pool<T>(windows, x, y);
@@ -29,9 +23,11 @@ struct MaxPoolRule {
 /// Shapes: x [B, T, F] -> y [B, T', F]. Padding is ignored, never a maximum. Of tied maxima the first gets the gradient.
 /// A NaN in a window is its maximum. `MaxPool1D{3, {.strides = 2, .padding = Padding::same}}`; strides default to pool_size.
 template <class T = float>
-class MaxPool1D : public Pool1D<T, detail::MaxPoolRule> {
+class MaxPool1D : public Pool1D<MaxPool1D<T>, T, detail::MaxPoolRule> {
 public:
-    using Pool1D<T, detail::MaxPoolRule>::Pool1D;
+    using Scalar = T;
+    using Pool1D<MaxPool1D, T, detail::MaxPoolRule>::Pool1D;
+    DEEPREC_LAYER("MaxPool1D", sequence, 3)
 };
 
 MaxPool1D(Index, Pool1DOptions = {}) -> MaxPool1D<float>;

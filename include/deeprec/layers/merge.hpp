@@ -16,17 +16,15 @@ DEEPREC_BEGIN
 /// Shapes: x_i [B, ...] of one shape (Concatenate: but for the last axis) -> y. A step is kept where every input with a
 /// mask keeps it. `Add{}` has two inputs, `BasicAdd<double, 3>{}` three.
 template <class T, class Rule, int N>
-class Merge : public WithoutParameters {
+class Merge {
     static_assert(N >= 1, "Merge: at least one input");
 
 public:
     using Scalar = T;
     static constexpr int inputs = N;
-    struct Cache {
+    struct Cache : LayerCache {
         std::array<const T*, N> x{};
         std::array<Index, N> widths{};
-        bool trained = false;
-        Shape shape;  // of y
         Buffer<std::uint8_t> keep;
         Buffer<T> y;
         std::array<Buffer<T>, N> dx;
@@ -35,17 +33,17 @@ public:
     static constexpr std::string_view name() { return Rule::name; }
 
     /// Throws ShapeError for inputs that do not fit together.
-    template <class... Xs, class Mode = Inference>
-    auto forward(const std::tuple<Xs...>& xs, Cache& cache, Mode = {}) const {
+    template <class... Xs>
+    auto forward(const std::tuple<Xs...>& xs, Cache& cache, const Pass& pass = {}) const {
         static_assert(sizeof...(Xs) == N, "Merge: another number of inputs than the layer has");
-        return std::apply([&](const auto&... x) { return run(cache, Mode::training, view(x)...); }, xs);
+        return std::apply([&](const auto&... x) { return run(cache, pass.training, view(x)...); }, xs);
     }
     /// dL/dx_i for each input.
     template <class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients&) const {
+    auto backward(const DY& dy, Cache& cache, NoParameters&) const {
         const auto d = view(dy);
-        detail::check_trained(name(), cache.trained ? &cache : nullptr);
-        detail::check_gradient(name(), cache.shape, d);
+        detail::check_trained(name(), cache.trained);
+        detail::check_gradient(name(), cache.out, d.shape());
         std::array<T*, N> dx{};
         for (std::size_t i = 0; i < N; ++i) dx[i] = cache.dx[i].need(d.rows() * cache.widths[i]);
         Rule::template backward<T, N>(d.data(), d.rows(), cache.widths, cache.x, dx);
@@ -62,7 +60,7 @@ public:
 private:
     template <class First, class... Rest>
     View<T, First::rank> run(Cache& cache, bool training, const First& first, const Rest&... rest) const {
-        static_assert(same_scalar<ElementOf<First>, T> && (same_scalar<ElementOf<Rest>, T> && ...),
+        static_assert(std::is_same_v<ElementOf<First>, T> && (std::is_same_v<ElementOf<Rest>, T> && ...),
                       "Merge: the inputs must have the scalar type of the layer");
         static_assert(((First::rank == Rest::rank) && ...), "Merge: the inputs must have one rank");
         const auto check = [&](const auto& x) {
@@ -75,11 +73,11 @@ private:
         (check(rest), ...);
         cache.x = {first.data(), rest.data()...};
         cache.widths = {first.last(), rest.last()...};
-        cache.trained = training;
         auto extents = first.extents();
         if constexpr (Rule::concatenates) extents.back() = (first.last() + ... + rest.last());
         View<T, First::rank> y{cache.y.need(first.rows() * extents.back()), extents};
-        if (training) cache.shape = y.shape();
+        cache.out = y.shape();
+        cache.trained = training;
         Rule::template forward<T, N>(cache.x, first.rows(), cache.widths, y.data());
         y.mask = Mask{all_keep(cache.keep, first.extent(0) * (First::rank > 1 ? first.extent(1) : 1),
                                {first.mask.keep, rest.mask.keep...})};

@@ -17,17 +17,15 @@ namespace detail {
 /// What RecurrentLayer needs to know of a SimpleRNN.
 template <class T, class Activation>
 struct SimpleRNNCell {
-    static constexpr std::string_view name = "SimpleRNN";
     using Scalar = T;
     using Options = SimpleRNNOptions;
     using State = HiddenState<T>;
     using Parameters = RecurrentParameters<T>;
     using Pass = kernels::RecurrentPass;
 
-    void initialize(Index features, Index units, Seed seed) {
-        initialize_kernels(parameters, options, features, units, units, seed);
-        parameters.bias.resize(options.use_bias ? units : 0);
-        parameters.bias.setZero();
+    void fields(Fields<T>& f, Parameters& g, Index features, Index units) {
+        kernel_fields(f, *this, g, features, units, units);
+        f.parameter("bias", parameters.bias, {options.use_bias ? units : 0}, Constant{0}, g.bias);
     }
     void pack(Index features, Index units) {
         kernels::simple_rnn_pack<T>(
@@ -49,6 +47,7 @@ struct SimpleRNNCell {
     }
 
     Options options;
+    [[no_unique_address]] Activation activation;
     Parameters parameters;
     Buffer<T> packed;  // the weights as the kernel reads them
 };
@@ -66,17 +65,16 @@ struct SimpleRNNCell {
 /// `SimpleRNN{128}` is `SimpleRNN<float, ReturnLast>`; another activation: `SimpleRNN<float, ReturnLast, ReLU>{128}`.
 /// Members, states and streaming: RecurrentLayer.
 template <class T = float, class Return = ReturnLast, class Activation = Tanh>
-class SimpleRNN : public RecurrentLayer<detail::SimpleRNNCell<T, Activation>, Return> {
+class SimpleRNN
+    : public RecurrentLayer<SimpleRNN<T, Return, Activation>, detail::SimpleRNNCell<T, Activation>, Return> {
 public:
+    using Scalar = T;
+    DEEPREC_LAYER("SimpleRNN", sequence, (Return::sequences ? 3 : 2))
+
+    SimpleRNN() = default;
     /// Throws ArgumentError unless units is positive.
     explicit SimpleRNN(Index units, Return = {}, SimpleRNNOptions options = {})
         : SimpleRNN::RecurrentLayer(units, options) {}
-    template <class Element, int Rank>
-    static constexpr int output_rank() {
-        static_assert(same_scalar<Element, T>, "SimpleRNN: the input must have the scalar type of the layer");
-        static_assert(Rank == any_rank || Rank == 3, "SimpleRNN: the input must be [batch, time, features], rank 3");
-        return SimpleRNN::rank;
-    }
 };
 
 SimpleRNN(Index) -> SimpleRNN<float, ReturnLast>;

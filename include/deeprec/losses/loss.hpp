@@ -18,6 +18,20 @@ DEEPREC_BEGIN
 ///   is `gradient(prediction, target, u)` of the sum.
 enum class Reduction { sum_over_batch_size, mean = sum_over_batch_size, sum, mean_with_sample_weight };
 
+/// The loss of some samples before it is divided: parts of a batch, batches of a step and of an epoch add up, and are
+/// divided once.
+struct LossSum {
+    double sum = 0;
+    double divisor = 0;  ///< what counts in it; 0 = nothing is divided (Reduction::sum, or nothing counted)
+
+    double mean() const { return divisor == 0 ? sum : sum / divisor; }
+    LossSum& operator+=(const LossSum& other) {
+        sum += other.sum;
+        divisor += other.divisor;
+        return *this;
+    }
+};
+
 /// Base of losses in which every sample stands alone. `Rule` gives
 ///   T sample(const T* prediction, const Y* target, Index outputs, T scale, T* gradient) const
 /// : the loss of one sample, and (unless gradient is null) gradient[j] = scale * dloss/dprediction[j].

@@ -20,21 +20,22 @@ DEEPREC_BEGIN
 /// Its parameters keep their names, one level down: "inner.kernel". `build` and `forward` throw ShapeError where the
 /// steps change.
 template <class Inner>
-class Masked {
+class Masked : public LayerInterface<Masked<Inner>, typename Inner::Scalar> {
     static_assert(Layer<Inner>, "Masked: the argument must be a layer (see core/layer.hpp)");
     static_assert(std::is_same_v<typename Inner::Scalar, typename Inner::InputElement>,
                   "Masked: input and output of the inner layer must have one scalar type");
 
 public:
     using Scalar = typename Inner::Scalar;
-    using InputElement = Scalar;
     using Gradients = typename Inner::Gradients;
     struct Cache {
         typename Inner::Cache inner;
         Mask mask;
         Buffer<Scalar> x, dx;
     };
+    static constexpr Reads reads = Reads::sequence;
 
+    Masked() = default;
     explicit Masked(Inner inner) : inner_(std::move(inner)) {}
 
     static constexpr std::string_view name() { return "Masked"; }
@@ -44,65 +45,52 @@ public:
         static_assert(Inner::template output_rank<Element, 3>() == 3, "Masked: the inner layer must keep rank 3");
         return 3;
     }
-    Shape build(const Shape& in, Seed seed) {
+    Shape size(const Shape& in) {
         detail::check_rank(name(), in, 2, "[time, features]");
-        const Shape out = inner_.build(in, derive(seed, 0));
+        const Shape out = inner_.size(in);
         if (out[0] != in[0]) refuse(in[0], out);
         return out;
     }
-    template <class X, class Mode = Inference>
-    View<const Scalar, 3> forward(const X& input, Cache& cache, Mode mode = {}) const {
-        const auto x = view(input);
-        output_rank<ElementOf<X>, rank_of<X>>();
+    void fields(Fields<Scalar>& f, Gradients& g) { f.part("inner", inner_, g, 0); }
+    void parameters_changed() { inner_.parameters_changed(); }
+
+    Block<const Scalar> apply(const Block<const Scalar>& x, Cache& cache, const Pass& pass) const {
         cache.mask = x.mask;
-        const Scalar* kept = x.mask ? zeroed(x.data(), x.extents(), x.mask, cache.x) : x.data();
-        const auto y = inner_.forward(View<const Scalar, 3>{kept, x.extents(), x.mask}, cache.inner, mode.for_part(0));
-        if (y.extent(0) != x.extent(0) || y.extent(1) != x.extent(1)) refuse(x.extent(1), y.shape());
-        return {y.data(), y.extents(), x.mask};
+        const Scalar* kept = x.mask ? zeroed(x, x.mask, cache.x) : x.data;
+        const auto y = inner_.apply({kept, x.shape, x.mask}, cache.inner, pass.for_part(0, true));
+        if (y.batch() != x.batch() || y.time() != x.time()) refuse(x.time(), y.shape);
+        return {y.data, y.shape, x.mask};
     }
-    template <InputGradient Want = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
-        const auto dx = inner_.template backward<Want>(view(dy), cache.inner, gradients);
-        if constexpr (Want == InputGradient::skip)
-            return NoGradient{};
-        else
-            return View<const Scalar, 3>{cache.mask ? zeroed(dx.data(), dx.extents(), cache.mask, cache.dx) : dx.data(),
-                                         dx.extents()};
+    Block<const Scalar> apply_backward(const Block<const Scalar>& dy, Cache& cache, Gradients& gradients,
+                                       bool want_dx) const {
+        const auto dx = inner_.apply_backward(dy, cache.inner, gradients, want_dx);
+        if (!want_dx || !cache.mask) return dx;
+        return {zeroed(dx, cache.mask, cache.dx), dx.shape};
     }
 
     Inner& inner() { return inner_; }
     const Inner& inner() const { return inner_; }
-    Gradients zero_gradients() const { return inner_.zero_gradients(); }
-    void parameters_changed() { inner_.parameters_changed(); }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        visitor.scope("inner", [&] { Inner::visit(visitor, self.inner_, others...); });
-    }
-    template <class Visitor, class Self, class... Others>
-    static void visit_state(Visitor& visitor, Self& self, Others&... others) {
-        visitor.scope("inner", [&] { detail::visit_state(visitor, self.inner_, others...); });
-    }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor.part("inner", self.inner_);
-    }
 
 private:
     [[noreturn]] static void refuse(Index steps, const Shape& out) {
         throw ShapeError(message("Masked: expected ", Inner::name(), " to keep the ", steps, " steps, received ", out));
     }
-    template <class Extents>
-    static const Scalar* zeroed(const Scalar* from, const Extents& extents, Mask mask, Buffer<Scalar>& memory) {
-        const Index steps = extents[0] * extents[1], width = extents[2];
+    static const Scalar* zeroed(const Block<const Scalar>& from, Mask mask, Buffer<Scalar>& memory) {
+        const Index steps = from.rows(), width = from.last();
         Scalar* to = memory.need(steps * width);
         for (Index i = 0; i < steps; ++i)
             if (mask.keep[i])
-                std::copy_n(from + i * width, width, to + i * width);
+                std::copy_n(from.data + i * width, width, to + i * width);
             else
                 std::fill_n(to + i * width, width, Scalar(0));
         return to;
     }
     Inner inner_;
 };
+template <class Inner>
+Masked(Inner) -> Masked<Inner>;
+
+template <class Inner>
+struct FinalActivationOf<Masked<Inner>> : FinalActivationOf<Inner> {};
 
 DEEPREC_END

@@ -2,16 +2,14 @@
 #pragma once
 
 #include <deeprec/core/inputs.hpp>
-#include <deeprec/kernels/activations.hpp>
+#include <deeprec/layers/dot.hpp>
 #include <deeprec/models/sequential.hpp>
 
 DEEPREC_BEGIN
 
 /// A head that takes both vectors itself: Dot, Cosine, or a Sequential that starts with one of them.
 template <class H>
-concept PairHead = requires {
-    typename H::PairTag;
-};
+concept PairHead = requires { typename H::PairTag; };
 
 /// y = layer_n(... layer_1(pair(u, v))), a head: `Sequential{Dot{.normalize = true}, Dense{1, sigmoid}}`.
 ///
@@ -26,6 +24,7 @@ class Sequential<First, Rest...> {
 public:
     using PairTag = void;
     using Scalar = typename Layers::Scalar;
+    using FinalActivation = typename FinalActivationOf<Layers>::type;
     struct Cache {
         typename First::Cache pair;
         typename Layers::Cache behind;
@@ -35,6 +34,7 @@ public:
         typename Layers::Gradients behind;
     };
 
+    Sequential() = default;
     explicit Sequential(First pair, Rest... layers) : pair_(std::move(pair)), behind_(std::move(layers)...) {}
 
     static constexpr std::string_view name() { return "Sequential"; }
@@ -46,60 +46,36 @@ public:
         else
             return behind_.template layer<I - 1>();
     }
-    /// Throws what the parts throw. With before(layer, shape of its input) called before each layer is sized.
-    template <class Before>
-    Shape build(const Shape& u, const Shape& v, Seed seed, Before&& before) {
-        return behind_.build(pair_.build(u, v, derive(seed, 0)), derive(seed, 1), before);
-    }
+    /// Throws what the parts throw.
+    Shape size(const Shape& u, const Shape& v) { return behind_.size(pair_.size(u, v)); }
     Shape build(const Shape& u, const Shape& v, Seed seed) {
-        return build(u, v, seed, [](const auto&, const Shape&) {});
+        const Shape out = size(u, v);
+        detail::make_parameters(*this, seed);
+        return out;
     }
+    void fields(Fields<Scalar>& f, Gradients& g) {
+        f.part(std::size_t{0}, pair_, g.pair, 0);
+        f.seeded(1, [&] { behind_.fields_from(1, f, g.behind); });
+    }
+    Gradients zero_gradients() const { return detail::make_gradients(*this); }
+    void parameters_changed() { behind_.parameters_changed(); }
     const Shape& output_shape() const { return behind_.output_shape(); }
+    const auto& final_activation() const { return layer<sizeof...(Rest)>().activation(); }
 
-    template <class U, class V, class Mode = Inference>
-    auto forward(const U& u, const V& v, Index block, Cache& cache, Mode mode = {}) const {
-        return behind_.forward(pair_.forward(u, v, block, cache.pair, mode.for_part(0)), cache.behind,
-                               mode.for_part(1));
-    }
-    /// Forward without the activation of the last layer, and backward from there.
-    template <class U, class V, class Mode = Inference>
-    auto forward_logits(const U& u, const V& v, Index block, Cache& cache, Mode mode = {}) const {
-        return behind_.forward_logits(pair_.forward(u, v, block, cache.pair, mode.for_part(0)), cache.behind,
-                                      mode.for_part(1));
+    template <class U, class V>
+    View<const Scalar, 2> forward(const U& u, const V& v, Index block, Cache& cache, const Pass& pass = {}) const {
+        return behind_.forward(pair_.forward(u, v, block, cache.pair, pass.for_part(0)), cache.behind,
+                               pass.for_part(1, true));
     }
     template <class DY>
     auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
         return pair_.backward(behind_.backward(dy, cache.behind, gradients.behind), cache.pair, gradients.pair);
     }
-    template <class DZ>
-    auto backward_logits(const DZ& dz, Cache& cache, Gradients& gradients) const {
-        return pair_.backward(behind_.backward_logits(dz, cache.behind, gradients.behind), cache.pair, gradients.pair);
-    }
 
     std::vector<SummaryRow> summary_rows() const {
         std::vector<SummaryRow> rows = behind_.summary_rows(1);
-        const Index n = parameter_count(pair_);
-        rows.insert(rows.begin(), {message("0 ", pair_.name()), {1}, n, n * static_cast<Index>(sizeof(Scalar))});
+        rows.insert(rows.begin(), SummaryRow{message("0 ", pair_.name()), {1}, 0, 0});
         return rows;
-    }
-    Gradients zero_gradients() const { return {pair_.zero_gradients(), behind_.zero_gradients()}; }
-    void parameters_changed() {
-        pair_.parameters_changed();
-        behind_.parameters_changed();
-    }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        visitor.scope(std::size_t(0), [&] { First::visit(visitor, self.pair_, others.pair...); });
-        Layers::template visit<1>(visitor, self.behind_, others.behind...);
-    }
-    template <class Visitor, class Self, class... Others>
-    static void visit_state(Visitor& visitor, Self& self, Others&... others) {
-        Layers::template visit_state<1>(visitor, self.behind_, others.behind...);
-    }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor.part(std::size_t(0), self.pair_);
-        Layers::template visit_options<1>(visitor, self.behind_);
     }
 
 private:
@@ -107,26 +83,32 @@ private:
     Layers behind_;
 };
 
-namespace detail {
-template <class Head>
-inline constexpr bool ends_in_activation = !std::is_void_v<typename FinalActivationOf<Head>::type> &&
-                                           !std::is_same_v<typename FinalActivationOf<Head>::type, Linear>;
+/// A pair head as an index sees it: the halves of a score are the vectors themselves.
+template <PairHead H>
+class PairScores : public H {
+    using T = typename H::Scalar;
 
-/// A pair head forward and back, with `Logits` but for its last activation if it has one.
-template <bool Logits, PairHead Head, class U, class V, class Mode>
-auto forward_pair(const Head& head, const U& u, const V& v, Index block, typename Head::Cache& cache, Mode mode) {
-    if constexpr (Logits && ends_in_activation<Head>)
-        return head.forward_logits(u, v, block, cache, mode);
-    else
-        return head.forward(u, v, block, cache, mode);
-}
-template <bool Logits, PairHead Head, class DY>
-auto backward_pair(const Head& head, const DY& dy, typename Head::Cache& cache, typename Head::Gradients& gradients) {
-    if constexpr (Logits && ends_in_activation<Head>)
-        return head.backward_logits(dy, cache, gradients);
-    else
-        return head.backward(dy, cache, gradients);
-}
-}  // namespace detail
+public:
+    PairScores() = default;
+    explicit PairScores(H head) : H(std::move(head)) {}
+
+    Index half_width() const { return width_; }
+    const T* user_term(const View<const T, 2>& u, Buffer<T>&) const { return u.data(); }
+    const T* item_term(const View<const T, 2>& v, Buffer<T>& out) const {
+        return std::copy_n(v.data(), v.size(), out.need(v.size())) - v.size();
+    }
+    /// The scores of one user with `rows` items before the final activation.
+    const T* score_halves(const T* user, const T* items, Index rows, typename H::Cache& cache) const {
+        const View<const T, 2> u{user, {1, width_}}, v{items, {rows, width_}};
+        return this->forward(u, v, 1, cache, Pass{}.on_logits()).data();
+    }
+    Shape size(const Shape& u, const Shape& v) {
+        width_ = u.rank() > 0 ? u.back() : 0;
+        return H::size(u, v);
+    }
+
+private:
+    Index width_ = 0;
+};
 
 DEEPREC_END

@@ -14,20 +14,21 @@ DEEPREC_BEGIN
 /// Its parameters keep their names, one level down: "inner.kernel". `build` and `forward` throw ShapeError where the
 /// shape changes.
 template <class Inner>
-class Residual {
+class Residual : public LayerInterface<Residual<Inner>, typename Inner::Scalar> {
     static_assert(Layer<Inner>, "Residual: the argument must be a layer (see core/layer.hpp)");
     static_assert(std::is_same_v<typename Inner::Scalar, typename Inner::InputElement>,
                   "Residual: input and output of the inner layer must have one scalar type");
 
 public:
     using Scalar = typename Inner::Scalar;
-    using InputElement = Scalar;
     using Gradients = typename Inner::Gradients;
     struct Cache {
         typename Inner::Cache inner;
         Buffer<Scalar> y, dx;
     };
+    static constexpr Reads reads = Inner::reads;
 
+    Residual() = default;
     explicit Residual(Inner inner) : inner_(std::move(inner)) {}
 
     static constexpr std::string_view name() { return "Residual"; }
@@ -37,51 +38,34 @@ public:
                       "Residual: the inner layer must keep the rank of its input");
         return Rank;
     }
-    Shape build(const Shape& in, Seed seed) {
-        const Shape out = inner_.build(in, derive(seed, 0));
+    Shape size(const Shape& in) {
+        const Shape out = inner_.size(in);
         if (out != in) refuse(in, out);
         return out;
     }
-    template <class X, class Mode = Inference>
-    auto forward(const X& input, Cache& cache, Mode mode = {}) const {
-        const auto x = view(input);
-        const auto inner = inner_.forward(x, cache.inner, mode.for_part(0));
-        if (inner.extents() != x.extents()) refuse(x.shape(), inner.shape());
+    void fields(Fields<Scalar>& f, Gradients& g) { f.part("inner", inner_, g, 0); }
+    void parameters_changed() { inner_.parameters_changed(); }
+
+    Block<const Scalar> apply(const Block<const Scalar>& x, Cache& cache, const Pass& pass) const {
+        const auto inner = inner_.apply(x, cache.inner, pass.for_part(0));
+        if (inner.shape != x.shape) refuse(x.shape, inner.shape);
         Scalar* y = cache.y.need(x.size());
-        std::copy_n(inner.data(), x.size(), y);
-        kernels::add<Scalar>(x.data(), y, x.size());
-        return View<Scalar, rank_of<X>>{y, x.extents(), x.mask};
+        std::copy_n(inner.data, x.size(), y);
+        kernels::add<Scalar>(x.data, y, x.size());
+        return {y, x.shape, x.mask};
     }
-    template <InputGradient Want = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
-        const auto d = view(dy);
-        const auto inner = inner_.template backward<Want>(d, cache.inner, gradients);
-        if constexpr (Want == InputGradient::skip) {
-            return NoGradient{};
-        } else {
-            Scalar* dx = cache.dx.need(d.size());
-            std::copy_n(inner.data(), d.size(), dx);
-            kernels::add<Scalar>(d.data(), dx, d.size());
-            return View<Scalar, rank_of<DY>>{dx, d.extents()};
-        }
+    Block<const Scalar> apply_backward(const Block<const Scalar>& dy, Cache& cache, Gradients& gradients,
+                                       bool want_dx) const {
+        const auto inner = inner_.apply_backward(dy, cache.inner, gradients, want_dx);
+        if (!want_dx) return {nullptr, dy.shape};
+        Scalar* dx = cache.dx.need(dy.size());
+        std::copy_n(inner.data, dy.size(), dx);
+        kernels::add<Scalar>(dy.data, dx, dy.size());
+        return {dx, dy.shape};
     }
 
     Inner& inner() { return inner_; }
     const Inner& inner() const { return inner_; }
-    Gradients zero_gradients() const { return inner_.zero_gradients(); }
-    void parameters_changed() { inner_.parameters_changed(); }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        visitor.scope("inner", [&] { Inner::visit(visitor, self.inner_, others...); });
-    }
-    template <class Visitor, class Self, class... Others>
-    static void visit_state(Visitor& visitor, Self& self, Others&... others) {
-        visitor.scope("inner", [&] { detail::visit_state(visitor, self.inner_, others...); });
-    }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        visitor.part("inner", self.inner_);
-    }
 
 private:
     [[noreturn]] static void refuse(const Shape& in, const Shape& out) {
@@ -89,5 +73,7 @@ private:
     }
     Inner inner_;
 };
+template <class Inner>
+Residual(Inner) -> Residual<Inner>;
 
 DEEPREC_END

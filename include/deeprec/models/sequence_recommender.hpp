@@ -45,6 +45,13 @@ struct SequenceRecommenderOptions {
 /// pass trains every prefix. `items` [N + 1, D], `attributes` [A + 1, D], `bias` [N + 1]; row 0 is padding and stays 0.
 template <class Tower>
 class SequenceRecommender {
+    static_assert(Layer<Tower>, "SequenceRecommender: the tower must be a layer (see core/layer.hpp)");
+    static_assert(std::is_same_v<typename Tower::Scalar, typename Tower::InputElement>,
+                  "SequenceRecommender: the tower reads the items' vectors, not ids: leave the Embedding out");
+    static_assert(Tower::template output_rank<typename Tower::Scalar, 3>() == 3,
+                  "SequenceRecommender: the tower must give an output for every step, rank 3: recurrent layers need "
+                  "return_sequences, and nothing may join the steps (Flatten, a global pooling)");
+
 public:
     using Scalar = typename Tower::Scalar;
     using InputElement = std::int32_t;
@@ -59,9 +66,8 @@ public:
         SparseRows<T> vectors;
         typename Tower::Gradients tower;
     };
-    struct Cache {
+    struct Cache : LayerCache {
         typename Tower::Cache tower;
-        View<const std::int32_t, 2>::Extents extents{};
         const std::int32_t* ids = nullptr;
         Buffer<T> x, h, lengths, dh;
     };
@@ -72,6 +78,7 @@ public:
         std::optional<RandomStream> dropped;  // which ids are left out
     };
 
+    SequenceRecommender() = default;
     /// Throws ArgumentError for options without meaning, attributes that are not one list for each item and padding.
     SequenceRecommender(Index items, Tower user_tower, SequenceRecommenderOptions options = {})
         : tower(std::move(user_tower)), n_(items), options_(std::move(options)) {
@@ -81,65 +88,86 @@ public:
     static constexpr std::string_view name() { return "SequenceRecommender"; }
     /// Sizes and initialises everything; `steps` is what towers that depend on the length of sequences are built for.
     void build(Index steps, Seed seed) {
-        build(steps, seed, [](const auto&, const Shape&) {});
+        size(steps);
+        detail::make_parameters(*this, seed);
     }
-    /// With before(layer, shape of its input) called before each layer of the tower is sized.
-    template <class Before>
-    void build(Index steps, Seed seed, Before&& before) {
+    /// Shapes alone; `build` calls it.
+    void size(Index steps) {
         steps_ = steps;
-        const Shape in{steps, width()}, out = detail::build_before(tower, in, derive(seed, 0), before);
+        const Shape in{steps, width()}, out = tower.size(in);
         if (out != in) refuse_tower(in, out);
-        const auto table = [&](Tensor<T, 2>& rows, Index n, std::uint64_t part) {
-            rows.resize(n, width());
-            fill_uniform(rows, 0.05, derive(seed, part));
-            if (n > 0) std::fill_n(rows.data(), width(), T(0));
+    }
+    /// Sizes what was read from a file.
+    void restore() {
+        take_options();
+        size(steps_);
+    }
+    void fields(Fields<T>& f, Gradients& g) {
+        f.option("items", n_);
+        f.option("steps", steps_);
+        f.option("width", options_.width);
+        f.option("scale", options_.scale);
+        f.option("use_bias", options_.use_bias);
+        f.option("use_ids", options_.use_ids);
+        f.option("attributes", options_.attributes);
+        f.option("id_dropout", options_.id_dropout);
+        f.option("cold", options_.cold);
+        const auto padded = [](T* rows, const Shape& shape, Seed seed) {
+            fill_uniform(rows, shape, 0.05, seed);
+            if (shape.rank() > 1) std::fill_n(rows, shape[1], T(0));  // padding
         };
-        table(items_, options_.use_ids ? n_ + 1 : 0, 1);
-        table(attributes_, attribute_rows_, 2);
-        bias_.resize(options_.use_bias ? n_ + 1 : 0);
-        bias_.setZero();
-        parameters_changed();
+        const auto table = [](bool used, Index rows, Index width) { return used ? Shape{rows, width} : Shape{0}; };
+        f.parameter("items", items_, table(options_.use_ids, n_ + 1, width()), +padded, g.items, 1);
+        f.parameter("attributes", attributes_, table(attribute_rows_ > 0, attribute_rows_, width()), +padded,
+                    g.attributes, 2);
+        f.parameter("bias", bias_, {options_.use_bias ? n_ + 1 : 0}, Constant{0}, g.bias);
+        f.part("tower", tower, g.tower, 0);
     }
 
     /// Throws DataError for an id outside 0..N, ArgumentError before `build`.
-    template <class X, class Mode = Inference>
-    View<const T, 3> forward(const X& input, Cache& cache, Mode mode = {}) const {
-        return forward_with(vectors(), input, cache, mode);
+    template <class X>
+    View<const T, 3> forward(const X& ids, Cache& cache, const Pass& pass = {}) const {
+        return forward_with(vectors(), ids, cache, pass);
     }
     /// The same with other item vectors [N + 1, D].
-    template <class X, class Mode = Inference>
-    View<const T, 3> forward_with(const T* item_vectors, const X& input, Cache& cache, Mode mode = {}) const {
-        const auto ids = view(input);
+    View<const T, 3> forward_with(const T* item_vectors, const View<const std::int32_t, 2>& ids, Cache& cache,
+                                  const Pass& pass = {}) const {
         const Index n = ids.size();
         const Index bad = kernels::find_out_of_range(ids.data(), n, n_ + 1);
         if (bad < n) throw DataError(message(name(), ": expected items up to ", n_, ", received ", ids.data()[bad]));
-        const View<T, 3> x{cache.x.need(n * width()), {ids.extent(0), ids.extent(1), width()}};
-        kernels::gather_rows<T>(item_vectors, width(), ids.data(), n, x.data());
-        const auto h = tower.forward(x, cache.tower, mode.for_part(0));
-        if (h.extents() != x.extents()) refuse_tower(x.shape(), h.shape());
-        cache.ids = Mode::training ? ids.data() : nullptr;
-        cache.extents = ids.extents();
-        if (options_.scale == 0) return {h.data(), h.extents()};
+        const Block<T> x{cache.x.need(n * width()), {ids.extent(0), ids.extent(1), width()}};
+        kernels::gather_rows<T>(item_vectors, width(), ids.data(), n, x.data);
+        const auto h = tower.apply(x, cache.tower, pass.for_part(0));
+        if (h.shape != x.shape) refuse_tower(x.shape, h.shape);
+        cache.ids = ids.data();
+        cache.out = x.shape;
+        cache.trained = pass.training;
+        if (options_.scale == 0) return {h.data, {ids.extent(0), ids.extent(1), width()}};
         T* unit = cache.h.need(h.size());
-        normalise(h.data(), n, unit, cache.lengths.need(n), static_cast<T>(options_.scale));
-        return {unit, h.extents()};
+        normalise(h.data, n, unit, cache.lengths.need(n), static_cast<T>(options_.scale));
+        return {unit, {ids.extent(0), ids.extent(1), width()}};
+    }
+    template <class X>
+        requires(!std::is_same_v<X, View<const std::int32_t, 2>>)
+    View<const T, 3> forward_with(const T* item_vectors, const X& ids, Cache& cache, const Pass& pass = {}) const {
+        return forward_with(item_vectors, View<const std::int32_t, 2>(view(ids)), cache, pass);
     }
     /// Adds to the gradients of the tower and of the item vectors that it read.
     template <class DH>
     void backward(const DH& dh, Cache& cache, PassGradients& gradients) const {
-        detail::check_trained(name(), cache.ids);
-        const auto d = view(dh);
-        detail::check_gradient(name(), Shape{cache.extents[0], cache.extents[1], width()}, d);
-        const Index n = cache.extents[0] * cache.extents[1];
-        const T* dtower = d.data();
+        detail::check_trained(name(), cache.trained);
+        const Block<const T> d(view(dh));
+        detail::check_gradient(name(), cache.out, d.shape);
+        const Index n = d.rows();
+        const T* dtower = d.data;
         if (options_.scale != 0) {
             T* out = cache.dh.need(d.size());
             normalise_backward(dtower, cache.h.data(), cache.lengths.data(), n, out, static_cast<T>(options_.scale));
             dtower = out;
         }
-        const auto dx = tower.backward(View<const T, 3>{dtower, d.extents()}, cache.tower, gradients.tower);
+        const auto dx = tower.apply_backward({dtower, d.shape}, cache.tower, gradients.tower, true);
         for (Index i = 0; i < n; ++i)
-            if (cache.ids[i] != 0) gradients.vectors.add(cache.ids[i], dx.data() + i * width());
+            if (cache.ids[i] != 0) gradients.vectors.add(cache.ids[i], dx.data + i * width());
     }
     PassGradients zero_pass_gradients() const { return {SparseRows<T>(n_ + 1, width()), tower.zero_gradients()}; }
 
@@ -180,47 +208,12 @@ public:
     Index steps() const { return steps_; }
     Index width() const { return options_.width; }
     const SequenceRecommenderOptions& options() const { return options_; }
-    Gradients zero_gradients() const {
-        Gradients g{items_, attributes_, bias_, tower.zero_gradients()};
-        g.items.setZero();
-        g.attributes.setZero();
-        g.bias.setZero();
-        return g;
-    }
+    Gradients zero_gradients() const { return detail::make_gradients(*this); }
     /// Renews the item vectors.
     void parameters_changed() {
         tower.parameters_changed();
         if (derived()) make_vectors(vectors_);
     }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        visitor("items", self.items_, others.items...);
-        visitor("attributes", self.attributes_, others.attributes...);
-        visitor("bias", self.bias_, others.bias...);
-        visitor.scope("tower", [&] { Tower::visit(visitor, self.tower, others.tower...); });
-    }
-    template <class Visitor, class Self, class... Others>
-    static void visit_state(Visitor& visitor, Self& self, Others&... others) {
-        visitor.scope("tower", [&] { detail::visit_state(visitor, self.tower, others.tower...); });
-    }
-    template <class Visitor, class Self>
-    static void visit_options(Visitor& visitor, Self& self) {
-        auto& options = self.options_;
-        visitor("items", self.n_);
-        visitor("steps", self.steps_);
-        visitor("width", options.width);
-        visitor("scale", options.scale);
-        visitor("use_bias", options.use_bias);
-        visitor("use_ids", options.use_ids);
-        visitor("attributes", options.attributes);
-        visitor("id_dropout", options.id_dropout);
-        visitor("cold", options.cold);
-        if constexpr (!std::is_const_v<Self>) self.take_options();
-        if (options.use_ids) visitor.stored("items", Shape{self.n_ + 1, options.width});
-        if (self.attribute_rows_ > 0) visitor.stored("attributes", Shape{self.attribute_rows_, options.width});
-        visitor.part("tower", self.tower);
-    }
-
     Tower tower;
 
 private:

@@ -18,6 +18,12 @@ struct SummaryRow {
     Index bytes = 0;
 };
 
+template <class L>
+SummaryRow summary_row(std::string name, const L& layer, const Shape& output) {
+    const Index n = parameter_count(layer);
+    return {std::move(name), output, n, n * static_cast<Index>(sizeof(typename L::Scalar))};
+}
+
 inline void print_summary(std::ostream& out, const std::vector<SummaryRow>& rows) {
     const auto line = [&](const auto& layer, const std::string& output, const auto& parameters, const auto& bytes) {
         out << std::left << std::setw(26) << layer << std::setw(18) << output << std::right << std::setw(12) << parameters

@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <span>
+#include <string_view>
 
 #include <deeprec/core/parameters.hpp>
-#include <deeprec/core/sparse_rows.hpp>
 
 DEEPREC_BEGIN
 
@@ -20,28 +19,12 @@ struct Clipping {
 };
 
 namespace detail {
-/// All numbers of a gradient that a batch touched.
-template <class T, int Rank>
-std::span<T> numbers(Tensor<T, Rank>& gradient) {
-    return {gradient.data(), static_cast<std::size_t>(gradient.size())};
-}
-template <class T, int Rank>
-std::span<const T> numbers(const Tensor<T, Rank>& gradient) {
-    return {gradient.data(), static_cast<std::size_t>(gradient.size())};
-}
+/// Sum of the squares of a gradient's numbers.
 template <class T>
-std::span<T> numbers(SparseRows<T>& gradient) {
-    return {gradient.values(0), gradient.ids().size() * static_cast<std::size_t>(gradient.width())};
-}
-template <class T>
-std::span<const T> numbers(const SparseRows<T>& gradient) {
-    return {gradient.values(0), gradient.ids().size() * static_cast<std::size_t>(gradient.width())};
-}
-
-template <class Gradient>
-double sum_of_squares(const Gradient& gradient) {
+double sum_of_squares(const Parameter<T>& p) {
     double sum = 0;
-    for (const auto g : numbers(gradient)) sum += static_cast<double>(g) * static_cast<double>(g);
+    const T* const g = p.touched_data();
+    for (Index i = 0, n = p.touched(); i < n; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
     return sum;
 }
 /// NaN where the norm is: it would hide in the numbers that are none.
@@ -49,50 +32,71 @@ inline double clip_scale(double norm, double limit) { return norm <= limit ? 1.0
 inline void check_limit(std::string_view who, double limit) {
     if (!(limit > 0)) throw ArgumentError(message(who, ": expected a positive limit, received ", limit));
 }
-template <class Gradient>
-void scale_gradient(Gradient& gradient, double scale) {
-    using T = typename decltype(numbers(gradient))::element_type;
-    if (scale != 1)
-        for (T& g : numbers(gradient)) g *= static_cast<T>(scale);
+template <class T>
+void scale_gradient(const Parameter<T>& p, double scale) {
+    if (scale == 1) return;
+    T* const g = p.touched_data();
+    for (Index i = 0, n = p.touched(); i < n; ++i) g[i] *= static_cast<T>(scale);
+}
+/// f(parameter) for each that is trained.
+template <class T, class F>
+void each_trained(const ParameterList<T>& list, F&& f) {
+    for (const Parameter<T>& p : list)
+        if (!p.is_state()) f(p);
 }
 }  // namespace detail
 
-/// (sum of |g|^order)^(1/order) over all gradients of a model; order infinity is the largest |g|.
-template <class Model>
-double gradient_norm(const Model& model, typename Model::Gradients& gradients, double order = 2) {
+/// (sum of |g|^order)^(1/order) over all gradients of a model; order infinity is the largest |g|. As all of these, for a
+/// list of parameters or a model with its gradients.
+template <class T>
+double gradient_norm(const ParameterList<T>& list, double order = 2) {
     if (!(order > 0)) throw ArgumentError(message("gradient_norm: expected a positive order, received ", order));
     double sum = 0, largest = 0;
-    for_each_parameter(model, gradients, [&](std::string_view, const auto&, const auto& gradient) {
+    detail::each_trained(list, [&](const Parameter<T>& p) {
         if (order == 2) {
-            sum += detail::sum_of_squares(gradient);
+            sum += detail::sum_of_squares(p);
             return;
         }
-        for (const auto g : detail::numbers(gradient)) {
-            const double size = std::abs(static_cast<double>(g));
+        const T* const g = p.touched_data();
+        for (Index i = 0, n = p.touched(); i < n; ++i) {
+            const double size = std::abs(static_cast<double>(g[i]));
             if (size > largest || std::isnan(size)) largest = size;
             sum += order == 1 ? size : std::isinf(order) ? 0 : std::pow(size, order);
         }
     });
     return std::isinf(order) ? largest : std::pow(sum, 1 / order);
 }
+template <class Model>
+double gradient_norm(const Model& model, typename Model::Gradients& gradients, double order = 2) {
+    return gradient_norm(parameter_list(model, gradients), order);
+}
 
 /// Cuts each number to [-limit, limit] (PyTorch's clip_grad_value_). As all of these, throws ArgumentError unless the
 /// limit is positive.
-template <class Model>
-void clip_by_value(const Model& model, typename Model::Gradients& gradients, double limit) {
+template <class T>
+void clip_by_value(const ParameterList<T>& list, double limit) {
     detail::check_limit("clip_by_value", limit);
-    for_each_parameter(model, gradients, [&](std::string_view, const auto&, auto& gradient) {
-        using T = typename decltype(detail::numbers(gradient))::element_type;
-        for (T& g : detail::numbers(gradient)) g = std::clamp(g, static_cast<T>(-limit), static_cast<T>(limit));
+    detail::each_trained(list, [&](const Parameter<T>& p) {
+        T* const g = p.touched_data();
+        for (Index i = 0, n = p.touched(); i < n; ++i)
+            g[i] = std::clamp(g[i], static_cast<T>(-limit), static_cast<T>(limit));
     });
 }
+template <class Model>
+void clip_by_value(const Model& model, typename Model::Gradients& gradients, double limit) {
+    clip_by_value(parameter_list(model, gradients), limit);
+}
 /// Scales each parameter's gradient whose norm exceeds `limit` to that norm.
+template <class T>
+void clip_by_norm(const ParameterList<T>& list, double limit) {
+    detail::check_limit("clip_by_norm", limit);
+    detail::each_trained(list, [&](const Parameter<T>& p) {
+        detail::scale_gradient(p, detail::clip_scale(std::sqrt(detail::sum_of_squares(p)), limit));
+    });
+}
 template <class Model>
 void clip_by_norm(const Model& model, typename Model::Gradients& gradients, double limit) {
-    detail::check_limit("clip_by_norm", limit);
-    for_each_parameter(model, gradients, [&](std::string_view, const auto&, auto& gradient) {
-        detail::scale_gradient(gradient, detail::clip_scale(std::sqrt(detail::sum_of_squares(gradient)), limit));
-    });
+    clip_by_norm(parameter_list(model, gradients), limit);
 }
 
 struct GlobalNormOptions {
@@ -100,15 +104,18 @@ struct GlobalNormOptions {
     double epsilon = 0;  ///< added to the norm before dividing; PyTorch's clip_grad_norm_ has 1e-6
 };
 /// Scales all gradients by min(1, limit / (norm + epsilon)), norm that of all together, which is returned.
+template <class T>
+double clip_by_global_norm(const ParameterList<T>& list, double limit, GlobalNormOptions options = {}) {
+    detail::check_limit("clip_by_global_norm", limit);
+    const double norm = gradient_norm(list, options.order);
+    const double scale = detail::clip_scale(norm + options.epsilon, limit);
+    detail::each_trained(list, [&](const Parameter<T>& p) { detail::scale_gradient(p, scale); });
+    return norm;
+}
 template <class Model>
 double clip_by_global_norm(const Model& model, typename Model::Gradients& gradients, double limit,
                            GlobalNormOptions options = {}) {
-    detail::check_limit("clip_by_global_norm", limit);
-    const double norm = gradient_norm(model, gradients, options.order);
-    const double scale = detail::clip_scale(norm + options.epsilon, limit);
-    for_each_parameter(model, gradients,
-                       [&](std::string_view, const auto&, auto& gradient) { detail::scale_gradient(gradient, scale); });
-    return norm;
+    return clip_by_global_norm(parameter_list(model, gradients), limit, options);
 }
 
 DEEPREC_END

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
 #include <vector>
 
 #include <deeprec/core/parallel.hpp>
@@ -108,50 +109,72 @@ public:
     /// Steps made so far.
     Index iterations() const { return iterations_; }
 
-    /// One update of all parameters of `model` by `gradients` (which stay as they are), and of its states.
-    template <class Model>
-    void step(Model& model, typename Model::Gradients& gradients, ThreadPool* pool = nullptr) {
+    /// One update of all parameters of a list by its gradients (which stay as they are), and of its states. The packed
+    /// copies of the model are the caller's to renew.
+    template <class T>
+    void step(const ParameterList<T>& list, ThreadPool* pool = nullptr) {
         ++iterations_;
         const Clipping& clipping = options_.clipping;
         constexpr double off = std::numeric_limits<double>::infinity();
         const double decay = options_.weight_decay;
         const bool decoupled = Rule::decoupled_decay(options_);
-        const double global = clipping.global_norm < off ? gradient_norm(std::as_const(model), gradients) : 0.0;
+        const double global = clipping.global_norm < off ? gradient_norm(list) : 0.0;
         std::size_t number = 0;
-        for_each_parameter(model, gradients, [&](std::string_view, auto& weights, const auto& gradient) {
-            using T = typename std::remove_reference_t<decltype(weights)>::Scalar;
+        for (const Parameter<T>& p : list) {
+            if (p.is_state()) {
+                p.moves->move(p.values, p.size());
+                continue;
+            }
             double scale = detail::clip_scale(global, clipping.global_norm);
-            if (clipping.norm < off)
-                scale *= detail::clip_scale(std::sqrt(detail::sum_of_squares(gradient)), clipping.norm);
+            if (clipping.norm < off) scale *= detail::clip_scale(std::sqrt(detail::sum_of_squares(p)), clipping.norm);
             const kernels::GradientTerms<T> terms{static_cast<T>(scale), static_cast<T>(clipping.value),
                                                   static_cast<T>(decoupled ? 0 : decay),
                                                   static_cast<T>(decoupled ? 1 - options_.learning_rate * decay : 1)};
             const auto formula = Rule::template formula<T>(options_, static_cast<double>(iterations_));
-            T* const slots = state<T>(number++, weights.size());
-            const auto run = [&](const T* g, Index begin, Index n, Index ahead = kernels::along<T>) {
+            T* const slots = state<T>(number++, p.size());
+            each_run(p, pool, [&](const T* g, Index begin, Index n, Index ahead) {
                 std::array<T*, Rule::max_slots> state{};
                 for (int s = 0; s < Rule::slots(options_); ++s)
-                    state[static_cast<std::size_t>(s)] = slots + s * weights.size() + begin;
-                optimize(weights.data() + begin, g, state, n, terms, formula, ahead);
-            };
-            each_run(gradient, pool, run);
-        });
-        for_each_state(model, gradients,
-                       [](std::string_view, auto& state, const auto& average) { average.move(state); });
+                    state[static_cast<std::size_t>(s)] = slots + s * p.size() + begin;
+                optimize(p.values + begin, g, state, n, terms, formula, ahead);
+            });
+        }
     }
+    /// The same for a model and its gradients, packed copies too.
+    template <class Model>
+    void step(Model& model, typename Model::Gradients& gradients, ThreadPool* pool = nullptr) {
+        auto& fields = fields_of<typename Model::Scalar>();
+        detail::list_fields(std::as_const(model), gradients, fields);
+        detail::drop_empty(fields.parameters());
+        step(fields.parameters(), pool);
+        model.parameters_changed();
+    }
+
+    /// What the next step depends on: f(name, T* numbers, count) for each array of state, in order, for a list of the
+    /// same model. Arrays that no step has used yet begin with the rule's start values.
+    template <class T, class F>
+    void each_state(const ParameterList<T>& list, F&& f) {
+        std::size_t number = 0;
+        for (const Parameter<T>& p : list)
+            if (!p.is_state()) f(p.path, state<T>(number++, p.size()), Rule::slots(options_) * p.size());
+    }
+    /// Steps made so far, as a checkpoint has them.
+    void set_iterations(Index steps) { iterations_ = steps; }
 
 private:
     static constexpr Index chunk = 1 << 16;  // numbers a thread takes at once
     static constexpr Index rows_ahead = 8;   // a row of a table is asked for so many rows before its turn
 
-    /// run(gradient, first number of the parameter, count) over all that has a gradient, in pieces.
-    template <class T, int Rank, class Run>
-    static void each_run(const Tensor<T, Rank>& gradient, ThreadPool* pool, const Run& run) {
-        each_chunk(pool, gradient.size(), chunk,
-                   [&](Index begin, Index end) { run(gradient.data() + begin, begin, end - begin); });
-    }
+    /// run(gradient, first number of the parameter, count, how far ahead to ask) over all that has a gradient, in pieces.
     template <class T, class Run>
-    void each_run(const SparseRows<T>& gradient, ThreadPool* pool, const Run& run) {
+    void each_run(const Parameter<T>& p, ThreadPool* pool, const Run& run) {
+        if (!p.rows) {
+            each_chunk(pool, p.size(), chunk, [&](Index begin, Index end) {
+                run(p.gradient + begin, begin, end - begin, kernels::along<T>);
+            });
+            return;
+        }
+        const SparseRows<T>& gradient = *p.rows;
         const Index width = gradient.width(), touched = static_cast<Index>(gradient.ids().size());
         if (table_step_ == TableStep::all_rows) {
             const Index bytes = width * static_cast<Index>(sizeof(T));
@@ -163,7 +186,7 @@ private:
                 };
                 for (Index row = begin; row < end; ++row) {
                     kernels::prefetch_row(of_row(std::min(row + rows_ahead, end - 1)), width);
-                    run(of_row(row), row * width, width);
+                    run(of_row(row), row * width, width, kernels::along<T>);
                 }
             });
             return;
@@ -192,6 +215,10 @@ private:
         run_tasks(pool, chunks, [&](Index i) { f(i * size, std::min(n, (i + 1) * size)); });
     }
 
+    template <class T>
+    Fields<T>& fields_of() {
+        return std::get<Fields<T>>(fields_);
+    }
     /// State of one parameter: `slots` arrays of `size` numbers, filled with the rule's start values at first use.
     template <class T>
     T* state(std::size_t number, Index size) {
@@ -215,6 +242,7 @@ private:
     Buffer<std::byte> no_gradient_;  // of an untouched row
     Index iterations_ = 0;
     std::vector<Buffer<std::byte>> states_;
+    std::tuple<Fields<float>, Fields<double>> fields_;  // of the last model: their memory alone is kept
 };
 
 DEEPREC_END

@@ -6,36 +6,48 @@
 #include <span>
 #include <vector>
 
-#include <deeprec/core/moving_average.hpp>
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/parameters.hpp>
-#include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/kernels/vector.hpp>
 
 DEEPREC_BEGIN
 namespace detail {
 
+/// sum += other, of the gradients of one parameter or what moves one state.
+template <class T>
+void add_gradient(const Parameter<T>& sum, const Parameter<T>& other) {
+    if (sum.rows)
+        sum.rows->add(*other.rows);
+    else if (sum.moves)
+        sum.moves->add(*other.moves);
+    else
+        kernels::add<T>(other.gradient, sum.gradient, sum.size());
+}
+
 /// Every number is added up as a binary tree of the shards, (0 + 1) + (2 + 3) ..., whatever the number of threads. They
 /// share one pass over all shards, in pieces: each gradient is read once and the sum written once.
-template <class Model>
+template <class T>
 class GradientSum {
-    using T = typename Model::Scalar;
     static constexpr Index most = Shards::most_shards, piece = 1 << 14;  // numbers
     template <class Part>
     using OfShards = std::array<Part*, static_cast<std::size_t>(most)>;
 
 public:
-    /// shard(0) = shard(0) + ... + shard(count - 1), gradients of `model` (1 <= count <= most_shards). What the other
+    /// The first shard's gradients = the sum over all shards (at most most_shards), lists of one model. What the other
     /// shards are left with is unspecified. Allocates nothing once it has seen gradients of the same size.
-    template <class Shard>
-    void operator()(const Model& model, Index count, const Shard& shard, ThreadPool& pool) {
-        if (count < 2) return;
-        collect(model, count, shard);
+    void operator()(std::span<const ParameterList<T>> shards, ThreadPool& pool) {
+        if (shards.size() < 2) return;
+        const Index count = static_cast<Index>(shards.size());
+        dense_.clear(), tables_.clear(), pieces_.clear();
+        for (std::size_t i = 0; i < shards[0].size(); ++i) collect(shards, i);
         pool.run(static_cast<Index>(tables_.size()), [&](Index i) {
             const auto& table = tables_[static_cast<std::size_t>(i)];
             table[0]->start_sum({table.data() + 1, static_cast<std::size_t>(count - 1)});
         });
-        cut_up();
+        for (const auto& table : tables_)
+            cut(nullptr, table[0], static_cast<Index>(table[0]->ids().size()),
+                std::max<Index>(piece / table[0]->width(), 1));
+        for (const Dense& d : dense_) cut(&d.numbers, nullptr, d.size, piece);
         pool.run(static_cast<Index>(pieces_.size()), [&](Index i) {
             const Piece& p = pieces_[static_cast<std::size_t>(i)];
             if (p.table)
@@ -43,7 +55,6 @@ public:
             else
                 kernels::add_tree<T>(p.numbers->data(), count, p.begin, p.end);
         });
-        add_states(model, count, shard);
     }
 
 private:
@@ -58,48 +69,28 @@ private:
         Index begin, end;
     };
 
-    template <int Rank>
-    void collect(std::size_t s, Tensor<T, Rank>& gradient) {
-        if (s == 0) dense_.push_back({{}, gradient.size()});
-        dense_[dense_at_++].numbers[s] = gradient.data();
-    }
-    void collect(std::size_t s, SparseRows<T>& gradient) {
-        if (s == 0) tables_.emplace_back();
-        tables_[table_at_++][s] = &gradient;
-    }
-    template <class Shard>
-    void collect(const Model& model, Index count, const Shard& shard) {
-        dense_.clear(), tables_.clear();
-        for (Index s = 0; s < count; ++s) {
-            dense_at_ = 0, table_at_ = 0;
-            for_each_parameter(model, shard(s), [&](std::string_view, const auto&, auto& gradient) {
-                collect(static_cast<std::size_t>(s), gradient);
-            });
+    /// Gradient number i of all shards; what moves a state is small and added at once.
+    void collect(std::span<const ParameterList<T>> shards, std::size_t i) {
+        const Parameter<T>& first = shards[0][i];
+        if (first.rows) {
+            auto& table = tables_.emplace_back();
+            for (std::size_t s = 0; s < shards.size(); ++s) table[s] = shards[s][i].rows;
+        } else if (!first.moves) {
+            auto& dense = dense_.emplace_back(Dense{{}, first.size()});
+            for (std::size_t s = 0; s < shards.size(); ++s) dense.numbers[s] = shards[s][i].gradient;
+        } else {
+            for (std::size_t stride = 1; stride < shards.size(); stride *= 2)
+                for (std::size_t s = 0; s + stride < shards.size(); s += 2 * stride)
+                    shards[s][i].moves->add(*shards[s + stride][i].moves);
         }
     }
-    void cut_up() {
-        pieces_.clear();
-        const auto cut = [&](const OfShards<T>* numbers, SparseRows<T>* table, Index n, Index step) {
-            for (Index i = 0; i < n; i += step) pieces_.push_back({numbers, table, i, std::min(n, i + step)});
-        };
-        for (const auto& table : tables_)
-            cut(nullptr, table[0], static_cast<Index>(table[0]->ids().size()),
-                std::max<Index>(piece / table[0]->width(), 1));
-        for (const Dense& d : dense_) cut(&d.numbers, nullptr, d.size, piece);
-    }
-    template <class Shard>
-    static void add_states(const Model& model, Index count, const Shard& shard) {
-        const auto add = [](std::string_view, const auto&, auto& a, const auto& b) { a.add(b); };
-        ParameterVisitor<decltype(add)> visitor(add);
-        for (Index stride = 1; stride < count; stride *= 2)
-            for (Index s = 0; s + stride < count; s += 2 * stride)
-                visit_state(visitor, model, shard(s), shard(s + stride));
+    void cut(const OfShards<T>* numbers, SparseRows<T>* table, Index n, Index step) {
+        for (Index i = 0; i < n; i += step) pieces_.push_back({numbers, table, i, std::min(n, i + step)});
     }
 
     std::vector<Dense> dense_;
     std::vector<OfShards<SparseRows<T>>> tables_;
     std::vector<Piece> pieces_;
-    std::size_t dense_at_ = 0, table_at_ = 0;
 };
 
 }  // namespace detail

@@ -5,7 +5,7 @@
 #include <string>
 
 #include <deeprec/optimizers/schedules.hpp>
-#include <deeprec/training/callbacks.hpp>
+#include <deeprec/training/monitor.hpp>
 
 DEEPREC_BEGIN
 
@@ -20,18 +20,13 @@ struct LearningRateSchedule {
     Schedule schedule;
     ScheduleUnit unit = ScheduleUnit::step;
 
-    template <class Optimizer>
-    void on_epoch_begin(Index epoch, Optimizer& optimizer) {
-        if (unit == ScheduleUnit::epoch) optimizer.set_learning_rate(schedule.rate(epoch));
+    void on(const EpochBegin& e) {
+        if (unit == ScheduleUnit::epoch) e.training.set_learning_rate(schedule.rate(e.epoch));
     }
-    template <class Optimizer>
-    void on_step_begin(Optimizer& optimizer) {
-        if (unit == ScheduleUnit::step) optimizer.set_learning_rate(schedule.rate(optimizer.iterations()));
+    void on(const StepBegin& e) {
+        if (unit == ScheduleUnit::step) e.training.set_learning_rate(schedule.rate(e.training.iterations()));
     }
-    template <class Model, class Optimizer>
-    void on_epoch_end(const Model&, EpochLog& log, Optimizer& optimizer) {
-        log.set("learning_rate", optimizer.learning_rate());
-    }
+    void on(const EpochEnd& e) { e.log.set("learning_rate", e.training.learning_rate()); }
 };
 template <class Schedule>
 LearningRateSchedule(Schedule) -> LearningRateSchedule<Schedule>;
@@ -45,7 +40,7 @@ struct ReduceLROnPlateau {
     std::string monitor = "val_loss";
     double factor = 0.1;
     long patience = 10;
-    EarlyStopping::Mode mode = EarlyStopping::Mode::min;
+    MonitorMode mode = MonitorMode::automatic;
     double min_delta = 1e-4;
     bool relative = false;  ///< the figure must pass best (1 +- min_delta), as in PyTorch: meant for positive figures
     long cooldown = 0;
@@ -54,7 +49,8 @@ struct ReduceLROnPlateau {
     double best = std::numeric_limits<double>::infinity();  ///< result: the best figure; infinite = none yet
     long waited = 0, cooling = 0;
 
-    void on_train_begin() {
+    void on(const TrainBegin& e) {
+        if (e.resumed) return;
         best = std::numeric_limits<double>::infinity();
         waited = cooling = 0;
     }
@@ -66,7 +62,7 @@ struct ReduceLROnPlateau {
             --cooling;
             waited = 0;
         }
-        const double sign = mode == EarlyStopping::Mode::min ? -1 : 1;
+        const double sign = Monitor{monitor, mode}.minimises("ReduceLROnPlateau") ? -1 : 1;
         const double mark = relative ? best * (1 + sign * min_delta) : best + sign * min_delta;  // to be passed
         if (std::isinf(best) ? !std::isnan(figure) : sign * figure > sign * mark) {
             best = figure;
@@ -79,10 +75,14 @@ struct ReduceLROnPlateau {
         return rate;
     }
     /// Throws ArgumentError when the epoch has no figure of that name.
-    template <class Model, class Optimizer>
-    void on_epoch_end(const Model&, EpochLog& log, Optimizer& optimizer) {
-        log.set("learning_rate", optimizer.learning_rate());
-        optimizer.set_learning_rate(next(optimizer.learning_rate(), log.at(monitor)));
+    void on(const EpochEnd& e) {
+        e.log.set("learning_rate", e.training.learning_rate());
+        e.training.set_learning_rate(next(e.training.learning_rate(), e.log.at(monitor)));
+    }
+    void state(CallbackState& s) {
+        s("best", best);
+        s("waited", waited);
+        s("cooling", cooling);
     }
 };
 

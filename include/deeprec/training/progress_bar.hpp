@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-#include <deeprec/training/history.hpp>
+#include <deeprec/training/events.hpp>
 
 DEEPREC_BEGIN
 
@@ -22,8 +22,8 @@ struct ProgressBar {
     std::chrono::steady_clock::time_point last_drawn{};
     TrainingProgress last{};
 
-    void on_batch_end(const TrainingProgress& progress) {
-        last = progress;
+    void on(const BatchEnd& e) {
+        const TrainingProgress& progress = last = e.progress;
         if (!is_terminal()) return;
         const auto now = std::chrono::steady_clock::now();
         if (now - last_drawn < std::chrono::milliseconds(100)) return;
@@ -38,8 +38,8 @@ struct ProgressBar {
                      progress.loss, left);
         std::fflush(stream);
     }
-    template <class Model>
-    void on_epoch_end(const Model&, const EpochLog& log) {
+    void on(const EpochEnd& e) {
+        const EpochLog& log = e.log;
         const double rate = static_cast<double>(last.samples) / std::max(log.seconds, 1e-9);
         std::fprintf(stream, "%s%sepoch %ld/%ld  %.1f s  %.0f samples/s", is_terminal() ? "\r\033[K" : "",
                      prefix().c_str(), log.epoch + 1, last.epochs, log.seconds, rate);

@@ -1,13 +1,14 @@
 /// Penalties on the size of weights.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/parameters.hpp>
-#include <deeprec/core/sparse_rows.hpp>
 
 DEEPREC_BEGIN
 
@@ -52,55 +53,52 @@ struct Regularizer {
 };
 
 namespace detail {
-/// The penalties of all parameters.
-template <class Model>
-double penalty(const Model& model, const std::vector<Regularizer>& regularizers) {
-    double sum = 0;
-    if (regularizers.empty()) return sum;
-    for_each_parameter(model, [&](std::string_view name, const auto& weights) {
-        for (const Regularizer& r : regularizers)
-            if (r.applies_to(name)) sum += r.penalty.penalty(weights.data(), weights.size());
-    });
-    return sum;
-}
-template <class T, int Rank>
-double add_penalty(const L1L2& l, const Tensor<T, Rank>& weights, Tensor<T, Rank>& gradient) {
-    l.add_gradient(weights.data(), gradient.data(), weights.size());
-    return l.penalty(weights.data(), weights.size());
-}
-template <class T>
-double add_penalty(const L1L2& l, const Tensor<T, 2>& weights, SparseRows<T>& gradient) {
-    double sum = 0;
-    for (std::size_t i = 0; i < gradient.ids().size(); ++i) {
-        const T* row = weights.data() + static_cast<Index>(gradient.ids()[i]) * gradient.width();
-        l.add_gradient(row, gradient.values(i), gradient.width());
-        sum += l.penalty(row, gradient.width());
-    }
-    return sum;
-}
-/// Adds the penalties' gradients and returns the penalties; of tables with a sparse gradient only the touched rows'.
-template <class Model>
-double add_penalties(const Model& model, typename Model::Gradients& gradients,
-                     const std::vector<Regularizer>& regularizers) {
-    double sum = 0;
-    if (regularizers.empty()) return sum;
-    for_each_parameter(model, gradients, [&](std::string_view name, const auto& weights, auto& gradient) {
-        for (const Regularizer& r : regularizers)
-            if (r.applies_to(name)) sum += add_penalty(r.penalty, weights, gradient);
-    });
-    return sum;
-}
+/// Penalties by the place of their parameter in the list of a model: lists of steps have no names.
+using Penalties = std::vector<std::pair<std::size_t, L1L2>>;
+
 /// Throws ArgumentError for a negative factor, and for a name that no parameter has.
-template <class Model>
-void check_regularizers(const Model& model, const std::vector<Regularizer>& regularizers) {
+template <class T>
+Penalties find_penalised(const ParameterList<T>& named, const std::vector<Regularizer>& regularizers) {
+    Penalties found;
+    for (std::size_t i = 0; i < named.size(); ++i)
+        for (const Regularizer& r : regularizers)
+            if (!named[i].is_state() && r.applies_to(named[i].path)) found.emplace_back(i, r.penalty);
     for (const Regularizer& r : regularizers) {
         if (!(r.penalty.l1 >= 0 && r.penalty.l2 >= 0))
             throw ArgumentError(message("fit: expected factors >= 0 for the penalty of '", r.parameters, "', received ",
                                         r.penalty.l1, " and ", r.penalty.l2));
-        bool found = false;
-        for_each_parameter(model, [&](std::string_view name, const auto&) { found |= r.applies_to(name); });
-        if (!found) throw ArgumentError(message("fit: no parameter's name ends in '", r.parameters, "'"));
+        if (std::none_of(named.begin(), named.end(),
+                         [&](const auto& p) { return !p.is_state() && r.applies_to(p.path); }))
+            throw ArgumentError(message("fit: no parameter's name ends in '", r.parameters, "'"));
     }
+    return found;
+}
+/// The penalties of all parameters.
+template <class T>
+double penalty(const ParameterList<T>& list, const Penalties& penalties) {
+    double sum = 0;
+    for (const auto& [i, l] : penalties) sum += l.penalty(list[i].values, list[i].size());
+    return sum;
+}
+/// Adds the penalties' gradients and returns the penalties; of tables with a sparse gradient only the touched rows'.
+template <class T>
+double add_penalties(const ParameterList<T>& list, const Penalties& penalties) {
+    double sum = 0;
+    for (const auto& [i, l] : penalties) {
+        const Parameter<T>& p = list[i];
+        if (!p.rows) {
+            l.add_gradient(p.values, p.gradient, p.size());
+            sum += l.penalty(p.values, p.size());
+            continue;
+        }
+        const Index width = p.rows->width();
+        for (std::size_t r = 0; r < p.rows->ids().size(); ++r) {
+            const T* row = p.values + static_cast<Index>(p.rows->ids()[r]) * width;
+            l.add_gradient(row, p.rows->values(r), width);
+            sum += l.penalty(row, width);
+        }
+    }
+    return sum;
 }
 }  // namespace detail
 

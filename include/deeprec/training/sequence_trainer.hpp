@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
 #include <vector>
 
 #include <deeprec/data/sequence_samples.hpp>
@@ -30,31 +29,39 @@ public:
     Trainer(const Model& model, const NextItemSoftmax&, ThreadPool& pool)
         : pool_(pool), gradients_(model.zero_gradients()), empty_(model.zero_pass_gradients()) {}
 
-    /// The loss of the batch, with its gradient in `gradients()`.
-    double gradient(const Model& model, const SequenceBatch& batch, Seed step_seed) {
-        return run<true>(model, batch, step_seed);
+    /// The loss of the batch, with the gradient of its mean in `gradients()`. Throws ArgumentError for class weights:
+    /// targets are items.
+    LossSum gradient(const Model& model, const SequenceBatch& batch, Seed step_seed,
+                     const ClassWeights& class_weights = {}) {
+        if (class_weights) throw ArgumentError("fit: class_weight needs data with targets that are classes");
+        return run(model, batch, step_seed, true);
     }
     /// The loss of the batch without training.
-    double evaluate(const Model& model, const SequenceBatch& batch) { return run<false>(model, batch, Seed{}); }
+    LossSum evaluate(const Model& model, const SequenceBatch& batch) { return run(model, batch, Seed{}, false); }
     typename Model::Gradients& gradients() { return gradients_; }
+    const ParameterList<T>& list() const { return fields_.parameters(); }
 
 private:
+    /// A sequence and its place in the batch.
+    struct Numbered : std::span<const std::int32_t> {
+        std::size_t number = 0;
+    };
     struct Shard {
         typename Model::Cache cache;
         typename Model::PassGradients gradients;
+        Fields<T> fields;  // of the tower
         Buffer<std::int32_t> ids;
         Buffer<T> dh;
         Index steps = 0, first_target = 0;
     };
 
-    template <bool Train>
-    double run(const Model& model, const SequenceBatch& batch, Seed step_seed) {
+    LossSum run(const Model& model, const SequenceBatch& batch, Seed step_seed, bool train) {
         const Index targets = cut_up(batch), d = model.width();
-        if constexpr (Train) clear(model);
-        if (targets == 0) return 0;
+        if (train) clear(model);
+        if (targets == 0) return {};
         const T* vectors = model.vectors();
         const T* bias = model.bias();
-        if constexpr (Train) {
+        if (train) {
             if (model.options().id_dropout > 0) {
                 model.draw_vectors(step_seed, drawn_);
                 vectors = drawn_.rows.data();
@@ -69,19 +76,14 @@ private:
             std::int32_t* ids = shard.ids.need_zeros(rows * shard.steps);
             Index at = shard.first_target;
             for (Index r = 0; r < rows; ++r) {
-                const auto events = sorted_[static_cast<std::size_t>(begin + r)];
+                const std::span<const std::int32_t> events = sorted_[static_cast<std::size_t>(begin + r)];
                 std::copy(events.begin(), events.end() - 1, ids + r * shard.steps);
                 for (std::size_t t = 1; t < events.size(); ++t) target[at++] = checked(model, events[t]) - 1;
-                if constexpr (Train) check_warm(model, events);
+                if (train) check_warm(model, events);
             }
-            const auto mode = [&] {
-                if constexpr (Train)
-                    return Training(step_seed, begin);
-                else
-                    return Inference{};
-            }();
+            const Pass pass = train ? Pass(Training(step_seed, begin)) : Pass(Inference{});
             const auto y =
-                model.forward_with(vectors, View<const std::int32_t, 2>{ids, {rows, shard.steps}}, shard.cache, mode);
+                model.forward_with(vectors, View<const std::int32_t, 2>{ids, {rows, shard.steps}}, shard.cache, pass);
             each_row(shard, begin, rows, [&](Index r, Index first, Index n) {
                 std::copy_n(y.data() + r * shard.steps * d, n * d, h + first * d);
             });
@@ -91,7 +93,7 @@ private:
         const kernels::CatalogueScores<T> scores{
             h, targets, d, vectors + d, model.items(), d, d, bias ? bias + 1 : nullptr, target, weights};
         T *dh = nullptr, *dv = nullptr, *losses = losses_.need(targets);
-        if constexpr (Train) {
+        if (train) {
             dh = dh_.need(targets * d);
             dv = dv_.need_zeros((model.items() + 1) * d);
             const kernels::CatalogueGradients<T> to{dh, d, dv + d, d,
@@ -102,7 +104,7 @@ private:
         }
         double loss = 0;
         for (Index i = 0; i < targets; ++i) loss += static_cast<double>(losses[i]);
-        if constexpr (Train) {
+        if (train) {
             pool_.run(cut_.count, [&](Index s) {
                 Shard& shard = shards_[static_cast<std::size_t>(s)];
                 const Index begin = cut_.begin(s), rows = cut_.end(s) - begin;
@@ -114,18 +116,18 @@ private:
             });
             reduce(model, dv);
         }
-        return loss;
+        return {loss * static_cast<double>(targets), static_cast<double>(targets)};
     }
     /// Sorts the sequences, longest first, and cuts them into shards. Returns the number of targets.
     Index cut_up(const SequenceBatch& batch) {
-        sorted_.assign(batch.sequences.begin(), batch.sequences.end());
-        std::erase_if(sorted_, [](const auto& events) { return events.size() < 2; });
-        std::sort(sorted_.begin(), sorted_.end(),
-                  [](const auto& a, const auto& b) {  // equal lengths by place in memory
-                      return a.size() != b.size() ? a.size() > b.size() : std::less<>{}(a.data(), b.data());
-                  });
+        sorted_.clear();
+        for (std::size_t i = 0; i < batch.sequences.size(); ++i)
+            if (batch.sequences[i].size() >= 2) sorted_.push_back({batch.sequences[i], i});
+        std::sort(sorted_.begin(), sorted_.end(), [](const Numbered& a, const Numbered& b) {
+            return a.size() != b.size() ? a.size() > b.size() : a.number < b.number;
+        });
         cut_ = Shards(static_cast<Index>(sorted_.size()));
-        while (static_cast<Index>(shards_.size()) < cut_.count) shards_.push_back({{}, empty_, {}, {}});
+        while (static_cast<Index>(shards_.size()) < cut_.count) shards_.push_back({{}, empty_, {}, {}, {}});
         Index targets = 0;
         for (Index s = 0; s < cut_.count; ++s) {
             Shard& shard = shards_[static_cast<std::size_t>(s)];
@@ -146,20 +148,29 @@ private:
             at += n;
         }
     }
+    /// Makes the lists of gradients anew, for the model may have moved, and clears them.
     void clear(const Model& model) {
-        detail::clear_gradients(model, gradients_);
+        detail::list_fields(model, gradients_, fields_);
+        detail::drop_empty(fields_.parameters());
+        clear_gradients(fields_.parameters());
         for (Shard& shard : shards_) {
             shard.gradients.vectors.setZero();
-            detail::clear_gradients(model.tower, shard.gradients.tower);
+            detail::list_fields(model.tower, shard.gradients.tower, shard.fields);
+            detail::drop_empty(shard.fields.parameters());
+            clear_gradients(shard.fields.parameters());
         }
     }
     void reduce(const Model& model, T* dv) {
         const Index d = model.width();
+        const std::size_t own = fields_.parameters().size() - shards_.front().fields.parameters().size();
         for (Index s = 0; s < cut_.count; ++s) {
-            auto& pass = shards_[static_cast<std::size_t>(s)].gradients;
-            detail::add_gradients(model.tower, gradients_.tower, pass.tower);
-            for (std::size_t i = 0; i < pass.vectors.ids().size(); ++i)
-                kernels::add<T>(pass.vectors.values(i), dv + pass.vectors.ids()[i] * d, d);
+            Shard& shard = shards_[static_cast<std::size_t>(s)];
+            const auto& tower = shard.fields.parameters();
+            for (std::size_t i = 0; i < tower.size(); ++i)  // the tower comes last in the model's list
+                detail::add_gradient(fields_.parameters()[own + i], tower[i]);
+            const SparseRows<T>& vectors = shard.gradients.vectors;
+            for (std::size_t i = 0; i < vectors.ids().size(); ++i)
+                kernels::add<T>(vectors.values(i), dv + vectors.ids()[i] * d, d);
         }
         model.vectors_backward(dv, gradients_, model.options().id_dropout > 0 ? &drawn_ : nullptr);
     }
@@ -187,8 +198,9 @@ private:
     typename Model::Gradients gradients_;
     typename Model::PassGradients empty_;
     std::vector<Shard> shards_;
+    Fields<T> fields_;
     Shards cut_{0};
-    std::vector<std::span<const std::int32_t>> sorted_;
+    std::vector<Numbered> sorted_;
     Buffer<T> h_, dh_, dv_, weights_, losses_, bias_, workspace_;
     typename Model::Vectors drawn_;
     Buffer<std::int32_t> targets_;

@@ -2,61 +2,125 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <deque>
 #include <utility>
 #include <vector>
 
-#include <deeprec/core/layer.hpp>
-#include <deeprec/core/moving_average.hpp>
+#include <deeprec/core/function_ref.hpp>
 #include <deeprec/core/parallel.hpp>
-#include <deeprec/core/sparse_rows.hpp>
+#include <deeprec/core/pass.hpp>
 #include <deeprec/data/batch.hpp>
 #include <deeprec/kernels/activations.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/losses/loss.hpp>
 #include <deeprec/optimizers/clipping.hpp>
 #include <deeprec/training/gradient_sum.hpp>
 
 DEEPREC_BEGIN
 
+/// A factor of the loss of samples, or steps, of class 0, 1, ...; empty = none. Throws DataError for a target that is no
+/// class.
+struct ClassWeights {
+    std::vector<double> weights{};
+
+    explicit operator bool() const { return !weights.empty(); }
+    /// Of a target of `width` numbers: the target is the class, or the place of its largest number is.
+    template <class T>
+    double of(const T* target, Index width) const {
+        const double label = width == 1 ? static_cast<double>(*target)
+                                        : static_cast<double>(std::max_element(target, target + width) - target);
+        if (!(label >= 0 && label < static_cast<double>(weights.size()) && label == std::floor(label)))
+            throw DataError(
+                message("fit: class_weight has ", weights.size(), " classes, received the target ", label));
+        return weights[static_cast<std::size_t>(label)];
+    }
+};
+
 namespace detail {
 template <class Loss, class Model>
 inline constexpr bool trains_on_logits = Loss::template takes_logits<typename FinalActivationOf<Model>::type>;
 
-template <class T, int Rank>
-void add_gradient(Tensor<T, Rank>& sum, const Tensor<T, Rank>& other) {
-    kernels::add<T>(other.data(), sum.data(), sum.size());
-}
+/// What a step needs to know of a batch, whatever its inputs are.
 template <class T>
-void add_gradient(SparseRows<T>& sum, const SparseRows<T>& other) {
-    sum.add(other);
-}
-/// Numbers of a gradient that every shard has, whatever is in it.
-template <class T, int Rank>
-Index dense_size(const Tensor<T, Rank>& gradient) {
-    return gradient.size();
-}
+struct BatchFacts {
+    Index samples = 0, block = 1, steps = 1;
+    Index width = 0;  ///< numbers of a sample's target
+    const T* targets = nullptr;
+    SampleWeights<T> weights{};
+};
+
+/// Some samples of a batch, and what came out for them.
 template <class T>
-Index dense_size(const SparseRows<T>&) {
-    return 0;
-}
+struct Shard {
+    Index number = 0, lane = 0, begin = 0, rows = 0;
+    LossSum loss{};
+    Block<const T> predictions{};  ///< kept for metrics, with their mask
+    SampleWeights<T> weights{};    ///< as the loss had them
+    Buffer<T> dy, kept, weight_memory;
+    Buffer<std::uint8_t> mask;
+};
+
+/// The part of a Trainer that is the same for every model.
 template <class T>
-void add_gradient(MovingAverage<T>& sum, const MovingAverage<T>& other) {
-    sum.add(other);
-}
-/// sum += other, for gradients of parameters and states.
-template <class Model>
-void add_gradients(const Model& model, typename Model::Gradients& sum, typename Model::Gradients& other) {
-    const auto add = [](std::string_view, const auto&, auto& a, const auto& b) { add_gradient(a, b); };
-    ParameterVisitor<decltype(add)> visitor(add);
-    Model::visit(visitor, model, sum, other);
-    visit_state(visitor, model, sum, other);
-}
-template <class Model>
-void clear_gradients(const Model& model, typename Model::Gradients& gradients) {
-    const auto clear = [](std::string_view, const auto&, auto& gradient) { gradient.setZero(); };
-    for_each_parameter(model, gradients, clear);
-    for_each_state(model, gradients, clear);
-}
+class ShardedStep {
+public:
+    explicit ShardedStep(ThreadPool& pool) : pool_(pool) {}
+
+    /// What decides how a batch is cut.
+    void count_parameters(const ParameterList<T>& list) {
+        for (const Parameter<T>& p : list) {
+            if (!p.rows && !p.is_state()) dense_numbers_ += p.size();
+            has_state_ |= p.is_state();
+        }
+    }
+    Shards cut(const BatchFacts<T>& batch) const {
+        const Index most = most_shards(batch.steps);
+        return Shards(batch.samples, batch.block, most, least_rows(batch.samples, most));
+    }
+    /// work(shard) for each shard of the batch over the threads; returns their losses added up in order.
+    LossSum run(const Shards& cut, FunctionRef<void(Shard<T>&)> work) {
+        while (static_cast<Index>(shards_.size()) < cut.count) shards_.emplace_back();
+        pool_.run(cut.count, [&](Index s, Index lane) {
+            Shard<T>& shard = shards_[static_cast<std::size_t>(s)];
+            shard.number = s;
+            shard.lane = lane;
+            shard.begin = cut.begin(s);
+            shard.rows = cut.end(s) - cut.begin(s);
+            work(shard);
+        });
+        used_ = cut.count;
+        LossSum loss;
+        for (Index s = 0; s < cut.count; ++s) loss += shards_[static_cast<std::size_t>(s)].loss;
+        return loss;
+    }
+    /// The gradients of the first `count` lists become those of the first.
+    void add_up(std::span<const ParameterList<T>> lists) { sum_(lists, pool_); }
+    /// Shards of the last batch, in order.
+    template <class F>
+    void each_shard(F&& f) const {
+        for (Index s = 0; s < used_; ++s) f(shards_[static_cast<std::size_t>(s)]);
+    }
+
+private:
+    /// Every shard clears, fills and adds up a gradient of its own. For 1,024 x 1,024 weights and one step a sample
+    /// that costs more than the products of 32 samples, so large models get fewer shards, though never one.
+    Index most_shards(Index steps) const {
+        return std::clamp<Index>((Index(1) << 20) * steps / std::max<Index>(dense_numbers_, 1), 2, Shards::most_shards);
+    }
+    /// A batch of 32 to 63 is cut in two, so that two threads have work, where the second shard is cheap: not with
+    /// large models, nor with moving statistics, which are estimated within a shard.
+    Index least_rows(Index samples, Index most) const {
+        if (samples < Shards::least_rows || most < Shards::most_shards || has_state_) return Shards::least_rows;
+        return std::min<Index>((samples + 1) / 2, Shards::least_rows);
+    }
+
+    ThreadPool& pool_;
+    Index dense_numbers_ = 0, used_ = 0;
+    bool has_state_ = false;
+    std::deque<Shard<T>> shards_;
+    GradientSum<T> sum_;
+};
 }  // namespace detail
 
 /// Owns what a training step needs beside the model: a gradient for each shard, a cache for each thread.
@@ -71,172 +135,184 @@ class Trainer {
 
 public:
     Trainer(const Model& model, const Loss& loss, ThreadPool& pool)
-        : pool_(pool),
+        : step_(pool),
           loss_([&] {
               if constexpr (on_logits)
                   return loss.on_logits();
               else
                   return loss;
           }()),
-          empty_(model.zero_gradients()),
           caches_(static_cast<std::size_t>(pool.threads())) {
-        for_each_parameter(model, empty_, [&](std::string_view, const auto&, const auto& gradient) {
-            dense_numbers_ += detail::dense_size(gradient);
-        });
-        for_each_state(model, [&](std::string_view, const auto&) { has_state_ = true; });
+        gradients_.push_back(model.zero_gradients());
+        step_.count_parameters(parameter_list(model, gradients_.front()));
     }
 
-    /// The loss of the batch, with its gradient in `gradients()`.
+    /// The loss of the batch, with the gradient of its mean in `gradients()`.
     template <class Inputs>
-    double gradient(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed) {
-        return run<true>(model, batch, step_seed);
+    LossSum gradient(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed,
+                     const ClassWeights& class_weights = {}) {
+        return run(model, batch, step_seed, true, class_weights);
     }
     /// The loss of the batch without training.
     template <class Inputs>
-    double evaluate(const Model& model, const Batch<Inputs, T>& batch) {
-        return run<false>(model, batch, Seed{});
+    LossSum evaluate(const Model& model, const Batch<Inputs, T>& batch) {
+        return run(model, batch, Seed{}, false, {});
     }
     /// From now on the predictions of each batch are kept for `each_prediction`.
     void keep_predictions() { keep_predictions_ = true; }
-    /// f(prediction [n, outputs], target [n, width]) for the shards of the last batch, in order.
+    /// f(prediction, target [n, width], weights) for the shards of the last batch, in order: predictions [n, outputs],
+    /// or [n, T, C] with their mask where each step is one; the weights are those of the loss.
     template <class Inputs, class F>
     void each_prediction(const Batch<Inputs, T>& batch, F&& f) const {
         const Index width = batch.targets.last();
-        Index begin = 0;
-        for (Index s = 0; begin < batch.targets.extent(0); ++s) {
-            const Shard& shard = shards_[static_cast<std::size_t>(s)];
-            f(View<const T, 2>{shard.predictions.data(), {shard.rows, shard.outputs}},
-              View<const T, 2>{batch.targets.data() + begin * width, {shard.rows, width}});
-            begin += shard.rows;
-        }
+        step_.each_shard([&](const detail::Shard<T>& shard) {
+            f(shard.predictions, View<const T, 2>{batch.targets.data() + shard.begin * width, {shard.rows, width}},
+              shard.weights);
+        });
     }
     /// Gradient of the last batch.
-    typename Model::Gradients& gradients() { return shards_.front().gradients; }
+    typename Model::Gradients& gradients() { return gradients_.front(); }
+    /// The list of the model with that gradient, without names; made anew by each `gradient`.
+    const ParameterList<T>& list() const { return lists_.front(); }
 
 private:
-    struct Shard {
-        typename Model::Gradients gradients;
-        Buffer<T> dy, predictions, step_weights;
-        Index rows = 0, outputs = 0;
-        double loss = 0, divisor = 0;
-    };
-
     /// Whether each step of the output, [B, T, C], is a prediction of its own.
     template <class Inputs>
     static constexpr bool predicts_steps =
         decltype(std::declval<const Model&>().forward(slice_samples(std::declval<const Inputs&>(), 0, 0),
                                                       std::declval<typename Model::Cache&>()))::rank == 3;
 
-    template <bool Train, class Inputs>
-    double run(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed) {
+    template <class Inputs>
+    LossSum run(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed, bool train,
+                const ClassWeights& class_weights) {
+        const detail::BatchFacts<T> facts = facts_of(batch);
+        constexpr bool by_step = predicts_steps<Inputs>;
+        SampleWeights<T> weights = facts.weights;
+        if (!by_step) weights = weights_by_sample(facts, class_weights);
+        // Which steps count is known after the forward pass: until then the sum is not divided.
+        const double divisor = by_step ? 0 : loss_.divisor(facts.targets, facts.samples, facts.width, weights.data);
+        const double scale = divisor == 0 ? 1 : 1 / divisor;
+        const Shards cut = step_.cut(facts);
+        if (train) prepare(model, cut.count);
+        LossSum loss = step_.run(cut, [&](detail::Shard<T>& shard) {
+            auto& cache = caches_[static_cast<std::size_t>(shard.lane)];
+            const auto inputs = slice_samples(batch.inputs, shard.begin, shard.begin + shard.rows);
+            const Pass pass = train ? Pass(Training(step_seed, shard.begin)) : Pass(Inference{});
+            const auto y = model.forward(inputs, cache, pass.on_logits(on_logits));
+            shard.weights = weights.from(shard.begin);
+            T* const dy = finish(Block(y), by_step, facts, scale, class_weights, train, shard);
+            if (!train) return;
+            auto& gradients = gradients_[static_cast<std::size_t>(shard.number)];
+            clear_gradients(lists_[static_cast<std::size_t>(shard.number)]);
+            model.backward(View<const T, std::decay_t<decltype(y)>::rank>{dy, y.extents()}, cache, gradients,
+                           InputGradient::skip);
+        });
+        if (train) step_.add_up({lists_.data(), static_cast<std::size_t>(cut.count)});
+        if (!by_step) return {loss.sum / scale, divisor};
+        if (train && loss.divisor != 0)
+            detail::each_trained(lists_.front(),
+                                 [&](const Parameter<T>& p) { detail::scale_gradient(p, 1 / loss.divisor); });
+        return loss;
+    }
+    template <class Inputs>
+    static detail::BatchFacts<T> facts_of(const Batch<Inputs, T>& batch) {
         const Index samples = sample_count(batch.inputs);
         if (batch.targets.extent(0) != samples)
             throw ShapeError(
                 message("fit: a batch of ", samples, " samples came with ", batch.targets.extent(0), " targets"));
         if (samples == 0) throw DataError("fit: a batch has no samples");
-        const Index most = most_shards(sample_steps(batch.inputs));
-        const Shards cut(samples, sample_block(batch.inputs), most, least_rows(samples, most));
-        while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back({empty_, {}, {}, {}, 0, 0, 0, 0});
-        constexpr bool by_step = predicts_steps<Inputs>;
-        // Which steps count is known after the forward pass: until then the sum is not divided.
-        const double scale =
-            by_step ? 1 : loss_.scale(batch.targets.data(), samples, batch.targets.last(), batch.weights);
-        pool_.run(cut.count, [&](Index s, Index lane) {
-            run_shard<Train>(model, batch, step_seed, scale, cut.begin(s), cut.end(s) - cut.begin(s),
-                             shards_[static_cast<std::size_t>(s)], caches_[static_cast<std::size_t>(lane)]);
-        });
-        if constexpr (Train)
-            sum_(
-                model, cut.count, [&](Index s) -> auto& { return shards_[static_cast<std::size_t>(s)].gradients; },
-                pool_);
-        double loss = 0, divisor = 0;
-        for (Index s = 0; s < cut.count; ++s) {
-            loss += shards_[static_cast<std::size_t>(s)].loss;
-            divisor += shards_[static_cast<std::size_t>(s)].divisor;
-        }
-        if (!by_step || divisor == 0) return loss;
-        if constexpr (Train)
-            for_each_parameter(model, gradients(), [&](std::string_view, const auto&, auto& gradient) {
-                detail::scale_gradient(gradient, 1 / divisor);
-            });
-        return loss / divisor;
+        return {samples,
+                sample_block(batch.inputs),
+                sample_steps(batch.inputs),
+                batch.targets.last(),
+                batch.targets.data(),
+                batch.sample_weights()};
     }
-    /// Loss and gradient of `rows` samples from `begin` on.
-    template <bool Train, class Inputs>
-    void run_shard(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed, double scale, Index begin,
-                   Index rows, Shard& shard, typename Model::Cache& cache) {
-        const auto inputs = slice_samples(batch.inputs, begin, begin + rows);
-        const auto mode = [&] {
-            if constexpr (Train)
-                return Training(step_seed, begin);
-            else
-                return Inference{};
-        }();
-        const auto y = [&] {
-            if constexpr (on_logits)
-                return model.forward_logits(inputs, cache, mode);
-            else
-                return model.forward(inputs, cache, mode);
-        }();
-        constexpr bool by_step = predicts_steps<Inputs>;
-        const Index steps = by_step ? y.extent(1) : 1, predictions = rows * steps, outputs = y.size() / predictions;
-        const Index width = batch.targets.last();
-        if (y.size() != predictions * outputs || steps * loss_.target_outputs(outputs) != width)
-            throw ShapeError(
-                message("fit: the model gives ", y.size() / rows, " outputs a sample, the targets have ", width));
-        shard.rows = rows;
-        shard.outputs = y.size() / rows;
-        if (keep_predictions_) keep(shard, y.data(), predictions, outputs);
-        const T* target = batch.targets.data() + begin * width;
-        const T* weight = batch.weights ? batch.weights + begin : nullptr;
-        const std::uint8_t* kept = nullptr;
-        if constexpr (by_step) {
-            kept = y.mask.keep;
-            if (weight) weight = repeat(weight, rows, steps, shard.step_weights);
-            shard.divisor = loss_.divisor(target, predictions, width / steps, weight, kept);
-        }
-        T* dy = Train ? shard.dy.need(y.size()) : nullptr;
-        shard.loss = loss_.accumulate(y.data(), target, predictions, outputs, weight, scale, dy, kept);
-        if constexpr (Train) {
-            detail::clear_gradients(model, shard.gradients);
-            const View<const T, std::decay_t<decltype(y)>::rank> d{dy, y.extents()};
-            if constexpr (on_logits)
-                model.template backward_logits<InputGradient::skip>(d, cache, shard.gradients);
-            else
-                model.template backward<InputGradient::skip>(d, cache, shard.gradients);
+    /// Gradients and lists for `shards` shards. Lists are made anew: the model may have moved since.
+    void prepare(const Model& model, Index shards) {
+        while (static_cast<Index>(gradients_.size()) < shards) gradients_.push_back(model.zero_gradients());
+        if (static_cast<Index>(lists_.size()) < shards) lists_.resize(static_cast<std::size_t>(shards));
+        for (std::size_t s = 0; s < static_cast<std::size_t>(shards); ++s) {
+            std::swap(fields_.parameters(), lists_[s]);
+            detail::list_fields(model, gradients_[s], fields_);
+            detail::drop_empty(fields_.parameters());
+            std::swap(fields_.parameters(), lists_[s]);
         }
     }
-    static const T* repeat(const T* weight, Index rows, Index times, Buffer<T>& buffer) {
-        T* const all = buffer.need(rows * times);
-        for (Index r = 0; r < rows; ++r) std::fill_n(all + r * times, times, weight[r]);
-        return all;
+    /// The weights of the samples times those of their classes.
+    SampleWeights<T> weights_by_sample(const detail::BatchFacts<T>& facts, const ClassWeights& classes) {
+        if (facts.weights && facts.weights.per_sample != 1)
+            throw ShapeError(message("fit: expected weights [B] for a model with one prediction a sample, received [B, ",
+                                     facts.weights.per_sample, "]"));
+        check_sample_weights("fit", facts.weights, facts.samples, 1, {});
+        if (!classes) return facts.weights;
+        T* const weights = weights_.need(facts.samples);
+        for (Index r = 0; r < facts.samples; ++r)
+            weights[r] = static_cast<T>(loss_.ignores(facts.targets + r * facts.width)
+                                            ? 1.0
+                                            : classes.of(facts.targets + r * facts.width, facts.width)) *
+                         (facts.weights ? facts.weights.data[r] : T(1));
+        return {weights, 1};
     }
-    /// Every shard clears, fills and adds up a gradient of its own. For 1,024 x 1,024 weights and one step a sample
-    /// that costs more than the products of 32 samples, so large models get fewer shards, though never one.
-    Index most_shards(Index steps) const {
-        return std::clamp<Index>((Index(1) << 20) * steps / std::max<Index>(dense_numbers_, 1), 2, Shards::most_shards);
+    /// The loss of a shard's output; returns dL/dy where it trains.
+    T* finish(const Block<const T>& y, bool by_step, const detail::BatchFacts<T>& facts, double scale,
+              const ClassWeights& classes, bool train, detail::Shard<T>& shard) {
+        const Index steps = by_step ? y.time() : 1, predictions = shard.rows * steps, outputs = y.size() / predictions;
+        if (y.size() != predictions * outputs || steps * loss_.target_outputs(outputs) != facts.width)
+            throw ShapeError(message("fit: the model gives ", y.size() / shard.rows, " outputs a sample, the targets have ",
+                                     facts.width));
+        const T* target = facts.targets + shard.begin * facts.width;
+        const std::uint8_t* kept = by_step ? y.mask.keep : nullptr;
+        if (by_step) {
+            shard.weights = weights_by_step(shard, steps, target, facts.width / steps, kept, classes);
+            shard.loss.divisor = loss_.divisor(target, predictions, facts.width / steps, shard.weights.data, kept);
+        } else {
+            shard.loss.divisor = 0;
+        }
+        if (keep_predictions_) keep(y, by_step, predictions, outputs, shard);
+        T* dy = train ? shard.dy.need(y.size()) : nullptr;
+        shard.loss.sum = loss_.accumulate(y.data, target, predictions, outputs, shard.weights.data, scale, dy, kept);
+        return dy;
     }
-    /// A batch of 32 to 63 is cut in two, so that two threads have work, where the second shard is cheap: not with
-    /// large models, nor with moving statistics, which are estimated within a shard.
-    Index least_rows(Index samples, Index most) const {
-        if (samples < Shards::least_rows || most < Shards::most_shards || has_state_) return Shards::least_rows;
-        return std::min((samples + 1) / 2, Shards::least_rows);
+    /// One weight a step, times that of its class.
+    SampleWeights<T> weights_by_step(detail::Shard<T>& shard, Index steps, const T* target, Index width,
+                                     const std::uint8_t* kept, const ClassWeights& classes) const {
+        const SampleWeights<T> given = shard.weights;
+        if (given && given.per_sample != 1 && given.per_sample != steps)
+            throw ShapeError(message("fit: expected weights [B] or [B, ", steps, "], received [B, ", given.per_sample, "]"));
+        check_sample_weights("fit", given, shard.rows, steps, Mask{kept});
+        if (!given && !classes) return {};
+        T* const all = shard.weight_memory.need(shard.rows * steps);
+        for (Index i = 0; i < shard.rows * steps; ++i) {
+            all[i] = static_cast<T>(given(i / steps, i % steps));
+            const bool counts = (!kept || kept[i]) && !loss_.ignores(target + i * width);
+            if (classes && counts) all[i] *= static_cast<T>(classes.of(target + i * width, width));
+        }
+        return {all, steps};
     }
-    static void keep(Shard& shard, const T* y, Index predictions, Index outputs) {
-        T* kept = shard.predictions.need(predictions * outputs);
+    static void keep(const Block<const T>& y, bool by_step, Index predictions, Index outputs, detail::Shard<T>& shard) {
+        T* kept = shard.kept.need(y.size());
         if constexpr (on_logits)
-            kernels::activate_rows<typename FinalActivationOf<Model>::type>(y, kept, predictions, outputs);
+            kernels::activate_rows<typename FinalActivationOf<Model>::type>(y.data, kept, predictions, outputs);
         else
-            std::copy_n(y, predictions * outputs, kept);
+            std::copy_n(y.data, y.size(), kept);
+        const Shape by_sample{shard.rows, y.size() / shard.rows};
+        shard.predictions = {kept, by_step ? y.shape : by_sample};
+        if (by_step && y.mask) {  // the next shard of the thread overwrites the cache's
+            std::uint8_t* mask = shard.mask.need(predictions);
+            std::copy_n(y.mask.keep, predictions, mask);
+            shard.predictions.mask = Mask{mask};
+        }
     }
-    ThreadPool& pool_;
+
+    detail::ShardedStep<T> step_;
     Loss loss_;
-    typename Model::Gradients empty_;
-    Index dense_numbers_ = 0;
-    std::vector<Shard> shards_;
-    detail::GradientSum<Model> sum_;
+    std::deque<typename Model::Gradients> gradients_;
+    std::vector<ParameterList<T>> lists_;
+    Fields<T> fields_;
     std::vector<typename Model::Cache> caches_;
-    bool keep_predictions_ = false, has_state_ = false;
+    Buffer<T> weights_;
+    bool keep_predictions_ = false;
 };
 
 DEEPREC_END

@@ -50,19 +50,23 @@ class TransformerBlock : public Norm::template Block<T> {
     using Base = typename Norm::template Block<T>;
 
 public:
+    TransformerBlock() = default;
     /// Throws ArgumentError unless both sizes are positive and the options are what Dropout and LayerNorm take.
     TransformerBlock(Index heads, Index hidden, Norm, TransformerBlockOptions options = {})
         : Base(make(heads, hidden, options)) {}
     TransformerBlock(Index heads, Index hidden, TransformerBlockOptions options = {})
         : TransformerBlock(heads, hidden, Norm{}, options) {}
 
+    using Base::size;
     static constexpr std::string_view name() { return "TransformerBlock"; }
-    /// Throws ShapeError unless samples are [time, features] and the heads share the features evenly.
+    /// Sizes and initialises everything. Throws ShapeError unless samples are [time, features] and the heads share the
+    /// features evenly.
     Shape build(const Shape& in, Seed seed) {
-        return build(in, seed, [](const auto&, const Shape&) {});
+        const Shape out = size(in);
+        detail::make_parameters(static_cast<Base&>(*this), seed);
+        return out;
     }
-    template <class Before>
-    Shape build(const Shape& in, Seed seed, Before&& before) {
+    Shape size(const Shape& in) {
         detail::check_rank(name(), in, 2, "[time, features]");
         auto& attention = this->template layer<Norm::attention>().inner().template layer<Norm::norms_inside>();
         const Index heads = attention.heads();
@@ -71,8 +75,9 @@ public:
                                      " heads, received ", in.back()));
         attention = MultiHeadAttention<T>{heads, in.back() / heads, attention.options()};
         this->template layer<Norm::dense>().inner().template layer<Norm::norms_inside + 1>() = Dense<T>{in.back()};
-        return Base::build(in, seed, before);
+        return Base::size(in);
     }
+    void restore() { size(this->input_shape()); }
 
 private:
     static Base make(Index heads, Index hidden, const TransformerBlockOptions& o) {

@@ -1,0 +1,265 @@
+/// What a layer is made of, written down once: its options, parameters and states. All else is a loop over that list:
+/// building, saving, loading, counting, adding, clipping, stepping, averaging.
+///
+/// A layer names its fields in
+///
+///     void fields(Fields<T>& f, Gradients& g) {
+///         f.option("units", units_);
+///         f.parameter("kernel", parameters_.kernel, {features_, units_}, options_.kernel_initializer, g.kernel);
+///     }
+///
+/// and a layer of layers its parts, `f.part("inner", inner_, g)`.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <deeprec/core/block.hpp>
+#include <deeprec/core/initializers.hpp>
+#include <deeprec/core/moving_average.hpp>
+#include <deeprec/core/sparse_rows.hpp>
+
+DEEPREC_BEGIN
+
+/// An option that is one of a few words: an enumeration whose numbers are places in `names`.
+struct ChoiceRef {
+    const std::string_view* names = nullptr;
+    std::size_t count = 0;
+    void* value = nullptr;
+    std::size_t (*get)(const void*) = nullptr;
+    void (*set)(void*, std::size_t) = nullptr;
+};
+/// An option that the type fixes (an activation, returned sequences): only written and compared, but for a number that
+/// may stand behind it, as LeakyReLU's slope.
+struct FixedRef {
+    std::string_view text;
+    double* number = nullptr;
+};
+using OptionRef = std::variant<bool*, Index*, double*, float*, Shape*, std::vector<std::int32_t>*,
+                               std::vector<std::vector<std::int32_t>>*, ChoiceRef, FixedRef>;
+
+/// The options of one layer, in order.
+struct LayerOptions {
+    std::string path;        ///< "" for the model itself
+    std::string_view layer;  ///< its name()
+    std::vector<std::pair<std::string_view, OptionRef>> options;
+    const void* self = nullptr;             ///< the layer, for `check`
+    void (*check)(const void*) = nullptr;  ///< throws ArgumentError for options without meaning; null = takes any
+};
+
+/// One entry of the list that a model is: a tensor with its gradient.
+template <class T>
+struct Parameter {
+    std::string path;           ///< "user.2.kernel"; empty where nobody asked for names
+    T* values = nullptr;        ///< row-major
+    Shape shape;                ///< Keras' shape
+    T* gradient = nullptr;      ///< of the same shape; null for tables and states
+    SparseRows<T>* rows{};      ///< of a table: the rows that have a gradient
+    MovingAverage<T>* moves{};  ///< of a state: what the next step moves it by
+
+    bool is_state() const { return moves != nullptr; }
+    Index size() const { return shape.size(); }
+    /// Numbers of the gradient that a batch touched, one after the other.
+    Index touched() const { return rows ? static_cast<Index>(rows->ids().size()) * rows->width() : shape.size(); }
+    T* touched_data() const { return rows ? rows->values(0) : gradient; }
+
+    // What only core/ and io/ need.
+    Index held = 0;                                  ///< numbers that the tensor has: 0 before `build`
+    void* tensor = nullptr;                          ///< the owner, Tensor<T, Rank>
+    void* gradient_tensor = nullptr;                 ///< the same of a dense gradient
+    T* (*resize)(void*, const Shape&) = nullptr;     ///< of both owners
+    Initializer initializer{};                       ///< how `build` fills it ...
+    void (*fill)(T*, const Shape&, Seed) = nullptr;  ///< ... unless this does
+    Seed seed{};
+    double keep = 0;  ///< of a state
+};
+
+/// Lists the fields of a layer or model that is shown to it.
+template <class T>
+class Fields {
+public:
+    /// Whether paths and options are written down too: what a step does not need, and what allocates.
+    enum class With { values, names };
+
+    explicit Fields(With with = With::values, Seed seed = {}) : with_(with), seed_(seed) {}
+    /// Forgets everything but memory.
+    void clear() {
+        parameters_.clear();
+        layers_.clear();
+    }
+
+    /// A number, a truth, a shape or a list of ids that the layer was constructed with.
+    template <class Value>
+    void option(std::string_view name, Value& value) {
+        if (has_options()) layers_[layer_].options.emplace_back(name, OptionRef(&value));
+    }
+    /// A value of an enumeration by its name, `names` being in the order of their numbers.
+    template <class Enum, std::size_t N>
+    void choice(std::string_view name, Enum& value, const std::array<std::string_view, N>& names) {
+        if (!has_options()) return;
+        layers_[layer_].options.emplace_back(
+            name, ChoiceRef{names.data(), N, &value,
+                            [](const void* from) { return static_cast<std::size_t>(*static_cast<const Enum*>(from)); },
+                            [](void* to, std::size_t number) { *static_cast<Enum*>(to) = static_cast<Enum>(number); }});
+    }
+    /// What the type fixes.
+    void fixed(std::string_view name, std::string_view text) {
+        if (has_options()) layers_[layer_].options.emplace_back(name, FixedRef{text, nullptr});
+    }
+    void fixed(std::string_view name, bool value) { fixed(name, value ? "true" : "false"); }
+    /// An activation by its name, with the number that it may have.
+    template <class Activation>
+    void activation(std::string_view name, Activation& activation) {
+        double* number = nullptr;
+        if constexpr (requires { activation.alpha = 1.0; })
+            number = &activation.alpha;
+        else if constexpr (requires { activation.negative_slope = 1.0; })
+            number = &activation.negative_slope;
+        if (has_options()) layers_[layer_].options.emplace_back(name, FixedRef{Activation::name, number});
+    }
+
+    /// A trained tensor of the given shape. `build` fills it by `initializer` with the layer's seed, or derive(seed,
+    /// use) for a `use` that is not negative. A parameter that a layer does without (no bias) has the shape [0].
+    template <int Rank>
+    void parameter(std::string_view name, Tensor<T, Rank>& values, const Shape& shape, const Initializer& initializer,
+                   Tensor<T, Rank>& gradient, int use = -1) {
+        Parameter<T>& p = add(name, values, shape, use);
+        p.gradient = gradient.data();
+        p.gradient_tensor = &gradient;
+        p.initializer = initializer;
+    }
+    /// A table of which a batch touches few rows.
+    void parameter(std::string_view name, Tensor<T, 2>& values, const Shape& shape, const Initializer& initializer,
+                   SparseRows<T>& gradient, int use = -1) {
+        Parameter<T>& p = add(name, values, shape, use);
+        p.rows = &gradient;
+        p.initializer = initializer;
+    }
+    /// As above, filled by a function: fill(values, shape, seed).
+    template <int Rank>
+    void parameter(std::string_view name, Tensor<T, Rank>& values, const Shape& shape,
+                   void (*fill)(T*, const Shape&, Seed), Tensor<T, Rank>& gradient, int use = -1) {
+        parameter(name, values, shape, Initializer{}, gradient, use);
+        parameters_.back().fill = fill;
+    }
+    /// A tensor that exists already, whose shape is what it is.
+    template <int Rank, class Gradient>
+    void parameter(std::string_view name, Tensor<T, Rank>& values, Gradient& gradient) {
+        parameter(name, values, view(values).shape(), Initializer{}, gradient);
+    }
+    /// A tensor that is kept but not trained; a step of an optimizer moves it by state = keep state + (1 - keep) mean.
+    void state(std::string_view name, Tensor<T, 1>& values, Index size, double start, double keep,
+               MovingAverage<T>& average) {
+        Parameter<T>& p = add(name, values, {size}, -1);
+        p.moves = &average;
+        p.initializer = Constant{start};
+        p.keep = keep;
+    }
+
+    /// The fields of a part, their names behind its own, seeded by derive(seed, use).
+    template <class Key, class Part, class Gradients>
+    void part(const Key& key, Part& part, Gradients& gradients, std::uint64_t use = 0) {
+        enter(key, use, options_of(part), [&] { part.fields(*this, gradients); });
+    }
+    /// The same for a part whose options the composition knows itself.
+    template <class Key, class Part, class Gradients>
+    void part_without_options(const Key& key, Part& part, Gradients& gradients, std::uint64_t use) {
+        const bool quiet = std::exchange(quiet_, true);
+        enter(key, use, {}, [&] { part.fields(*this, gradients); });
+        quiet_ = quiet;
+    }
+    /// Fields that are seeded by derive(seed, use).
+    template <class F>
+    void seeded(std::uint64_t use, F&& f) {
+        const Seed seed = std::exchange(seed_, derive(seed_, use));
+        f();
+        seed_ = seed;
+    }
+    /// Names that start with `key`, in a layer itself.
+    template <class F>
+    void scope(std::string_view key, F&& f) {
+        const std::size_t length = push(key);
+        f();
+        path_.resize(length);
+    }
+    /// The model itself.
+    template <class Model, class Gradients>
+    void model(Model& model, Gradients& gradients) {
+        layer_ = layers_.size();
+        if (with_ == With::names) layers_.push_back(options_of(model));
+        model.fields(*this, gradients);
+    }
+
+    const std::vector<Parameter<T>>& parameters() const { return parameters_; }
+    std::vector<Parameter<T>>& parameters() { return parameters_; }
+    const std::vector<LayerOptions>& layers() const { return layers_; }
+
+private:
+    bool has_options() const { return with_ == With::names && !quiet_; }
+    template <class Part>
+    static LayerOptions options_of(const Part& part) {
+        LayerOptions options{"", Part::name(), {}, &part, nullptr};
+        if constexpr (requires { part.check(); })
+            options.check = [](const void* self) { static_cast<const Part*>(self)->check(); };
+        return options;
+    }
+    template <int Rank>
+    Parameter<T>& add(std::string_view name, Tensor<T, Rank>& values, const Shape& shape, int use) {
+        Parameter<T>& p = parameters_.emplace_back();
+        if (with_ == With::names) p.path.append(path_).append(name);
+        p.values = values.data();
+        p.held = values.size();
+        p.shape = shape;
+        p.tensor = &values;
+        p.seed = use < 0 ? seed_ : derive(seed_, static_cast<std::uint64_t>(use));
+        p.resize = [](void* owner, const Shape& to) {
+            auto& tensor = *static_cast<Tensor<T, Rank>*>(owner);
+            typename View<T, Rank>::Extents extents{};
+            for (int axis = 0; axis < std::min(Rank, to.rank()); ++axis)
+                extents[static_cast<std::size_t>(axis)] = to[axis];
+            tensor.resize(extents);
+            return tensor.data();
+        };
+        return p;
+    }
+    template <class Key, class F>
+    void enter(const Key& key, std::uint64_t use, LayerOptions layer, F&& f) {
+        const std::size_t length = push(key), outer = layer_;
+        const Seed seed = std::exchange(seed_, derive(seed_, use));
+        if (has_options()) {
+            layer_ = layers_.size();
+            layer.path = path_.substr(0, path_.size() - 1);
+            layers_.push_back(std::move(layer));
+        }
+        f();
+        layer_ = outer;
+        seed_ = seed;
+        path_.resize(length);
+    }
+    std::size_t push(std::string_view key) {
+        const std::size_t length = path_.size();
+        if (with_ == With::names) path_.append(key).append(1, '.');
+        return length;
+    }
+    std::size_t push(std::size_t number) {
+        std::array<char, 20> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+        return push(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
+    }
+
+    With with_;
+    Seed seed_;
+    std::string path_;
+    std::size_t layer_ = 0;  // whose options are being named
+    bool quiet_ = false;     // options are passed over
+    std::vector<Parameter<T>> parameters_;
+    std::vector<LayerOptions> layers_;
+};
+
+DEEPREC_END

@@ -1,0 +1,79 @@
+/// A callback that saves the model and the state of its training.
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <system_error>
+
+#include <deeprec/io/model_options.hpp>
+#include <deeprec/training/monitor.hpp>
+
+DEEPREC_BEGIN
+
+/// Saves after each epoch, into `directory`:
+/// - the model to epoch-001.safetensors and so on, of which the last `keep` stay (0 = all);
+/// - the model to best.safetensors whenever `monitor` is better than before; with `save_best_only` only that (Keras'
+///   ModelCheckpoint);
+/// - all that the next step depends on to last.state, for `fit(..., {.resume = "run/last.state"}, ...)`.
+/// The models have the epoch (from 1) and its figures as metadata; `load<Model>(path)` brings one back.
+/// `Checkpoint{"run/"}`.
+///
+/// A training that goes on (FitOptions::resume) goes on counting and comparing where it was. An epoch without the figure
+/// `monitor` (no validation data) has no best; with `save_best_only` it throws ArgumentError. Throws FileError where
+/// nothing can be written; the files from before stay whole.
+struct Checkpoint {
+    std::string directory;
+    std::string monitor = "val_loss";
+    bool save_best_only = false;
+    MonitorMode mode = MonitorMode::automatic;
+    long keep = 0;            ///< files of epochs that stay
+    bool save_state = true;   ///< last.state, which wants an optimizer of the library
+
+    long best_epoch = -1;   ///< result: the epoch of best.safetensors, from 0
+    double best_value = 0;  ///< result: its figure
+
+    std::filesystem::path best_path() const { return std::filesystem::path(directory) / "best.safetensors"; }
+    std::filesystem::path state_path() const { return std::filesystem::path(directory) / "last.state"; }
+    std::filesystem::path epoch_path(long epoch) const {
+        std::string number = std::to_string(epoch + 1);
+        number.insert(0, 3 - std::min<std::size_t>(3, number.size()), '0');
+        return std::filesystem::path(directory) / ("epoch-" + number + ".safetensors");
+    }
+
+    void on(const TrainBegin& e) {
+        if (keep < 0) throw ArgumentError(message("Checkpoint: expected keep >= 0, received ", keep));
+        if (!e.resumed) best_epoch = -1;
+        std::error_code error;
+        std::filesystem::create_directories(directory, error);
+        if (error) throw FileError(message("Checkpoint: cannot make the directory ", directory, ": ", error.message()));
+    }
+    void on(const EpochEnd& e) {
+        std::map<std::string, std::string> metadata{{"epoch", std::to_string(e.log.epoch + 1)}};
+        for (const auto& [name, value] : e.log.figures) metadata[name] = detail::option_text(value);
+        if (!save_best_only) e.training.save_model(epoch_path(e.log.epoch), metadata);
+        if (save_best_only || e.log.has(monitor)) {
+            const double value = e.log.at(monitor);
+            const Monitor rule{monitor, mode, best_value, best_epoch};
+            if (rule.improves("Checkpoint", value)) {
+                e.training.save_model(best_path(), metadata);
+                best_epoch = e.log.epoch;
+                best_value = value;
+            }
+        }
+        if (keep > 0 && e.log.epoch >= keep) {
+            std::error_code gone;  // a file that is not there is as good
+            std::filesystem::remove(epoch_path(e.log.epoch - keep), gone);
+        }
+    }
+    void epoch_done(TrainingControl& training) const {
+        if (save_state) training.save_state(state_path());
+    }
+    void state(CallbackState& s) {
+        s("best_epoch", best_epoch);
+        s("best_value", best_value);
+    }
+};
+
+DEEPREC_END

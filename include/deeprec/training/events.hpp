@@ -1,0 +1,136 @@
+/// What happens in a training, told to callbacks. A callback is any value that takes some of the events,
+///
+///     struct Mine {
+///         void on(const EpochEnd& e) { if (e.log.at("loss") < 0.1) e.stop(); }
+///     };
+///
+/// or a function of one: `[&](const EpochEnd& e) { e.log.set("val_ndcg@10", ndcg(model)); }`. Metrics are told nothing:
+/// they see the predictions. All are called in the order in which they were given to `fit`.
+#pragma once
+
+#include <concepts>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <deeprec/core/shape.hpp>
+#include <deeprec/training/history.hpp>
+
+DEEPREC_BEGIN
+
+/// What callbacks may do with a training, whatever its model.
+class TrainingControl {
+public:
+    virtual ~TrainingControl() = default;
+    virtual double learning_rate() const = 0;
+    virtual void set_learning_rate(double rate) = 0;
+    /// Steps that the optimizer has made, over all fits.
+    virtual Index iterations() const = 0;
+    /// All numbers of the model, states and parameters, in order.
+    virtual std::vector<double> weights() const = 0;
+    virtual void set_weights(const std::vector<double>& weights) = 0;
+    /// As the function `save`: the model as it is now.
+    virtual void save_model(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) = 0;
+    /// Writes all that the next step depends on, for `FitOptions::resume`.
+    virtual void save_state(const std::filesystem::path& path) = 0;
+
+    bool stopping = false;  ///< the training ends after this batch or epoch
+};
+
+/// What all events have.
+struct TrainingEvent {
+    TrainingControl& training;
+    /// Ends the training: after the batch, or after the epoch for events at its end.
+    void stop() const { training.stopping = true; }
+};
+/// Before the first epoch.
+struct TrainBegin : TrainingEvent {
+    bool resumed = false;  ///< callbacks have the state they had when the training was interrupted
+};
+/// Before the first batch of epoch `epoch`, from 0.
+struct EpochBegin : TrainingEvent {
+    Index epoch = 0;
+};
+/// Before a step of the optimizer.
+struct StepBegin : TrainingEvent {};
+/// After a batch.
+struct BatchEnd : TrainingEvent {
+    const TrainingProgress& progress;
+};
+/// After an epoch and its validation; figures may be added to the log.
+struct EpochEnd : TrainingEvent {
+    EpochLog& log;
+    bool last = false;  ///< of those that were asked for
+};
+/// After the last epoch, or where the training was stopped.
+struct TrainEnd : TrainingEvent {};
+
+/// The numbers and texts of a callback that a checkpoint has: `void state(CallbackState& s) { s("best", best_value); }`
+/// reads or writes each.
+class CallbackState {
+public:
+    virtual ~CallbackState() = default;
+    virtual void operator()(const std::string& name, double& value) = 0;
+    virtual void operator()(const std::string& name, long& value) = 0;
+    virtual void operator()(const std::string& name, std::vector<double>& values) = 0;
+};
+
+namespace detail {
+template <class C, class E>
+concept TakesByOn = requires(C& c, const E& e) { c.on(e); };
+template <class C, class E>
+concept TakesByCall = requires(C& c, const E& e) { c(e); };
+/// Whether it takes the event only where it may change it: a const that was forgotten.
+template <class C, class E>
+concept TakesMutable = requires(C& c, E& e) { c.on(e); } && !TakesByOn<C, E>;
+
+/// A callback behind pointers: one line for each event.
+struct CallbackRef {
+    void* self = nullptr;
+    void (*train_begin)(void*, const TrainBegin&) = nullptr;
+    void (*epoch_begin)(void*, const EpochBegin&) = nullptr;
+    void (*step_begin)(void*, const StepBegin&) = nullptr;
+    void (*batch_end)(void*, const BatchEnd&) = nullptr;
+    void (*epoch_end)(void*, const EpochEnd&) = nullptr;
+    void (*train_end)(void*, const TrainEnd&) = nullptr;
+    void (*state)(void*, CallbackState&) = nullptr;
+    /// After all callbacks have seen the end of an epoch: for Checkpoint, whose state has theirs.
+    void (*epoch_done)(void*, TrainingControl&) = nullptr;
+};
+template <class C, class E>
+constexpr auto handler() -> void (*)(void*, const E&) {
+    static_assert(!TakesMutable<C, E>, "fit: a callback takes its event as `const EpochEnd&` (or another event), const");
+    if constexpr (TakesByOn<C, E>)
+        return [](void* self, const E& e) { static_cast<C*>(self)->on(e); };
+    else if constexpr (TakesByCall<C, E>)
+        return [](void* self, const E& e) { (*static_cast<C*>(self))(e); };
+    else
+        return nullptr;
+}
+template <class C>
+inline constexpr bool takes_an_event =
+    handler<C, TrainBegin>() || handler<C, EpochBegin>() || handler<C, StepBegin>() || handler<C, BatchEnd>() ||
+    handler<C, EpochEnd>() || handler<C, TrainEnd>();
+template <class C>
+CallbackRef callback_ref(C& c) {
+    static_assert(takes_an_event<C>,
+                  "fit: this argument is no metric and takes no event; give it a public `void on(const EpochEnd&)`, or "
+                  "of TrainBegin, EpochBegin, StepBegin, BatchEnd, TrainEnd, or pass a function of one of them");
+    CallbackRef ref{&c,
+                    handler<C, TrainBegin>(),
+                    handler<C, EpochBegin>(),
+                    handler<C, StepBegin>(),
+                    handler<C, BatchEnd>(),
+                    handler<C, EpochEnd>(),
+                    handler<C, TrainEnd>()};
+    if constexpr (requires(CallbackState& s) { c.state(s); })
+        ref.state = [](void* self, CallbackState& s) { static_cast<C*>(self)->state(s); };
+    if constexpr (requires(TrainingControl& t) { c.epoch_done(t); })
+        ref.epoch_done = [](void* self, TrainingControl& t) { static_cast<C*>(self)->epoch_done(t); };
+    return ref;
+}
+}  // namespace detail
+
+DEEPREC_END

@@ -1,0 +1,285 @@
+/// The loop of a training, compiled once for each scalar: epochs, batches, steps, events.
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <deeprec/core/order.hpp>
+#include <deeprec/training/events.hpp>
+#include <deeprec/training/regularizers.hpp>
+#include <deeprec/training/state_file.hpp>
+#include <deeprec/training/task.hpp>
+
+DEEPREC_BEGIN
+namespace detail {
+
+/// What `fit` takes for a metric among its callbacks.
+template <class M>
+concept IsMetric = requires(M metric) {
+    metric.name();
+    metric.reset();
+    metric.result();
+};
+
+/// FitOptions without the type of the data.
+struct LoopOptions {
+    Index epochs, batch_size;
+    std::uint64_t seed;
+    bool shuffle;
+    Index accumulate;
+    ClassWeights class_weight;
+    const std::vector<Regularizer>& regularizers;
+    const std::string& resume;
+    std::vector<std::string> names{};  ///< of loss and optimizer
+
+    void check() const {
+        if (epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", epochs));
+        if (batch_size < 1) throw ArgumentError(message("fit: expected a positive batch_size, received ", batch_size));
+        if (accumulate < 1) throw ArgumentError(message("fit: expected a positive accumulate, received ", accumulate));
+        for (const double weight : class_weight.weights)
+            if (!(weight >= 0 && std::isfinite(weight)))
+                throw ArgumentError(message("fit: expected class weights >= 0, received ", weight));
+    }
+    /// What a state must agree with to go on, by name.
+    std::vector<std::pair<std::string, std::string>> fingerprint() const {
+        std::string weights, penalties;
+        for (const double weight : class_weight.weights) weights += (weights.empty() ? "" : ",") + option_text(weight);
+        for (const Regularizer& r : regularizers)
+            penalties += r.parameters + " " + option_text(r.penalty.l1) + " " + option_text(r.penalty.l2) + ";";
+        return {{"loss", names.at(0)},
+                {"optimizer", names.at(1)},
+                {"batch_size", std::to_string(batch_size)},
+                {"seed", std::to_string(seed)},
+                {"shuffle", option_text(shuffle)},
+                {"accumulate", std::to_string(accumulate)},
+                {"class_weight", weights},
+                {"regularizers", penalties}};
+    }
+};
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// One training on its way.
+template <class T>
+class FitLoop final : public TrainingControl {
+public:
+    FitLoop(TrainingTask<T>& train, TrainingTask<T>* validation, const OptimizerRef<T>& optimizer,
+            const LoopOptions& options, ThreadPool& pool, std::span<const CallbackRef> callbacks,
+            std::span<const MetricRef<T>> metrics)
+        : train_(train),
+          validation_(validation),
+          optimizer_(optimizer),
+          options_(options),
+          pool_(pool),
+          callbacks_(callbacks),
+          metrics_(metrics),
+          penalties_(find_penalised(named_list(), options.regularizers)),
+          order_(all_indices(train.samples())) {}
+
+    History run() {
+        const bool resumed = resume();
+        tell<&CallbackRef::train_begin>(TrainBegin{{*this}, resumed});
+        while (epoch_ < options_.epochs && !stopping) run_epoch();
+        history_.stopped_early = stopping;
+        tell<&CallbackRef::train_end>(TrainEnd{{*this}});
+        return std::move(history_);
+    }
+
+    double learning_rate() const override { return optimizer_.learning_rate(); }
+    void set_learning_rate(double rate) override { optimizer_.set_learning_rate(rate); }
+    Index iterations() const override { return optimizer_.iterations(); }
+    std::vector<double> weights() const override {
+        std::vector<double> all;
+        for (const Parameter<T>& p : named_list()) all.insert(all.end(), p.values, p.values + p.size());
+        return all;
+    }
+    void set_weights(const std::vector<double>& weights) override {
+        std::size_t at = 0;
+        for (const Parameter<T>& p : named_list())
+            for (Index i = 0; i < p.size(); ++i) p.values[i] = static_cast<T>(weights.at(at++));
+        train_.parameters_changed();
+    }
+    void save_model(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
+        auto fields = train_.fields();
+        collect(fields, metadata).write(path);
+    }
+    void save_state(const std::filesystem::path& path) override { write_state(path, state()); }
+
+private:
+    ParameterList<T> named_list() const {
+        auto fields = train_.fields();
+        drop_empty(fields.parameters());
+        return std::move(fields.parameters());
+    }
+    template <auto Handler, class Event>
+    void tell(const Event& event) const {
+        for (const CallbackRef& callback : callbacks_)
+            if (callback.*Handler) (callback.*Handler)(callback.self, event);
+    }
+
+    void run_epoch() {
+        const auto start = std::chrono::steady_clock::now();
+        const Seed epoch_seed = derive(Seed{options_.seed}, static_cast<std::uint64_t>(epoch_));
+        train_.start_epoch(epoch_, epoch_seed);
+        if (options_.shuffle) shuffle(order_, epoch_seed);
+        tell<&CallbackRef::epoch_begin>(EpochBegin{{*this}, epoch_});
+        for (const MetricRef<T>& metric : metrics_) metric.reset(metric.self);
+        TrainingProgress progress{epoch_, options_.epochs, 0, train_.samples(), 0, 0};
+        loss_ = {}, penalty_ = 0, waiting_ = {}, batches_ = 0, waiting_samples_ = 0;
+        for (Index begin = 0; begin < train_.samples() && !stopping; begin += options_.batch_size) {
+            const auto count = std::min(options_.batch_size, train_.samples() - begin);
+            const auto indices =
+                std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+            run_batch(indices, begin + count == train_.samples());
+            progress.sample += count;
+            progress.loss = loss_.mean() + penalty_ / static_cast<double>(progress.sample);
+            progress.seconds = seconds_since(start);
+            tell<&CallbackRef::batch_end>(BatchEnd{{*this}, progress});
+        }
+        if (progress.sample < train_.samples()) return;  // stopped: the epoch is not one
+        EpochLog log{epoch_, seconds_since(start), {}};
+        log.set("loss", progress.loss);
+        report(log, "");
+        if (validation_) validate(log);
+        ++epoch_;
+        const bool stopped_before = stopping;
+        tell<&CallbackRef::epoch_end>(EpochEnd{{*this}, log, epoch_ == options_.epochs});
+        finished_ = stopping && !stopped_before;
+        history_.epochs.push_back(std::move(log));
+        tell_saved();
+    }
+    /// Loss and gradient of a batch, and a step where it is due.
+    void run_batch(std::span<const Index> indices, bool last) {
+        const LossSum loss =
+            train_.gradient(indices, derive(Seed{options_.seed}, ~static_cast<std::uint64_t>(step_)), options_.class_weight);
+        if (!std::isfinite(loss.sum)) refuse_loss(loss.sum);
+        train_.show(metrics_);
+        loss_ += loss;
+        ++step_;
+        if (options_.accumulate == 1) return take_step(train_.list(), static_cast<double>(indices.size()));
+        const ParameterList<T>& sum = optimizer_.accumulated();
+        if (batches_ == 0) clear_gradients(sum);
+        for (std::size_t i = 0; i < sum.size(); ++i) {
+            const Parameter<T>& p = train_.list()[i];
+            if (!p.is_state() && loss.divisor != 0) scale_gradient(p, loss.divisor);  // states have their own weights
+            add_gradient(sum[i], p);
+        }
+        waiting_ += loss;
+        waiting_samples_ += static_cast<double>(indices.size());
+        if (++batches_ < options_.accumulate && !last) return;  // the last step of an epoch may have fewer
+        if (waiting_.divisor != 0)
+            each_trained(sum, [&](const Parameter<T>& p) { scale_gradient(p, 1 / waiting_.divisor); });
+        take_step(sum, waiting_samples_);
+        waiting_ = {}, batches_ = 0, waiting_samples_ = 0;
+    }
+    void take_step(const ParameterList<T>& list, double samples) {
+        const double penalty = add_penalties(list, penalties_);
+        if (!std::isfinite(penalty)) refuse_loss(penalty);
+        penalty_ += penalty * samples;
+        tell<&CallbackRef::step_begin>(StepBegin{{*this}});
+        optimizer_.step(list, pool_);
+        train_.parameters_changed();
+    }
+    [[noreturn]] void refuse_loss(double loss) const {
+        throw NumericError(message("fit: the loss became ", std::isnan(loss) ? "NaN" : "infinite", " in step ", step_,
+                                   " (epoch ", epoch_ + 1, ")", culprit(),
+                                   "; try a smaller learning rate or clipping"));
+    }
+    /// The first thing that is not finite: a parameter, or the gradient of one.
+    std::string culprit() const {
+        const auto bad = [](const T* numbers, Index n) {
+            return std::any_of(numbers, numbers + n, [](T x) { return !std::isfinite(x); });
+        };
+        const auto named = named_list();
+        for (const Parameter<T>& p : named)
+            if (bad(p.values, p.size())) return message(": ", p.path, " has a number that is not finite");
+        for (std::size_t i = 0; i < train_.list().size(); ++i) {
+            const Parameter<T>& p = train_.list()[i];
+            if (!p.is_state() && bad(p.touched_data(), p.touched()))
+                return message(": the gradient of ", named[i].path, " has a number that is not finite");
+        }
+        return "";
+    }
+    void report(EpochLog& log, const std::string& prefix) {
+        for (const MetricRef<T>& metric : metrics_) {
+            log.set(prefix + metric.name, metric.result(metric.self));
+            metric.reset(metric.self);
+        }
+    }
+    void validate(EpochLog& log) {
+        LossSum loss;
+        each_batch(all_indices(validation_->samples()), options_.batch_size, [&](std::span<const Index> indices) {
+            loss += validation_->evaluate(indices);
+            validation_->show(metrics_);
+        });
+        log.set("val_loss", loss.mean() + penalty(named_list(), penalties_));
+        report(log, "val_");
+    }
+
+    /// Lets callbacks write what they were waiting for until the epoch was complete.
+    void tell_saved() {
+        for (const CallbackRef& callback : callbacks_)
+            if (callback.epoch_done) callback.epoch_done(callback.self, *this);
+    }
+    TrainingState<T> state() {
+        TrainingState<T> state;
+        state.fingerprint = options_.fingerprint();
+        if (data_fingerprint_.empty()) data_fingerprint_ = std::to_string(train_.data_fingerprint());
+        state.fingerprint.emplace_back("data", data_fingerprint_);
+        state.epoch = epoch_;
+        state.step = step_;
+        state.finished = finished_;
+        state.fields = train_.fields();
+        state.history = &history_;
+        state.optimizer = &optimizer_;
+        state.callbacks = callbacks_;
+        return state;
+    }
+    /// Goes on where the state in `options.resume` was. Returns whether there was one.
+    bool resume() {
+        if (options_.resume.empty() || !std::filesystem::exists(options_.resume)) return false;
+        train_.start_epoch(0, derive(Seed{options_.seed}, 0));
+        TrainingState<T> now = state();
+        read_state(options_.resume, now);
+        epoch_ = now.epoch;
+        step_ = now.step;
+        stopping = finished_ = now.finished;
+        train_.parameters_changed();
+        if (options_.shuffle)  // each epoch's order is made of the one before
+            for (Index e = 0; e < epoch_; ++e)
+                shuffle(order_, derive(Seed{options_.seed}, static_cast<std::uint64_t>(e)));
+        return true;
+    }
+
+    TrainingTask<T>& train_;
+    TrainingTask<T>* validation_;
+    const OptimizerRef<T>& optimizer_;
+    const LoopOptions& options_;
+    ThreadPool& pool_;
+    std::span<const CallbackRef> callbacks_;
+    std::span<const MetricRef<T>> metrics_;
+    Penalties penalties_;
+    std::vector<Index> order_;
+    History history_;
+    std::string data_fingerprint_;
+    bool finished_ = false;  // a callback ended the training with the last epoch
+    Index epoch_ = 0, step_ = 0, batches_ = 0;  // done; batches that wait for their step
+    LossSum loss_, waiting_;
+    double penalty_ = 0, waiting_samples_ = 0;
+};
+
+template <class T>
+History fit_loop(TrainingTask<T>& train, TrainingTask<T>* validation, const OptimizerRef<T>& optimizer,
+                 const LoopOptions& options, ThreadPool& pool, std::span<const CallbackRef> callbacks,
+                 std::span<const MetricRef<T>> metrics) {
+    return FitLoop<T>(train, validation, optimizer, options, pool, callbacks, metrics).run();
+}
+
+}  // namespace detail
+DEEPREC_END

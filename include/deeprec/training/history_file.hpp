@@ -1,0 +1,96 @@
+/// A callback that writes the figures of each epoch to a file.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <deeprec/io/json_header.hpp>
+#include <deeprec/io/model_options.hpp>
+#include <deeprec/io/replace_file.hpp>
+#include <deeprec/training/events.hpp>
+
+DEEPREC_BEGIN
+
+/// Adds a line for each epoch to `path`: its number from 1 and its figures, as CSV with a header, or as JSON lines where
+/// the name ends in ".jsonl". `HistoryFile{"run/history.csv"}`.
+///
+/// Lines are written whole: the file is replaced with one that has a line more. A training that goes on (FitOptions::
+/// resume) leaves the lines of epochs that it repeats out, and a new one starts the file anew. Throws FileError where
+/// the file cannot be written.
+struct HistoryFile {
+    std::string path;
+
+    std::vector<std::string> columns{};  ///< of the CSV file, by the first epoch
+    std::string text{};                  ///< what the file has
+    long lines = 0;                      ///< epochs in it
+
+    void on(const TrainBegin& e) {
+        if (e.resumed) {
+            if (lines > 0) read_back();
+            return;
+        }
+        columns.clear();
+        text.clear();
+        lines = 0;
+    }
+    void on(const EpochEnd& e) {
+        const bool json = path.ends_with(".jsonl");
+        if (!json && lines == 0) {
+            columns.clear();
+            text = "epoch";
+            for (const auto& figure : e.log.figures) {
+                columns.push_back(figure.first);
+                text += "," + figure.first;
+            }
+            text += "\n";
+        }
+        text += json ? json_line(e.log) : csv_line(e.log);
+        ++lines;
+        FileReplacement file(path);
+        file.write(text);
+        file.commit();
+    }
+    void state(CallbackState& s) { s("lines", lines); }
+
+private:
+    /// A callback of an earlier run may have been another object: what it wrote is in the file.
+    void read_back() {
+        std::ifstream in(path, std::ios::binary);
+        if (!in) throw FileError(message("HistoryFile: cannot read ", path, ", which the training to go on has written"));
+        std::string line;
+        const bool json = path.ends_with(".jsonl");
+        text.clear();
+        columns.clear();
+        if (!json && std::getline(in, line)) {
+            text = line + "\n";
+            for (std::size_t at = line.find(','); at != std::string::npos;) {
+                const std::size_t next = line.find(',', at + 1);
+                columns.push_back(line.substr(at + 1, next == std::string::npos ? next : next - at - 1));
+                at = next;
+            }
+        }
+        long found = 0;
+        for (; found < lines && std::getline(in, line); ++found) text += line + "\n";
+        if (found < lines)
+            throw FormatError(message("HistoryFile: expected ", lines, " epochs in ", path, ", received ", found));
+    }
+    std::string csv_line(const EpochLog& log) const {
+        std::string line = std::to_string(log.epoch + 1);
+        for (const std::string& column : columns)
+            line += "," + (log.has(column) ? detail::option_text(log.at(column)) : std::string());
+        return line + "\n";
+    }
+    static std::string json_line(const EpochLog& log) {
+        std::string line = "{\"epoch\": " + std::to_string(log.epoch + 1);
+        for (const auto& [name, value] : log.figures) {
+            const bool finite = value - value == 0;
+            line += ", " + detail::json_quoted(name) + ": " + (finite ? detail::option_text(value) : "null");
+        }
+        return line + "}\n";
+    }
+};
+
+DEEPREC_END

@@ -1,0 +1,54 @@
+/// Which of two figures is the better one.
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <string_view>
+
+#include <deeprec/training/events.hpp>
+
+DEEPREC_BEGIN
+
+/// Whether a figure shall become small or large; automatic goes by its name: losses and errors small, areas, shares and
+/// ranking metrics large.
+enum class MonitorMode { automatic, min, max };
+
+/// The best of a figure so far, for callbacks that wait for a better one.
+struct Monitor {
+    std::string figure = "val_loss";
+    MonitorMode mode = MonitorMode::automatic;
+
+    double best = 0;       ///< the best figure ...
+    long best_epoch = -1;  ///< ... and its epoch, -1 = none yet
+
+    void reset() { best_epoch = -1; }
+    /// Whether small is good. Throws ArgumentError, in the name of `who`, for a name that automatic does not know.
+    bool minimises(std::string_view who) const {
+        if (mode != MonitorMode::automatic) return mode == MonitorMode::min;
+        const std::string name = "_" + figure;
+        const auto has = [&](const char* word) { return name.find(std::string("_") + word) != std::string::npos; };
+        for (const char* small : {"loss", "error", "mse", "mae", "rmse", "brier", "ece"})
+            if (has(small)) return true;
+        for (const char* large : {"auc", "gauc", "accuracy", "precision", "recall", "f1", "r2", "ndcg", "hr", "hit",
+                                  "mrr", "map", "coverage", "diversity", "novelty"})
+            if (has(large)) return false;
+        throw ArgumentError(message(who, ": is a small or a large '", figure,
+                                    "' good? Please say .mode = MonitorMode::min or MonitorMode::max"));
+    }
+    /// Whether `value` is better than the best by more than `margin`. NaN never is; the first number always is.
+    bool improves(std::string_view who, double value, double margin = 0) const {
+        if (std::isnan(value)) return false;
+        if (best_epoch < 0) return true;
+        return (minimises(who) ? best - value : value - best) > margin;
+    }
+    void take(double value, long epoch) {
+        best = value;
+        best_epoch = epoch;
+    }
+    void state(CallbackState& s) {
+        s("best", best);
+        s("best_epoch", best_epoch);
+    }
+};
+
+DEEPREC_END

@@ -1,0 +1,115 @@
+/// A model's outputs for many samples: `predict`.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <deeprec/core/inputs.hpp>
+#include <deeprec/core/parallel.hpp>
+#include <deeprec/core/pass.hpp>
+
+DEEPREC_BEGIN
+
+struct PredictOptions {
+    Index batch_size = 32;  ///< at most; smaller where threads would be idle. No result depends on it
+    int threads = 0;        ///< 0 = all cores
+};
+
+/// Runs a model over samples in batches over threads, and keeps threads and memory from call to call. One caller at a
+/// time; the model must outlive it.
+template <class Model>
+class Predictor {
+    using T = typename Model::Scalar;
+
+public:
+    /// Throws ArgumentError unless batch_size is positive and threads not negative.
+    explicit Predictor(const Model& model, PredictOptions options = {})
+        : model_(model), options_(options), threads_(thread_count(options.threads)) {
+        if (options.batch_size < 1)
+            throw ArgumentError(message("predict: expected a positive batch_size, received ", options.batch_size));
+    }
+
+    /// The outputs for all samples of x, a view (or a Pair of them for two towers): [N, ...] as the model's output, with
+    /// the mask of its steps, in memory that lasts until the next call. Batches are of whole blocks of the Pair.
+    template <class Inputs>
+    auto views(const Inputs& x) {
+        using Output = decltype(model_.forward(x, std::declval<typename Model::Cache&>()));
+        using Extents = typename Output::Extents;
+        const Index samples = sample_count(x), block = sample_block(x);
+        if (samples == 0) return View<const T, Output::rank>{values_.data(), Extents{}};
+        const Index batch_size = (slice_rows(samples, threads_, options_.batch_size) + block - 1) / block * block;
+        const Index batches = (samples + batch_size - 1) / batch_size;
+        const auto slice = [&](Index batch, Index lane) {
+            const Index begin = batch * batch_size, end = std::min(samples, begin + batch_size);
+            return std::pair(begin, model_.forward(slice_samples(x, begin, end), cache(lane)));
+        };
+        make_room(batches);
+        // The first slice tells the shape of all.
+        const auto [first, y] = slice(0, 0);
+        Extents extents = y.extents();
+        const Index rows = std::min(samples, batch_size), per_sample = y.size() / rows;
+        extents[0] = extents[0] / rows * samples;
+        T* const values = values_.need(samples * per_sample);
+        const bool has_mask = Output::rank > 1 && y.mask;
+        const Index steps = has_mask ? y.extent(Output::rank > 1 ? 1 : 0) : 0;
+        std::uint8_t* const mask = has_mask ? mask_.need(samples * steps) : nullptr;
+        const auto store = [&](Index begin, const Output& part) {
+            std::copy_n(part.data(), part.size(), values + begin * per_sample);
+            if (mask) std::copy_n(part.mask.keep, part.extent(0) * steps, mask + begin * steps);
+        };
+        store(first, y);
+        run_tasks(pool_.get(), batches - 1, [&](Index batch, Index lane) {
+            const auto [begin, part] = slice(batch + 1, lane);
+            store(begin, part);
+        });
+        return View<const T, Output::rank>{values, extents, Mask{mask}};
+    }
+
+private:
+    typename Model::Cache& cache(Index lane) { return caches_[static_cast<std::size_t>(lane)]; }
+    /// No more threads than there are slices, none where one is enough.
+    void make_room(Index batches) {
+        const int threads = static_cast<int>(std::min<Index>(batches - 1, threads_));
+        if (threads > 1 && (!pool_ || pool_->threads() < threads)) pool_ = std::make_unique<ThreadPool>(threads);
+        const std::size_t lanes = pool_ ? static_cast<std::size_t>(pool_->threads()) : 1;
+        if (caches_.size() < lanes) caches_.resize(lanes);
+    }
+
+    const Model& model_;
+    PredictOptions options_;
+    int threads_;
+    std::unique_ptr<ThreadPool> pool_;
+    std::vector<typename Model::Cache> caches_;
+    Buffer<T> values_;
+    Buffer<std::uint8_t> mask_;
+};
+
+namespace detail {
+/// Views of inputs: a tensor's, or those of a Pair.
+template <class X>
+auto input_views(const X& x) {
+    if constexpr (requires {
+                      x.user;
+                      x.item;
+                  })
+        return Pair{view(x.user), view(x.item), x.block};
+    else
+        return view(x);
+}
+}  // namespace detail
+
+/// The model's outputs for all samples of x (a tensor or view; a Pair of them for two towers), in batches over threads.
+/// Shape: [N, ...] as the model's output. Throws as Predictor and the model's forward.
+template <class Model, class X>
+auto predict(const Model& model, const X& x, PredictOptions options = {}) {
+    Predictor<Model> predictor(model, options);
+    const auto y = predictor.views(detail::input_views(x));
+    using Output = std::remove_cvref_t<decltype(y)>;
+    Tensor<typename Model::Scalar, Output::rank> result(y.extents());
+    std::copy_n(y.data(), y.size(), result.data());
+    return result;
+}
+
+DEEPREC_END

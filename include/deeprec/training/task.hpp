@@ -1,0 +1,164 @@
+/// A model with its data and loss behind one interface, so that the loop of `fit` is compiled once.
+#pragma once
+
+#include <string>
+#include <span>
+#include <vector>
+
+#include <deeprec/metrics/metric.hpp>
+#include <deeprec/training/sequence_trainer.hpp>
+#include <deeprec/training/trainer.hpp>
+
+DEEPREC_BEGIN
+namespace detail {
+
+/// A metric behind pointers.
+template <class T>
+struct MetricRef {
+    void* self = nullptr;
+    std::string name;
+    void (*update)(void*, const Block<const T>&, const View<const T, 2>&, SampleWeights<T>) = nullptr;
+    double (*result)(const void*) = nullptr;
+    void (*reset)(void*) = nullptr;
+};
+/// `Rank` is that of the predictions it will see.
+template <class T, int Rank, class M>
+MetricRef<T> metric_ref(M& metric) {
+    return {&metric, std::string(metric.name()),
+            [](void* self, const Block<const T>& prediction, const View<const T, 2>& target, SampleWeights<T> weights) {
+                const auto p = prediction.template as<Rank>();
+                if constexpr (requires(M& m) { m.update(p, target, weights); })
+                    static_cast<M*>(self)->update(p, target, weights);
+                else if (!weights)
+                    static_cast<M*>(self)->update(p, target);
+                else
+                    throw ArgumentError(
+                        message("fit: the metric ", static_cast<M*>(self)->name(), " takes no sample weights"));
+            },
+            [](const void* self) { return static_cast<double>(static_cast<const M*>(self)->result()); },
+            [](void* self) { static_cast<M*>(self)->reset(); }};
+}
+
+/// What the loop of a training needs of a model, its data and its loss.
+template <class T>
+class TrainingTask {
+public:
+    virtual ~TrainingTask() = default;
+    virtual Index samples() const = 0;
+    virtual void start_epoch(Index epoch, Seed seed) = 0;
+    /// Loss and gradient of the samples with these indices.
+    virtual LossSum gradient(std::span<const Index> indices, Seed seed, const ClassWeights& class_weights) = 0;
+    /// The loss alone.
+    virtual LossSum evaluate(std::span<const Index> indices) = 0;
+    /// Shows the predictions of the last batch to metrics.
+    virtual void show(std::span<const MetricRef<T>> metrics) = 0;
+    /// The list of the model with the gradient of the last batch, without names.
+    virtual const ParameterList<T>& list() const = 0;
+    /// Lists the model's fields by name, without gradients.
+    virtual Fields<T> fields() const = 0;
+    virtual void parameters_changed() = 0;
+    /// A number that tells other data apart: of its size and the content of some samples.
+    virtual std::uint64_t data_fingerprint() = 0;
+};
+
+inline std::uint64_t hash_bytes(const void* data, std::size_t bytes, std::uint64_t hash) {
+    const auto* p = static_cast<const unsigned char*>(data);
+    for (std::size_t i = 0; i < bytes; ++i) hash = (hash ^ p[i]) * 0x100000001b3ull;  // FNV-1a
+    return hash;
+}
+template <class T, int Rank>
+std::uint64_t hash_inputs(const View<T, Rank>& x, std::uint64_t hash) {
+    return hash_bytes(x.data(), static_cast<std::size_t>(x.size()) * sizeof(T), hash);
+}
+template <class U, class I>
+std::uint64_t hash_inputs(const Pair<U, I>& x, std::uint64_t hash) {
+    return hash_inputs(view(x.item), hash_inputs(view(x.user), hash));
+}
+template <class Inputs, class T>
+std::uint64_t hash_batch(const Batch<Inputs, T>& batch, std::uint64_t hash) {
+    return hash_inputs(batch.targets, hash_inputs(batch.inputs, hash));
+}
+inline std::uint64_t hash_batch(const SequenceBatch& batch, std::uint64_t hash) {
+    for (const auto& events : batch.sequences) hash = hash_bytes(events.data(), events.size_bytes(), hash);
+    return hash;
+}
+
+/// The rank of the predictions that metrics see.
+template <class Model, class Data>
+constexpr int prediction_rank() {
+    using B = std::remove_cvref_t<decltype(std::declval<const Data&>().batch(std::span<const Index>()))>;
+    if constexpr (requires(const B& batch) { batch.targets; }) {
+        using Output = decltype(std::declval<const Model&>().forward(
+            slice_samples(std::declval<const B&>().inputs, 0, 0), std::declval<typename Model::Cache&>()));
+        return Output::rank == 3 ? 3 : 2;
+    } else {
+        return 2;
+    }
+}
+
+template <class Model, class Data, class Loss>
+class ModelTask final : public TrainingTask<typename Model::Scalar> {
+    using T = typename Model::Scalar;
+
+public:
+    /// `trainer` may serve several tasks of one model.
+    ModelTask(Model& model, Data& data, Trainer<Model, Loss>& trainer)
+        : model_(model), data_(data), trainer_(trainer) {}
+
+    Index samples() const override { return data_.size(); }
+    void start_epoch(Index epoch, Seed seed) override {
+        if constexpr (requires { data_.start_epoch(epoch, seed); }) data_.start_epoch(epoch, seed);
+    }
+    LossSum gradient(std::span<const Index> indices, Seed seed, const ClassWeights& class_weights) override {
+        const auto& batch = data_.batch(indices);
+        const LossSum loss = trainer_.gradient(std::as_const(model_), batch, seed, class_weights);
+        keep(batch);
+        return loss;
+    }
+    LossSum evaluate(std::span<const Index> indices) override {
+        const auto& batch = data_.batch(indices);
+        const LossSum loss = trainer_.evaluate(std::as_const(model_), batch);
+        keep(batch);
+        return loss;
+    }
+    void show(std::span<const MetricRef<T>> metrics) override {
+        if constexpr (has_targets)
+            trainer_.each_prediction(last_.front(), [&](const auto&... shown) {
+                for (const MetricRef<T>& metric : metrics) metric.update(metric.self, shown...);
+            });
+    }
+    const ParameterList<T>& list() const override { return trainer_.list(); }
+    Fields<T> fields() const override {
+        typename Model::Gradients none;
+        Fields<T> fields(Fields<T>::With::names);
+        list_fields(std::as_const(model_), none, fields);
+        return fields;
+    }
+    void parameters_changed() override { model_.parameters_changed(); }
+    std::uint64_t data_fingerprint() override {
+        constexpr Index most = 16;
+        std::vector<Index> some;
+        const Index n = samples();
+        for (Index i = 0; i < std::min(n, most); ++i) some.push_back(n <= most ? i : i * (n - 1) / (most - 1));
+        return hash_batch(data_.batch(some), static_cast<std::uint64_t>(n) + 0xcbf29ce484222325ull);
+    }
+
+private:
+    using B = std::remove_cvref_t<decltype(std::declval<Data&>().batch(std::span<const Index>()))>;
+    static constexpr bool has_targets = requires(const B& batch) { batch.targets; };
+
+    void keep(const B& batch) {
+        if constexpr (has_targets) {
+            last_.clear();
+            last_.push_back(batch);
+        }
+    }
+
+    Model& model_;
+    Data& data_;
+    Trainer<Model, Loss>& trainer_;
+    std::vector<B> last_;  // one or none: views of the last batch
+};
+
+}  // namespace detail
+DEEPREC_END
