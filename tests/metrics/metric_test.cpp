@@ -70,6 +70,7 @@ struct Problem {
             }
         }
         for (auto* numbers : {&p, &y, &class_of, &by_sample, &by_step}) numbers->shrink_to_fit();
+        keep.shrink_to_fit();
     }
     View<const float, Rank> prediction() const {
         const Mask mask{has_mask ? keep.data() : nullptr};

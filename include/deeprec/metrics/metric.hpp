@@ -16,9 +16,8 @@ DEEPREC_BEGIN
 /// - prediction [B], [B, C] or [B, T, C]: samples, or T steps of each; the steps that its mask leaves out do not count,
 ///   whatever stands there. Under a mask [B, T] is T steps of one number each;
 /// - target: as many numbers, or the class of each row of C scores;
-/// - weights [B] or [B, 1], one for all numbers of a sample, or [B, T], one for all numbers of a step: a tensor or
-/// view,
-///   SampleWeights, or a pointer to B of them (null = all 1).
+/// - weights: a tensor or view of [B] or [B, 1], one for all numbers of a sample, or of [B, T], one for those of a
+///   step; or SampleWeights; or a pointer to B of them (null = all 1).
 /// They throw ShapeError for other shapes, DataError for a weight that is negative or not finite.
 template <class M>
 concept Metric = requires(M& metric, const M& other, const View<const float, 2>& prediction) {
