@@ -11,6 +11,7 @@
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/core/random.hpp>
+#include <deeprec/core/sample_weights.hpp>
 #include <deeprec/core/shape.hpp>
 #include <deeprec/core/shown.hpp>
 #include <deeprec/core/sparse_rows.hpp>

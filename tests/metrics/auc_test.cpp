@@ -60,7 +60,7 @@ TEST_CASE("AUC counts all updates together, until reset", "[metrics]") {
     metric.update(p, y, weights);
     CHECK(metric.result() == 0.75);
     CHECK(support::message_of<ShapeError>([&] { metric.update(p, Tensor<float, 2>(2, 1)); }) ==
-          "Auc: expected 4 targets, received 2");
+          "Auc: expected as many targets as predictions of [2, 2], received [2, 1]");
 }
 
 TEST_CASE("AUC and average precision merge", "[metrics]") {
@@ -100,5 +100,5 @@ TEST_CASE("GAUC leaves out users of one class", "[metrics]") {
     other.reset();
     CHECK(std::isnan(other.result()));
     CHECK(support::message_of<ShapeError>([&] { metric.update(p, y, Tensor<std::int32_t, 1>(2)); }) ==
-          "Gauc: expected 6 targets and groups, received 6 and 2");
+          "Gauc: expected as many groups as predictions of [6], received [2]");
 }

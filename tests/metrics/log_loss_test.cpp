@@ -21,7 +21,7 @@ TEST_CASE("LogLoss is a weighted mean over all updates", "[metrics]") {
     metric.reset();
     CHECK(std::isnan(metric.result()));
     CHECK(support::message_of<ShapeError>([&] { metric.update(p, Tensor<double, 2>(3, 1)); }) ==
-          "LogLoss: expected 2 targets, received 3");
+          "LogLoss: expected as many targets as predictions of [2, 1], received [3, 1]");
 }
 
 TEST_CASE("LogLoss of a certain mistake is large and finite, of NaN NaN", "[metrics]") {

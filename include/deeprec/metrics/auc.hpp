@@ -60,8 +60,12 @@ public:
         });
         return ordered && above > 0 && negatives > 0 ? pairs / (above * negatives) : detail::nan;
     }
-    /// How many predictions were seen.
-    Index count() const { return static_cast<Index>(seen_.size()); }
+    /// Sum of the weights of all predictions seen.
+    double weight() const {
+        double sum = 0;
+        for (const Seen& s : seen_) sum += s.weight;
+        return sum;
+    }
 
 private:
     friend class detail::ScoreMetric<Auc>;
@@ -87,31 +91,32 @@ private:
     friend class detail::ScoreMetric<AveragePrecision>;
 };
 
-/// Mean of the users' AUC weighted by their numbers of predictions (Zhu et al. 2017); users of one class are left out.
-/// NaN if none is left. `update` takes the group (user) of each prediction as well.
+/// Mean of the users' AUC weighted by their predictions (Zhu et al. 2017): by the number, or the sum of the weights;
+/// users of one class are left out. NaN if none is left. `update` takes the group (user) of each prediction as well.
 class Gauc {
 public:
     static constexpr std::string_view name() { return "gauc"; }
-    /// Throws ShapeError unless the three have equal sizes.
-    template <class P, class Y, class G>
-    void update(const P& prediction, const Y& target, const G& group) {
+    /// `group` has as many numbers as the prediction. Shapes and errors otherwise: see Metric.
+    template <class P, class Y, class G, class W = std::nullptr_t>
+    void update(const P& prediction, const Y& target, const G& group, const W& weights = {}) {
         const auto p = view(prediction);
-        const auto y = view(target);
         const auto g = view(group);
-        if (p.size() != y.size() || p.size() != g.size())
+        if (p.size() != g.size())
             throw ShapeError(
-                message("Gauc: expected ", p.size(), " targets and groups, received ", y.size(), " and ", g.size()));
-        for (Index i = 0; i < p.size(); ++i)
-            groups_[static_cast<std::int64_t>(g.data()[i])].add(static_cast<double>(p.data()[i]),
-                                                                static_cast<double>(y.data()[i]), 1);
+                message("Gauc: expected as many groups as predictions of ", p.shape(), ", received ", g.shape()));
+        detail::each_row("Gauc", p, target, weights, [&](const auto& row) {
+            for (Index i = 0; i < row.width; ++i)
+                groups_[static_cast<std::int64_t>(g.data()[row.number * row.width + i])].add(
+                    static_cast<double>(row.prediction[i]), static_cast<double>(row.target[i]), row.weight);
+        });
     }
     double result() const {
         double sum = 0, weight = 0;
         for (const auto& [group, auc] : groups_) {
             const double value = auc.result();
             if (value != value) continue;
-            sum += value * static_cast<double>(auc.count());
-            weight += static_cast<double>(auc.count());
+            sum += value * auc.weight();
+            weight += auc.weight();
         }
         return detail::ratio(sum, weight);
     }

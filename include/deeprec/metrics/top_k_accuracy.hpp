@@ -21,26 +21,21 @@ public:
         if (k_ < 1) throw ArgumentError(message("TopKAccuracy: expected a positive k, received ", k_));
     }
     std::string name() const { return message("accuracy@", k_); }
-    /// Adds scores [B, C] with classes [B] or [B, 1]; `weights` [B], null = all 1. Throws ShapeError unless the sizes
-    /// agree, DataError for a target that is no class.
-    template <class P, class Y, class W = double>
-    void update(const P& scores, const Y& classes, const W* weights = nullptr) {
-        const auto s = view(scores);
-        const auto y = view(classes);
-        if (y.size() != s.rows())
-            throw ShapeError(message("TopKAccuracy: expected ", s.rows(), " classes, received ", y.size()));
-        for (Index r = 0; r < s.rows(); ++r) {
-            const Index own = detail::class_number("TopKAccuracy", y.data()[r], s.last());
-            const auto* row = s.data() + r * s.last();
+    /// Adds scores [B, C] with classes [B] or [B, 1], or [B, T, C] with [B, T] or [B, T, 1]. Throws DataError for a
+    /// target that is no class. Weights and other errors: see Metric.
+    template <class P, class Y, class W = std::nullptr_t>
+    void update(const P& scores, const Y& classes, const W& weights = {}) {
+        detail::each_class_row("TopKAccuracy", scores, classes, weights, [&](const auto& row) {
+            const Index own = detail::class_number("TopKAccuracy", *row.target, row.width);
+            const auto* const score = row.prediction;
             Index before = 0;
-            for (Index j = 0; j < s.last(); ++j) {
-                before += row[j] > row[own] || (row[j] == row[own] && j < own);
-                if (!(row[j] == row[j])) right_ = detail::nan;
+            for (Index j = 0; j < row.width; ++j) {
+                before += score[j] > score[own] || (score[j] == score[own] && j < own);
+                if (!(score[j] == score[j])) right_ = detail::nan;
             }
-            const double weight = weights ? static_cast<double>(weights[r]) : 1.0;
-            right_ += before < k_ ? weight : 0.0;
-            weight_ += weight;
-        }
+            right_ += before < k_ ? row.weight : 0.0;
+            weight_ += row.weight;
+        });
     }
     double result() const { return detail::ratio(right_, weight_); }
     void reset() { right_ = weight_ = 0; }
