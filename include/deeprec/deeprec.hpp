@@ -3,13 +3,18 @@
 /// these include them by name: they would cost all others compile time.
 #pragma once
 
+#include <deeprec/core/block.hpp>
 #include <deeprec/core/errors.hpp>
+#include <deeprec/core/fields.hpp>
+#include <deeprec/core/function_ref.hpp>
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/inputs.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/moving_average.hpp>
+#include <deeprec/core/order.hpp>
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/parameters.hpp>
+#include <deeprec/core/pass.hpp>
 #include <deeprec/core/random.hpp>
 #include <deeprec/core/sample_weights.hpp>
 #include <deeprec/core/shape.hpp>
@@ -31,7 +36,6 @@
 #include <deeprec/explain/explain.hpp>
 #include <deeprec/explain/explanation.hpp>
 #include <deeprec/explain/occlusion.hpp>
-#include <deeprec/io/checkpoint.hpp>
 #include <deeprec/io/json_header.hpp>
 #include <deeprec/io/model_file.hpp>
 #include <deeprec/io/model_options.hpp>
@@ -65,7 +69,6 @@
 #include <deeprec/layers/recurrent.hpp>
 #include <deeprec/layers/simple_rnn.hpp>
 #include <deeprec/layers/spatial_dropout1d.hpp>
-#include <deeprec/models/transformer_block.hpp>
 #include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/binary_focal_cross_entropy.hpp>
@@ -101,6 +104,7 @@
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/models/sequential.hpp>
 #include <deeprec/models/summary.hpp>
+#include <deeprec/models/transformer_block.hpp>
 #include <deeprec/models/two_tower.hpp>
 #include <deeprec/optimizers/adadelta.hpp>
 #include <deeprec/optimizers/adagrad.hpp>
@@ -132,11 +136,23 @@
 #include <deeprec/ranking/weighted_hybrid.hpp>
 #include <deeprec/ranking/window_rules.hpp>
 #include <deeprec/training/callbacks.hpp>
+#include <deeprec/training/checkpoint.hpp>
+#include <deeprec/training/evaluate.hpp>
+#include <deeprec/training/events.hpp>
 #include <deeprec/training/fit.hpp>
+#include <deeprec/training/fit_loop.hpp>
+#include <deeprec/training/gradient_sum.hpp>
 #include <deeprec/training/history.hpp>
+#include <deeprec/training/history_file.hpp>
 #include <deeprec/training/learning_rate.hpp>
+#include <deeprec/training/monitor.hpp>
+#include <deeprec/training/optimizer_ref.hpp>
+#include <deeprec/training/predict.hpp>
 #include <deeprec/training/progress_bar.hpp>
 #include <deeprec/training/regularizers.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
+#include <deeprec/training/state_file.hpp>
+#include <deeprec/training/stop_on_signal.hpp>
+#include <deeprec/training/task.hpp>
 #include <deeprec/training/trainer.hpp>
 #include <deeprec/version.hpp>

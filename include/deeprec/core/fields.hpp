@@ -112,7 +112,7 @@ public:
     void fixed(std::string_view name, std::string_view text) {
         if (has_options()) layers_[layer_].options.emplace_back(name, FixedRef{text, nullptr});
     }
-    void fixed(std::string_view name, bool value) { fixed(name, value ? "true" : "false"); }
+    void fixed(std::string_view name, bool value) { fixed(name, std::string_view(value ? "true" : "false")); }
     /// An activation by its name, with the number that it may have.
     template <class Activation>
     void activation(std::string_view name, Activation& activation) {

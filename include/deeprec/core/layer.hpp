@@ -58,8 +58,8 @@ enum class Reads { features, sequence, ids };
                                  "recurrent layer before it needs return_sequences");                                  \
         static_assert(reads != Reads::sequence || Rank == 3 || Rank == 2 || Rank == ::deeprec::any_rank,               \
                       layer_name ": the input must be [batch, time, features], rank 3");                               \
-        static_assert(reads == Reads::sequence || Rank >= 2 || Rank == ::deeprec::any_rank,                            \
-                      layer_name ": the input must be [batch, ...], rank 2 or more");                                  \
+        static_assert(reads == Reads::sequence || Rank >= (reads == Reads::ids ? 1 : 2) || Rank == ::deeprec::any_rank, \
+                      layer_name ": the input must be [batch, ..., features], rank 2 or more");                        \
         if constexpr (reads != Reads::sequence && Rank == ::deeprec::any_rank)                                         \
             return ::deeprec::any_rank;                                                                                \
         else                                                                                                           \

@@ -13,6 +13,9 @@ DEEPREC_BEGIN
 /// Some sequences, oldest event first: each event but a sequence's first is a target, those before it its history.
 struct SequenceBatch {
     std::span<const std::span<const std::int32_t>> sequences;
+    /// A number for each, by which those of equal length are ordered, so that the order of the batch changes no bit; empty
+    /// = their places.
+    std::span<const Index> numbers{};
 };
 
 /// A data source (see data/batch.hpp) over sequences. A user with more than `length` + 1 events becomes several samples
@@ -41,6 +44,7 @@ public:
     SequenceBatch batch(std::span<const Index> indices) const {
         const RandomStream random(derive(seed_, 0x637574));
         batch_.clear();
+        numbers_.clear();
         for (const Index i : indices) {
             if (i < 0 || i >= size())
                 throw DataError(message("SequenceSamples: expected indices below ", size(), ", received ", i));
@@ -49,17 +53,19 @@ public:
             const Index n = static_cast<Index>(events.size());
             if (n <= length_ + 1) {
                 batch_.push_back(events);
+                numbers_.push_back(i);
                 continue;
             }
             const Index first = 1 + static_cast<Index>(random.below(static_cast<std::uint64_t>(sample.user),
                                                                     static_cast<std::uint64_t>(length_)));
             const Index begin = sample.part == 0 ? 0 : first + (sample.part - 1) * length_;
             const Index end = std::min(n - 1, first + sample.part * length_);  // the last target
-            if (begin < end)
-                batch_.push_back(
-                    events.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin + 1)));
+            if (begin >= end) continue;
+            batch_.push_back(
+                events.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin + 1)));
+            numbers_.push_back(i);
         }
-        return {batch_};
+        return {batch_, numbers_};
     }
 
 private:
@@ -72,6 +78,7 @@ private:
     Seed seed_{};
     std::vector<Sample> samples_;
     mutable std::vector<std::span<const std::int32_t>> batch_;  // the memory of the last batch
+    mutable std::vector<Index> numbers_;
 };
 
 DEEPREC_END

@@ -54,11 +54,10 @@ public:
         return {points_.data(), {n, steps_, width_}, Mask{masks_.empty() ? nullptr : masks_.data()}};
     }
     /// Adds weight * sum over points and features of line * gradient to the contribution of each step.
-    template <class DX>
-    void add(const DX& gradients, double weight, std::vector<Contribution>& to) const {
-        for (Index p = 0; p < gradients.extent(0); ++p)
+    void add(const Block<const T>& gradients, double weight, std::vector<Contribution>& to) const {
+        for (Index p = 0; p < gradients.batch(); ++p)
             for (Contribution& c : to) {
-                const T* g = gradients.data() + (p * steps_ + c.position) * width_;
+                const T* g = gradients.data + (p * steps_ + c.position) * width_;
                 const T* d = line_.data() + c.position * width_;
                 for (Index f = 0; f < width_; ++f)
                     c.value += weight * static_cast<double>(g[f]) * static_cast<double>(d[f]);
@@ -101,19 +100,21 @@ private:
     static constexpr Index chunk = 32;  // points that go through the model at once
 
     double run(const std::vector<double>& at) {
-        const DifferentiableInference mode;
-        const auto u = model_.user.template forward_from<1, false>(user_.points(at), cache_.user, mode);
-        const auto v = model_.item.template forward_from<1, false>(item_.points(at), cache_.item, mode);
-        const auto y = model_.template forward_head<true>(u, v, 1, cache_, mode);
+        const DifferentiableInference pass;
+        const auto u = model_.user.template apply_from<1>(Block(user_.points(at)), cache_.user, pass);
+        const auto v = model_.item.template apply_from<1>(Block(item_.points(at)), cache_.item, pass);
+        const auto y = model_.head.forward(u.template as<2>(), v.template as<2>(), 1, cache_.head, pass.on_logits());
         if (y.last() != 1) throw ShapeError(message("explain: expected one score, received ", y.last()));
         return static_cast<double>(y.data()[0]);
     }
     void add(Index points, double weight, Explanation& why) {
         Tensor<typename Model::Scalar, 2> ones(points, 1);
         ones.setConstant(1);
-        const auto d = model_.template backward_head<true>(view(ones), cache_, gradients_);
-        user_.add(model_.user.template backward_to<1, false>(d.user, cache_.user, gradients_.user), weight, why.events);
-        item_.add(model_.item.template backward_to<1, false>(d.item, cache_.item, gradients_.item), weight, why.tokens);
+        const auto d = model_.head.backward(view(ones), cache_.head, gradients_.head);
+        user_.add(model_.user.template apply_backward_to<1>(Block(d.user), cache_.user, gradients_.user, true), weight,
+                  why.events);
+        item_.add(model_.item.template apply_backward_to<1>(Block(d.item), cache_.item, gradients_.item, true), weight,
+                  why.tokens);
     }
 
     const Model& model_;

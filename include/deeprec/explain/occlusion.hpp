@@ -33,7 +33,7 @@ Explanation explain_by_occlusion(const Model& model, const User& user, const Ite
     const auto items = detail::occluded(v, why.tokens);
     typename Model::Cache cache;
     const auto scores = [&](const auto& x) {
-        const auto y = model.forward_logits(x, cache);
+        const auto y = model.forward(x, cache, Pass{}.on_logits());
         if (y.last() != 1) throw ShapeError(message("explain_by_occlusion: expected one score, received ", y.last()));
         return std::vector<double>(y.data(), y.data() + y.size());
     };

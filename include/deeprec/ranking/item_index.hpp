@@ -11,7 +11,7 @@
 #include <deeprec/kernels/top_k_scan.hpp>
 #include <deeprec/models/two_tower.hpp>
 #include <deeprec/ranking/top_k.hpp>
-#include <deeprec/training/fit.hpp>
+#include <deeprec/training/predict.hpp>
 
 DEEPREC_BEGIN
 
@@ -68,7 +68,6 @@ public:
     struct Cache {
         struct Range {
             typename Head::Cache head;
-            Buffer<T> hidden;
         };
         typename decltype(Model::user)::Cache user;
         std::vector<Range> ranges;
@@ -86,15 +85,10 @@ public:
                     message("ItemIndex: expected a head with one output, received ", model.head.output_shape()));
         const auto vectors = predict(model.item, items, {.threads = options.threads});
         items_ = vectors.dimension(0);
-        item_width_ = vectors.dimension(1);
         if (options.first_item < 0 || items_ > (Index{1} << 31) - options.first_item)
             throw ArgumentError(message("ItemIndex: expected item numbers from 0 to 2147483647, received ", items_,
                                         " items from first_item ", options.first_item));
-        if constexpr (PairHead<Head>) {
-            std::copy_n(vectors.data(), vectors.size(), cached_.need(vectors.size()));
-        } else {
-            ConcatHead<Head>::item_term(model.head.template layer<0>(), view(vectors), cached_);
-        }
+        model.head.item_term(view(vectors), cached_);
     }
 
     /// A temporary model would be gone before the first request.
@@ -118,8 +112,8 @@ public:
     std::vector<Hit<T>> recommend(const X& user, Index k, const RecommendOptions& options, Cache& cache) const {
         const T* scores = score(user, cache, options.pool);
         auto hits = detail::best_allowed(scores, items_, options_.first_item, k, options, cache.excluded);
-        if constexpr (detail::ends_in_activation<Head>)
-            for (Hit<T>& hit : hits) hit.score = final_activation()(hit.score);
+        if constexpr (!std::is_same_v<typename Head::FinalActivation, Linear>)
+            for (Hit<T>& hit : hits) hit.score = model_.head.final_activation()(hit.score);
         return hits;
     }
     /// Scores of all items before the final activation, [N], in the cache.
@@ -127,9 +121,7 @@ public:
     const T* score(const X& user, Cache& cache, ThreadPool* pool = nullptr) const {
         const auto u = model_.user.forward(user, cache.user, Inference{pool});
         if (u.extent(0) != 1) throw ShapeError(message("ItemIndex: expected one user, received ", u.extent(0)));
-        const T* query = nullptr;
-        if constexpr (!PairHead<Head>)
-            query = ConcatHead<Head>::user_term(model_.head.template layer<0>(), u, cache.query);
+        const T* const query = model_.head.user_term(u, cache.query);
         T* scores = cache.scores.need(items_);
         const Index blocks = (items_ + block - 1) / block, most_ranges = pool ? 4 * pool->threads() : 1;
         const Index length = block * std::max<Index>((blocks + most_ranges - 1) / most_ranges, 1);
@@ -139,11 +131,9 @@ public:
             auto& scratch = cache.ranges[static_cast<std::size_t>(range)];
             const Index end = std::min(items_, (range + 1) * length);
             for (Index begin = range * length; begin < end; begin += block) {
-                const Index rows = std::min(block, end - begin);
-                if constexpr (PairHead<Head>)
-                    score_pairs(u, begin, rows, scores + begin, scratch);
-                else
-                    score_joined(query, begin, rows, scores + begin, scratch);
+                const Index rows = std::min<Index>(block, end - begin);
+                const T* const items = cached_.data() + begin * model_.head.half_width();
+                std::copy_n(model_.head.score_halves(query, items, rows, scratch.head), rows, scores + begin);
             }
         });
         return scores;
@@ -164,33 +154,10 @@ public:
 private:
     static constexpr Index block = 128;  // items whose hidden values stay in the L1 and L2 caches
 
-    const auto& final_activation() const { return model_.head.template layer<Head::size() - 1>().activation(); }
-    /// Scores of items [begin, begin + rows).
-    template <class U>
-    void score_pairs(const U& u, Index begin, Index rows, T* scores, typename Cache::Range& scratch) const {
-        const View<const T, 2> items{cached_.data() + begin * item_width_, {rows, item_width_}};
-        const auto y = detail::forward_pair<true>(model_.head, u, items, 1, scratch.head, Inference{});
-        std::copy_n(y.data(), rows, scores);
-    }
-    void score_joined(const T* query, Index begin, Index rows, T* scores, typename Cache::Range& scratch) const {
-        const auto& first = model_.head.template layer<0>();
-        const Index units = first.units();
-        const T* items = cached_.data() + begin * units;
-        if constexpr (Head::size() == 1) {
-            kernels::add_pairs(query, items, 1, 1, rows, units, scores, static_cast<T*>(nullptr), Linear{});
-        } else {
-            T* hidden = scratch.hidden.need(block * units);
-            kernels::add_pairs(query, items, 1, 1, rows, units, hidden, static_cast<T*>(nullptr), first.activation());
-            const View<const T, 2> x{hidden, {rows, units}};
-            const auto y = model_.head.template forward_from<1, true>(x, scratch.head);
-            std::copy_n(y.data(), rows, scores);
-        }
-    }
-
     const Model& model_;
     ItemIndexOptions options_;
-    Index items_ = 0, item_width_ = 0;
-    Buffer<T> cached_;  // [N, first head layer's units], or [N, D] item vectors
+    Index items_ = 0;
+    Buffer<T> cached_;  // the items' halves of their scores, [N, half_width]
 };
 template <class Model, class Items>
 ItemIndex(const Model&, const Items&, ItemIndexOptions = {}) -> ItemIndex<Model>;

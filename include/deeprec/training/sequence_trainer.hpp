@@ -42,9 +42,8 @@ public:
     const ParameterList<T>& list() const { return fields_.parameters(); }
 
 private:
-    /// A sequence and its place in the batch.
     struct Numbered : std::span<const std::int32_t> {
-        std::size_t number = 0;
+        Index number = 0;
     };
     struct Shard {
         typename Model::Cache cache;
@@ -122,7 +121,9 @@ private:
     Index cut_up(const SequenceBatch& batch) {
         sorted_.clear();
         for (std::size_t i = 0; i < batch.sequences.size(); ++i)
-            if (batch.sequences[i].size() >= 2) sorted_.push_back({batch.sequences[i], i});
+            if (batch.sequences[i].size() >= 2)
+                sorted_.push_back(
+                    {batch.sequences[i], batch.numbers.empty() ? static_cast<Index>(i) : batch.numbers[i]});
         std::sort(sorted_.begin(), sorted_.end(), [](const Numbered& a, const Numbered& b) {
             return a.size() != b.size() ? a.size() > b.size() : a.number < b.number;
         });
