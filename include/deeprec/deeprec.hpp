@@ -3,6 +3,7 @@
 /// these include them by name: they would cost all others compile time.
 #pragma once
 
+#include <deeprec/core/buffer.hpp>
 #include <deeprec/core/errors.hpp>
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/inputs.hpp>

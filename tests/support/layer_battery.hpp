@@ -102,8 +102,8 @@ inline double difference(const std::vector<double>& a, const std::vector<double>
 }
 
 template <int Rank>
-Eigen::array<Index, Rank> extents(Index batch, const Shape& sample) {
-    Eigen::array<Index, Rank> e;
+std::array<Index, Rank> extents(Index batch, const Shape& sample) {
+    std::array<Index, Rank> e;
     e[0] = batch;
     for (int axis = 1; axis < Rank; ++axis) e[static_cast<std::size_t>(axis)] = sample[axis - 1];
     return e;

@@ -284,7 +284,7 @@ auto predict_views(const Model& model, const Inputs& x, PredictOptions options) 
     Tensor<T, rank> result;
     const Index samples = sample_count(x);
     if (samples == 0) {
-        Eigen::array<Index, rank> none{};
+        std::array<Index, rank> none{};
         result.resize(none);
         return result;
     }
