@@ -109,6 +109,14 @@ std::array<Index, Rank> extents(Index batch, const Shape& sample) {
     return e;
 }
 
+/// Step t of every sequence of a [B, T, F] tensor, as a tensor of one step.
+inline Tensor<double, 3> step_of(const Tensor<double, 3>& x, Index t) {
+    Tensor<double, 3> step(x.dimension(0), 1, x.dimension(2));
+    for (Index b = 0; b < step.dimension(0); ++b)
+        for (Index f = 0; f < step.dimension(2); ++f) step(b, 0, f) = x(b, t, f);
+    return step;
+}
+
 /// All checks on one configuration.
 template <class L, int Rank>
 class Trial {

@@ -144,7 +144,8 @@ public:
     }
 
     /// Other extents. As many elements as before stay as they are, in their order; another number of them are zeros.
-    /// Memory is allocated only for more elements than ever before. Throws as the constructor, and changes nothing then.
+    /// Memory is allocated only for more elements than ever before. Throws as the constructor, and changes nothing
+    /// then.
     void resize(const Extents& extents) {
         const Index size = detail::checked_size(extents.data(), Rank, sizeof(T));
         const bool fresh = size != size_;
@@ -250,7 +251,11 @@ public:
     View& operator=(const View&) = delete;  // some readers would expect copied elements, others a new target
 
     /// The same memory, read-only.
-    operator View<const T, Rank>() const requires(!std::is_const_v<T>) { return {data_, extents_, mask}; }
+    operator View<const T, Rank>() const
+        requires(!std::is_const_v<T>)
+    {
+        return {data_, extents_, mask};
+    }
 
     T* data() const { return data_; }
     const Extents& dimensions() const { return extents_; }
