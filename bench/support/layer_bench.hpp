@@ -9,7 +9,7 @@ namespace deeprec::bench {
 
 /// Random features in [-1, 1), or ids in [0, ids).
 template <class T, int Rank>
-Tensor<T, Rank> random_input(const Eigen::array<Index, Rank>& extents, std::uint64_t ids = 0) {
+Tensor<T, Rank> random_input(const std::array<Index, Rank>& extents, std::uint64_t ids = 0) {
     Tensor<T, Rank> x(extents);
     const RandomStream random(Seed{1});
     for (Index i = 0; i < x.size(); ++i) {

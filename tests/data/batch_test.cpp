@@ -12,7 +12,7 @@ using support::message_of;
 namespace {
 /// 0, 1, 2, ... in order.
 template <class T, int Rank>
-Tensor<T, Rank> counted(const Eigen::array<Index, Rank>& extents) {
+Tensor<T, Rank> counted(const std::array<Index, Rank>& extents) {
     Tensor<T, Rank> x(extents);
     for (Index i = 0; i < x.size(); ++i) x.data()[i] = static_cast<T>(i);
     return x;

@@ -57,7 +57,7 @@ void randomize(Model& model) {
     for_each_parameter(model, [&](std::string_view, auto& p) { fill_uniform(p, 1, Seed{seed++}); });
     for_each_state(model, [&](std::string_view, auto& s) {
         fill_uniform(s, 1, Seed{seed++});
-        s = s.abs().eval();  // variances
+        for (Index i = 0; i < s.size(); ++i) s.data()[i] = std::abs(s.data()[i]);  // variances
     });
 }
 template <class V>

@@ -48,7 +48,7 @@ struct OnHalves : WithoutParameters {
 };
 
 template <class T, int Rank>
-Tensor<T, Rank> random_tensor(const Eigen::array<Index, Rank>& extents, std::uint64_t seed) {
+Tensor<T, Rank> random_tensor(const std::array<Index, Rank>& extents, std::uint64_t seed) {
     Tensor<T, Rank> x(extents);
     battery::Random(seed).fill(x.data(), x.size());
     return x;

@@ -85,9 +85,7 @@ TEST_CASE("LSTM: a sequence read in parts with its state gives what it gives at 
 
     LSTM<double, ReturnSequences>::State state;
     for (Index t = 0; t < time; ++t) {
-        const Tensor<double, 3> part =
-            x.slice(Eigen::array<Index, 3>{0, t, 0}, Eigen::array<Index, 3>{batch, 1, features});
-        const auto y = layer.forward(part, state, cache);
+        const auto y = layer.forward(battery::step_of(x, t), state, cache);
         for (Index b = 0; b < batch; ++b)
             for (Index u = 0; u < units; ++u) CHECK(y(b, 0, u) == whole(b, t, u));
         state = layer.final_state(cache);

@@ -8,7 +8,7 @@
 namespace deeprec::test {
 
 template <int Rank>
-Tensor<double, Rank> random_tensor(std::uint64_t seed, const Eigen::array<Index, Rank>& extents) {
+Tensor<double, Rank> random_tensor(std::uint64_t seed, const std::array<Index, Rank>& extents) {
     Tensor<double, Rank> x(extents);
     battery::Random(seed).fill(x.data(), x.size());
     return x;
@@ -25,9 +25,7 @@ void check_streaming(L layer) {
     const typename L::State end = layer.final_state(cache);
     typename L::State state;
     for (Index t = 0; t < time; ++t) {
-        const Tensor<double, 3> part =
-            x.slice(Eigen::array<Index, 3>{0, t, 0}, Eigen::array<Index, 3>{batch, 1, features});
-        const auto y = layer.forward(part, state, cache);
+        const auto y = layer.forward(battery::step_of(x, t), state, cache);
         for (Index b = 0; b < batch; ++b)
             for (Index u = 0; u < units; ++u) CHECK(y(b, 0, u) == whole(b, t, u));
         state = layer.final_state(cache);

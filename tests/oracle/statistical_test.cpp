@@ -32,7 +32,7 @@ void initialize(Tensor<T, Rank>& tensor, const std::string& name, const oracle::
 template <class T, int Rank>
 void check_draw(const oracle::Json& config) {
     const std::string name = config["name"];
-    Eigen::array<Index, Rank> extents;
+    std::array<Index, Rank> extents;
     for (std::size_t i = 0; i < Rank; ++i) extents[i] = config["shape"][i];
     Tensor<T, Rank> tensor(extents);
     initialize(tensor, name, config);

@@ -69,6 +69,14 @@ Subject(L, Shape) -> Subject<L>;
 template <class L>
 Subject(L, Shape, Index) -> Subject<L>;
 
+/// Step t of every sequence of a [B, T, F] tensor, as a tensor of one step.
+inline Tensor<double, 3> step_of(const Tensor<double, 3>& x, Index t) {
+    Tensor<double, 3> step(x.dimension(0), 1, x.dimension(2));
+    for (Index b = 0; b < step.dimension(0); ++b)
+        for (Index f = 0; f < step.dimension(2); ++f) step(b, 0, f) = x(b, t, f);
+    return step;
+}
+
 namespace detail {
 
 inline std::map<std::string, std::vector<double>> copy_gradients(const auto& layer, auto& gradients) {
@@ -104,8 +112,8 @@ inline double difference(const std::vector<double>& a, const std::vector<double>
 }
 
 template <int Rank>
-Eigen::array<Index, Rank> extents(Index batch, const Shape& sample) {
-    Eigen::array<Index, Rank> e;
+std::array<Index, Rank> extents(Index batch, const Shape& sample) {
+    std::array<Index, Rank> e;
     e[0] = batch;
     for (int axis = 1; axis < Rank; ++axis) e[static_cast<std::size_t>(axis)] = sample[axis - 1];
     return e;

@@ -271,7 +271,7 @@ public:
     Tensor<Element, Rank> tensor(const std::string& name) const {
         const std::vector<Index> extents = shape(name);
         if (extents.size() != Rank) throw std::runtime_error("oracle: " + id + "/" + name + " has another rank");
-        Eigen::array<Index, Rank> e;
+        std::array<Index, Rank> e;
         std::copy(extents.begin(), extents.end(), e.begin());
         Tensor<Element, Rank> out(e);
         const std::vector<Element> all = values<Element>(name);

@@ -2,17 +2,17 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <initializer_list>
 #include <ostream>
 #include <string>
-
-#include <Eigen/Core>
 
 #include <deeprec/core/errors.hpp>
 
 DEEPREC_BEGIN
 
-using Index = Eigen::Index;
+/// Signed, as wide as a pointer, whatever Eigen's index is.
+using Index = std::ptrdiff_t;
 
 /// Up to four extents, for example `{50, 64}` for [time, features].
 class Shape {

@@ -1,23 +1,232 @@
-/// Tensors are Eigen's, row-major; layers read and write them through views that carry the mask of the time axis.
+/// Tensors are row-major and own their memory; layers read and write them through views that carry the mask of time.
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cassert>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
-#include <new>
+#include <string>
 #include <type_traits>
-#include <vector>
+#include <utility>
 
-#include <unsupported/Eigen/CXX11/Tensor>
-
+#include <deeprec/core/buffer.hpp>
 #include <deeprec/core/shape.hpp>
+
+// Enough of Eigen's names to say what `map()` returns. Its tensor header costs a program a second or two, and what it
+// allocates may be freed by code compiled with other flags, so it is neither read nor used here.
+namespace Eigen {
+template <class Scalar, int Rank, int Options, class IndexType>
+class Tensor;
+template <class T>
+struct MakePointer;
+template <class Plain, int Options, template <class> class Pointer>
+class TensorMap;
+}  // namespace Eigen
 
 DEEPREC_BEGIN
 
-/// Owning row-major tensor. A `[batch, time, features]` tensor is the `(batch*time) x features` matrix.
 template <class T, int Rank>
-using Tensor = Eigen::Tensor<T, Rank, Eigen::RowMajor>;
+class View;
+
+namespace detail {
+/// `Eigen::TensorMap<Eigen::Tensor<T, Rank, Eigen::RowMajor>>`, of a const tensor for a const T.
+template <class T, int Rank>
+using EigenMap =
+    Eigen::TensorMap<std::conditional_t<std::is_const_v<T>, const Eigen::Tensor<std::remove_const_t<T>, Rank, 1, Index>,
+                                        Eigen::Tensor<T, Rank, 1, Index>>,
+                     0, Eigen::MakePointer>;
+
+/// Where the element at `at` stands in a row-major tensor. Debug builds check the indices.
+template <std::size_t Rank, class... Indices>
+Index offset(const std::array<Index, Rank>& extents, Indices... at) {
+    static_assert(sizeof...(Indices) == Rank, "deeprec: a tensor takes as many indices as it has axes");
+    Index position = 0;
+    const Index* extent = extents.data();
+    const auto step = [&](Index i) {
+        assert(i >= 0 && i < *extent && "deeprec: an index lies outside the tensor");
+        position = position * *extent++ + i;
+    };
+    (step(static_cast<Index>(at)), ...);
+    return position;
+}
+
+/// The product of the extents. Throws ShapeError for a negative one, and where bytes could no longer be counted
+/// (an extent of 0 does not hide others that are too large).
+inline Index checked_size(const Index* extents, int rank, std::size_t bytes_each) {
+    const auto list = [&] {
+        std::string text;
+        for (int axis = 0; axis < rank; ++axis) text += (axis ? ", " : "") + std::to_string(extents[axis]);
+        return text;
+    };
+    Index most = PTRDIFF_MAX / static_cast<Index>(bytes_each), size = 1;
+    for (int axis = 0; axis < rank; ++axis) {
+        const Index extent = extents[axis];
+        if (extent < 0) throw ShapeError(message("Tensor: extents are not negative, received [", list(), ']'));
+        if (extent > 0) most /= extent;
+        if (most == 0) throw ShapeError(message("Tensor: [", list(), "] is more than memory can hold"));
+        size *= extent;
+    }
+    return size;
+}
+
+/// `{{1, 2}, {3, 4}}` for rank 2, and so on.
+template <class T, int Rank>
+struct NestedLists {
+    using type = std::initializer_list<typename NestedLists<T, Rank - 1>::type>;
+};
+template <class T>
+struct NestedLists<T, 0> {
+    using type = T;
+};
+}  // namespace detail
+
+/// Owning row-major tensor of numbers, 64-byte aligned. A `[batch, time, features]` tensor is the
+/// `(batch*time) x features` matrix. New elements are zero. Copying copies the elements; a tensor that was moved from
+/// is empty. The part of Eigen's interface that matters has Eigen's names; `map()` gives the rest.
+template <class T, int Rank>
+class Tensor {
+    static_assert(Rank >= 1 && std::is_arithmetic_v<T>, "deeprec: tensors hold numbers and have an axis at least");
+
+public:
+    using Scalar = T;
+    using Extents = std::array<Index, static_cast<std::size_t>(Rank)>;
+    static constexpr int NumDimensions = Rank;
+    static constexpr int NumIndices = Rank;
+
+    /// All extents are 0.
+    Tensor() = default;
+    /// One extent for each axis. Throws ShapeError for a negative one, or for more than memory can hold.
+    template <std::integral... Sizes>
+        requires(sizeof...(Sizes) > 0)
+    explicit Tensor(Sizes... extents) {
+        resize(extents...);
+    }
+    explicit Tensor(const Extents& extents) { resize(extents); }
+    /// A copy of what a view looks at, without its mask.
+    template <class U>
+        requires std::same_as<std::remove_const_t<U>, T>
+    Tensor(const View<U, Rank>& x) : Tensor(x.data(), x.dimensions()) {}
+
+    Tensor(const Tensor& other) : Tensor(other.data(), other.extents_) {}
+    Tensor(Tensor&& other) noexcept { swap(other); }
+    /// Keeps the memory if it is large enough.
+    Tensor& operator=(const Tensor& other) {
+        if (this != &other) {
+            reserve(other.size_);
+            std::copy_n(other.data(), other.size_, data());
+            set_extents(other.extents_, other.size_);
+        }
+        return *this;
+    }
+    Tensor& operator=(Tensor&& other) noexcept {
+        Tensor(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~Tensor() = default;
+
+    T* data() { return memory_.get(); }
+    const T* data() const { return memory_.get(); }
+    Index size() const { return size_; }
+    Index dimension(int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
+    const Extents& dimensions() const { return extents_; }
+
+    template <std::integral... Indices>
+    T& operator()(Indices... at) {
+        return data()[detail::offset(extents_, at...)];
+    }
+    template <std::integral... Indices>
+    const T& operator()(Indices... at) const {
+        return data()[detail::offset(extents_, at...)];
+    }
+
+    /// Other extents. As many elements as before stay as they are, in their order; another number of them are zeros.
+    /// Memory is allocated only for more elements than ever before. Throws as the constructor, and changes nothing
+    /// then.
+    void resize(const Extents& extents) {
+        const Index size = detail::checked_size(extents.data(), Rank, sizeof(T));
+        const bool fresh = size != size_;
+        reserve(size);
+        set_extents(extents, size);
+        if (fresh) setZero();
+    }
+    template <std::integral... Sizes>
+    void resize(Sizes... extents) {
+        static_assert(sizeof...(Sizes) == Rank, "deeprec: a tensor takes one extent for each axis");
+        resize(Extents{static_cast<Index>(extents)...});
+    }
+
+    Tensor& setZero() { return setConstant(T(0)); }
+    Tensor& setConstant(T value) {
+        std::fill_n(data(), size_, value);
+        return *this;
+    }
+    /// Every element, in nested braces: `x.setValues({{1, 2}, {3, 4}})`. Throws ShapeError unless they are as many on
+    /// each axis as the tensor has.
+    Tensor& setValues(const typename detail::NestedLists<T, Rank>::type& values) {
+        write(values, 0, data());
+        return *this;
+    }
+
+    /// The same memory as an `Eigen::TensorMap`, for Eigen's expressions: `y.map() = x.map() * 2.0f`. Who calls it
+    /// includes Eigen's header `<unsupported/Eigen/CXX11/Tensor>`; this library does not.
+    template <class E = T>
+    detail::EigenMap<E, Rank> map() {
+        return {data(), extents_};
+    }
+    template <class E = T>
+    detail::EigenMap<const E, Rank> map() const {
+        return {data(), extents_};
+    }
+
+private:
+    struct Free {
+        void operator()(T* p) const { detail::AlignedAllocator<T>().deallocate(p, 0); }
+    };
+
+    Tensor(const T* from, const Extents& extents) {
+        const Index size = detail::checked_size(extents.data(), Rank, sizeof(T));
+        reserve(size);
+        set_extents(extents, size);
+        std::copy_n(from, size, data());
+    }
+    /// Room for so many elements, which have no particular value if that is more than there was room for.
+    void reserve(Index size) {
+        if (size <= capacity_) return;
+        memory_.reset(detail::AlignedAllocator<T>().allocate(static_cast<std::size_t>(size)));
+        capacity_ = size;
+    }
+    void set_extents(const Extents& extents, Index size) {
+        extents_ = extents;
+        size_ = size;
+    }
+    void swap(Tensor& other) noexcept {
+        std::swap(memory_, other.memory_);
+        std::swap(capacity_, other.capacity_);
+        std::swap(extents_, other.extents_);
+        std::swap(size_, other.size_);
+    }
+    template <class Values>
+    T* write(const Values& values, int axis, T* to) const {
+        if constexpr (std::is_arithmetic_v<Values>) {
+            *to = values;
+            return to + 1;
+        } else {
+            if (static_cast<Index>(values.size()) != dimension(axis))
+                throw ShapeError(message("Tensor::setValues: expected ", dimension(axis), " values on axis ", axis,
+                                         ", received ", values.size()));
+            for (const auto& part : values) to = write(part, axis + 1, to);
+            return to;
+        }
+    }
+
+    std::unique_ptr<T[], Free> memory_;
+    Index capacity_ = 0, size_ = 0;
+    Extents extents_{};
+};
 
 /// Which steps of a sequence count: `keep` points at [batch, time] bytes, 1 = keep; null = all of them.
 struct Mask {
@@ -25,36 +234,39 @@ struct Mask {
     explicit operator bool() const { return keep != nullptr; }
 };
 
-namespace detail {
-template <class T, int Rank>
-using TensorMapOf = Eigen::TensorMap<
-    std::conditional_t<std::is_const_v<T>, const Tensor<std::remove_const_t<T>, Rank>, Tensor<T, Rank>>>;
-}
-
-/// A non-owning tensor (an `Eigen::TensorMap`) with the mask of its time axis. `T` may be const.
+/// A row-major tensor in memory that others own, with the mask of its time axis. `T` may be const.
 /// Lives as long as the memory it looks at: the caller's tensor, or the cache that a layer wrote into.
 template <class T, int Rank>
-class View : public detail::TensorMapOf<T, Rank> {
+class View {
 public:
-    using Base = detail::TensorMapOf<T, Rank>;
     using Element = T;
-    using Extents = Eigen::array<Index, Rank>;
+    using Scalar = std::remove_const_t<T>;
+    using Extents = std::array<Index, static_cast<std::size_t>(Rank)>;
     static constexpr int rank = Rank;
+    static constexpr int NumDimensions = Rank;
+    static constexpr int NumIndices = Rank;
 
-    View(T* data, const Extents& extents, Mask m = {}) : Base(data, extents), mask(m) {}
+    View(T* data, const Extents& extents, Mask m = {}) : mask(m), data_(data), extents_(extents) {}
     View(const View&) = default;
-    View& operator=(const View&) = delete;  // Eigen's would copy elements, a reader would expect a new target
+    View& operator=(const View&) = delete;  // some readers would expect copied elements, others a new target
 
     /// The same memory, read-only.
-    operator View<const T, Rank>() const requires(!std::is_const_v<T>) { return {this->data(), extents(), mask}; }
-
-    Extents extents() const {
-        Extents e;
-        for (int axis = 0; axis < Rank; ++axis)
-            e[static_cast<std::size_t>(axis)] = extent(axis);
-        return e;
+    operator View<const T, Rank>() const
+        requires(!std::is_const_v<T>)
+    {
+        return {data_, extents_, mask};
     }
-    Index extent(int axis) const { return this->dimension(axis); }
+
+    T* data() const { return data_; }
+    const Extents& dimensions() const { return extents_; }
+    const Extents& extents() const { return extents_; }
+    Index dimension(int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
+    Index extent(int axis) const { return dimension(axis); }
+    Index size() const { return rows() * last(); }
+    template <std::integral... Indices>
+    T& operator()(Indices... at) const {
+        return data_[detail::offset(extents_, at...)];
+    }
     Index last() const { return extent(Rank - 1); }
     /// Product of all extents but the last: the rows of the tensor read as a matrix.
     Index rows() const {
@@ -69,11 +281,17 @@ public:
     }
     /// Samples `begin` to `end` (not included) of the batch axis, with their part of the mask.
     View slice(Index begin, Index end) const {
-        Extents e = extents();
-        const Index per_sample = e[0] ? this->size() / e[0] : 0;
+        Extents e = extents_;
+        const Index per_sample = e[0] ? size() / e[0] : 0;
         const Index steps = Rank > 1 ? e[Rank > 1 ? 1 : 0] : 1;
         e[0] = end - begin;
-        return {this->data() + begin * per_sample, e, Mask{mask ? mask.keep + begin * steps : nullptr}};
+        return {data_ + begin * per_sample, e, Mask{mask ? mask.keep + begin * steps : nullptr}};
+    }
+
+    /// The same memory as an `Eigen::TensorMap`; see `Tensor::map`.
+    template <class E = T>
+    detail::EigenMap<E, Rank> map() const {
+        return {data_, extents_};
     }
 
     Mask mask;
@@ -87,9 +305,12 @@ private:
             default: return {s[0], s[1], s[2], extent};
         }
     }
+
+    T* data_;
+    Extents extents_;
 };
 
-/// Read-only view of a tensor, an `Eigen::TensorMap` or another view.
+/// Read-only view of a tensor, an `Eigen::Tensor` or `Eigen::TensorMap`, or another view.
 template <class T, int Rank>
 View<const T, Rank> view(const View<T, Rank>& x) {
     return {x.data(), x.extents(), x.mask};
@@ -102,12 +323,25 @@ template <class T, int Rank>
 View<const T, Rank> view(const Tensor<T, Rank>& x) {
     return {x.data(), x.dimensions()};
 }
-template <class Plain>
-auto view(const Eigen::TensorMap<Plain>& x) {
-    using T = typename Plain::Scalar;
-    static_assert(static_cast<int>(Plain::Layout) == static_cast<int>(Eigen::RowMajor),
+namespace detail {
+/// What an `Eigen::Tensor` and an `Eigen::TensorMap` have and the tensors of this library do not, for lack of a choice.
+template <class X>
+concept EigenTensor = requires(const X& x) {
+    X::NumDimensions;
+    X::Layout;
+    x.data();
+    x.dimensions();
+};
+}  // namespace detail
+template <detail::EigenTensor X>
+auto view(const X& x) {
+    static_assert(static_cast<int>(X::Layout) == 1,
                   "deeprec: tensors are row-major; this Eigen::TensorMap is column-major");
-    return View<const T, static_cast<int>(Plain::NumDimensions)>{x.data(), x.dimensions()};
+    constexpr int rank = static_cast<int>(X::NumDimensions);
+    using Result = View<const std::remove_cvref_t<decltype(*x.data())>, rank>;
+    typename Result::Extents extents;
+    for (std::size_t axis = 0; axis < extents.size(); ++axis) extents[axis] = x.dimensions()[axis];
+    return Result{x.data(), extents};
 }
 /// Writable view of a tensor.
 template <class T, int Rank>
@@ -134,52 +368,5 @@ template <class X>
 inline constexpr int rank_of = ViewOf<X>::rank;
 template <class X>
 using ElementOf = std::remove_const_t<typename ViewOf<X>::Element>;
-
-namespace detail {
-/// Gives 64-byte aligned memory and leaves new elements uninitialised.
-template <class T>
-struct AlignedAllocator {
-    using value_type = T;
-    AlignedAllocator() = default;
-    template <class U>
-    AlignedAllocator(const AlignedAllocator<U>&) {}
-    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64))); }
-    void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(64)); }
-    template <class U, class... Args>
-    void construct(U* p, Args&&... args) {
-        if constexpr (sizeof...(Args) == 0)
-            ::new (static_cast<void*>(p)) U;
-        else
-            ::new (static_cast<void*>(p)) U(static_cast<Args&&>(args)...);
-    }
-    template <class U>
-    bool operator==(const AlignedAllocator<U>&) const {
-        return true;
-    }
-};
-}  // namespace detail
-
-/// Scratch memory of a cache: 64-byte aligned, grows when a larger shape arrives and never shrinks.
-template <class T>
-class Buffer {
-public:
-    /// Room for n elements with unspecified content; allocates only when n is larger than ever before.
-    T* need(Index n) {
-        if (static_cast<std::size_t>(n) > storage_.size()) storage_.resize(static_cast<std::size_t>(n));
-        return storage_.data();
-    }
-    /// Room for n zeros.
-    T* need_zeros(Index n) {
-        T* p = need(n);
-        std::fill(p, p + n, T(0));
-        return p;
-    }
-    T* data() { return storage_.data(); }
-    const T* data() const { return storage_.data(); }
-    Index capacity() const { return static_cast<Index>(storage_.size()); }
-
-private:
-    std::vector<T, detail::AlignedAllocator<T>> storage_;
-};
 
 DEEPREC_END

@@ -29,7 +29,7 @@ template <class T, int Rank>
 class GatheredRows {
 public:
     View<const T, Rank> gather(const Tensor<T, Rank>& source, std::span<const Index> indices) {
-        Eigen::array<Index, Rank> extents = source.dimensions();
+        std::array<Index, Rank> extents = source.dimensions();
         const Index per_sample = extents[0] ? source.size() / extents[0] : 0;
         extents[0] = static_cast<Index>(indices.size());
         T* out = memory_.need(extents[0] * per_sample);
