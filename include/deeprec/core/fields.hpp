@@ -87,7 +87,8 @@ public:
     /// Whether paths and options are written down too: what a step does not need, and what allocates.
     enum class With { values, names };
 
-    explicit Fields(With with = With::values, Seed seed = {}) : with_(with), seed_(seed) {}
+    Fields() : Fields(With::values) {}
+    explicit Fields(With with, Seed seed = {}) : with_(with), seed_(seed) {}
     /// Forgets everything but memory.
     void clear() {
         parameters_.clear();
