@@ -5,7 +5,7 @@
 #include <array>
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
 

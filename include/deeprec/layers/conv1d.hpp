@@ -4,9 +4,9 @@
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/window.hpp>
-#include <deeprec/kernels/gemm.hpp>
-#include <deeprec/kernels/softmax.hpp>
-#include <deeprec/kernels/winograd.hpp>
+#include <deeprec/kernels/linear/gemm.hpp>
+#include <deeprec/kernels/linear/winograd.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
 
 DEEPREC_BEGIN
 
@@ -25,7 +25,7 @@ struct Conv1DOptions {
 /// Shapes: x [B, T, F] -> y [B, T', filters]; T' by `window_sizes`; `kernel` [k, F, filters] (glorot uniform),
 /// `bias` [filters] (zeros). As in Keras the layer ends a mask: a masked step is read like any other.
 /// A window of k steps is a contiguous row of k*F numbers of x, so the products read x in place. Three taps without
-/// strides take four products for six where that pays: kernels/winograd.hpp, which has the error.
+/// strides take four products for six where that pays: kernels/linear/winograd.hpp, which has the error.
 /// `Conv1D{64, 3, relu}` is `Conv1D<float, ReLU>`.
 template <class T = float, class Activation = Linear>
 class Conv1D {
@@ -187,7 +187,7 @@ public:
     }
 
 private:
-    /// Whether the products are those of kernels/winograd.hpp.
+    /// Whether the products are those of kernels/linear/winograd.hpp.
     bool three_taps() const {
         return kernel_size_ == 3 && options_.strides == 1 && kernels::winograd_pays(features_, filters_);
     }

@@ -3,7 +3,7 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/softmax.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
 #include <deeprec/layers/packed_kernel.hpp>
 
 DEEPREC_BEGIN

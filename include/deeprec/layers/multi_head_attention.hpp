@@ -5,8 +5,8 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/attention.hpp>
-#include <deeprec/kernels/gather.hpp>
+#include <deeprec/kernels/linear/attention.hpp>
+#include <deeprec/kernels/linear/gather.hpp>
 #include <deeprec/layers/packed_kernel.hpp>
 
 DEEPREC_BEGIN

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <deeprec/core/tensor.hpp>
-#include <deeprec/kernels/gemm.hpp>
-#include <deeprec/kernels/gemm_tn.hpp>
+#include <deeprec/kernels/linear/gemm.hpp>
+#include <deeprec/kernels/linear/gemm_tn.hpp>
 
 DEEPREC_BEGIN
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <deeprec/core/inputs.hpp>
-#include <deeprec/kernels/pairs.hpp>
+#include <deeprec/kernels/linear/pairs.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/models/sequential.hpp>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <deeprec/core/inputs.hpp>
-#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/simd/activations.hpp>
 #include <deeprec/models/sequential.hpp>
 
 DEEPREC_BEGIN

@@ -8,7 +8,7 @@
 
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/data/sequences.hpp>
-#include <deeprec/kernels/gemm.hpp>
+#include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/ranking/item_index.hpp>
 

@@ -10,7 +10,7 @@
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/core/sparse_rows.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
 namespace detail {

@@ -11,8 +11,8 @@
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/data/batch.hpp>
-#include <deeprec/kernels/activations.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/activations.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/optimizers/clipping.hpp>
 #include <deeprec/training/gradient_sum.hpp>
 
