@@ -42,7 +42,8 @@ void windows(benchmark::State& state) {
     kernels::pack(b.data(), n, k, n, packed.data());
     const Rows<float> rows{x.data(), m, steps, time * features, features, 1, k, 0};
     for (auto _ : state) {
-        if constexpr (who == Who::deeprec) kernels::gemm(rows, packed.data(), n, c.data(), n, bias.data(), relu);
+        if constexpr (who == Who::deeprec)
+            kernels::gemm(rows, packed.data(), n, c.data(), n, {.bias = bias.data(), .activation = relu});
         if constexpr (who == Who::eigen)
             for (Index r = 0; r < m; r += steps) {
                 using Strided = Eigen::Map<const bench::Matrix, 0, Eigen::OuterStride<>>;

@@ -38,10 +38,11 @@ void convolution(benchmark::State& state) {
     kernels::pack(kernel.data(), s.filters, rows, s.filters, packed_windows.data());
     for (auto _ : state) {
         if constexpr (who == Who::winograd)
-            kernels::winograd_convolution(s, x.data(), packed.data(), y.data(), bias.data(), relu, nullptr, workspace);
+            kernels::winograd_convolution(s, x.data(), packed.data(), y.data(), workspace,
+                                          {.bias = bias.data(), .activation = relu});
         if constexpr (who == Who::windows)
-            kernels::gemm(windows(s, x.data()), packed_windows.data(), s.filters, y.data(), s.filters, bias.data(),
-                          relu);
+            kernels::gemm(windows(s, x.data()), packed_windows.data(), s.filters, y.data(), s.filters,
+                          {.bias = bias.data(), .activation = relu});
         if constexpr (who == Who::reference)
             kernels::reference::winograd_convolution(s, x.data(), kernel.data(), y.data(), bias.data(), relu, nullptr);
         benchmark::DoNotOptimize(y.data());

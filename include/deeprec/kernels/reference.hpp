@@ -1,5 +1,6 @@
 /// Scalar twins: what each kernel means, as plain loops that tests and benchmarks call, in the folders of the kernels
-/// themselves. Same arguments as there, but for packed operands.
+/// themselves. Same arguments as there, but for packed operands and what
+/// an Epilogue holds.
 #pragma once
 
 #include <deeprec/kernels/reference/linear/attention.hpp>

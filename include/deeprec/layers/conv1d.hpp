@@ -97,11 +97,11 @@ public:
         const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
         if (three_taps())
             kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate}, padded,
-                                             packed_.data(), y.data(), bias, activation_, pre_activation,
-                                             cache.workspace);
+                                             packed_.data(), y.data(), cache.workspace,
+                                             {bias, activation_, pre_activation});
         else
             kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y.data(), filters_,
-                             bias, activation_, false, pre_activation);
+                             {bias, activation_, pre_activation});
         cache.x = Mode::training ? padded : nullptr;
         cache.time = time;
         if constexpr (Mode::training) cache.shape = y.shape();
@@ -148,8 +148,7 @@ public:
             View<T, 3> dx{cache.dx.need(batch * time * features_), {batch, time, features_}};
             if (three_taps())
                 kernels::winograd_convolution<T>({batch, time, filters_, features_, options_.dilation_rate}, dz,
-                                                 packed_turned_.data(), dx.data(), nullptr, linear, nullptr,
-                                                 cache.workspace);
+                                                 packed_turned_.data(), dx.data(), cache.workspace);
             else
                 kernels::gemm<T>(
                     kernels::Rows<T>{dz, batch * time, time, spread.steps * filters_, filters_, segments(),

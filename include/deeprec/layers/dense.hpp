@@ -165,10 +165,10 @@ private:
         if constexpr (Mode::training && Act::needs_input) pre_activation = cache.linear.need(rows * units_);
         const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
         if (split_ == 0) {
-            parts_[0].forward(x.data(), rows, features_, y.data(), bias, act, false, pre_activation);
+            parts_[0].forward(x.data(), rows, features_, y.data(), {bias, act, pre_activation});
         } else {
             parts_[0].forward(x.data(), rows, features_, y.data());
-            parts_[1].forward(x.data() + split_, rows, features_, y.data(), bias, act, true, pre_activation);
+            parts_[1].forward(x.data() + split_, rows, features_, y.data(), {bias, act, pre_activation}, true);
         }
         cache.x = Mode::training ? x.data() : nullptr;
         if constexpr (Mode::training) cache.shape = y.shape();

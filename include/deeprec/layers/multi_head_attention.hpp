@@ -104,7 +104,7 @@ public:
         const Index batch = x.extent(0), n = keep(x, cache), w = width();
         const T* const kept = cache.masked ? gather(x.data(), n, cache, cache.x_kept) : x.data();
         T* const qkv = cache.qkv.need(n * 3 * w);
-        input_.forward(kept, n, features_, qkv, options_.use_bias ? joined_bias_.data() : nullptr);
+        input_.forward(kept, n, features_, qkv, {.bias = options_.use_bias ? joined_bias_.data() : nullptr});
 
         Index probabilities = 0, largest = 0;
         for (Index b = 0; b < batch; ++b) {
@@ -125,7 +125,7 @@ public:
         const T* const bias = options_.use_bias ? parameters_.output_bias.data() : nullptr;
         T* const y = cache.y.need(x.size());
         T* const to = cache.masked ? cache.y_kept.need(n * features_) : y;
-        output_.forward(heads, n, w, to, bias);
+        output_.forward(heads, n, w, to, {.bias = bias});
         if (cache.masked) scatter(to, bias, x.rows(), n, cache, y);
         cache.x = Mode::training ? kept : nullptr;
         if constexpr (Mode::training) cache.shape = x.shape();

@@ -113,7 +113,7 @@ private:
         const PackedKernel<T>& kernel = first.part(part);
         detail::check_extent("TwoTower", part == 0 ? "user features" : "item features", kernel.rows(), x.last());
         T* y = out.need(x.extent(0) * kernel.units());
-        kernel.forward(x.data(), x.extent(0), x.last(), y, bias);
+        kernel.forward(x.data(), x.extent(0), x.last(), y, {.bias = bias});
         return y;
     }
 };

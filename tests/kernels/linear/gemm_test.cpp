@@ -31,8 +31,8 @@ void check_gemm(const Rows<T>& a, Index n, Index extra, Options options, Act act
     REQUIRE(same(packed, packed_t));
 
     const T* const add = options.bias ? bias.data() : nullptr;
-    kernels::gemm(a, packed.data(), n, c.data(), ldc, add, act, options.accumulate,
-                  options.linear ? linear.data() : nullptr);
+    kernels::gemm(a, packed.data(), n, c.data(), ldc, {add, act, options.linear ? linear.data() : nullptr},
+                  options.accumulate);
     kernels::reference::gemm(a, plain.data(), n, expected.data(), ldc, add, act, options.accumulate,
                              options.linear ? expected_linear.data() : nullptr);
     CAPTURE(a.rows, a.rows_per_batch, a.segments, k, n, extra, options.bias, options.accumulate, options.linear);
@@ -94,12 +94,13 @@ TEMPLATE_TEST_CASE("a row of gemm has the same bits in every batch", "[kernels][
     const Operand<T> a(m * k, 1), b(k * n, 2), bias(n, 3);
     Operand<T> packed(kernels::packed_size<T>(k, n), 4), all(m * n, 5), some(m * n, 6);
     kernels::pack(b.data(), n, k, n, packed.data());
-    kernels::gemm(kernels::matrix_rows(a.data(), m, k, k), packed.data(), n, all.data(), n, bias.data(), sigmoid);
+    kernels::gemm(kernels::matrix_rows(a.data(), m, k, k), packed.data(), n, all.data(), n,
+                  {.bias = bias.data(), .activation = sigmoid});
     for (const Index count : {1, 2, 4, 5, 12}) {
         for (Index r = 0; r < m; r += count) {
             const Index rows = std::min(count, m - r);
             kernels::gemm(kernels::matrix_rows(a.data() + r * k, rows, k, k), packed.data(), n, some.data() + r * n, n,
-                          bias.data(), sigmoid);
+                          {.bias = bias.data(), .activation = sigmoid});
         }
         CAPTURE(count);
         CHECK(same(all, some));
@@ -115,7 +116,7 @@ TEMPLATE_TEST_CASE("NaN and Inf reach every element that depends on them and no 
         a[13 * k + 5] = bad;
         b[2 * n + 44] = bad;
         kernels::pack(b.data(), n, k, n, packed.data());
-        kernels::gemm(kernels::matrix_rows(a.data(), m, k, k), packed.data(), n, c.data(), n, nullptr, relu);
+        kernels::gemm(kernels::matrix_rows(a.data(), m, k, k), packed.data(), n, c.data(), n, {.activation = relu});
         kernels::reference::gemm(kernels::matrix_rows(a.data(), m, k, k), b.data(), n, expected.data(), n, nullptr,
                                  relu);
         CHECK(distance(c, expected) <= bound<T>(k));

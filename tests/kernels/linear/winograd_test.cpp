@@ -35,8 +35,8 @@ void check_convolution(const ThreeTaps& s, const Act& act, bool bias, bool linea
     Layer<T> layer(s);
     auto y = output<T>(s), expected = y, z = y, expected_z = y;
     const T* const b = bias ? layer.bias.data() : nullptr;
-    kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), y.data(), b, act, linear ? z.data() : nullptr,
-                                  layer.workspace);
+    kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), y.data(), layer.workspace,
+                                  {b, act, linear ? z.data() : nullptr});
     kernels::reference::winograd_convolution(s, layer.x.data(), layer.kernel.data(), expected.data(), b, act,
                                              linear ? expected_z.data() : nullptr);
     CHECK(distance(y, expected) <= bound<T>(3 * s.features));
@@ -94,16 +94,16 @@ TEMPLATE_TEST_CASE("winograd_convolution: neither other samples nor steps before
     const ThreeTaps s{3, 9, 20, 33, GENERATE(1, 2, 3)};
     Layer<T> layer(s);
     auto all = output<T>(s);
-    kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), all.data(), layer.bias.data(), relu, nullptr,
-                                  layer.workspace);
+    kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), all.data(), layer.workspace,
+                                  {.bias = layer.bias.data(), .activation = relu});
     for (Index sample = 0; sample < s.batch; ++sample)
         for (Index skipped = 0; skipped < s.steps; ++skipped) {
             CAPTURE(sample, skipped);
             const ThreeTaps last{1, s.steps - skipped, s.features, s.filters, s.dilation};
             auto y = output<T>(last);
             kernels::winograd_convolution(last, layer.x.data() + (sample * s.time() + skipped) * s.features,
-                                          layer.packed.data(), y.data(), layer.bias.data(), relu, nullptr,
-                                          layer.workspace);
+                                          layer.packed.data(), y.data(), layer.workspace,
+                                          {.bias = layer.bias.data(), .activation = relu});
             const T* const expected = all.data() + (sample * s.steps + skipped) * s.filters;
             CHECK(std::equal(y.data(), y.data() + y.size(), expected));
         }
@@ -120,8 +120,7 @@ TEMPLATE_TEST_CASE("winograd_convolution keeps NaN and Inf within the windows th
             Layer<T> layer(s);
             layer.x[at * s.features + 3] = bad;
             auto y = output<T>(s);
-            kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), y.data(), nullptr, linear, nullptr,
-                                          layer.workspace);
+            kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), y.data(), layer.workspace);
             for (Index b = 0; b < s.batch; ++b)
                 for (Index t = 0; t < s.steps; ++t)
                     for (Index u = 0; u < s.filters; ++u)
@@ -133,8 +132,8 @@ TEST_CASE("winograd_convolution with an activation of rows", "[kernels][winograd
     const ThreeTaps s{2, 5, 18, 21, 1};
     Layer<float> layer(s);
     auto y = output<float>(s), expected = y;
-    kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), y.data(), layer.bias.data(), softmax, nullptr,
-                                  layer.workspace);
+    kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), y.data(), layer.workspace,
+                                  {.bias = layer.bias.data(), .activation = softmax});
     kernels::reference::winograd_convolution(s, layer.x.data(), layer.kernel.data(), expected.data(), layer.bias.data(),
                                              linear, nullptr);
     for (Index r = 0; r < s.batch * s.steps; ++r)
@@ -148,8 +147,8 @@ TEST_CASE("Warm calls of winograd allocate nothing", "[kernels][winograd]") {
     auto y = output<float>(s);
     Operand<float> gradient(layer.kernel.size());
     const auto all = [&] {
-        kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), y.data(), nullptr, relu, nullptr,
-                                      layer.workspace);
+        kernels::winograd_convolution(s, layer.x.data(), layer.packed.data(), y.data(), layer.workspace,
+                                      {.activation = relu});
         kernels::winograd_kernel_gradient(s, layer.x.data(), y.data(), s.steps * s.filters, gradient.data(),
                                           layer.workspace);
     };

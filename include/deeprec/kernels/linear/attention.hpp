@@ -59,14 +59,14 @@ void attention(const AttentionShape& s, const T* q, const T* k, const T* v, Inde
     const Index n = s.steps, d = s.key_dim;
     for (Index h = 0; h < s.heads; ++h, q += d, k += d, v += d, y += d, p += n * n) {
         detail::pack_scaled<T, Arch>(s, k, ld, scratch);
-        gemm<T, Linear, Arch>(matrix_rows(q, n, d, ld), scratch, n, p, n);
+        gemm<T, Arch>(matrix_rows(q, n, d, ld), scratch, n, p, n);
         detail::every_other_first(n, [&](Index i) {
             T* const row = p + i * n;
             softmax.row<T, Arch>(row, row, s.keys_of(i));
             std::fill(row + s.keys_of(i), row + n, T(0));
         });
         pack<T, Arch>(v, ld, n, d, scratch);
-        gemm<T, Linear, Arch>(matrix_rows(p, n, n, n), scratch, d, y, s.heads * d);
+        gemm<T, Arch>(matrix_rows(p, n, n, n), scratch, d, y, s.heads * d);
     }
 }
 
@@ -81,14 +81,14 @@ void attention_backward(const AttentionShape& s, const T* dy, const T* q, const 
         gemm_tn<T, Arch>(matrix_rows(p, n, n, n), dy, width, d, dv, ld);
         // the scale goes through: the backward of softmax is linear in dy
         detail::pack_scaled<T, Arch>(s, v, ld, operand);
-        gemm<T, Linear, Arch>(matrix_rows(dy, n, d, width), operand, n, ds, n);
+        gemm<T, Arch>(matrix_rows(dy, n, d, width), operand, n, ds, n);
         detail::every_other_first(n, [&](Index i) {
             T* const row = ds + i * n;
             softmax.row_backward<T, Arch>(row, p + i * n, row, s.keys_of(i));
             std::fill(row + s.keys_of(i), row + n, T(0));
         });
         pack<T, Arch>(k, ld, n, d, operand);
-        gemm<T, Linear, Arch>(matrix_rows(ds, n, n, n), operand, d, dq, ld);
+        gemm<T, Arch>(matrix_rows(ds, n, n, n), operand, d, dq, ld);
         gemm_tn<T, Arch>(matrix_rows(ds, n, n, n), q, ld, d, dk, ld);
         dy += d, q += d, k += d, v += d, dq += d, dk += d, dv += d, p += n * n;
     }

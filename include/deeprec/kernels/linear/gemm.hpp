@@ -1,5 +1,5 @@
-/// Packed matrix product C = act(A B + bias) for row-major matrices. B (the weights) is packed once into panels; A is
-/// read in place, so the overlapping windows of a convolution need no copy.
+/// Packed matrix product C = activation(A B + bias) for row-major matrices. B (the weights) is packed once into panels;
+/// A is read in place, so the overlapping windows of a convolution need no copy.
 ///
 /// How it works. A panel holds two registers' worth of columns of B, row after row. A tile of 12 rows of C (6 with 16
 /// registers) and one panel stays in registers while a single loop over k adds the products of a column of A and a row
@@ -15,8 +15,8 @@
 #include <algorithm>
 #include <type_traits>
 
+#include <deeprec/kernels/linear/epilogue.hpp>
 #include <deeprec/kernels/linear/gemm_tn.hpp>
-#include <deeprec/kernels/simd/activations.hpp>
 #include <deeprec/kernels/simd/rows.hpp>
 #include <deeprec/kernels/simd/simd.hpp>
 #include <deeprec/kernels/simd/transpose.hpp>
@@ -181,34 +181,34 @@ void pack(const T* b, Index ldb, Index k, Index n, T* packed) {
 template <class T, class Arch = xsimd::default_arch>
 void pack_transposed(const T* b, Index ldb, Index k, Index n, T* packed) {
     detail::pack_panels<T, Arch>(k, n, packed, [=](Index j, Index columns, T* to) {
-        transpose<T, Arch>(b + j * ldb, ldb, columns, k, to, detail::Tile<T, Arch>::width);
+        kernels::transpose<T, Arch>(b + j * ldb, ldb, columns, k, to, detail::Tile<T, Arch>::width);
     });
 }
 
-/// C[r, j] = act((accumulate ? C[r, j] : 0) + sum_k A[r, k] B[k, j] + bias[j]) for all rows of A and n columns.
-/// `packed_b` comes from pack or pack_transposed with k = a.columns(); bias may be null. With `linear` (of C's layout)
-/// the value before act is stored too. k == 0 gives act(bias).
-template <class T, class Act = Linear, class Arch = xsimd::default_arch>
+/// C[r, j] = activation((accumulate ? C[r, j] : 0) + sum_k A[r, k] B[k, j] + bias[j]) for all rows of A and n columns.
+/// `packed_b` comes from pack or pack_transposed with k = a.columns(). k == 0 gives activation(bias).
+template <class T, class Arch = xsimd::default_arch>
 void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
-          const std::type_identity_t<T>* bias = nullptr, const Act& act = {}, bool accumulate = false,
-          std::type_identity_t<T>* linear = nullptr) {
+          const Epilogue<std::type_identity_t<T>, Arch>& epilogue = {}, bool accumulate = false) {
     using Tile = detail::Tile<T, Arch>;
     const Rows<T> a = rows.simplified();
+    const T* const bias = epilogue.bias;
     const Index k = a.columns(), panel_stride = k * Tile::width;
     const Index block = std::max<Index>(Tile::block / std::max<Index>(k, 1) / Tile::width, 1) * Tile::width;
     alignas(64) T gathered[Tile::rows * Tile::gather];
 
-    const auto finish = [&](Index r, Index j, Index columns) {
+    const auto finish = [&](Index r, Index height, Index j, Index columns) {
         T* const finished = c + r * ldc + j;
-        if (linear) std::copy_n(finished, columns, linear + r * ldc + j);
-        if constexpr (!std::is_same_v<Act, Linear> && !RowActivation<Act>)
-            activate<Act, T, Arch>(finished, finished, columns, act);
+        if (epilogue.pre_activation)
+            for (Index i = 0; i < height; ++i)
+                std::copy_n(finished + i * ldc, columns, epilogue.pre_activation + (r + i) * ldc + j);
+        if (epilogue.activation.takes_parts()) epilogue.activation(finished, height, columns, ldc);
     };
     const bool column = n == 1 && k <= Tile::rows * Tile::gather;
     if (column) {
         for (Index i = 0; i < k; ++i) gathered[i] = packed_b[i * Tile::width];
         detail::multiply_column<T, Arch>(a, gathered, {c, ldc, bias, accumulate});
-        for (Index r = 0; r < a.rows; ++r) finish(r, 0, 1);
+        finish(0, a.rows, 0, 1);
     }
     for (Index j = 0; j < n && !column; j += block) {
         const Index columns = std::min(block, n - j);
@@ -222,7 +222,7 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
             detail::multiply_rows<Height, panels, T, Arch>(
                 tile, packed_b + j * k, panel_stride, columns,
                 {c + r * ldc + j, ldc, bias ? bias + j : nullptr, accumulate});
-            for (Index i = r; i < r + Height; ++i) finish(i, j, columns);
+            finish(r, Height, j, columns);
             return Height;
         };
         for (Index r = 0; r < a.rows;) {
@@ -238,8 +238,7 @@ void gemm(const Rows<T>& rows, const T* packed_b, Index n, T* c, Index ldc,
                 r += multiply.template operator()<1>(r);
         }
     }
-    if constexpr (RowActivation<Act>)
-        for (Index r = 0; r < a.rows; ++r) act.template row<T, Arch>(c + r * ldc, c + r * ldc, n);
+    if (!epilogue.activation.takes_parts()) epilogue.activation(c, a.rows, n, ldc);
 }
 
 }  // namespace kernels

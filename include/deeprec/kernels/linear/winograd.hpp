@@ -24,6 +24,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/kernels/linear/gemm.hpp>
@@ -115,46 +116,50 @@ void winograd_pack(const T* kernel, Index features, Index filters, T* packed) {
         });
 }
 
-/// y = act(x * kernel + bias); bias may be null. With `linear` (of y's layout) the value before act is stored too.
-template <class T, class Act = Linear, class Arch = xsimd::default_arch>
-void winograd_convolution(const ThreeTaps& s, const T* x, const T* packed, T* y, const std::type_identity_t<T>* bias,
-                          const Act& act, std::type_identity_t<T>* linear, Buffer<T>& workspace) {
+/// y = activation(x * kernel + bias).
+template <class T, class Arch = xsimd::default_arch>
+void winograd_convolution(const ThreeTaps& s, const T* x, const T* packed, T* y, Buffer<T>& workspace,
+                          const Epilogue<std::type_identity_t<T>, Arch>& epilogue = {}) {
     constexpr Index block = detail::winograd_block<T, Arch>;
-    const Index filters = s.filters, point = block * filters, count = s.batch * s.pairs(),
-                whole = filters / lanes<T, Arch> * lanes<T, Arch>;
+    const Index filters = s.filters, point = block * filters, count = s.batch * s.pairs();
+    const T* const bias = epilogue.bias;
+    T* const pre_activation = epilogue.pre_activation;
     T* const inputs = workspace.need(detail::winograd_points * block * (s.features + filters));
     T* const products = inputs + detail::winograd_points * block * s.features;
     for (Index begin = 0; begin < count; begin += block) {
         const Index end = std::min(begin + block, count);
         detail::winograd_inputs<T, Arch>(s, x, begin, end, block, inputs);
         for (Index p = 0; p < detail::winograd_points; ++p)
-            gemm<T, Linear, Arch>(matrix_rows<T>(inputs + p * block * s.features, end - begin, s.features, s.features),
-                                  packed + p * packed_size<T, Arch>(s.features, filters), filters, products + p * point,
-                                  filters);
-        const auto finish = [&]<class V>(Index i, const V& z) {
-            if (linear) kernels::store(linear + i, z);
-            if constexpr (RowActivation<Act> || std::is_same_v<V, T>)
-                kernels::store(y + i, z);
-            else
+            gemm<T, Arch>(matrix_rows<T>(inputs + p * block * s.features, end - begin, s.features, s.features),
+                          packed + p * packed_size<T, Arch>(s.features, filters), filters, products + p * point,
+                          filters);
+        const auto combine = [&](const auto& act) {
+            const auto finish = [&]<class V>(Index i, const V& z) {
+                if (pre_activation) kernels::store(pre_activation + i, z);
                 kernels::store(y + i, act(z));
-        };
-        detail::for_pairs(s, begin, end, [&](Index r, Index sample, Index first) {
-            const T* const m = products + r * filters;
-            const Index at = (sample * s.steps + first) * filters, apart = s.dilation * filters;
-            detail::for_lanes<T, Arch>(filters, [&]<class V>(Index u) {
-                const V m1 = kernels::load<V>(m + point + u), m2 = kernels::load<V>(m + 2 * point + u);
-                V y0 = kernels::load<V>(m + u) + (m1 + m2), y1 = kernels::load<V>(m + 3 * point + u) + (m1 - m2);
-                if (bias) y0 = y0 + kernels::load<V>(bias + u), y1 = y1 + kernels::load<V>(bias + u);
-                if (first >= 0) finish(at + u, y0);
-                finish(at + apart + u, y1);
+            };
+            detail::for_pairs(s, begin, end, [&](Index r, Index sample, Index first) {
+                const T* const m = products + r * filters;
+                const Index at = (sample * s.steps + first) * filters, apart = s.dilation * filters;
+                detail::for_lanes<T, Arch>(filters, [&]<class V>(Index u) {
+                    const V m1 = kernels::load<V>(m + point + u), m2 = kernels::load<V>(m + 2 * point + u);
+                    V y0 = kernels::load<V>(m + u) + (m1 + m2), y1 = kernels::load<V>(m + 3 * point + u) + (m1 - m2);
+                    if (bias) y0 = y0 + kernels::load<V>(bias + u), y1 = y1 + kernels::load<V>(bias + u);
+                    if (first >= 0) finish(at + u, y0);
+                    finish(at + apart + u, y1);
+                });
+                if constexpr (std::is_same_v<decltype(act), const Linear&>) {
+                    if (first >= 0)
+                        epilogue.activation(y + at, 2, filters, apart);
+                    else
+                        epilogue.activation(y + (at + apart), 1, filters, apart);
+                }
             });
-            for (Index row = first < 0 ? at + apart : at; row <= at + apart; row += apart) {
-                if constexpr (RowActivation<Act>)
-                    act.template row<T, Arch>(y + row, y + row, filters);
-                else if (whole < filters)  // what for_lanes did number by number
-                    activate<Act, T, Arch>(y + row + whole, y + row + whole, filters - whole, act);
-            }
-        });
+        };
+        if (epilogue.activation.is_relu())
+            combine(ReLU{});
+        else
+            combine(Linear{});
     }
 }
 

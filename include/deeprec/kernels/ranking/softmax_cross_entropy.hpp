@@ -104,8 +104,8 @@ struct CatalogueTile {
         for (Index r = from; r < to; r += Plan::rows) {
             const Index rows = std::min(Plan::rows, to - r);
             if (!there)
-                gemm<T, Linear, Arch>(matrix_rows(x.h + r * x.ldh, rows, x.width, x.ldh), packed, items, logits,
-                                      Plan::stride, x.bias ? x.bias + begin : nullptr);
+                gemm<T, Arch>(matrix_rows(x.h + r * x.ldh, rows, x.width, x.ldh), packed, items, logits, Plan::stride,
+                              {.bias = x.bias ? x.bias + begin : nullptr});
             f(r, rows);
         }
     }
@@ -221,11 +221,11 @@ T merged_log_sum(const CataloguePlan<T, Arch>& plan, const CatalogueScores<T>& x
     };
     V most(std::numeric_limits<T>::lowest()), sum(T(0));
     for (Index range = 0; range < plan.ranges; ++range) most = kernels::at_least(kernels::load<V>(state(range)), most);
-    const T m = reduce_max(most);
+    const T m = kernels::reduce_max(most);
     for (Index range = 0; range < plan.ranges; ++range)
         sum = kernels::fma(kernels::load<V>(state(range) + step), kernels::exp(kernels::load<V>(state(range)) - V(m)),
                            sum);
-    return m + std::log(reduce_add(sum));
+    return m + std::log(kernels::reduce_add(sum));
 }
 }  // namespace detail
 
@@ -259,7 +259,7 @@ void softmax_cross_entropy(const CatalogueScores<T>& x, T* losses, const Catalog
             const CatalogueGradients<T>& d = *gradients;
             const Rows<T> g = matrix_rows<T>(tile.logits, rows, tile.items, Plan::stride);
             T* const dh = range.dh + (r0 - begin) * x.width;
-            gemm<T, Linear, Arch>(g, tile.packed_rows, x.width, dh, x.width, nullptr, {}, true);
+            gemm<T, Arch>(g, tile.packed_rows, x.width, dh, x.width, {}, true);
             gemm_tn<T, Arch>(g, x.h + r0 * x.ldh, x.ldh, x.width, d.d_items + tile.begin * d.ld_d_items, d.ld_d_items);
             if (d.d_bias) sum_rows<T, Arch>(tile.logits, rows, tile.items, Plan::stride, d.d_bias + tile.begin);
         });

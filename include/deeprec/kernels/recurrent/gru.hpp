@@ -76,14 +76,14 @@ void gru_forward(const RecurrentPass& pass, bool reset_after, const T* packed, c
     const T* const bias = packed + size.bias_place();
     T *const previous = saved ? saved : scratch, *const gates = previous + steps * U,
              *const inner = gates + 3 * steps * U;
-    gemm<T, Linear, Arch>(matrix_rows<T>(in.x, steps, F, F), packed, 3 * U, gates, 3 * U, bias);
+    gemm<T, Arch>(matrix_rows<T>(in.x, steps, F, F), packed, 3 * U, gates, 3 * U, {.bias = bias});
 
     detail::forward_steps(pass, in, out, previous, [&](Index t) {
         const Index at = pass.at(t);
         const Rows<T> h = detail::rows_of_step<T>(pass, t, previous, U);
-        gemm<T, Linear, Arch>(h, gates_part, 2 * U, gates + at * 3 * U, time * 3 * U, nullptr, {}, true);
+        gemm<T, Arch>(h, gates_part, 2 * U, gates + at * 3 * U, time * 3 * U, {}, true);
         if (reset_after) {
-            gemm<T, Linear, Arch>(h, candidate_part, U, inner + at * U, time * U, bias + 3 * U);
+            gemm<T, Arch>(h, candidate_part, U, inner + at * U, time * U, {.bias = bias + 3 * U});
         } else {
             for (Index b = 0; b < pass.batch; ++b)
                 detail::each_register<T, Arch>(U, [&](Index j, Index n) {
@@ -91,8 +91,8 @@ void gru_forward(const RecurrentPass& pass, bool reset_after, const T* packed, c
                     const V r = gate(load_part<V>(gates + 3 * (place - j) + U + j, n));
                     store_part(inner + place, r * load_part<V>(previous + place, n), n);
                 });
-            gemm<T, Linear, Arch>(detail::rows_of_step<T>(pass, t, inner, U), candidate_part, U,
-                                  gates + at * 3 * U + 2 * U, time * 3 * U, nullptr, {}, true);
+            gemm<T, Arch>(detail::rows_of_step<T>(pass, t, inner, U), candidate_part, U, gates + at * 3 * U + 2 * U,
+                          time * 3 * U, {}, true);
         }
         for (Index b = 0; b < pass.batch; ++b) {
             if (!pass.kept(b, t)) continue;
@@ -161,18 +161,17 @@ void gru_backward(const RecurrentPass& pass, bool reset_after, const T* packed, 
         const Rows<T> d_all = detail::rows_of_step<T>(pass, t, d, 3 * U);
         const Rows<T> dzr = matrix_rows<T>(d_all.data, pass.batch, 2 * U, d_all.row_stride);
         if (reset_after) {
-            gemm<T, Linear, Arch>(detail::rows_of_step<T>(pass, t, rda, U), candidate_transposed, U, dh, U, nullptr, {},
-                                  true);
+            gemm<T, Arch>(detail::rows_of_step<T>(pass, t, rda, U), candidate_transposed, U, dh, U, {}, true);
         } else {
             const Rows<T> da = matrix_rows<T>(d_all.data + 2 * U, pass.batch, U, d_all.row_stride);
-            gemm<T, Linear, Arch>(da, candidate_transposed, U, back, U);
+            gemm<T, Arch>(da, candidate_transposed, U, back, U);
             each_kept([&](Index i, Index g, Index s, Index n) {
                 const V kr = load_part<V>(gates + U + g, n), drh = load_part<V>(back + s, n);
                 store_part(d + U + g, drh * load_part<V>(previous + i, n) * gate.derivative(kr), n);
                 store_part(dh + s, kernels::fma(output_of(gate, kr), drh, load_part<V>(dh + s, n)), n);
             });
         }
-        gemm<T, Linear, Arch>(dzr, gates_transposed, U, dh, U, nullptr, {}, true);
+        gemm<T, Arch>(dzr, gates_transposed, U, dh, U, {}, true);
     });
     const Rows<T> h = matrix_rows<T>(previous, steps, U, U);
     gemm_tn<T, Arch>(h, d, 3 * U, 2 * U, grad.recurrent_kernel, 3 * U);

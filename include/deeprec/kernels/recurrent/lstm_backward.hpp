@@ -45,11 +45,9 @@ struct LstmBackward {
         const Index F = size.features, U = size.units, sample = pass.time * F;
         for (Index r = 0; r < n; ++r) update(t, r, dz_t + r * size.dz_stride());
         const Rows<T> rows = matrix_rows<T>(dz_t, n, 4 * U, size.dz_stride());
-        if (t > 0 || grad.h0)
-            gemm<T, Linear, Arch>(rows, packed + size.recurrent_transposed(), U, dh, size.width(), nullptr, {}, true);
+        if (t > 0 || grad.h0) gemm<T, Arch>(rows, packed + size.recurrent_transposed(), U, dh, size.width(), {}, true);
         if (grad.x)
-            gemm<T, Linear, Arch>(rows, packed + size.kernel_transposed(), F, grad.x + first * sample + pass.at(t) * F,
-                                  sample);
+            gemm<T, Arch>(rows, packed + size.kernel_transposed(), F, grad.x + first * sample + pass.at(t) * F, sample);
     }
 
     /// dz_t of one sequence and dc_{t-1}. Leaves in dh what the product with R^T is added to: nothing, or at a masked

@@ -93,7 +93,7 @@ void add_input_gradients(const RecurrentPass& pass, const T* x, const T* dz, Ind
     const Index steps = pass.batch * pass.time, F = pass.features;
     gemm_tn<T, Arch>(matrix_rows<T>(x, steps, F, F), dz, n, n, grad.kernel, n);
     if (grad.bias) sum_rows<T, Arch>(dz, steps, n, n, grad.bias);
-    if (grad.x) gemm<T, Linear, Arch>(matrix_rows<T>(dz, steps, n, n), kernel_transposed, F, grad.x, F);
+    if (grad.x) gemm<T, Arch>(matrix_rows<T>(dz, steps, n, n), kernel_transposed, F, grad.x, F);
 }
 
 }  // namespace kernels::detail

@@ -55,10 +55,10 @@ void simple_rnn_forward(const RecurrentPass& pass, const T* packed, const Recurr
     const Index U = pass.units, F = pass.features, steps = pass.batch * pass.time;
     const detail::SimpleRnnLayout<T, Arch> size(F, U);
     T *const previous = saved ? saved : scratch, *const z = previous + steps * U;
-    gemm<T, Linear, Arch>(matrix_rows<T>(in.x, steps, F, F), packed, U, z, U, packed + size.bias_place());
+    gemm<T, Arch>(matrix_rows<T>(in.x, steps, F, F), packed, U, z, U, {.bias = packed + size.bias_place()});
     detail::forward_steps(pass, in, out, previous, [&](Index t) {
-        gemm<T, Linear, Arch>(detail::rows_of_step<T>(pass, t, previous, U), packed + size.recurrent_place(), U,
-                              z + pass.at(t) * U, pass.time * U, nullptr, {}, true);
+        gemm<T, Arch>(detail::rows_of_step<T>(pass, t, previous, U), packed + size.recurrent_place(), U,
+                      z + pass.at(t) * U, pass.time * U, {}, true);
         for (Index b = 0; b < pass.batch; ++b) {
             if (!pass.kept(b, t)) continue;
             T *const z_b = z + (b * pass.time + pass.at(t)) * U, *const h_b = out.h + b * U;
@@ -96,8 +96,7 @@ void simple_rnn_backward(const RecurrentPass& pass, const T* packed, const Recur
                 detail::store_part(dh + b * U + j, V(T(0)), n);
             });
         }
-        gemm<T, Linear, Arch>(detail::rows_of_step<T>(pass, t, dz, U), recurrent_transposed, U, dh, U, nullptr, {},
-                              true);
+        gemm<T, Arch>(detail::rows_of_step<T>(pass, t, dz, U), recurrent_transposed, U, dh, U, {}, true);
     });
     gemm_tn<T, Arch>(matrix_rows<T>(previous, steps, U, U), dz, U, U, grad.recurrent_kernel, U);
     detail::add_input_gradients<T, Arch>(pass, in.x, dz, U, packed + size.kernel.transposed(), grad);

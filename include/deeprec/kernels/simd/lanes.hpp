@@ -26,7 +26,7 @@ DEEPREC_INLINE T sum_lanes(Index n, F&& f) {
         else
             sum = sum + f.template operator()<V>(i);
     });
-    return reduce_add(sum) + rest;
+    return kernels::reduce_add(sum) + rest;
 }
 
 }  // namespace kernels::detail

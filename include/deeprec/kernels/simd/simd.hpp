@@ -263,11 +263,11 @@ DEEPREC_INLINE xsimd::batch<T, Arch> reduce(const xsimd::batch<T, Arch>& x, cons
     if constexpr (Half == 0)
         return x;
     else
-        return reduce<Half / 2>(combine(x, rotate<int(Half)>(x, all)), combine);
+        return detail::reduce<Half / 2>(combine(x, detail::rotate<int(Half)>(x, all)), combine);
 }
 template <class T, class Arch, class Combine>
 DEEPREC_INLINE T reduce(const xsimd::batch<T, Arch>& x, const Combine& combine) {
-    const typename xsimd::batch<T, Arch>::register_type all = reduce<lanes<T, Arch> / 2>(x, combine);
+    const typename xsimd::batch<T, Arch>::register_type all = detail::reduce<lanes<T, Arch> / 2>(x, combine);
     return all[0];
 }
 }  // namespace detail

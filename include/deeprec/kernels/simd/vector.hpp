@@ -75,7 +75,7 @@ T dot(const T* a, const T* b, Index n) {
     for (; i + step <= n; i += step) sum[0] = kernels::fma(kernels::load<V>(a + i), kernels::load<V>(b + i), sum[0]);
     if (i < n)
         sum[1] = kernels::fma(kernels::load_first<V>(a + i, n - i), kernels::load_first<V>(b + i, n - i), sum[1]);
-    return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    return kernels::reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 /// out[j] += sum_r B[r, j] for B [rows, n], row-major with rows ldb apart: the gradient of a bias. Every 256 rows are
