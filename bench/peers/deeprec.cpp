@@ -1,6 +1,6 @@
 // deeprec's column.
 #include <deeprec/deeprec.hpp>
-#include <deeprec/kernels/softmax_cross_entropy.hpp>
+#include <deeprec/kernels/ranking/softmax_cross_entropy.hpp>
 
 #include "workloads.hpp"
 

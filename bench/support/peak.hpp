@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include <deeprec/kernels/simd.hpp>
+#include <deeprec/kernels/simd/simd.hpp>
 
 namespace deeprec::bench {
 

@@ -42,8 +42,8 @@
 #include <deeprec/io/model_options.hpp>
 #include <deeprec/io/replace_file.hpp>
 #include <deeprec/io/safetensors.hpp>
-#include <deeprec/kernels/activations.hpp>
-#include <deeprec/kernels/softmax.hpp>
+#include <deeprec/kernels/simd/activations.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
 #include <deeprec/layers/activation.hpp>
 #include <deeprec/layers/average_pool1d.hpp>
 #include <deeprec/layers/batch_norm.hpp>

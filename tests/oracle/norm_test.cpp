@@ -1,4 +1,4 @@
-#include <deeprec/kernels/dropout.hpp>
+#include <deeprec/kernels/simd/dropout.hpp>
 #include <deeprec/layers/batch_norm.hpp>
 #include <deeprec/layers/dot.hpp>
 #include <deeprec/layers/flatten.hpp>

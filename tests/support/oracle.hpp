@@ -32,7 +32,7 @@
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/core/window.hpp>
-#include <deeprec/kernels/softmax.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
 
 #include "support/catch.hpp"
 

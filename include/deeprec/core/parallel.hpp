@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <deeprec/core/shape.hpp>
-#include <deeprec/kernels/simd.hpp>
+#include <deeprec/kernels/simd/simd.hpp>
 
 DEEPREC_BEGIN
 

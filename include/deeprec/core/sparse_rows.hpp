@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <deeprec/core/tensor.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
 

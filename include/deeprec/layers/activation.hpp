@@ -2,7 +2,7 @@
 #pragma once
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/softmax.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
 
 DEEPREC_BEGIN
 

@@ -6,7 +6,7 @@
 
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/moving_average.hpp>
-#include <deeprec/kernels/batch_norm.hpp>
+#include <deeprec/kernels/simd/batch_norm.hpp>
 
 DEEPREC_BEGIN
 

@@ -4,9 +4,9 @@
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/window.hpp>
-#include <deeprec/kernels/gemm.hpp>
-#include <deeprec/kernels/softmax.hpp>
-#include <deeprec/kernels/winograd.hpp>
+#include <deeprec/kernels/linear/gemm.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
+#include <deeprec/kernels/linear/winograd.hpp>
 
 DEEPREC_BEGIN
 
@@ -91,20 +91,17 @@ public:
         const T* padded = pad(x.data, batch, time, sizes, cache);
         const Shape shape{batch, sizes.steps, filters_};
         T* const y = cache.y.need(shape.size());
-        const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
-        const auto products = [&](const auto& activation, T* before) {
-            if (three_taps())
-                kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate},
-                                                 padded, packed_.data(), y, bias, activation, before, cache.workspace);
-            else
-                kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y, filters_, bias,
-                                 activation, false, before);
-        };
-        if (pass.logits)
-            products(Linear{}, nullptr);
+        kernels::Epilogue<T> epilogue;
+        if (options_.use_bias) epilogue.bias = parameters_.bias.data();
+        if (!pass.logits) {
+            epilogue.activation = activation_;
+            if (pass.training && Activation::needs_input) epilogue.linear = cache.linear.need(shape.size());
+        }
+        if (three_taps())
+            kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate}, padded,
+                                             packed_.data(), y, cache.workspace, epilogue);
         else
-            products(activation_,
-                     pass.training && Activation::needs_input ? cache.linear.need(shape.size()) : nullptr);
+            kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y, filters_, epilogue);
         cache.x = padded;
         cache.time = time;
         return {y, shape};
@@ -144,7 +141,7 @@ public:
         dx.data = cache.dx.need(dx.size());
         if (three_taps())
             kernels::winograd_convolution<T>({batch, time, filters_, features_, options_.dilation_rate}, dz,
-                                             packed_turned_.data(), dx.data, nullptr, linear, nullptr, cache.workspace);
+                                             packed_turned_.data(), dx.data, cache.workspace);
         else
             kernels::gemm<T>(kernels::Rows<T>{dz, batch * time, time, spread.steps * filters_, filters_, segments(),
                                               kernel_size_ / segments() * filters_, options_.dilation_rate * filters_},

@@ -3,7 +3,7 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/softmax.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
 #include <deeprec/layers/packed_kernel.hpp>
 
 DEEPREC_BEGIN
@@ -61,14 +61,14 @@ public:
     Block<const T> run(const Block<const T>& x, Cache& cache, const Pass& pass) const {
         const Index rows = x.rows();
         Block<T> y{cache.y.need(rows * units_), x.with_last(units_), x.mask};
-        const T* bias = options_.use_bias ? parameters_.bias.data() : nullptr;
-        cache.x = x.data;
-        if (pass.logits) {
-            kernel_.forward(x.data, rows, features_, y.data, bias);
-        } else {
-            T* before = pass.training && Activation::needs_input ? cache.linear.need(rows * units_) : nullptr;
-            kernel_.forward(x.data, rows, features_, y.data, bias, activation_, false, before);
+        kernels::Epilogue<T> epilogue;
+        if (options_.use_bias) epilogue.bias = parameters_.bias.data();
+        if (!pass.logits) {
+            epilogue.activation = activation_;
+            if (pass.training && Activation::needs_input) epilogue.linear = cache.linear.need(rows * units_);
         }
+        kernel_.forward(x.data, rows, features_, y.data, epilogue);
+        cache.x = x.data;
         return y;
     }
     /// dz = dy * activation'(z); dW += x^T dz; db += sum of dz; dx = dz W^T.

@@ -5,8 +5,8 @@
 
 #include <deeprec/core/inputs.hpp>
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/activations.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/activations.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/dropout.hpp>
+#include <deeprec/kernels/simd/dropout.hpp>
 
 DEEPREC_BEGIN
 

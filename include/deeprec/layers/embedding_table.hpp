@@ -6,8 +6,8 @@
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/sparse_rows.hpp>
-#include <deeprec/kernels/gather.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/linear/gather.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
 

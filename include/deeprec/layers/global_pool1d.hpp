@@ -2,7 +2,7 @@
 #pragma once
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/pooling.hpp>
+#include <deeprec/kernels/linear/pooling.hpp>
 
 DEEPREC_BEGIN
 

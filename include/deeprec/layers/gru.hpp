@@ -1,7 +1,7 @@
 /// Gated recurrent unit layer.
 #pragma once
 
-#include <deeprec/kernels/gru.hpp>
+#include <deeprec/kernels/recurrent/gru.hpp>
 #include <deeprec/layers/recurrent.hpp>
 
 DEEPREC_BEGIN

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/layer_norm.hpp>
+#include <deeprec/kernels/simd/layer_norm.hpp>
 
 DEEPREC_BEGIN
 

@@ -1,7 +1,7 @@
 /// Long short-term memory layer.
 #pragma once
 
-#include <deeprec/kernels/lstm.hpp>
+#include <deeprec/kernels/recurrent/lstm.hpp>
 #include <deeprec/layers/recurrent.hpp>
 
 DEEPREC_BEGIN

@@ -5,8 +5,8 @@
 #include <tuple>
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/dropout.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/dropout.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
 

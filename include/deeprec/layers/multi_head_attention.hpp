@@ -5,8 +5,8 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/attention.hpp>
-#include <deeprec/kernels/gather.hpp>
+#include <deeprec/kernels/linear/attention.hpp>
+#include <deeprec/kernels/linear/gather.hpp>
 #include <deeprec/layers/packed_kernel.hpp>
 
 DEEPREC_BEGIN
@@ -100,7 +100,7 @@ public:
         const Index batch = x.batch(), n = keep(x, cache), w = width();
         const T* const kept = cache.masked ? gather(x.data, n, cache, cache.x_kept) : x.data;
         T* const qkv = cache.qkv.need(n * 3 * w);
-        input_.forward(kept, n, features_, qkv, options_.use_bias ? joined_bias_.data() : nullptr);
+        input_.forward(kept, n, features_, qkv, {.bias = options_.use_bias ? joined_bias_.data() : nullptr});
 
         Index probabilities = 0, largest = 0;  // backward needs those of all samples
         for (Index b = 0; b < batch; ++b) {
@@ -121,7 +121,7 @@ public:
         const T* const bias = options_.use_bias ? parameters_.output_bias.data() : nullptr;
         T* const y = cache.y.need(x.size());
         T* const to = cache.masked ? cache.y_kept.need(n * features_) : y;
-        output_.forward(heads, n, w, to, bias);
+        output_.forward(heads, n, w, to, {.bias = bias});
         if (cache.masked) scatter(to, bias, x.rows(), n, cache, y);
         cache.x = kept;
         return {y, x.shape, x.mask};

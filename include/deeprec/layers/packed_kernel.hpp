@@ -2,8 +2,8 @@
 #pragma once
 
 #include <deeprec/core/tensor.hpp>
-#include <deeprec/kernels/gemm.hpp>
-#include <deeprec/kernels/gemm_tn.hpp>
+#include <deeprec/kernels/linear/gemm.hpp>
+#include <deeprec/kernels/linear/gemm_tn.hpp>
 
 DEEPREC_BEGIN
 
@@ -21,12 +21,11 @@ public:
     Index rows() const { return rows_; }
     Index units() const { return units_; }
 
-    /// y [n, units] = act(x W + bias), or with `accumulate` act(y + x W + bias); `linear` (null ok) gets the argument of act.
-    template <class Act = Linear>
-    void forward(const T* x, Index n, Index stride, T* y, const T* bias = nullptr, Act act = {}, bool accumulate = false,
-                 T* linear_out = nullptr) const {
-        kernels::gemm<T>(kernels::matrix_rows(x, n, rows_, stride), forward_.data(), units_, y, units_, bias, act, accumulate,
-                         linear_out);
+    /// y [n, units] = activation(x W + bias), or with `accumulate` activation(y + x W + bias).
+    void forward(const T* x, Index n, Index stride, T* y, const kernels::Epilogue<T>& epilogue = {},
+                 bool accumulate = false) const {
+        kernels::gemm<T>(kernels::matrix_rows(x, n, rows_, stride), forward_.data(), units_, y, units_, epilogue,
+                         accumulate);
     }
     /// dx [n, rows] (with `stride`) = dz W^T.
     void backward(const T* dz, Index n, T* dx, Index stride) const {

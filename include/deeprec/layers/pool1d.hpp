@@ -3,7 +3,7 @@
 
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/window.hpp>
-#include <deeprec/kernels/pooling.hpp>
+#include <deeprec/kernels/linear/pooling.hpp>
 
 DEEPREC_BEGIN
 

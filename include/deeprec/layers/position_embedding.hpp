@@ -3,7 +3,7 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
 

@@ -5,7 +5,7 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/recurrent.hpp>
+#include <deeprec/kernels/recurrent/recurrent.hpp>
 
 DEEPREC_BEGIN
 

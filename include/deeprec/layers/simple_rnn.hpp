@@ -1,7 +1,7 @@
 /// The simplest recurrent layer.
 #pragma once
 
-#include <deeprec/kernels/simple_rnn.hpp>
+#include <deeprec/kernels/recurrent/simple_rnn.hpp>
 #include <deeprec/layers/recurrent.hpp>
 
 DEEPREC_BEGIN

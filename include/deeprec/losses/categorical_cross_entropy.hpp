@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include <deeprec/kernels/softmax.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
 #include <deeprec/losses/softmax_cross_entropy.hpp>
 
 DEEPREC_BEGIN

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/losses/softmax_cross_entropy.hpp>
 
 DEEPREC_BEGIN

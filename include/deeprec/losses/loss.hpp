@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include <deeprec/core/tensor.hpp>
-#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/simd/activations.hpp>
 
 DEEPREC_BEGIN
 

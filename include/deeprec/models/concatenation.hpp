@@ -2,7 +2,7 @@
 #pragma once
 
 #include <deeprec/core/inputs.hpp>
-#include <deeprec/kernels/pairs.hpp>
+#include <deeprec/kernels/linear/pairs.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/models/sequential.hpp>
 
@@ -165,7 +165,7 @@ private:
                          Buffer<T>& out) {
         detail::check_extent("TwoTower", part, kernel.rows(), x.last());
         T* y = out.need(x.extent(0) * kernel.units());
-        kernel.forward(x.data(), x.extent(0), x.last(), y, bias);
+        kernel.forward(x.data(), x.extent(0), x.last(), y, {.bias = bias});
         return y;
     }
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include <deeprec/core/layer.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
 

@@ -11,8 +11,8 @@
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/random.hpp>
 #include <deeprec/core/sparse_rows.hpp>
-#include <deeprec/kernels/gather.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/linear/gather.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/models/sequential.hpp>
 
 DEEPREC_BEGIN

@@ -9,7 +9,7 @@
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/core/sparse_rows.hpp>
-#include <deeprec/kernels/optimizers.hpp>
+#include <deeprec/kernels/simd/optimizers.hpp>
 #include <deeprec/optimizers/clipping.hpp>
 
 DEEPREC_BEGIN

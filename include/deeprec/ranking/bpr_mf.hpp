@@ -9,7 +9,7 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/data/sequences.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/ranking/scorer.hpp>
 
 DEEPREC_BEGIN

@@ -8,7 +8,7 @@
 
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/data/sequences.hpp>
-#include <deeprec/kernels/top_k_scan.hpp>
+#include <deeprec/kernels/ranking/top_k_scan.hpp>
 #include <deeprec/models/two_tower.hpp>
 #include <deeprec/ranking/top_k.hpp>
 #include <deeprec/training/predict.hpp>

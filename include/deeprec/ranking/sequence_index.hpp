@@ -8,7 +8,7 @@
 
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/data/sequences.hpp>
-#include <deeprec/kernels/gemm.hpp>
+#include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/ranking/item_index.hpp>
 
@@ -84,7 +84,7 @@ private:
         run_tasks(pool, ranges, [&](Index range) {
             const Index begin = range * columns, count = range + 1 < ranges ? columns : n - begin;
             kernels::gemm<T>(kernels::matrix_rows(h, rows, d, d), packed_.data() + begin * d, count,
-                             scores.data() + begin, n, bias ? bias + begin : nullptr);
+                             scores.data() + begin, n, {.bias = bias ? bias + begin : nullptr});
         });
     }
     static std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, Index most) {

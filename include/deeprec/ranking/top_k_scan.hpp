@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <deeprec/core/parallel.hpp>
-#include <deeprec/kernels/top_k_scan.hpp>
+#include <deeprec/kernels/ranking/top_k_scan.hpp>
 #include <deeprec/ranking/top_k.hpp>
 
 DEEPREC_BEGIN

@@ -12,7 +12,7 @@
 
 #include <Eigen/Cholesky>
 
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
 
 DEEPREC_BEGIN

@@ -8,7 +8,7 @@
 
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/parameters.hpp>
-#include <deeprec/kernels/vector.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
 namespace detail {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <deeprec/data/sequence_samples.hpp>
-#include <deeprec/kernels/softmax_cross_entropy.hpp>
+#include <deeprec/kernels/ranking/softmax_cross_entropy.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/training/trainer.hpp>
 

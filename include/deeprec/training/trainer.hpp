@@ -12,7 +12,7 @@
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/pass.hpp>
 #include <deeprec/data/batch.hpp>
-#include <deeprec/kernels/activations.hpp>
+#include <deeprec/kernels/simd/activations.hpp>
 #include <deeprec/losses/loss.hpp>
 #include <deeprec/optimizers/clipping.hpp>
 #include <deeprec/training/gradient_sum.hpp>
