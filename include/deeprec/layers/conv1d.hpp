@@ -95,7 +95,7 @@ public:
         if (options_.use_bias) epilogue.bias = parameters_.bias.data();
         if (!pass.logits) {
             epilogue.activation = activation_;
-            if (pass.training && Activation::needs_input) epilogue.linear = cache.linear.need(shape.size());
+            if (pass.training && Activation::needs_input) epilogue.pre_activation = cache.linear.need(shape.size());
         }
         if (three_taps())
             kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate}, padded,

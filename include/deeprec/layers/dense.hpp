@@ -65,7 +65,7 @@ public:
         if (options_.use_bias) epilogue.bias = parameters_.bias.data();
         if (!pass.logits) {
             epilogue.activation = activation_;
-            if (pass.training && Activation::needs_input) epilogue.linear = cache.linear.need(rows * units_);
+            if (pass.training && Activation::needs_input) epilogue.pre_activation = cache.linear.need(rows * units_);
         }
         kernel_.forward(x.data, rows, features_, y.data, epilogue);
         cache.x = x.data;
