@@ -61,9 +61,10 @@ struct Parameter {
     Shape shape;                ///< Keras' shape
     T* gradient = nullptr;      ///< of the same shape; null for tables and states
     SparseRows<T>* rows{};      ///< of a table: the rows that have a gradient
-    MovingAverage<T>* moves{};  ///< of a state: what the next step moves it by
+    MovingAverage<T>* moves{};  ///< of a state: what the next step moves it by, null = nothing does
+    bool state = false;         ///< kept, but not trained
 
-    bool is_state() const { return moves != nullptr; }
+    bool is_state() const { return state; }
     Index size() const { return shape.size(); }
     /// Numbers of the gradient that a batch touched, one after the other.
     Index touched() const { return rows ? static_cast<Index>(rows->ids().size()) * rows->width() : shape.size(); }
@@ -158,9 +159,16 @@ public:
     void state(std::string_view name, Tensor<T, 1>& values, Index size, double start, double keep,
                MovingAverage<T>& average) {
         Parameter<T>& p = add(name, values, {size}, -1);
+        p.state = true;
         p.moves = &average;
         p.initializer = Constant{start};
         p.keep = keep;
+    }
+    /// One that no step moves.
+    void state(std::string_view name, Tensor<T, 1>& values, Index size, double start = 0) {
+        Parameter<T>& p = add(name, values, {size}, -1);
+        p.state = true;
+        p.initializer = Constant{start};
     }
 
     /// The fields of a part, their names behind its own, seeded by derive(seed, use).
@@ -205,7 +213,8 @@ private:
     bool has_options() const { return with_ == With::names && !quiet_; }
     template <class Part>
     static LayerOptions options_of(const Part& part) {
-        LayerOptions options{"", Part::name(), {}, &part, nullptr};
+        LayerOptions options{"", {}, {}, &part, nullptr};
+        if constexpr (requires { Part::name(); }) options.layer = Part::name();
         if constexpr (requires { part.check(); })
             options.check = [](const void* self) { static_cast<const Part*>(self)->check(); };
         return options;

@@ -69,7 +69,7 @@ void clear_gradients(const ParameterList<T>& list) {
             p.rows->setZero();
         else if (p.moves)
             p.moves->setZero();
-        else
+        else if (p.gradient)
             std::fill_n(p.gradient, p.size(), T(0));
 }
 
@@ -138,7 +138,7 @@ template <class Layer, class F>
 void for_each_state(Layer& layer, typename Layer::Gradients& gradients, F&& f) {
     using T = typename Layer::Scalar;
     for (const Parameter<T>& p : parameter_list(std::as_const(layer), gradients))
-        if (p.is_state()) f(std::string_view(p.path), *static_cast<Tensor<T, 1>*>(p.tensor), *p.moves);
+        if (p.moves) f(std::string_view(p.path), *static_cast<Tensor<T, 1>*>(p.tensor), *p.moves);
 }
 
 /// Number of trainable numbers.

@@ -122,7 +122,7 @@ public:
         std::size_t number = 0;
         for (const Parameter<T>& p : list) {
             if (p.is_state()) {
-                p.moves->move(p.values, p.size());
+                if (p.moves) p.moves->move(p.values, p.size());
                 continue;
             }
             double scale = detail::clip_scale(global, clipping.global_norm);

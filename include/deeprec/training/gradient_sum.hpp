@@ -20,7 +20,7 @@ void add_gradient(const Parameter<T>& sum, const Parameter<T>& other) {
         sum.rows->add(*other.rows);
     else if (sum.moves)
         sum.moves->add(*other.moves);
-    else
+    else if (sum.gradient)
         kernels::add<T>(other.gradient, sum.gradient, sum.size());
 }
 
@@ -75,10 +75,10 @@ private:
         if (first.rows) {
             auto& table = tables_.emplace_back();
             for (std::size_t s = 0; s < shards.size(); ++s) table[s] = shards[s][i].rows;
-        } else if (!first.moves) {
+        } else if (first.gradient) {
             auto& dense = dense_.emplace_back(Dense{{}, first.size()});
             for (std::size_t s = 0; s < shards.size(); ++s) dense.numbers[s] = shards[s][i].gradient;
-        } else {
+        } else if (first.moves) {
             for (std::size_t stride = 1; stride < shards.size(); stride *= 2)
                 for (std::size_t s = 0; s + stride < shards.size(); s += 2 * stride)
                     shards[s][i].moves->add(*shards[s + stride][i].moves);
