@@ -68,7 +68,7 @@ Row train(const std::string& name, Model& model, const World& world, Index epoch
     const auto rank = [&](const std::vector<Query>& queries) {
         return evaluate_ranking(item_index(model, world), queries, world.items(), {.threads = options.threads});
     };
-    OnEpochEnd validate{[&](const Model&, EpochLog& log) { log.set("val_ndcg@10", rank(world.validation).ndcg); }};
+    auto validate = [&](const EpochEnd& e) { e.log.set("val_ndcg@10", rank(world.validation).ndcg); };
     EarlyStopping stop{
         .monitor = "val_ndcg@10", .patience = 5, .mode = EarlyStopping::Mode::max, .restore_best_weights = true};
     const auto fit_with = [&](const auto& loss) {

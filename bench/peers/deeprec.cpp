@@ -103,8 +103,9 @@ void training(const Runner& run, const std::string& name, peers::Cost cost, Mode
     Trainer<Model, BinaryCrossEntropy> trainer(model, BinaryCrossEntropy{}, pool);
     double loss = 0;
     const auto step = [&] {
-        loss = trainer.gradient(model, batch, Seed{1});
-        adam.step(model, trainer.gradients(), &pool);
+        loss = trainer.gradient(model, batch, Seed{1}).mean();
+        adam.step(trainer.list(), &pool);
+        model.parameters_changed();
     };
     for (int i = 0; i < 3; ++i) step();
     run.run(name, cost, loss, step, variant);
@@ -208,7 +209,9 @@ void run_layer(const Runner& run, const std::string& name, double flops, Layer l
     std::vector<typename Layer::Cache> caches(static_cast<std::size_t>(shards));
     std::vector<typename Layer::Gradients> gradients(caches.size(), layer.zero_gradients());
     std::vector<double> sums(caches.size());
-    detail::GradientSum<Layer> sum_gradients;
+    std::vector<ParameterList<float>> lists;
+    for (auto& gradient : gradients) lists.push_back(parameter_list(layer, gradient));
+    detail::GradientSum<float> sum_gradients;
     const auto part = [&](Index i) { return x.slice(i * rows, std::min(x.extent(0), (i + 1) * rows)); };
     const auto first = layer.forward(x, caches[0]);
     const double sum = name == "dense" ? peers::sum_abs(first.data(), static_cast<std::size_t>(first.size()))
@@ -225,15 +228,13 @@ void run_layer(const Runner& run, const std::string& name, double flops, Layer l
         pool.run(shards, [&](Index i) {
             auto& cache = caches[static_cast<std::size_t>(i)];
             auto& gradient = gradients[static_cast<std::size_t>(i)];
-            for_each_parameter(std::as_const(layer), gradient,  // not const, it would pack its weights anew
-                               [](std::string_view, const auto&, auto& g) { g.setZero(); });
+            clear_gradients(lists[static_cast<std::size_t>(i)]);
             const auto y = layer.forward(part(i), cache, Training{});
             const View<const float, std::decay_t<decltype(y)>::rank> dy{ones.data(), y.extents()};
             const auto dx = layer.backward(dy, cache, gradient);
             if (check) sums[static_cast<std::size_t>(i)] = peers::sum(dx.data(), static_cast<std::size_t>(dx.size()));
         });
-        sum_gradients(
-            layer, shards, [&](Index i) -> auto& { return gradients[static_cast<std::size_t>(i)]; }, pool);
+        sum_gradients(lists, pool);
     };
     if (!run.wants(name + "_fwdbwd")) return;
     step(true);
@@ -282,10 +283,11 @@ void run_embeddings(const Runner& run, ThreadPool& pool) {
         decltype(table)::Cache cache;
         const double check = table.forward(view(x), cache).data()[0];
         auto gradients = table.zero_gradients();
+        SparseRows<float>& gradients_of_table = std::get<0>(gradients.layers).embeddings;
         const Numbers ones(static_cast<std::size_t>(x.size()) * peers::features, 1.f);
         SGD sgd{{.learning_rate = 1e-2}};
         run.run("emb_sgd_1M", {0, 5 * looked_up, peers::Traffic::cache}, check, [&] {
-            for_each_parameter(table, gradients, [](std::string_view, const auto&, auto& g) { g.setZero(); });
+            gradients_of_table.setZero();
             table.forward(view(x), cache, Training{});
             table.backward(View<const float, 3>{ones.data(), {peers::batch, peers::user_steps, peers::features}}, cache,
                            gradients);
@@ -329,13 +331,11 @@ void run_elementwise(const Runner& run, ThreadPool& pool) {
 }
 /// Parameters without a layer that packs them anew, as the peers' are.
 struct Weights {
+    using Scalar = float;
     using Gradients = Weights;
     Tensor<float, 1> values;
     void parameters_changed() {}
-    template <class Visitor, class... Sets>
-    static void visit(Visitor& visitor, Sets&... sets) {
-        visitor("values", sets.values...);
-    }
+    void fields(Fields<float>& f, Gradients& g) { f.parameter("values", values, g.values); }
 };
 void run_adam(const Runner& run, ThreadPool& pool) {
     if (!run.wants("adam_10M")) return;

@@ -157,12 +157,13 @@ template <class Model, class Samples, class Loss, class MakeIndex>
 Best fit_best(const World& world, const Run& run, Model& model, Samples& samples, const Loss& loss,
               const MakeIndex& index) {
     const Stopwatch watch;
-    OnEpochEnd validate{[&](const Model&, EpochLog& log) {
+    auto validate = [&](const EpochEnd& e) {
+        EpochLog& log = e.log;
         log.set("val_ndcg", world.rank(index(model), world.validation, run.threads).ndcg);
         std::fprintf(stderr, "\r%s, seed %d: epoch %ld of at most %ld, loss %.3f, validation NDCG@10 %.4f, %.0f s   ",
                      run.title.c_str(), run.seed, log.epoch + 1, static_cast<long>(run.recipe.epochs), log.at("loss"),
                      log.at("val_ndcg"), watch.seconds());
-    }};
+    };
     EarlyStopping stopping{.monitor = "val_ndcg",
                            .patience = static_cast<long>(run.recipe.patience),
                            .mode = EarlyStopping::Mode::max,

@@ -39,7 +39,7 @@ inline const auto user = ids({0, 0, 7, 3, 19, 3}), item = ids({14, 0, 2, 2, 9});
 template <class Model>
 double score(const Model& model, const Tensor<std::int32_t, 2>& u, const Tensor<std::int32_t, 2>& v) {
     typename Model::Cache cache;
-    return static_cast<double>(model.forward_logits(Pair{view(u), view(v)}, cache).data()[0]);
+    return static_cast<double>(model.forward(Pair{view(u), view(v)}, cache, Pass{}.on_logits()).data()[0]);
 }
 inline std::vector<Index> positions(std::vector<Contribution> list) {
     std::vector<Index> found;

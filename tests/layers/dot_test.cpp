@@ -8,42 +8,45 @@ namespace {
 
 /// A pair head as a layer on [u; v], so that the battery can take it.
 template <class Head>
-struct OnHalves : WithoutParameters {
+struct OnHalves : LayerInterface<OnHalves<Head>, double> {
     using Scalar = double;
-    using InputElement = double;
+    using Gradients = NoParameters;
     struct Cache {
         typename Head::Cache head;
         Buffer<double> u, v, dx;
     };
+    static constexpr Reads reads = Reads::features;
     Head head;
 
+    OnHalves() = default;
+    explicit OnHalves(Head h) : head(h) {}
     static constexpr std::string_view name() { return Head::name(); }
     template <class, int>
     static constexpr int output_rank() {
         return 2;
     }
-    Shape build(const Shape& in, Seed seed) { return head.build({in[0] / 2}, {in[0] / 2}, seed); }
-    template <class X, class Mode = Inference>
-    auto forward(const X& x, Cache& cache, Mode mode = {}) const {
-        const Index rows = x.extent(0), width = x.last() / 2;
+    Shape size(const Shape& in) { return head.size({in[0] / 2}, {in[0] / 2}); }
+    void fields(Fields<double>& f, NoParameters& none) { head.fields(f, none); }
+    void parameters_changed() {}
+    Block<const double> apply(const Block<const double>& x, Cache& cache, const Pass& pass) const {
+        const Index rows = x.batch(), width = x.last() / 2;
         double *u = cache.u.need(rows * width), *v = cache.v.need(rows * width);
         for (Index r = 0; r < rows; ++r) {
-            std::copy_n(x.data() + r * 2 * width, width, u + r * width);
-            std::copy_n(x.data() + (r * 2 + 1) * width, width, v + r * width);
+            std::copy_n(x.data + r * 2 * width, width, u + r * width);
+            std::copy_n(x.data + (r * 2 + 1) * width, width, v + r * width);
         }
         const View<const double, 2> uu{u, {rows, width}}, vv{v, {rows, width}};
-        return head.forward(uu, vv, 1, cache.head, mode);
+        return Block(head.forward(uu, vv, 1, cache.head, pass));
     }
-    template <InputGradient = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients& none) const {
-        const auto d = head.backward(dy, cache.head, none);
+    Block<const double> apply_backward(const Block<const double>& dy, Cache& cache, NoParameters& none, bool) const {
+        const auto d = head.backward(dy.template as<2>(), cache.head, none);
         const Index rows = d.user.extent(0), width = d.user.last();
         double* dx = cache.dx.need(rows * 2 * width);
         for (Index r = 0; r < rows; ++r) {
             std::copy_n(d.user.data() + r * width, width, dx + r * 2 * width);
             std::copy_n(d.item.data() + r * width, width, dx + (r * 2 + 1) * width);
         }
-        return View<double, 2>{dx, {rows, 2 * width}};
+        return {dx, {rows, 2 * width}};
     }
 };
 
@@ -58,13 +61,13 @@ Tensor<T, Rank> random_tensor(const std::array<Index, Rank>& extents, std::uint6
 
 TEST_CASE("Dot passes the battery", "[dot][threads]") {
     battery::check<2>([](battery::Random& random) {
-        return battery::Subject{OnHalves<BasicDot<double>>{{}, {.normalize = random.coin()}}, {2 * random.between(1, 19)}};
+        return battery::Subject{OnHalves<BasicDot<double>>{BasicDot<double>{.normalize = random.coin()}}, {2 * random.between(1, 19)}};
     });
 }
 
 TEST_CASE("Cosine passes the battery", "[dot][threads]") {
     battery::check<2>([](battery::Random& random) {
-        return battery::Subject{OnHalves<BasicCosine<double>>{{}, {.temperature = random.uniform(0.05, 2)}},
+        return battery::Subject{OnHalves<BasicCosine<double>>{BasicCosine<double>{.temperature = random.uniform(0.05, 2)}},
                                 {2 * random.between(1, 19)}};
     });
 }

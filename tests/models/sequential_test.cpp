@@ -46,7 +46,8 @@ TEST_CASE("Sequential knows at compile time what it is", "[sequential]") {
     static_assert(std::is_same_v<FinalActivationOf<Cnn>::type, Sigmoid>);
     using Ids = Sequential<Embedding<float>, Dense<float, ReLU>>;
     static_assert(std::is_same_v<Ids::InputElement, std::int32_t>);
-    static_assert(Ids::output_rank<std::int32_t, any_rank>() == 3);
+    static_assert(Ids::output_rank<std::int32_t, any_rank>() == any_rank);  // ids [B] or [B, T]
+    static_assert(Sequential<Embedding<float>, Dense<float>, Flatten<float>>::output_rank<std::int32_t, any_rank>() == 2);
     static_assert(std::is_same_v<FinalActivationOf<Sequential<Flatten<float>>>::type, void>);
     SUCCEED();
 }
@@ -84,7 +85,7 @@ TEST_CASE("Sequential stops before the last activation for losses on logits", "[
     battery::Random(1).fill(x.data(), x.size());
     decltype(model)::Cache a, b;
     const auto y = model.forward(x, a, Training{});
-    const auto z = model.forward_logits(x, b, Training{});
+    const auto z = model.forward(x, b, Training{}.on_logits());
     Tensor<double, 2> dy(4, 1), dz(4, 1);
     battery::Random(2).fill(dy.data(), dy.size());
     for (Index r = 0; r < 4; ++r) {
@@ -92,7 +93,7 @@ TEST_CASE("Sequential stops before the last activation for losses on logits", "[
         dz(r, 0) = dy(r, 0) * y(r, 0) * (1 - y(r, 0));
     }
     auto ga = model.zero_gradients(), gb = model.zero_gradients();
-    const auto da = model.backward(dy, a, ga), db = model.backward_logits(dz, b, gb);
+    const auto da = model.backward(dy, a, ga), db = model.backward(dz, b, gb);
     for (Index i = 0; i < x.size(); ++i) CHECK(std::abs(da.data()[i] - db.data()[i]) < 1e-14);
     const auto all_a = battery::detail::copy_gradients(model, ga), all_b = battery::detail::copy_gradients(model, gb);
     for (const auto& [name, gradient] : all_a) CHECK(battery::detail::difference(gradient, all_b.at(name)) < 1e-12);

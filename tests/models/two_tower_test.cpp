@@ -18,50 +18,46 @@ namespace {
 
 /// A TwoTower as a layer on [user features; item features], so that the battery can take it.
 template <class Model>
-struct OnHalves {
+struct OnHalves : LayerInterface<OnHalves<Model>, double> {
     using Scalar = double;
-    using InputElement = double;
     using Gradients = typename Model::Gradients;
     struct Cache {
         typename Model::Cache model;
         Buffer<double> u, v, dx;
     };
+    static constexpr Reads reads = Reads::features;
     Model model;
     Index user_width = 0;
 
+    OnHalves() = default;
+    OnHalves(Model m, Index width) : model(std::move(m)), user_width(width) {}
     static constexpr std::string_view name() { return "TwoTower"; }
     template <class, int>
     static constexpr int output_rank() {
         return 2;
     }
-    Shape build(const Shape& in, Seed seed) { return model.build({{user_width}, {in[0] - user_width}}, seed); }
-    Gradients zero_gradients() const { return model.zero_gradients(); }
+    Shape size(const Shape& in) { return model.size({{user_width}, {in[0] - user_width}}); }
+    void fields(Fields<double>& f, Gradients& g) { model.fields(f, g); }
     void parameters_changed() { model.parameters_changed(); }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        Model::visit(visitor, self.model, others...);
-    }
-    template <class X, class Mode = Inference>
-    auto forward(const X& x, Cache& cache, Mode mode = {}) const {
-        const Index rows = x.extent(0), wu = user_width, wv = x.last() - wu;
+    Block<const double> apply(const Block<const double>& x, Cache& cache, const Pass& pass) const {
+        const Index rows = x.batch(), wu = user_width, wv = x.last() - wu;
         double *u = cache.u.need(rows * wu), *v = cache.v.need(rows * wv);
         for (Index r = 0; r < rows; ++r) {
-            std::copy_n(x.data() + r * (wu + wv), wu, u + r * wu);
-            std::copy_n(x.data() + r * (wu + wv) + wu, wv, v + r * wv);
+            std::copy_n(x.data + r * (wu + wv), wu, u + r * wu);
+            std::copy_n(x.data + r * (wu + wv) + wu, wv, v + r * wv);
         }
         const View<const double, 2> uu{u, {rows, wu}}, vv{v, {rows, wv}};
-        return model.forward(Pair{uu, vv}, cache.model, mode);
+        return Block(model.forward(Pair{uu, vv}, cache.model, pass));
     }
-    template <InputGradient = InputGradient::compute, class DY>
-    auto backward(const DY& dy, Cache& cache, Gradients& gradients) const {
-        const auto d = model.backward(dy, cache.model, gradients);
+    Block<const double> apply_backward(const Block<const double>& dy, Cache& cache, Gradients& gradients, bool) const {
+        const auto d = model.backward(dy.template as<2>(), cache.model, gradients);
         const Index rows = d.user.extent(0), wu = user_width, wv = d.item.last();
         double* dx = cache.dx.need(rows * (wu + wv));
         for (Index r = 0; r < rows; ++r) {
             std::copy_n(d.user.data() + r * wu, wu, dx + r * (wu + wv));
             std::copy_n(d.item.data() + r * wv, wv, dx + r * (wu + wv) + wu);
         }
-        return View<double, 2>{dx, {rows, wu + wv}};
+        return {dx, {rows, wu + wv}};
     }
 };
 
@@ -175,13 +171,13 @@ TEST_CASE("Layers behind a Dot: names, summary, logits", "[two_tower]") {
     random.fill(v.data(), v.size());
     random.fill(dz.data(), dz.size());
     decltype(model)::Cache cache, logits;
-    const auto y = model.forward(u, v, cache, Training{}), z = model.forward_logits(Pair{view(u), view(v)}, logits, Training{});
+    const auto y = model.forward(u, v, cache, Training{}), z = model.forward(Pair{view(u), view(v)}, logits, Training{}.on_logits());
     for (Index i = 0; i < 4; ++i) {
         CHECK(std::abs(y.data()[i] - 1 / (1 + std::exp(-z.data()[i]))) < 1e-12);
         dy(i, 0) = dz(i, 0) / (y.data()[i] * (1 - y.data()[i]));
     }
     auto gradients = model.zero_gradients(), expected = model.zero_gradients();
-    model.backward_logits(dz, logits, gradients);
+    model.backward(dz, logits, gradients);
     model.backward(dy, cache, expected);
     const auto a = battery::detail::copy_gradients(model, gradients),
                b = battery::detail::copy_gradients(model, expected);
@@ -217,7 +213,7 @@ TEST_CASE("TwoTower says which part is wrong", "[two_tower]") {
     CHECK_THROWS_WITH((model.build({{2}, {4}}, Seed{1})),
                       "user tower, layer 1: Conv1D: a window of 3 steps needs at least as many, received 2");
     CHECK_THROWS_WITH((model.build({{6}, {4, 2}}, Seed{1})),
-                      "item tower, layer 0: Embedding: expected samples of shape [time], received [4, 2]");
+                      "item tower, layer 1: GlobalAveragePool1D: expected samples of shape [time, features], received [4, 2, 3]");
     auto dot = small_cnn(BasicDot<double>{});
     CHECK_THROWS_WITH((dot.build({{8}, {4}}, Seed{1})),
                       "head, Dot: expected two vectors of one width, received [12] and [8]");

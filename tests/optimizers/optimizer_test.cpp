@@ -41,6 +41,7 @@ using Plain = Optimizer<PlainRule>;
 
 /// A dense vector and a table with a sparse gradient.
 struct Model {
+    using Scalar = double;
     struct Gradients {
         Tensor<double, 1> bias;
         SparseRows<double> table;
@@ -58,10 +59,9 @@ struct Model {
         return g;
     }
     void parameters_changed() { ++renewed; }
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        visitor("bias", self.bias, others.bias...);
-        visitor("table", self.table, others.table...);
+    void fields(Fields<double>& f, Gradients& g) {
+        f.parameter("bias", bias, g.bias);
+        f.parameter("table", table, g.table);
     }
     int renewed = 0;
 };

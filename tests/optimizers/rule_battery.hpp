@@ -21,6 +21,7 @@ using namespace deeprec;
 /// A dense vector and a table with a sparse gradient.
 template <class T>
 struct Model {
+    using Scalar = T;
     struct Gradients {
         Tensor<T, 1> bias;
         SparseRows<T> table;
@@ -38,10 +39,9 @@ struct Model {
         return g;
     }
     void parameters_changed() {}
-    template <class Visitor, class Self, class... Others>
-    static void visit(Visitor& visitor, Self& self, Others&... others) {
-        visitor("bias", self.bias, others.bias...);
-        visitor("table", self.table, others.table...);
+    void fields(Fields<T>& f, Gradients& g) {
+        f.parameter("bias", bias, g.bias);
+        f.parameter("table", table, g.table);
     }
 };
 

@@ -1,32 +1,33 @@
 #include <deeprec/layers/lstm.hpp>
-#include <deeprec/models/sequential.hpp>
 
 #include "oracle/rnn.hpp"
 
 using namespace deeprec;
 
 namespace {
-
-/// Calls f with the two activations of the case: the pairs that the vectors have, as each takes seconds to compile.
-template <class T, class F>
-void with_activations(const oracle::Case<T>& c, F&& f) {
-    const std::string activation = c.config["activation"], gate = c.config["recurrent_activation"];
-    if (activation == "tanh" && gate == "sigmoid") return f(deeprec::tanh, sigmoid);
-    if (activation == "relu" && gate == "sigmoid") return f(relu, sigmoid);
-    if (activation == "tanh" && gate == "hard_sigmoid") return f(deeprec::tanh, hard_sigmoid);
-    throw std::runtime_error("no LSTM in this test has activations " + activation + " and " + gate);
-}
-
+struct ReluSigmoid {
+    using Activation = ReLU;
+    using Gate = Sigmoid;
+};
+struct TanhHardSigmoid {
+    using Activation = Tanh;
+    using Gate = HardSigmoid;
+};
 }  // namespace
 
 TEST_CASE("LSTM agrees with Keras", "[oracle][lstm]") {
     oracle::run("rnn", "lstm", []<class T>(oracle::Case<T>& c) {
-        oracle::with_return(c, [&]<class Return>(Return) {
-            with_activations(c, [&]<class Activation, class Gate>(Activation, Gate) {
-                const LSTMOptions options{.go_backwards = c.config["go_backwards"], .use_bias = c.config["use_bias"]};
-                LSTM<T, Return, Activation, Gate> layer{c.config["units"], {}, options};
+        oracle::with_return(c.config, [&]<class Return>(Return) {
+            const auto check = [&]<class Pair>(Pair) {
+                LSTM<T, Return, typename Pair::Activation, typename Pair::Gate> layer{
+                    c.config["units"], {}, oracle::lstm_options(c.config)};
                 oracle::check_recurrent(c, layer);
-            });
+            };
+            const std::string activation = c.config.value("activation", "tanh"),
+                              gate = c.config.value("recurrent_activation", "sigmoid");
+            if (activation == "relu" && gate == "sigmoid") return check(ReluSigmoid{});
+            if (activation == "tanh" && gate == "hard_sigmoid") return check(TanhHardSigmoid{});
+            oracle::with_activations(c.config, check);
         });
     });
 }

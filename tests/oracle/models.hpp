@@ -1,112 +1,252 @@
 /// The models of the groups `models` and `fit`, by their configuration.
 #pragma once
 
+#include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include <deeprec/layers/activation.hpp>
+#include <deeprec/layers/average_pool1d.hpp>
 #include <deeprec/layers/conv1d.hpp>
 #include <deeprec/layers/dense.hpp>
+#include <deeprec/layers/embedding.hpp>
 #include <deeprec/layers/flatten.hpp>
-#include <deeprec/layers/gru.hpp>
-#include <deeprec/layers/lstm.hpp>
+#include <deeprec/layers/global_pool1d.hpp>
+#include <deeprec/layers/layer_norm.hpp>
 #include <deeprec/layers/max_pool1d.hpp>
 #include <deeprec/models/two_tower.hpp>
 
-#include "support/oracle.hpp"
+#include "oracle/any_layer.hpp"
+#include "oracle/rnn.hpp"
 
 namespace oracle {
 
-template <class T>
-auto cnn_tower(const Json& layers) {
-    using namespace deeprec;
-    return Sequential{Conv1D<T, ReLU>{layers[0]["filters"], layers[0]["kernel_size"]},
-                      MaxPool1D<T>{layers[1]["pool_size"]},
-                      Conv1D<T, ReLU>{layers[2]["filters"], layers[2]["kernel_size"]},
-                      MaxPool1D<T>{layers[3]["pool_size"]}, Flatten<T>{}};
-}
-template <class T>
-auto rnn_tower(const Json& layers) {
-    using namespace deeprec;
-    return Sequential{LSTM<T, ReturnSequences>{layers[0]["units"]}, LSTM<T>{layers[1]["units"]}};
-}
-template <class T>
-auto gru_tower(const Json& layers) {
-    using namespace deeprec;
-    return Sequential{GRU<T, ReturnSequences>{layers[0]["units"]}, GRU<T>{layers[1]["units"]}};
-}
-template <class T>
-auto dense_head(const Json& layers) {
-    using namespace deeprec;
-    return Sequential{Dense<T, ReLU>{layers[0]["units"]}, Dense<T, Sigmoid>{layers[1]["units"]}};
-}
-/// One tower and its head as the Sequential of all their layers.
-template <class... Tower, class... Head>
-auto chain(const deeprec::Sequential<Tower...>& tower, const deeprec::Sequential<Head...>& head) {
-    return [&]<std::size_t... I, std::size_t... J>(std::index_sequence<I...>, std::index_sequence<J...>) {
-        return deeprec::Sequential{tower.template layer<I>()..., head.template layer<J>()...};
-    }(std::index_sequence_for<Tower...>{}, std::index_sequence_for<Head...>{});
+/// A tower is a Sequential of so many layers, the last of them such as change nothing.
+inline constexpr std::size_t tower_slots = 8, head_slots = 4;
+
+/// A slot that changes nothing.
+template <class Slot>
+Slot empty_slot() {
+    return Slot{deeprec::Activation<typename Slot::Scalar>{}};
 }
 
-// layers without parameters have no name in the configuration
-inline std::string layer_name(const Json& layers, std::size_t number) { return layers.at(number)["name"]; }
+/// Calls f with one of the activations that models have.
+template <class F>
+void with_model_activation(const Config& o, F&& f) {
+    const std::string name = o.value("activation", "linear");
+    if (name == "linear") return f(deeprec::linear);
+    if (name == "relu") return f(deeprec::relu);
+    if (name == "sigmoid") return f(deeprec::sigmoid);
+    if (name == "tanh") return f(deeprec::tanh);
+    if (name == "gelu") return f(deeprec::gelu);
+    if (name == "swish" || name == "silu") return f(deeprec::swish);
+    throw NotApplicable{"activation " + name + " in a model"};
+}
+template <class Slot>
+Slot dense_slot(const Config& o) {
+    using T = typename Slot::Scalar;
+    o.only({"type", "name", "units", "activation", "use_bias"});
+    Slot slot;
+    with_model_activation(o, [&]<class A>(A activation) {
+        slot = Slot{deeprec::Dense<T, A>{o["units"], activation, {.use_bias = o.value("use_bias", true)}}};
+    });
+    return slot;
+}
+/// A layer over numbers.
+template <class Slot>
+Slot layer_slot(const Config& o) {
+    using namespace deeprec;
+    using T = typename Slot::Scalar;
+    const std::string type = o["type"];
+    const auto global = [&]<template <class, bool> class Pool>() {
+        o.only({"type", "name", "keepdims"});
+        return o.value("keepdims", false) ? Slot{Pool<T, true>{}} : Slot{Pool<T, false>{}};
+    };
+    const auto windows = [&]<class Pool>(Pool*) {
+        o.only({"type", "name", "pool_size", "strides", "padding"});
+        return Slot{Pool{o["pool_size"], {.strides = o.value("strides", Index(0)), .padding = padding(o)}}};
+    };
+    Slot slot;
+    if (type == "dense") return dense_slot<Slot>(o);
+    if (type == "conv1d") {
+        o.only({"type", "name", "filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias"});
+        with_model_activation(o, [&]<class A>(A activation) {
+            slot = Slot{Conv1D<T, A>{o["filters"], o["kernel_size"], activation,
+                                     {.strides = o.value("strides", Index(1)),
+                                      .padding = padding(o),
+                                      .dilation_rate = o.value("dilation_rate", Index(1)),
+                                      .use_bias = o.value("use_bias", true)}}};
+        });
+        return slot;
+    }
+    if (type == "max_pool1d") return windows(static_cast<MaxPool1D<T>*>(nullptr));
+    if (type == "average_pool1d") return windows(static_cast<AveragePool1D<T>*>(nullptr));
+    if (type == "global_max_pool1d") return global.template operator()<GlobalMaxPool1D>();
+    if (type == "global_average_pool1d") return global.template operator()<GlobalAveragePool1D>();
+    if (type == "flatten") return Slot{Flatten<T>{}};
+    if (type == "layer_norm") {
+        o.only({"type", "name", "epsilon"});
+        return Slot{LayerNorm<T>{{.epsilon = o.value("epsilon", 1e-3)}}};
+    }
+    if (type == "lstm" || type == "gru" || type == "simple_rnn") {
+        o.only({"type", "name", "units", "activation", "recurrent_activation", "return_sequences", "go_backwards",
+                "use_bias", "reset_after"});
+        with_return(o, [&](auto returned) {
+            with_cell<T>(type, o, [&](const auto& make) { slot = Slot{make(o["units"], returned)}; });
+        });
+        return slot;
+    }
+    throw NotApplicable{"layer " + type + " in a model"};
+}
+/// Activations of recurrent layers that are chosen at run time are chosen once for all of a model.
+inline void check_one_choice(const Json& towers) {
+    std::set<std::string> choices;
+    for (const Json& tower : towers)
+        for (const Json& layer : tower) {
+            const Config o(layer);
+            const std::string type = o["type"];
+            if (type != "lstm" && type != "gru" && type != "simple_rnn") continue;
+            const std::string both = o.value("activation", "tanh") + " " + o.value("recurrent_activation", "sigmoid");
+            if (type == "simple_rnn" || both != "tanh sigmoid") choices.insert(both);
+        }
+    if (choices.size() > 1) throw NotApplicable{"several activations of recurrent layers in a model"};
+}
 
-/// Calls f(model, the config's name of each of its parameters) with the built TwoTower of these parts. The head has
-/// `unnamed` layers before those of the configuration.
-template <class T, class Tower, class Head, class F>
-void with_pair(const Case<T>& c, const Tower& user, const Tower& item, const Head& head, const deeprec::Shape& sample,
-               F&& f, std::size_t unnamed = 0) {
-    deeprec::TwoTower model{user, item, head};
-    model.build({sample, sample}, deeprec::Seed{1});
-    f(model, [&](const std::string& path) {  // "user.2.kernel"
-        const auto dot = path.find('.'), next = path.find('.', dot + 1);
-        const std::string part = path.substr(0, dot);
-        const std::size_t number = std::stoul(path.substr(dot + 1, next - dot - 1));
-        const Json& towers = c.config["towers"];
-        return (part == "head"   ? "head." + layer_name(c.config["head"], number - unnamed)
-                : part == "user" ? "tower0." + layer_name(towers[0], number)
-                                 : "tower1." + layer_name(towers[1], number)) +
-               path.substr(next);
-    });
+template <class T, class Element>
+auto tower(const Json& layers) {
+    using namespace deeprec;
+    using First = AnyLayer<T, Element, any_rank>;
+    using Slot = AnyLayer<T, T, any_rank>;
+    if (layers.empty() || layers.size() >= tower_slots)
+        throw NotApplicable{"a tower of " + std::to_string(layers.size()) + " layers"};
+    const auto first = [&] {
+        if constexpr (std::is_same_v<Element, T>) {
+            return layer_slot<First>(layers.at(0));
+        } else {
+            const Config o(layers.at(0));
+            o.only({"type", "name", "input_dim", "output_dim", "mask_zero"});
+            if (o["type"] != "embedding") throw NotApplicable{"a tower on ids and one on numbers"};
+            return First{
+                Embedding<T>{o["input_dim"], o["output_dim"], {.mask_zero = o.value("mask_zero", false)}}};
+        }
+    };
+    const auto slot = [&](std::size_t i) {
+        return i < layers.size() ? layer_slot<Slot>(layers.at(i)) : empty_slot<Slot>();
+    };
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return Sequential{first(), slot(I + 1)..., empty_slot<AnyLayer<T, T, 2>>()};
+    }(std::make_index_sequence<tower_slots - 2>{});
 }
-/// As with_pair, with the one tower and its head in a Sequential.
-template <class T, class Tower, class Head, class F>
-void with_single(const Case<T>& c, const Tower& tower, const Head& head, const deeprec::Shape& sample, F&& f) {
-    auto model = chain(tower, head);
-    model.build(sample, deeprec::Seed{1});
-    f(model, [&](const std::string& path) {  // "5.kernel": the tower's layers, then the head's
-        const auto dot = path.find('.');
-        const std::size_t number = std::stoul(path.substr(0, dot)), own = Tower::size();
-        return (number < own ? "tower0." + layer_name(c.config["towers"][0], number)
-                             : "head." + layer_name(c.config["head"], number - own)) +
-               path.substr(dot);
-    });
+
+/// Slots for layers [begin, end) of a head, before its last.
+template <class T>
+auto head_slot(const Json& layers, std::size_t number, std::size_t end) {
+    using Slot = AnyLayer<T, T, 2>;
+    return number < end ? dense_slot<Slot>(layers.at(number)) : empty_slot<Slot>();
 }
-/// The model of a case on features: convolutions, LSTMs or GRUs, one tower or two.
+/// first... and the Dense layers of a head from number `begin` on, of which the last has a sigmoid that a loss can see.
+template <class T, class... First>
+auto head(const Json& layers, std::size_t begin, const First&... first) {
+    const std::size_t last = layers.size() - 1;
+    if (last < begin || last - begin > head_slots)
+        throw NotApplicable{"a head of " + std::to_string(layers.size()) + " layers"};
+    const Config o(layers.at(last));
+    o.only({"type", "name", "units", "activation", "use_bias"});
+    for (std::size_t i = begin; i <= last; ++i)
+        if (Config(layers.at(i))["type"] != "dense") throw NotApplicable{"a head of other layers than dense"};
+    if (o["activation"] != "sigmoid") throw NotApplicable{"a model that ends in " + o["activation"].dump()};
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return deeprec::Sequential{
+            first..., head_slot<T>(layers, begin + I, last)...,
+            deeprec::Dense<T, deeprec::Sigmoid>{o["units"], {}, {.use_bias = o.value("use_bias", true)}}};
+    }(std::make_index_sequence<head_slots>{});
+}
+
+/// The name of layer `number` of a list, whose first `unnamed` have none, with `slots` before the last.
+inline std::string head_name(const Json& layers, std::size_t number, std::size_t own_slots, std::size_t unnamed) {
+    const std::size_t i = number == own_slots ? layers.size() - 1 : number - unnamed;
+    return "head." + Config(layers.at(i)).value("name", "");
+}
+inline std::string tower_name(const Json& towers, std::size_t which, std::size_t number) {
+    return "tower" + std::to_string(which) + "." + Config(towers.at(which).at(number)).value("name", "");
+}
+/// "5.kernel" as 5 and ".kernel".
+inline std::pair<std::size_t, std::string> split(const std::string& path) {
+    const auto dot = path.find('.');
+    return {std::stoul(path.substr(0, dot)), path.substr(dot)};
+}
+
+/// f(model, the configuration's name of each of its parameters, its inputs by their prefix), built.
+template <class T, class Element, class F>
+void with_single(const Case<T>& c, F&& f) {
+    const Json &towers = c.config["towers"], &layers = c.config["head"];
+    constexpr int rank = std::is_same_v<Element, T> ? 3 : 2;
+    const auto inputs = [&](const std::string& prefix) {
+        return c.template tensor<rank, Element>("in/" + prefix + "x0");
+    };
+    deeprec::Sequential model{tower<T, Element>(towers.at(0)), head<T>(layers, 0)};
+    model.build(sample_shape(inputs("")), deeprec::Seed{1});
+    f(model,
+      [&](const std::string& path) {  // "0.5.kernel": the tower's layers, "1.0.kernel": the head's
+          const auto [number, rest] = split(path.substr(2));
+          return (path[0] == '0' ? tower_name(towers, 0, number) : head_name(layers, number, head_slots, 0)) + rest;
+      },
+      inputs);
+}
+template <class T, class Element, class Head, class F>
+void with_pair(const Case<T>& c, const Head& head, std::size_t unnamed, F&& f) {
+    const Json &towers = c.config["towers"], &layers = c.config["head"];
+    constexpr int rank = std::is_same_v<Element, T> ? 3 : 2;
+    const auto inputs = [&](const std::string& prefix) {
+        return deeprec::Pair{c.template tensor<rank, Element>("in/" + prefix + "x0"),
+                             c.template tensor<rank, Element>("in/" + prefix + "x1")};
+    };
+    deeprec::TwoTower model{tower<T, Element>(towers.at(0)), tower<T, Element>(towers.at(1)), head};
+    const auto x = inputs("");
+    model.build({sample_shape(x.user), sample_shape(x.item)}, deeprec::Seed{1});
+    f(model,
+      [&](const std::string& path) {  // "user.2.kernel"
+          const std::string part = path.substr(0, 4);
+          const auto [number, rest] = split(path.substr(5));
+          return (part == "head" ? head_name(layers, number, Head::size() - 1, unnamed)
+                                 : tower_name(towers, part == "item", number)) +
+                 rest;
+      },
+      inputs);
+}
+template <class T, class Element, class F>
+void with_towers(const Case<T>& c, F&& f) {
+    using namespace deeprec;
+    const Json &towers = c.config["towers"], &layers = c.config["head"];
+    const std::string merge = c.config.value("merge", "");
+    if (towers.size() == 1) return with_single<T, Element>(c, f);
+    if (towers.size() != 2) throw NotApplicable{std::to_string(towers.size()) + " towers"};
+    if (merge == "dot") return with_pair<T, Element>(c, head<T>(layers, 0, BasicDot<T>{.normalize = true}), 1, f);
+    if (merge != "concat") throw NotApplicable{"merge " + merge};
+    const Config first(layers.at(0));
+    first.only({"type", "name", "units", "activation", "use_bias"});
+    const bool use_bias = first.value("use_bias", true);
+    if (layers.size() == 1) {
+        if (first.value("activation", "linear") != "sigmoid") throw NotApplicable{"a model that ends in no sigmoid"};
+        return with_pair<T, Element>(c, Sequential{Dense<T, Sigmoid>{first["units"], {}, {.use_bias = use_bias}}}, 0, f);
+    }
+    if (first.value("activation", "linear") == "relu")
+        return with_pair<T, Element>(c, head<T>(layers, 1, Dense<T, ReLU>{first["units"], {}, {.use_bias = use_bias}}),
+                                     0, f);
+    Chosen<2>::function = elementwise(first, "activation", "linear");
+    with_pair<T, Element>(c, head<T>(layers, 1, Dense<T, Chosen<2>>{first["units"], {}, {.use_bias = use_bias}}), 0, f);
+}
+/// The model of a case on features or ids, one tower or two.
 template <class T, class F>
 void with_model(const Case<T>& c, F&& f) {
     const Json& towers = c.config["towers"];
-    const std::string first = towers[0][0]["type"];
-    const deeprec::Shape sample{c.config["time"], c.config["features"]};
-    const auto head = dense_head<T>(c.config["head"]);
-    const auto pair = [&](auto make) { with_pair(c, make(towers[0]), make(towers[1]), head, sample, f); };
-    const auto with = [&](auto make) {
-        if (towers.size() == 1)
-            with_single(c, make(towers[0]), head, sample, f);
-        else
-            pair(make);
-    };
-    if (first == "conv1d") return with([](const Json& layers) { return cnn_tower<T>(layers); });
-    if (first == "lstm") return with([](const Json& layers) { return rnn_tower<T>(layers); });
-    if (first == "gru" && towers.size() == 2) return pair([](const Json& layers) { return gru_tower<T>(layers); });
-    throw NotApplicable{"models of " + first};
-}
-/// "in/<prefix>x0", or a Pair of both towers' inputs.
-template <class T, class Model>
-auto inputs(const Case<T>& c, const Model&, const std::string& prefix = "") {
-    if constexpr (requires(Model m) { m.user; })
-        return deeprec::Pair{c.template tensor<3>("in/" + prefix + "x0"), c.template tensor<3>("in/" + prefix + "x1")};
+    check_one_choice(towers);
+    if (Config(towers.at(0).at(0))["type"] == "embedding")
+        with_towers<T, std::int32_t>(c, f);
     else
-        return c.template tensor<3>("in/" + prefix + "x0");
+        with_towers<T, T>(c, f);
 }
 
 }  // namespace oracle

@@ -1,5 +1,3 @@
-#include <deeprec/layers/dot.hpp>
-#include <deeprec/layers/embedding.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/training/fit.hpp>
@@ -22,10 +20,12 @@ void close(oracle::Case<T>& c, const std::string& name, const X& x) {
     if constexpr (requires { x.dense(); }) {
         return close(c, name, x.dense());
     } else {
-        if (c.config["store"] == "full") {
+        if (!c.has(name)) return;
+        if (c.config.value("store", "full") == "full") {
             c.close(name, x);
             return;
         }
+        if (x.size() == 0) return;
         double sum = 0, absolute = 0, squares = 0;
         for (Index i = 0; i < x.size(); ++i) {
             const double v = static_cast<double>(x.data()[i]);
@@ -44,18 +44,19 @@ template <class T, class Model, class Inputs, class Rename>
 void check_training(oracle::Case<T>& c, Model& model, const Inputs& x, const Rename& rename) {
     c.load(model, rename);
     const auto before = predict(model, x);
-    c.close_values("out/pred0", before.data(), before.size(), "loss");
+    if (c.has("out/pred0")) c.close_values("out/pred0", before.data(), before.size(), "loss");
     const TensorDataset data{x, c.template tensor<2>("in/y")};
     const auto batch = data.batch(deeprec::detail::all_indices(data.size()));
     const double rate = c.config["lr"];
     const int steps = c.config["steps"];
     ThreadPool pool(1);
     const auto train = [&](const std::string& name, auto&& step) {
+        if (!c.has("out/" + name + ".loss")) return;
         Model own = model;
         Trainer<Model, BinaryCrossEntropy> trainer(own, BinaryCrossEntropy{}, pool);
         std::vector<double> losses;
         for (int t = 0; t <= steps; ++t) {
-            losses.push_back(trainer.gradient(own, batch, Seed{}));
+            losses.push_back(trainer.gradient(own, batch, Seed{}).mean());
             if (t == 0)
                 for_each_parameter(own, trainer.gradients(),
                                    [&](std::string_view path, const auto&, const auto& gradient) {
@@ -65,7 +66,8 @@ void check_training(oracle::Case<T>& c, Model& model, const Inputs& x, const Ren
         }
         c.close_values("out/" + name + ".loss", losses.data(), static_cast<Index>(losses.size()), "loss");
         const auto y = predict(own, x);
-        c.close_values("out/" + name + ".pred_final", y.data(), y.size(), "loss");
+        if (c.has("out/" + name + ".pred_final"))
+            c.close_values("out/" + name + ".pred_final", y.data(), y.size(), "loss");
         for_each_parameter(std::as_const(own), [&](std::string_view path, const auto& parameter) {
             close(c, "out/" + name + ".final." + rename(std::string(path)), parameter);
         });
@@ -88,35 +90,13 @@ void check_training(oracle::Case<T>& c, Model& model, const Inputs& x, const Ren
     });
 }
 
-/// Towers of an Embedding and a recurrent layer under its mask.
-template <class Recurrent, class T, class Head>
-void check_on_ids(oracle::Case<T>& c, const Head& head, std::size_t unnamed = 0) {
-    const auto tower = [&](const oracle::Json& layers) {
-        return Sequential{
-            Embedding<T>{layers[0]["input_dim"], layers[0]["output_dim"], {.mask_zero = layers[0]["mask_zero"]}},
-            Recurrent{layers[1]["units"]}};
-    };
-    const auto& towers = c.config["towers"];
-    const Pair x{c.template tensor<2, std::int32_t>("in/x0"), c.template tensor<2, std::int32_t>("in/x1")};
-    oracle::with_pair(
-        c, tower(towers[0]), tower(towers[1]), head, {c.config["time"].template get<Index>()},
-        [&](auto& model, const auto& rename) { check_training(c, model, x, rename); }, unnamed);
-}
-
 }  // namespace
 
 TEST_CASE("Models train as in Keras", "[oracle][models]") {
     oracle::run("models", "model_train", []<class T>(oracle::Case<T>& c) {
-        const auto& towers = c.config["towers"];
-        if (towers[0][0]["type"] != "embedding")
-            return oracle::with_model(c, [&](auto& model, const auto& rename) {
-                check_training(c, model, oracle::inputs(c, model), rename);
-            });
-        const std::string recurrent = towers[0][1]["type"];
-        if (c.config["merge"] == "dot" && recurrent == "lstm")
-            return check_on_ids<LSTM<T>>(c, Sequential{BasicDot<T>{.normalize = true}, Dense<T, Sigmoid>{1}}, 1);
-        if (c.config["merge"] == "concat" && recurrent == "gru")
-            return check_on_ids<GRU<T>>(c, oracle::dense_head<T>(c.config["head"]));
-        throw oracle::NotApplicable{"embedded " + recurrent};
+        c.config.only({"name", "towers", "head", "merge", "time", "features", "batch", "vocab", "store", "lr", "steps"});
+        oracle::with_model(c, [&](auto& model, const auto& rename, const auto& inputs) {
+            check_training(c, model, inputs(""), rename);
+        });
     });
 }

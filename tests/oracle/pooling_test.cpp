@@ -8,12 +8,16 @@ namespace {
 
 template <class L, class T>
 void check_windows(oracle::Case<T>& c) {
-    L layer{c.config["pool_size"], {.strides = c.config["strides"], .padding = oracle::padding(c.config["padding"])}};
+    c.config.only({"pool_size", "strides", "padding", "has_ties"});
+    if (c.config.value("padding", "valid") == "causal") throw oracle::NotApplicable{"padding causal"};
+    L layer{c.config["pool_size"],
+            {.strides = c.config.value("strides", deeprec::Index(0)), .padding = oracle::padding(c.config)}};
     oracle::check_layer(c, layer, c.template tensor<3>("in/x"));
 }
 
 template <template <class, bool> class Global, class T>
 void check_global(oracle::Case<T>& c) {
+    c.config.only({"keepdims", "has_ties", "has_mask"});
     const auto x = c.template tensor<3>("in/x");
     const auto check = [&](auto layer) {
         if (c.has("in/mask")) {
@@ -23,7 +27,7 @@ void check_global(oracle::Case<T>& c) {
             oracle::check_layer(c, layer, x);
         }
     };
-    if (c.config["keepdims"])
+    if (c.config.value("keepdims", false))
         check(Global<T, true>{});
     else
         check(Global<T, false>{});

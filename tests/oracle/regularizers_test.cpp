@@ -8,7 +8,8 @@ using namespace deeprec;
 
 TEST_CASE("Penalties agree with Keras", "[oracle][training]") {
     oracle::run("regularizers", "regularizer", []<class T>(oracle::Case<T>& c) {
-        const L1L2 penalty{c.config["l1"], c.config["l2"]};
+        c.config.only({"l1", "l2"});
+        const L1L2 penalty{c.config.value("l1", 0.0), c.config.value("l2", 0.0)};
         const auto w = c.values("in/w");
         const auto n = static_cast<Index>(w.size());
         const double loss = penalty.penalty(w.data(), n);

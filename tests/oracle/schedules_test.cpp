@@ -10,7 +10,7 @@ using namespace deeprec;
 
 TEST_CASE("Schedules agree with Keras and PyTorch", "[oracle][optimizers]") {
     oracle::run("schedules", "lr_schedule", []<class T>(oracle::Case<T>& c) {
-        const oracle::Json& o = c.config;
+        const oracle::Config& o = c.config;
         const std::string name = o["name"];
         const auto compare = [&](const auto& schedule) {
             std::vector<double> rates;
@@ -42,7 +42,7 @@ TEST_CASE("Schedules agree with Keras and PyTorch", "[oracle][optimizers]") {
             compare(steps);
         } else if (name == "CosineDecay") {
             CosineDecay cosine{o["initial_learning_rate"], o["decay_steps"], o["alpha"]};
-            if (o.contains("warmup_target") && !o["warmup_target"].is_null()) cosine.warmup_target = o["warmup_target"];
+            if (o.contains("warmup_target")) cosine.warmup_target = o["warmup_target"];
             cosine.warmup_steps = o.value("warmup_steps", Index(0));
             compare(cosine);
         } else if (name == "CosineDecayRestarts")
@@ -63,6 +63,7 @@ TEST_CASE("Schedules agree with Keras and PyTorch", "[oracle][optimizers]") {
         else if (name == "noam")
             compare(Noam{o["d_model"], o["warmup"], 1});
         else if (name == "ReduceLROnPlateau") {
+            o.require("threshold_mode", "rel");
             ReduceLROnPlateau plateau{.factor = o["factor"],
                                       .patience = o["patience"].get<long>() + 1,
                                       .mode = o["mode"] == "min" ? EarlyStopping::Mode::min : EarlyStopping::Mode::max,

@@ -11,8 +11,13 @@
 /// The copy in tests/oracle runs always. Cases of the whole set, in DEEPREC_SHARED_ORACLE or ../shared/oracle beside the
 /// repository, run too where they are missing in the copy or differ from it. At its end the program prints
 /// `oracle: N passed, M failed, K not applicable`; a case counts once, with all scalars and tests that ran it.
+///
+/// Tests take a case from its configuration alone, so that another set of the same format runs too. What it has and a
+/// test does not know is counted and named: options (`c.only({...})`), values, whole operations, and in sets that are
+/// not the copy entries and tensors that are missing.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -20,11 +25,15 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <variant>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -45,6 +54,44 @@ using Json = nlohmann::json;
 /// Throw it inside `run` for a case that the library does not offer.
 struct NotApplicable {
     std::string reason;
+};
+/// A case that lacks an entry or tensor: not applicable in a foreign set, a failure in the copy.
+struct Incomplete {
+    std::string reason;
+};
+
+/// The configuration of a case or a part of it. Nothing is looked up that is not there.
+class Config {
+public:
+    Config(Json json = Json::object()) : json_(std::move(json)) {}
+    /// Throws Incomplete for a missing entry.
+    const Json& operator[](const std::string& key) const {
+        const auto found = json_.find(key);
+        if (found == json_.end()) throw Incomplete{"no '" + key + "' in the configuration"};
+        return *found;
+    }
+    bool contains(const std::string& key) const { return json_.contains(key) && !json_.at(key).is_null(); }
+    /// `fallback` where there is none, or null.
+    template <class Value>
+    Value value(const std::string& key, const Value& fallback) const {
+        return contains(key) ? json_.at(key).get<Value>() : fallback;
+    }
+    std::string value(const std::string& key, const char* fallback) const { return value(key, std::string(fallback)); }
+    /// Throws NotApplicable for an entry with another name.
+    void only(std::initializer_list<std::string_view> known) const {
+        for (const auto& [key, value] : json_.items())
+            if (!value.is_null() && std::find(known.begin(), known.end(), key) == known.end())
+                throw NotApplicable{"option " + key};
+    }
+    /// Throws NotApplicable where `key` is there with another value.
+    void require(const std::string& key, const Json& value) const {
+        if (contains(key) && json_.at(key) != value) throw NotApplicable{key + " " + json_.at(key).dump()};
+    }
+    const Json& json() const { return json_; }
+    std::string dump() const { return json_.dump(); }
+
+private:
+    Json json_;
 };
 
 // ------------------------------------------------------------------------------------------------ files
@@ -83,7 +130,7 @@ public:
     }
     const Stored& at(const std::string& name) const {
         const auto found = tensors_.find(name);
-        if (found == tensors_.end()) throw std::runtime_error("oracle: no tensor " + name + " in " + path_);
+        if (found == tensors_.end()) throw Incomplete{"no tensor " + name.substr(name.find('/') + 1)};
         return found->second;
     }
     std::string bytes(const Stored& s) const { return data_.substr(s.begin, s.end - s.begin); }
@@ -217,18 +264,24 @@ private:
         std::string reason;
     };
     static std::string key(const Entry& e) { return e.where + "/" + e.id(); }
-    /// What the index promises and no test asked for.
+    /// What the index promises and no test asked for, by operation.
     void count_cases_not_run(std::map<std::string, int>& reasons) const try {
-        const auto shared = shared_folder();
-        std::map<std::string, int> ran;  // by group; an id that is in the copy and differs in the whole set counts once
-        std::set<std::string> ids;
-        for (const auto& [id, result] : results_) ids.insert(id.substr(id.find('/') + 1));
-        for (const std::string& id : ids) ++ran[id.substr(0, id.rfind('_'))];
-        const Json index = read_json((shared.empty() ? copy_folder() : shared) / "index.json");
+        std::set<std::string> ran;
+        for (const auto& [key, result] : results_) ran.insert(key.substr(key.find('/') + 1));
+        const auto folder = shared_folder().empty() ? copy_folder() : shared_folder();
+        const Json index = read_json(folder / "index.json");
         for (const Json& g : index.at("groups")) {
             const std::string name = g.at("group");
-            if (const int missing = g.at("cases").get<int>() - ran[name]; missing > 0)
-                reasons["group " + name + ": not run"] += missing;
+            const Json manifest = read_json(folder / (name + ".json"));
+            std::map<std::string, int> missing;
+            std::size_t seen = 0;
+            for (const Json& one : manifest.at("cases"))
+                if (ran.count(one.at("id").get<std::string>()))
+                    ++seen;
+                else
+                    ++missing[one.at("op").get<std::string>()];
+            for (const auto& [op, count] : missing)
+                reasons["group " + name + (seen ? ", " + op : std::string()) + ": not run"] += count;
         }
     } catch (const std::exception& error) {
         std::printf("oracle: %s\n", error.what());
@@ -247,7 +300,7 @@ public:
           config(entry.manifest.value("config", Json::object())), entry_(entry) {}
 
     const std::string id, op, semantics;
-    const Json config;
+    const Config config;
 
     bool has(const std::string& name) const {
         const auto slash = name.find('/');
@@ -270,7 +323,8 @@ public:
     template <int Rank, class Element = T>
     Tensor<Element, Rank> tensor(const std::string& name) const {
         const std::vector<Index> extents = shape(name);
-        if (extents.size() != Rank) throw std::runtime_error("oracle: " + id + "/" + name + " has another rank");
+        if (extents.size() != Rank)
+            throw NotApplicable{name + " of rank " + std::to_string(extents.size())};
         std::array<Index, Rank> e;
         std::copy(extents.begin(), extents.end(), e.begin());
         Tensor<Element, Rank> out(e);
@@ -285,8 +339,26 @@ public:
             case 2: return f(tensor<2>(name));
             case 3: return f(tensor<3>(name));
             case 4: return f(tensor<4>(name));
-            default: throw std::runtime_error("oracle: " + id + "/" + name + " has a rank that no layer takes");
+            default: throw NotApplicable{name + " of rank " + std::to_string(rank(name))};
         }
+    }
+    /// Calls f with the ids or labels at their own rank, 1 to 3.
+    template <class F>
+    void with_ids(const std::string& name, F&& f) const {
+        switch (rank(name)) {
+            case 1: return f(tensor<1, std::int32_t>(name));
+            case 2: return f(tensor<2, std::int32_t>(name));
+            case 3: return f(tensor<3, std::int32_t>(name));
+            default: throw NotApplicable{name + " of rank " + std::to_string(rank(name))};
+        }
+    }
+    /// Elements of "role/name" in one row, whatever its shape.
+    template <class Element = T>
+    Tensor<Element, 1> flat(const std::string& name) const {
+        const std::vector<Element> all = values<Element>(name);
+        Tensor<Element, 1> out(static_cast<Index>(all.size()));
+        std::copy(all.begin(), all.end(), out.data());
+        return out;
     }
     /// Overwrites every parameter p of a built layer or model by "param/<rename(p)>"; every one must be used once.
     template <class Model, class Rename>
@@ -319,14 +391,25 @@ public:
         else
             return close_values(name, got.data(), got.size(), kind);
     }
+    /// `close` for what a case may leave out.
+    template <class Got>
+    void close_if(const std::string& name, const Got& got, const std::string& kind = "") {
+        if (has(name)) close(name, got, kind);
+    }
+    /// The same for one number.
+    void close_number_if(const std::string& name, double got, const std::string& kind = "") {
+        if (has(name)) close_values(name, &got, 1, kind);
+    }
     /// As `close`, without a check of the shape.
     template <class Element>
     bool close_values(const std::string& name, const Element* got, Index n, const std::string& kind = "") {
+        ++compared_;
         const std::vector<double> expected = values<double>(name);
         if (static_cast<std::size_t>(n) != expected.size())
             return differs(name + " has " + std::to_string(n) + " elements, expected " + std::to_string(expected.size()));
-        const Json& all = entry_.manifest.at("tol");
+        const Json all = entry_.manifest.value("tol", Json::object());
         const std::string scalar = std::is_same_v<T, double> ? "f64" : "f32";
+        if (!all.contains(scalar)) throw Incomplete{"no tolerance for " + scalar};
         const Json& tolerance = all.at(all.contains(scalar + "_" + kind) ? scalar + "_" + kind : scalar);
         const double rtol = tolerance.at("rtol"), atol = tolerance.at("atol");
         double largest = 1;
@@ -346,6 +429,13 @@ public:
         return true;
     }
     const std::vector<std::string>& differences() const { return differences_; }
+    /// Tensors that were compared.
+    int compared() const { return compared_; }
+    /// Says what went wrong in a case that cannot go on.
+    bool differs(std::string what) {
+        differences_.push_back(std::move(what));
+        return false;
+    }
 
 private:
     const Stored& stored(const std::string& name) const { return entry_.file->at(id + "/" + name); }
@@ -355,94 +445,140 @@ private:
         for (const Index extent : x.dimensions()) shape.push_back(extent);
         return shape;
     }
-    bool differs(std::string what) {
-        differences_.push_back(std::move(what));
-        return false;
-    }
     const Entry& entry_;
     std::vector<std::string> differences_;
+    int compared_ = 0;
 };
 
-/// Calls `test.operator()<T>(Case<T>&)` for all cases of a group with this op, in float and in double.
+/// Calls `test.operator()<T>(Case<T>&)` for all cases of a group with this op, in float and in double. `statistical`
+/// tests compare nothing by the case's tolerance.
 template <class Test>
-void run(const std::string& group_name, const std::string& op, Test&& test) {
+void run(const std::string& group_name, const std::string& op, Test&& test, bool statistical = false) {
     int ran = 0;
     for (const Entry& entry : group(group_name)) {
         if (entry.manifest.at("op") != op) continue;
         ++ran;
-        std::string failure;
+        std::string failure, reason;
         const auto once = [&]<class T>(T) {
             Case<T> c(entry);
             test.template operator()<T>(c);
             for (const std::string& difference : c.differences()) failure += "\n  " + difference;
+            if (!statistical && c.compared() == 0 && c.differences().empty()) throw Incomplete{"nothing to compare"};
         };
         try {
             once(double{});
             once(float{});
         } catch (const NotApplicable& n) {
-            Tally::get().not_applicable(entry, n.reason);
-            continue;
+            reason = op + ": " + n.reason;
+        } catch (const Incomplete& i) {
+            (entry.where == "copy" ? failure : reason) += op + ": " + i.reason;
+        } catch (const Json::exception& error) {
+            (entry.where == "copy" ? failure : reason) += op + ": " + error.what();
         } catch (const std::exception& error) {
             failure += std::string("\n  ") + error.what();
         }
-        Tally::get().passed(entry);
-        if (failure.empty()) continue;
-        Tally::get().failed(entry);
-        FAIL_CHECK(entry.where << "/" << entry.id() << " " << entry.manifest.value("config", Json::object()).dump() << failure);
+        if (!failure.empty()) {
+            Tally::get().failed(entry);
+            FAIL_CHECK(entry.where << "/" << entry.id() << " " << entry.manifest.value("config", Json::object()).dump()
+                                   << failure);
+        } else if (!reason.empty()) {
+            Tally::get().not_applicable(entry, reason);
+        } else {
+            Tally::get().passed(entry);
+        }
     }
     INFO(group_name << "/" << op);
     CHECK(ran > 0);
 }
 
-/// Calls f with the activation that `config[key]` names.
-template <class T, class F>
-void with_activation(const Case<T>& c, const std::string& key, F&& f) {
-    const std::string name = c.config.at(key);
-    if (name == "linear") return f(deeprec::linear);
-    if (name == "relu") return f(deeprec::relu);
-    if (name == "sigmoid") return f(deeprec::sigmoid);
-    if (name == "tanh") return f(deeprec::tanh);
-    if (name == "hard_sigmoid") return f(deeprec::hard_sigmoid);
-    if (name == "relu6") return f(deeprec::relu6);
-    if (name == "leaky_relu") return f(deeprec::LeakyReLU{c.config.at("negative_slope")});
-    if (name == "elu") return f(deeprec::ELU{c.config.at("alpha")});
-    if (name == "selu") return f(deeprec::selu);
-    if (name == "gelu") return f(deeprec::gelu);
-    if (name == "gelu_tanh") return f(deeprec::gelu_tanh);
-    if (name == "swish") return f(deeprec::swish);
-    if (name == "softplus") return f(deeprec::softplus);
-    if (name == "softsign") return f(deeprec::softsign);
-    if (name == "exponential") return f(deeprec::exponential);
-    if (name == "softmax") return f(deeprec::softmax);
-    throw NotApplicable{"activation " + name};
+/// The activations that act on each number.
+using Elementwise =
+    std::variant<deeprec::Linear, deeprec::ReLU, deeprec::Sigmoid, deeprec::Tanh, deeprec::HardSigmoid, deeprec::ReLU6,
+                 deeprec::LeakyReLU, deeprec::ELU, deeprec::SELU, deeprec::Gelu, deeprec::GeluTanh, deeprec::Swish,
+                 deeprec::Softplus, deeprec::Softsign, deeprec::Exponential>;
+
+/// The activation that `config[key]` names, with its number.
+inline Elementwise elementwise(const Config& config, const std::string& key, const std::string& fallback) {
+    std::string name = config.value(key, fallback);
+    if (name == "silu") name = "swish";
+    if (name == "leaky_relu") return deeprec::LeakyReLU{config.value("negative_slope", 0.2)};
+    if (name == "elu") return deeprec::ELU{config.value("alpha", 1.0)};
+    Elementwise found;
+    bool known = false;
+    const auto look = [&]<class Activation>(Activation activation) {
+        if (name != Activation::name) return;
+        found = activation;
+        known = true;
+    };
+    [&]<class... Activation>(std::variant<Activation...>*) { (look(Activation{}), ...); }(&found);
+    if (!known) throw NotApplicable{"activation " + name};
+    return found;
 }
-inline deeprec::Padding padding(const std::string& name) {
-    return name == "same" ? deeprec::Padding::same : name == "causal" ? deeprec::Padding::causal : deeprec::Padding::valid;
+/// Calls f with the activation that `config[key]` names.
+template <class F>
+void with_activation(const Config& config, const std::string& key, F&& f) {
+    if (config.value(key, "linear") == "softmax") return f(deeprec::softmax);
+    std::visit(f, elementwise(config, key, "linear"));
+}
+/// An activation that is chosen when the program runs: for layers that are compiled anew for each, as recurrent ones.
+template <int Place>
+struct Chosen {
+    static constexpr std::string_view name = "chosen";
+    static constexpr bool needs_input = true;
+    inline static Elementwise function;
+    template <class V>
+    V operator()(const V& x) const {
+        return std::visit([&](const auto& f) { return f(x); }, function);
+    }
+    template <class V>
+    V derivative(const V& x) const {
+        return std::visit(
+            [&]<class Function>(const Function& f) { return f.derivative(Function::needs_input ? x : f(x)); }, function);
+    }
+};
+
+inline deeprec::Padding padding(const Config& config) {
+    const std::string name = config.value("padding", "valid");
+    if (name == "valid") return deeprec::Padding::valid;
+    if (name == "same") return deeprec::Padding::same;
+    if (name == "causal") return deeprec::Padding::causal;
+    throw NotApplicable{"padding " + name};
+}
+/// The shape of one sample of x.
+template <class X>
+deeprec::Shape sample_shape(const X& x) {
+    deeprec::Shape sample;
+    for (int axis = 1; axis < deeprec::rank_of<X>; ++axis) sample.push_back(x.dimension(axis));
+    return sample;
 }
 
-/// Builds the layer for x, loads its parameters and compares out/y, every gradient and the inference result.
-/// `gradient_of_x` is the name of dL/dx among the expected gradients, empty for ids.
-template <class T, class L, class X>
-void check_layer(Case<T>& c, L& layer, const X& x, const std::string& gradient_of_x = "grad/x") {
+/// Builds the layer or model for x, loads its parameters and compares out/y, every gradient and the inference result.
+/// `rename` gives the case's name of a parameter, `gradient_of_x` that of dL/dx, which ids do not have.
+template <class T, class L, class X, class Rename>
+void check_layer(Case<T>& c, L& layer, const X& x, const Rename& rename, const std::string& gradient_of_x = "grad/x") {
     const auto v = deeprec::view(x);
-    deeprec::Shape whole = v.shape();
-    deeprec::Shape sample = whole.rank() == 2   ? deeprec::Shape{whole[1]}
-                            : whole.rank() == 3 ? deeprec::Shape{whole[1], whole[2]}
-                                                : deeprec::Shape{whole[1], whole[2], whole[3]};
-    layer.build(sample, deeprec::Seed{1});
-    c.load(layer);
+    layer.build(sample_shape(v), deeprec::Seed{1});
+    c.load(layer, rename);
     typename L::Cache cache;
     auto gradients = layer.zero_gradients();
     const auto y = layer.forward(v, cache, deeprec::Training{});
     c.close("out/y", y);
-    const auto up = c.template tensor<deeprec::rank_of<decltype(y)>>("up/y");
-    const auto dx = layer.backward(up, cache, gradients);
-    if constexpr (!std::is_same_v<std::remove_const_t<decltype(dx)>, deeprec::NoGradient>) c.close(gradient_of_x, dx);
-    for_each_parameter(std::as_const(layer), gradients, [&](std::string_view name, const auto&, const auto& gradient) {
-        c.close("grad/" + std::string(name), gradient);
-    });
+    if (c.has("up/y")) {
+        const auto up = c.template tensor<deeprec::rank_of<decltype(y)>>("up/y");
+        const auto dx = layer.backward(up, cache, gradients);
+        if constexpr (!std::is_same_v<std::remove_const_t<decltype(dx)>, deeprec::NoGradient>)
+            c.close_if(gradient_of_x, dx);
+        for_each_parameter(std::as_const(layer), gradients,
+                           [&](std::string_view name, const auto&, const auto& gradient) {
+                               c.close_if("grad/" + rename(std::string(name)), gradient);
+                           });
+    }
     typename L::Cache inference;
     c.close("out/y", layer.forward(v, inference));
+}
+template <class T, class L, class X>
+void check_layer(Case<T>& c, L& layer, const X& x) {
+    check_layer(c, layer, x, [](const std::string& name) { return name; });
 }
 
 }  // namespace oracle

@@ -4,9 +4,12 @@
 #include <string>
 #include <vector>
 
+#include <deeprec/layers/batch_norm.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
+#include <deeprec/metrics/auc.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/training/fit.hpp>
+#include <deeprec/training/predict.hpp>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -17,29 +20,16 @@ using namespace worlds;
 
 namespace {
 
-/// One parameter and one number besides.
-struct WithState {
-    Tensor<float, 1> parameter{1}, state{1};
-    template <class Visitor, class Self>
-    static void visit(Visitor& visitor, Self& self) {
-        visitor("parameter", self.parameter);
-    }
-    template <class Visitor, class Self>
-    static void visit_state(Visitor& visitor, Self& self) {
-        visitor("state", self.state);
-    }
-    void parameters_changed() {}
-};
 /// Sets the figure that EarlyStopping looks at.
 auto figures(std::vector<double> values) {
-    return OnEpochEnd{
-        [values](const auto&, EpochLog& log) { log.set("figure", values.at(static_cast<std::size_t>(log.epoch))); }};
+    return [values](const EpochEnd& e) { e.log.set("figure", values.at(static_cast<std::size_t>(e.log.epoch))); };
 }
 /// Epochs that a training makes whose figure takes these values.
 std::size_t epochs_until_stop(const std::vector<double>& values, EarlyStopping& stopping) {
     auto model = classifier();
     Adam optimizer;
     stopping.monitor = "figure";
+    if (stopping.mode == MonitorMode::automatic) stopping.mode = MonitorMode::min;
     return fit(model, points(20), BinaryCrossEntropy{}, optimizer,
                {.epochs = static_cast<Index>(values.size()), .threads = 1}, figures(values), stopping)
         .epochs.size();
@@ -53,20 +43,16 @@ struct Diary {
     std::string name;
     std::vector<std::string>* entries;
     long stop_after = 100;
-    void on_train_begin() { entries->push_back(name + " begin"); }
-    void on_batch_end(const TrainingProgress& progress) {
-        entries->push_back(message(name, " batch ", progress.sample, "/", progress.samples, " of ", progress.epoch + 1,
-                                   "/", progress.epochs));
+    void on(const TrainBegin&) { entries->push_back(name + " begin"); }
+    void on(const BatchEnd& e) {
+        entries->push_back(message(name, " batch ", e.progress.sample, "/", e.progress.samples, " of ",
+                                   e.progress.epoch + 1, "/", e.progress.epochs));
     }
-    template <class Model>
-    bool on_epoch_end(const Model&, EpochLog& log) {
-        entries->push_back(message(name, " epoch ", log.epoch));
-        return log.epoch >= stop_after;
+    void on(const EpochEnd& e) {
+        entries->push_back(message(name, " epoch ", e.log.epoch));
+        if (e.log.epoch >= stop_after) e.stop();
     }
-    template <class Model>
-    void on_train_end(Model&) {
-        entries->push_back(name + " end");
-    }
+    void on(const TrainEnd&) { entries->push_back(name + " end"); }
 };
 
 }  // namespace
@@ -99,10 +85,11 @@ TEST_CASE("EarlyStopping brings back the best weights if asked", "[training]") {
         auto model = classifier();
         Adam optimizer{{.learning_rate = 0.1}};
         std::vector<std::vector<float>> seen;
-        EarlyStopping stopping{.monitor = "figure", .patience = 2, .restore_best_weights = restore};
+        EarlyStopping stopping{
+            .monitor = "figure", .patience = 2, .mode = MonitorMode::min, .restore_best_weights = restore};
         const History history = fit(
             model, points(60), BinaryCrossEntropy{}, optimizer, {.epochs = 10, .threads = 1}, figures({5, 3, 4, 4, 4}),
-            OnEpochEnd{[&](const auto& m, EpochLog&) { seen.push_back(weights(m)); }}, stopping);
+            [&](const EpochEnd&) { seen.push_back(weights(model)); }, stopping);
         CHECK(history.stopped_early);
         REQUIRE(seen.size() == 4);
         CHECK(same_bits(weights(model), seen[restore ? 1 : 3]));
@@ -114,17 +101,48 @@ TEST_CASE("EarlyStopping brings back the best weights if asked", "[training]") {
 }
 
 TEST_CASE("EarlyStopping brings back what a layer keeps besides parameters", "[training]") {
-    WithState model;
-    EarlyStopping stopping{.monitor = "figure", .patience = 2, .restore_best_weights = true};
-    for (const long epoch : {0, 1, 2}) {
-        model.parameter.setConstant(static_cast<float>(epoch));
-        model.state.setConstant(static_cast<float>(10 * epoch));
-        EpochLog log{epoch, 0, {{"figure", std::abs(1.0 - static_cast<double>(epoch))}}};
-        stopping.on_epoch_end(model, log);
-    }
-    stopping.on_train_end(model);
-    CHECK(model.parameter(0) == 1);
-    CHECK(model.state(0) == 10);
+    Sequential model{BatchNorm{}, Dense{1, sigmoid}};
+    model.build({48}, Seed{1});
+    Adam optimizer;
+    std::vector<std::vector<float>> seen;
+    EarlyStopping stopping{
+        .monitor = "figure", .patience = 2, .mode = MonitorMode::min, .restore_best_weights = true};
+    const auto means = [&] {
+        const auto& mean = model.template layer<0>().moving_mean();
+        return std::vector<float>(mean.data(), mean.data() + mean.size());
+    };
+    Tensor<float, 2> x(64, 48), y(64, 1);
+    fill_uniform(x, 1, Seed{2});
+    y.setConstant(1);
+    fit(model, TensorDataset{x, y}, BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1},
+        figures({2, 1, 3}), [&](const EpochEnd&) { seen.push_back(means()); }, stopping);
+    REQUIRE(seen.size() == 3);
+    CHECK(seen[1] != seen[2]);
+    CHECK(means() == seen[1]);
+}
+
+TEST_CASE("The direction of a figure is known from its name, or asked for", "[training]") {
+    const auto minimises = [](const char* figure) { return Monitor{figure}.minimises("test"); };
+    CHECK(minimises("val_loss"));
+    CHECK(minimises("loss"));
+    CHECK(minimises("val_log_loss"));
+    CHECK(minimises("rmse"));
+    CHECK(minimises("val_calibration_error"));
+    for (const char* large : {"val_auc", "binary_accuracy", "accuracy@5", "val_ndcg@10", "hr@10", "recall", "f1_score",
+                              "r2_score", "mrr", "average_precision"})
+        CHECK(!minimises(large));
+    CHECK(Monitor{"figure", MonitorMode::min}.minimises("test"));
+    CHECK(support::message_of<ArgumentError>([&] { minimises("figure"); }) ==
+          "test: is a small or a large 'figure' good? Please say .mode = MonitorMode::min or MonitorMode::max");
+    auto model = classifier();
+    Adam optimizer;
+    const auto train = points(60), valid = points(40, 4, 9);
+    EarlyStopping stopping{.monitor = "val_auc", .patience = 20};
+    fit(model, train, BinaryCrossEntropy{}, optimizer, {.epochs = 6, .validation = &valid, .threads = 1}, Auc{}, stopping);
+    CHECK(stopping.best_value > 0);
+    CHECK_THROWS_AS(fit(model, train, BinaryCrossEntropy{}, optimizer, {.threads = 1},
+                        EarlyStopping{.monitor = "something"}),
+                    ArgumentError);
 }
 
 TEST_CASE("EarlyStopping names a figure that is not there", "[training]") {
@@ -156,14 +174,49 @@ TEST_CASE("Callbacks are called in the order in which they were given", "[traini
 TEST_CASE("A callback adds figures to the history and may change the model", "[training]") {
     auto model = classifier();
     Adam optimizer;
-    const History history =
-        fit(model, points(50), BinaryCrossEntropy{}, optimizer, {.epochs = 2, .threads = 1},
-            OnEpochEnd{[](auto& m, EpochLog& log) {
-                log.set("parameters", static_cast<double>(parameter_count(m)));
-                for_each_parameter(m, [](std::string_view, auto& p) { p.setZero(); });
-            }},
-            OnEpochEnd{[&](const auto&, EpochLog&) { optimizer.set_learning_rate(0.5 * optimizer.learning_rate()); }});
+    const History history = fit(
+        model, points(50), BinaryCrossEntropy{}, optimizer, {.epochs = 2, .threads = 1},
+        [&](const EpochEnd& e) {
+            e.log.set("parameters", static_cast<double>(parameter_count(model)));
+            for_each_parameter(model, [](std::string_view, auto& p) { p.setZero(); });
+        },
+        [](const EpochEnd& e) { e.training.set_learning_rate(0.5 * e.training.learning_rate()); });
     CHECK(history.series("parameters") == std::vector<double>{49, 49});
     CHECK(weights(model) == std::vector<float>(49, 0.0f));
     CHECK(optimizer.learning_rate() == Approx(0.00025));
+}
+
+TEST_CASE("Every event can stop the training", "[training]") {
+    const auto epochs = [](auto callback) {
+        auto model = classifier();
+        Adam optimizer;
+        const History history =
+            fit(model, points(96), BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1}, callback);
+        CHECK(history.stopped_early);
+        return std::pair(history.epochs.size(), optimizer.iterations());
+    };
+    CHECK(epochs([](const TrainBegin& e) { e.stop(); }) == std::pair(std::size_t{0}, Index{0}));
+    CHECK(epochs([](const EpochBegin& e) { if (e.epoch == 1) e.stop(); }) == std::pair(std::size_t{1}, Index{3}));
+    CHECK(epochs([n = 0](const StepBegin& e) mutable { if (++n == 2) e.stop(); }) == std::pair(std::size_t{0}, Index{2}));
+    CHECK(epochs([](const BatchEnd& e) { if (e.progress.sample == 64) e.stop(); }) ==
+          std::pair(std::size_t{0}, Index{2}));
+    CHECK(epochs([](const BatchEnd& e) { if (e.progress.sample == 96) e.stop(); }) ==
+          std::pair(std::size_t{1}, Index{3}));  // the last batch: the epoch is complete
+    CHECK(epochs([](const EpochEnd& e) { e.stop(); }) == std::pair(std::size_t{1}, Index{3}));
+}
+
+TEST_CASE("TimeLimit ends a training after the batch in which it runs out", "[training]") {
+    auto model = classifier();
+    Adam optimizer;
+    const History history =
+        fit(model, points(96), BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1}, TimeLimit{0});
+    CHECK(history.stopped_early);
+    CHECK(optimizer.iterations() == 1);
+}
+
+TEST_CASE("A list of parameters is made anew: a callback may build the model again", "[training]") {
+    auto model = classifier();
+    Adam optimizer;
+    CHECK_NOTHROW(fit(model, points(96), BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1},
+                      [&](const BatchEnd&) { auto other = classifier(); model = std::move(other); }));
 }

@@ -1,3 +1,4 @@
+#include <deeprec/training/evaluate.hpp>
 #include <deeprec/training/fit.hpp>
 
 #include <algorithm>
@@ -107,8 +108,7 @@ TEST_CASE("Negatives that the model in training finds hardest give the same bits
             {.steps = 8, .negatives = 3, .per_epoch = 250, .hardest_of = hardest_of, .scorer = [&](auto&&... asked) {
                  (*index)(asked...);
              }});
-        OnEpochEnd renew{
-            [&](const auto& now, EpochLog&) { index.emplace(now, items, ItemIndexOptions{.first_item = 1}); }};
+        auto renew = [&](const EpochEnd&) { index.emplace(model, items, ItemIndexOptions{.first_item = 1}); };
         Adam optimizer{{.learning_rate = 0.01}};
         fit(model, data, BinaryCrossEntropy{}, optimizer,
             {.epochs = 2, .batch_size = 96, .threads = threads, .seed = 1}, renew);

@@ -71,22 +71,21 @@ TEST_CASE("Gradients of shards add up as a binary tree, for any number of thread
     const Model model = small_model();
     for (const int threads : {1, 3}) {
         ThreadPool pool(threads);
-        detail::GradientSum<Model> sum;
+        detail::GradientSum<float> sum;
         for (std::size_t count = 1; count <= 8; ++count) {
             CAPTURE(threads, count);
             std::vector<Model::Gradients> shards(count, model.zero_gradients());
             for (std::size_t s = 0; s < count; ++s) fill(model, shards[s], s);
             auto expected = shards;
             for (std::size_t stride = 1; stride < count; stride *= 2)
-                for (std::size_t s = 0; s + stride < count; s += 2 * stride)
-                    detail::add_gradients(model, expected[s], expected[s + stride]);
+                for (std::size_t s = 0; s + stride < count; s += 2 * stride) {
+                    const auto to = parameter_list(model, expected[s]), from = parameter_list(model, expected[s + stride]);
+                    for (std::size_t i = 0; i < to.size(); ++i) detail::add_gradient(to[i], from[i]);
+                }
 
-            const auto add_up = [&] {
-                sum(
-                    model,
-                    static_cast<Index>(count), [&](Index s) -> auto& { return shards[static_cast<std::size_t>(s)]; },
-                    pool);
-            };
+            std::vector<ParameterList<float>> lists;
+            for (auto& shard : shards) lists.push_back(parameter_list(model, shard));
+            const auto add_up = [&] { sum(lists, pool); };
             add_up();
             CHECK(flat(model, shards[0]) == flat(model, expected[0]));
             for (std::size_t s = 0; s < count; ++s) fill(model, shards[s], s);

@@ -62,7 +62,7 @@ TEST_CASE("ReduceLROnPlateau waits for patience epochs and cools down, as Keras 
     CHECK(plateau_rates({3, 3, 3, 3}, {.factor = 0.5, .patience = 1}) == Values{1, 1, 0.5, 0.25, 0.125});
     CHECK(plateau_rates({3, 3, 3, 3}, {.factor = 0.5, .patience = 1, .cooldown = 2}) == Values{1, 1, 0.5, 0.5, 0.25});
     CHECK(plateau_rates({3, 3, 3, 3}, {.factor = 0.5, .patience = 1, .min_lr = 0.3}) == Values{1, 1, 0.5, 0.3, 0.3});
-    CHECK(plateau_rates({1, 2, 3, 2}, {.factor = 0.5, .patience = 1, .mode = EarlyStopping::Mode::max}) ==
+    CHECK(plateau_rates({1, 2, 3, 2}, {.factor = 0.5, .patience = 1, .mode = MonitorMode::max}) ==
           Values{1, 1, 1, 1, 0.5});
     CHECK(plateau_rates({4, 3.5}, {.factor = 0.5, .patience = 1, .min_delta = 0.1}) == Values{1, 1, 1});
     CHECK(plateau_rates({4, 3.7}, {.factor = 0.5, .patience = 1, .min_delta = 0.1, .relative = true}) ==

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "training/still_training.hpp"
 
 using namespace deeprec;
 
@@ -13,9 +14,11 @@ std::string written(ProgressBar bar) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), std::fclose);
     REQUIRE(file != nullptr);
     bar.stream = file.get();
-    bar.on_batch_end({.epoch = 1, .epochs = 3, .sample = 50, .samples = 100, .loss = 0.5, .seconds = 1});
-    bar.on_batch_end({.epoch = 1, .epochs = 3, .sample = 100, .samples = 100, .loss = 0.5, .seconds = 2});
-    bar.on_epoch_end(0, EpochLog{1, 2.0, {{"loss", 0.5}, {"val_loss", 0.25}}});
+    support::StillTraining training;
+    bar.on(BatchEnd{{training}, {.epoch = 1, .epochs = 3, .sample = 50, .samples = 100, .loss = 0.5, .seconds = 1}});
+    bar.on(BatchEnd{{training}, {.epoch = 1, .epochs = 3, .sample = 100, .samples = 100, .loss = 0.5, .seconds = 2}});
+    EpochLog log{1, 2.0, {{"loss", 0.5}, {"val_loss", 0.25}}};
+    bar.on(EpochEnd{{training}, log});
     std::rewind(file.get());
     std::string text(1000, '\0');
     text.resize(std::fread(text.data(), 1, text.size(), file.get()));

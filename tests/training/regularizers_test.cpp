@@ -6,6 +6,7 @@
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/optimizers/sgd.hpp>
 #include <deeprec/training/fit.hpp>
+#include <deeprec/training/predict.hpp>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -76,7 +77,11 @@ TEST_CASE("A sparse gradient has the penalty of the rows that it touches", "[tra
     table.setValues({{1, 2}, {3, -4}, {5, 6}});
     SparseRows<double> gradient(3, 2);
     gradient.row(1)[0] = 10;
-    CHECK(deeprec::detail::add_penalty(L2{0.5}, table, gradient) == 0.5 * 25);
+    Parameter<double> parameter;
+    parameter.values = table.data();
+    parameter.shape = {3, 2};
+    parameter.rows = &gradient;
+    CHECK(deeprec::detail::add_penalties(ParameterList<double>{parameter}, {{0, L2{0.5}}}) == 0.5 * 25);
     REQUIRE(gradient.ids().size() == 1);
     CHECK(gradient.values(0)[0] == 13);
     CHECK(gradient.values(0)[1] == -4);

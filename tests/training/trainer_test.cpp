@@ -11,6 +11,7 @@
 #include <deeprec/losses/regression.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/training/fit.hpp>
+#include <deeprec/training/predict.hpp>
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
@@ -97,7 +98,7 @@ TEST_CASE("A batch of 32 has work for two threads, unless its statistics or larg
         trainer.gradient(model, samples, Seed{1});
         std::vector<Index> rows;
         trainer.each_prediction(samples,
-                                [&](const auto& prediction, const auto&) { rows.push_back(prediction.extent(0)); });
+                                [&](const auto& prediction, auto&&...) { rows.push_back(prediction.batch()); });
         return rows;
     };
     const Sequential plain{Dense{8, relu}, Dense{1, sigmoid}};
@@ -121,9 +122,9 @@ TEST_CASE("Each step of a sequence is a prediction of its own, and masked steps 
         const TensorDataset data{x, y};
         Trainer<Model, std::decay_t<decltype(loss)>> trainer(model, loss, pool);
         const auto batch = data.batch(all_indices(samples));
-        const double got = trainer.gradient(model, batch, Seed{1});
+        const double got = trainer.gradient(model, batch, Seed{1}).mean();
         const auto gradient = flat(model, trainer.gradients());
-        CHECK(trainer.evaluate(model, batch) == Approx(got));
+        CHECK(trainer.evaluate(model, batch).mean() == Approx(got));
 
         typename Model::Cache cache;
         auto gradients = model.zero_gradients();
@@ -168,7 +169,7 @@ TEST_CASE("Each step of a sequence is a prediction of its own, and masked steps 
         Tensor<float, 3> target(samples, steps, Index(1));
         target.setZero();
         const auto p = predict(model, x);
-        CHECK(trainer.gradient(model, data.batch(all_indices(samples)), Seed{1}) ==
+        CHECK(trainer.gradient(model, data.batch(all_indices(samples)), Seed{1}).mean() ==
               Approx(MeanSquaredError{}.forward(p, target, by_step)).epsilon(1e-5));
     }
 }
@@ -200,7 +201,7 @@ TEST_CASE("Loss and gradient of the shards are those of the whole batch", "[trai
     ThreadPool pool(2);
     using Model = decltype(model);
     Trainer<Model, BinaryCrossEntropy> trainer(model, BinaryCrossEntropy{}, pool);
-    const double loss = trainer.gradient(model, data.batch(all_indices(rows)), Seed{});
+    const double loss = trainer.gradient(model, data.batch(all_indices(rows)), Seed{}).mean();
     const auto got = flat(model, trainer.gradients());
 
     Model::Cache cache;
@@ -212,7 +213,7 @@ TEST_CASE("Loss and gradient of the shards are those of the whole batch", "[trai
     const auto expected = flat(model, gradients);
     REQUIRE(got.size() == expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(expected[i]).epsilon(1e-4).margin(1e-6));
-    CHECK(trainer.evaluate(model, data.batch(all_indices(rows))) == Approx(loss).epsilon(1e-6));
+    CHECK(trainer.evaluate(model, data.batch(all_indices(rows))).mean() == Approx(loss).epsilon(1e-6));
 }
 
 TEST_CASE("A gradient does not remember the batch before", "[training]") {
@@ -241,7 +242,7 @@ TEST_CASE("A saturated sigmoid still has its gradient, through the logits", "[tr
     const TensorDataset data{x, y};
     ThreadPool pool(1);
     Trainer<decltype(model), BinaryCrossEntropy> trainer(model, BinaryCrossEntropy{}, pool);
-    CHECK(trainer.gradient(model, data.batch(all_indices(1)), Seed{}) == Approx(200));
+    CHECK(trainer.gradient(model, data.batch(all_indices(1)), Seed{}).mean() == Approx(200));
     CHECK(flat(model, trainer.gradients()) == std::vector<float>{1, 1});
 }
 

@@ -121,8 +121,9 @@ inline void check_rank(std::string_view layer, const Shape& shape, int rank, std
     if (shape.rank() != rank)
         throw ShapeError(message(layer, ": expected samples of shape ", axes, ", received ", shape));
 }
+/// A layer that was not built expects nothing.
 inline void check_extent(std::string_view layer, std::string_view axis, Index expected, Index received) {
-    if (expected != received)
+    if (expected != received || expected == 0)
         throw ShapeError(message(layer, ": built for ", expected, " ", axis, ", received ", received));
 }
 inline void check_trained(std::string_view layer, bool trained) {

@@ -1,6 +1,7 @@
 /// Sizes of one sample (no batch axis) or of a tensor, without heap storage.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <initializer_list>
@@ -43,6 +44,8 @@ public:
         for (int axis = 0; axis < rank_; ++axis) n *= (*this)[axis];
         return n;
     }
+    /// Whether an extent is 0; no product is made, so the extents may be any.
+    bool empty() const { return std::find(extents_.begin(), extents_.begin() + rank_, 0) != extents_.begin() + rank_; }
     friend bool operator==(const Shape&, const Shape&) = default;
     friend std::ostream& operator<<(std::ostream& out, const Shape& shape) {
         out << '[';

@@ -44,7 +44,7 @@ SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata) {
         if (!writer.metadata.emplace(key, text).second)
             throw ArgumentError("save: the metadata '" + key + "' is the library's own");
     for (const Parameter<T>& p : fields.parameters())
-        if (p.size() > 0) writer.add(p.path, extents_of(p.shape), static_cast<const T*>(p.values));
+        if (!p.shape.empty()) writer.add(p.path, extents_of(p.shape), static_cast<const T*>(p.values));
     return writer;
 }
 /// Throws FormatError unless the file has exactly these tensors.
@@ -52,7 +52,7 @@ template <class T>
 void check_tensors(const Fields<T>& fields, const SafetensorsReader& file) {
     std::set<std::string> names;
     for (const Parameter<T>& p : fields.parameters())
-        if (p.size() > 0) file.template check<T>(*names.emplace(p.path).first, extents_of(p.shape));
+        if (!p.shape.empty()) file.template check<T>(*names.emplace(p.path).first, extents_of(p.shape));
     for (const auto& [name, entry] : file.tensors())
         if (!names.count(name))
             throw FormatError(message(file.name(), ": tensor ", shown(name, "'"), " of ", shape_text(entry.shape),
@@ -61,7 +61,7 @@ void check_tensors(const Fields<T>& fields, const SafetensorsReader& file) {
 template <class T>
 void read_tensors(const Fields<T>& fields, SafetensorsReader& file) {
     for (const Parameter<T>& p : fields.parameters())
-        if (p.size() > 0) file.read(p.path, extents_of(p.shape), p.values);
+        if (!p.shape.empty()) file.read(p.path, extents_of(p.shape), p.values);
 }
 template <class T>
 void read_options(const Fields<T>& fields, const SafetensorsReader& file) {

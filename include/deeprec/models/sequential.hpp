@@ -41,7 +41,8 @@ class Sequential
     using LayerAt = std::tuple_element_t<I, std::tuple<Layers...>>;
     using First = LayerAt<0>;
     using Last = LayerAt<count - 1>;
-    static_assert(detail::rank_after<typename First::InputElement, any_rank, Layers...>() >= any_rank);
+    static_assert(detail::rank_after<typename First::InputElement, First::reads == Reads::ids ? 2 : any_rank, Layers...>() >=
+                  any_rank);
 
 public:
     using Scalar = typename Last::Scalar;
@@ -60,9 +61,11 @@ public:
     explicit Sequential(Layers... layers) : layers_(std::move(layers)...) {}
 
     static constexpr std::string_view name() { return "Sequential"; }
+    /// Ids that a sequence layer comes behind are [B, T].
     template <class Element, int Rank>
     static constexpr int output_rank() {
-        return detail::rank_after<Element, Rank, Layers...>();
+        constexpr bool sequences = Rank == any_rank && reads == Reads::ids && ((Layers::reads == Reads::sequence) || ...);
+        return detail::rank_after<Element, sequences ? 2 : Rank, Layers...>();
     }
     /// Shapes alone of every layer for samples of shape `in`; `build` calls it.
     Shape size(const Shape& in) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <deeprec/core/function_ref.hpp>
+#include <deeprec/core/layer.hpp>
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/pass.hpp>
 #include <deeprec/data/batch.hpp>
@@ -38,8 +39,12 @@ struct ClassWeights {
 };
 
 namespace detail {
+/// Whether the loss takes the model's last activation over.
 template <class Loss, class Model>
-inline constexpr bool trains_on_logits = Loss::template takes_logits<typename FinalActivationOf<Model>::type>;
+constexpr bool trains_on_logits() {
+    using Final = typename FinalActivationOf<Model>::type;
+    return Loss::template takes_logits<Final>;
+}
 
 /// What a step needs to know of a batch, whatever its inputs are.
 template <class T>
@@ -131,7 +136,7 @@ private:
 template <class Model, class Loss>
 class Trainer {
     using T = typename Model::Scalar;
-    static constexpr bool on_logits = detail::trains_on_logits<Loss, Model>;
+    static constexpr bool on_logits = detail::trains_on_logits<Loss, Model>();
 
 public:
     Trainer(const Model& model, const Loss& loss, ThreadPool& pool)

@@ -1,4 +1,4 @@
-#include <deeprec/io/checkpoint.hpp>
+#include <deeprec/training/checkpoint.hpp>
 
 #include <cstring>
 #include <limits>
@@ -11,8 +11,10 @@
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/models/sequential.hpp>
 #include <deeprec/optimizers/adam.hpp>
+#include <deeprec/training/callbacks.hpp>
 #include <deeprec/training/fit.hpp>
 
+#include "training/still_training.hpp"
 #include "training/worlds.hpp"
 
 using namespace deeprec;
@@ -25,6 +27,15 @@ std::set<std::string> files(const std::filesystem::path& directory) {
     return names;
 }
 EpochLog figures(long epoch, double value) { return {epoch, 0, {{"val_loss", value}}}; }
+/// A training that saves this model.
+template <class Model>
+struct Saving : support::StillTraining {
+    explicit Saving(const Model& m) : model(m) {}
+    const Model& model;
+    void save_model(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
+        save(model, path, metadata);
+    }
+};
 
 }  // namespace
 
@@ -33,11 +44,13 @@ TEST_CASE("checkpoints of every epoch and of the best", "[io]") {
     Checkpoint checkpoint{directory.path() / "a" / "b"};
     auto model = worlds::classifier();
     using Model = decltype(model);
+    Saving<Model> training(model);
     const auto end_epoch = [&](long epoch, double value) {
         for_each_parameter(model, [&](std::string_view, auto& p) { p.setConstant(static_cast<float>(epoch)); });
-        checkpoint.on_epoch_end(model, figures(epoch, value));
+        EpochLog log = figures(epoch, value);
+        checkpoint.on(EpochEnd{{training}, log});
     };
-    checkpoint.on_train_begin();
+    checkpoint.on(TrainBegin{{training}});
     end_epoch(0, std::numeric_limits<double>::quiet_NaN());
     CHECK(files(checkpoint.directory) == std::set<std::string>{"epoch-001.safetensors"});
     end_epoch(1, 0.5);
@@ -54,9 +67,27 @@ TEST_CASE("checkpoints of every epoch and of the best", "[io]") {
     CHECK(SafetensorsReader(checkpoint.best_path()).metadata().at("val_loss") == "0.4");
     CHECK(checkpoint.epoch_path(1233).filename() == "epoch-1234.safetensors");
 
-    checkpoint.on_train_begin();  // a new training forgets the old best
+    checkpoint.on(TrainBegin{{training}});  // a new training forgets the old best
     end_epoch(0, 0.9);
     CHECK(checkpoint.best_epoch == 0);
+    checkpoint.on(TrainBegin{{training}, true});  // one that goes on does not
+    end_epoch(1, 0.95);
+    CHECK(checkpoint.best_epoch == 0);
+}
+
+TEST_CASE("at most `keep` files of epochs stay", "[io]") {
+    const support::TemporaryDirectory directory;
+    Checkpoint checkpoint{.directory = directory.path(), .keep = 2};
+    const auto model = worlds::classifier();
+    Saving<std::remove_const_t<decltype(model)>> training(model);
+    checkpoint.on(TrainBegin{{training}});
+    for (long epoch = 0; epoch < 5; ++epoch) {
+        EpochLog log = figures(epoch, 1 - 0.1 * static_cast<double>(epoch == 1));
+        checkpoint.on(EpochEnd{{training}, log});
+    }
+    CHECK(files(directory.path()) ==
+          std::set<std::string>{"best.safetensors", "epoch-004.safetensors", "epoch-005.safetensors"});
+    CHECK(SafetensorsReader(checkpoint.best_path()).metadata().at("epoch") == "2");
 }
 
 TEST_CASE("only the best, by a figure that grows", "[io]") {
@@ -64,12 +95,14 @@ TEST_CASE("only the best, by a figure that grows", "[io]") {
     Checkpoint checkpoint{
         .directory = directory.path(), .monitor = "auc", .save_best_only = true, .mode = EarlyStopping::Mode::max};
     const auto model = worlds::classifier();
-    checkpoint.on_train_begin();
-    checkpoint.on_epoch_end(model, {0, 0, {{"auc", 0.7}}});
-    checkpoint.on_epoch_end(model, {1, 0, {{"auc", 0.6}}});
+    Saving<std::remove_const_t<decltype(model)>> training(model);
+    checkpoint.on(TrainBegin{{training}});
+    EpochLog first{0, 0, {{"auc", 0.7}}}, second{1, 0, {{"auc", 0.6}}}, third = figures(2, 0.1);
+    checkpoint.on(EpochEnd{{training}, first});
+    checkpoint.on(EpochEnd{{training}, second});
     CHECK(checkpoint.best_epoch == 0);
     CHECK(files(directory.path()) == std::set<std::string>{"best.safetensors"});
-    CHECK_THROWS_AS(checkpoint.on_epoch_end(model, figures(2, 0.1)), ArgumentError);
+    CHECK_THROWS_AS(checkpoint.on(EpochEnd{{training}, third}), ArgumentError);
 }
 
 TEST_CASE("fit saves through the callback", "[io]") {
@@ -79,10 +112,11 @@ TEST_CASE("fit saves through the callback", "[io]") {
     Adam optimizer{{.learning_rate = 1e-2}};
     Checkpoint checkpoint{directory.path()};
     fit(model, data, BinaryCrossEntropy{}, optimizer, {.epochs = 2, .threads = 1}, checkpoint);
-    CHECK(files(directory.path()) == std::set<std::string>{"epoch-001.safetensors", "epoch-002.safetensors"});
+    CHECK(files(directory.path()) == std::set<std::string>{"epoch-001.safetensors", "epoch-002.safetensors", "last.state"});
     const auto last = load<decltype(model)>(checkpoint.epoch_path(1));
     CHECK(worlds::same_bits(worlds::weights(last), worlds::weights(model)));
 
     Checkpoint nowhere{directory.write("file", "") / "below"};
-    CHECK_THROWS_AS(nowhere.on_train_begin(), FileError);
+    support::StillTraining training;
+    CHECK_THROWS_AS(nowhere.on(TrainBegin{{training}}), FileError);
 }

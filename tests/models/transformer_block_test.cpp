@@ -1,4 +1,4 @@
-#include <deeprec/layers/transformer_block.hpp>
+#include <deeprec/models/transformer_block.hpp>
 
 #include "support/layer_battery.hpp"
 
