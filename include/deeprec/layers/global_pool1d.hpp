@@ -62,14 +62,14 @@ struct GlobalAverageRule {
     template <class T>
     static void forward(const kernels::PoolWindows& whole, Mask mask, const T* x, T* y) {
         if (mask)
-            kernels::masked_mean<T>(whole.batch, whole.time, whole.features, mask.keep, x, y);
+            kernels::masked_mean<T>(x, mask.keep, whole.batch, whole.time, whole.features, y);
         else
             kernels::average_pool<T>(whole, x, y);
     }
     template <class T>
     static void backward(const kernels::PoolWindows& whole, Mask mask, const T*, const T*, const T* dy, T* dx) {
         if (mask)
-            kernels::masked_mean_backward<T>(whole.batch, whole.time, whole.features, mask.keep, dy, dx);
+            kernels::masked_mean_backward<T>(dy, mask.keep, whole.batch, whole.time, whole.features, dx);
         else
             kernels::average_pool_backward<T>(whole, dy, dx);
     }

@@ -66,10 +66,10 @@ TEMPLATE_TEST_CASE("A mean under a full mask is the mean", "[pooling]", float, d
     const auto x = numbers<T>(3 * 5 * 19, 1, true), dy = numbers<T>(3 * 19, 2, false);
     const std::vector<std::uint8_t> keep(15, 1);
     std::vector<T> y(dy.size()), expected_y(dy.size()), dx(x.size(), T(7)), expected_dx(x.size());
-    kernels::masked_mean<T>(3, 5, 19, keep.data(), x.data(), y.data());
+    kernels::masked_mean<T>(x.data(), keep.data(), 3, 5, 19, y.data());
     kernels::average_pool<T>(w, x.data(), expected_y.data());
     CHECK(same(y, expected_y));
-    kernels::masked_mean_backward<T>(3, 5, 19, keep.data(), dy.data(), dx.data());
+    kernels::masked_mean_backward<T>(dy.data(), keep.data(), 3, 5, 19, dx.data());
     kernels::average_pool_backward<T>(w, dy.data(), expected_dx.data());
     CHECK(same(dx, expected_dx));
 }

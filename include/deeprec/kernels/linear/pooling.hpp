@@ -122,7 +122,7 @@ void average_pool_backward(const PoolWindows& w, const T* dy, T* dx) {
 
 /// y[b, f] = mean of x[b, t, f] over the steps with keep[b, t] != 0; 0 where there is none.
 template <class T, class Arch = xsimd::default_arch>
-void masked_mean(Index batch, Index time, Index features, const std::uint8_t* keep, const T* x, T* y) {
+void masked_mean(const T* x, const std::uint8_t* keep, Index batch, Index time, Index features, T* y) {
     for (Index b = 0; b < batch; ++b) {
         const std::uint8_t* kept = keep + b * time;
         const T count = static_cast<T>(std::max<Index>(time - std::count(kept, kept + time, std::uint8_t(0)), 1));
@@ -137,7 +137,7 @@ void masked_mean(Index batch, Index time, Index features, const std::uint8_t* ke
 
 /// dx[b, t, f] = dy[b, f] / (kept steps of b) where keep[b, t], else 0.
 template <class T, class Arch = xsimd::default_arch>
-void masked_mean_backward(Index batch, Index time, Index features, const std::uint8_t* keep, const T* dy, T* dx) {
+void masked_mean_backward(const T* dy, const std::uint8_t* keep, Index batch, Index time, Index features, T* dx) {
     for (Index b = 0; b < batch; ++b) {
         const std::uint8_t* kept = keep + b * time;
         const T count = static_cast<T>(std::max<Index>(time - std::count(kept, kept + time, std::uint8_t(0)), 1));
