@@ -261,11 +261,14 @@ TEST_CASE("An entry sizes its tensor and knows how it is filled", "[fields]") {
     CHECK(wide.kernel.dimension(1) == 3);
     list[0].fill(values, list[0].shape, list[0].seed);
     CHECK(wide.kernel(1, 2) == 7);
-    CHECK(list[0].resize(list[0].gradient_tensor, list[0].shape) == wide.kernel_gradient.data());
+    const float* const gradient = list[0].resize(list[0].gradient_tensor, list[0].shape);
+    CHECK(gradient == wide.kernel_gradient.data());
+    CHECK(wide.kernel_gradient.size() == 6);
     CHECK(list[1].is_state());
     CHECK(list[1].keep == 0.9);
     CHECK(list[1].moves == &wide.average);
     CHECK(list[1].fill == nullptr);
-    CHECK(list[1].resize(list[1].tensor, list[1].shape) == wide.mean.data());
+    const float* const mean = list[1].resize(list[1].tensor, list[1].shape);
+    CHECK(mean == wide.mean.data());
     CHECK(wide.mean.size() == 4);
 }

@@ -180,13 +180,13 @@ TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender
     };
     refuse("items=7", "items=8", "expected attributes of padding and 8 items, received 8 lists");
     refuse("items=7", "items=0", "expected a positive number of items, received 0");
-    refuse("width=4", "width=5", "expected a tensor 'items' of [8, 5], received [8, 4]");
-    refuse("1,2;2", "1,9;2", "expected a tensor 'attributes' of [10, 4], received [4, 4]");
+    refuse("width=4", "width=5", "Residual: expected Conv1D to keep the shape [5, 5], received [5, 4]");
+    refuse("1,2;2", "1,9;2", "tensor 'attributes': expected F32 [10, 4], received F32 [4, 4]");
     refuse("1,2;2", "1,0;2", "expected attributes from 1, received 0");
     refuse("1,2;2", "1,,;2", "attributes: expected a number");
     refuse("id_dropout=0", "id_dropout=1", "expected id_dropout from 0 to below 1, received 1");
     refuse("use_ids=true", "use_ids=nope", "expected true or false");
-    refuse("Dense units=4", "Dense units=9", "does not fit the 20 parameters");
+    refuse("Dense units=4", "Dense units=9", "SequenceRecommender: expected a tower that gives [5, 4], received [5, 9]");
 
     SequenceRecommender plain{7, sequences::cnn_tower(4), {.width = 4}};
     plain.build(5, Seed{3});
@@ -201,7 +201,7 @@ TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender
         INFO(text << " should contain " << why);
         CHECK(text.find(why) != std::string::npos);
     };
-    refuse_plain("items=7", "items=2147483647", "expected a tensor 'items' of [2147483648, 4], received [8, 4]");
+    refuse_plain("items=7", "items=2147483647", "tensor 'items': expected F32 [2147483648, 4], received F32 [8, 4]");
     refuse_plain("use_ids=true", "use_ids=false", "items need ids or attributes");
     refuse_plain("width=4 scale=0 use_bias=true use_ids=true attributes=",
                  "width=2147483647 scale=0 use_bias=true use_ids=false attributes=;;;;;;;",

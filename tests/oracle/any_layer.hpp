@@ -2,6 +2,7 @@
 #pragma once
 
 #include <any>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <type_traits>
@@ -39,7 +40,8 @@ class AnyLayer : public deeprec::LayerInterface<AnyLayer<T, Element, Rank>, T, E
             return layer.apply(x, as<typename L::Cache>(cache), pass);
         }
         Output apply_backward(const Output& dy, std::any& cache, std::any& gradients, bool want_dx) const override {
-            return layer.apply_backward(dy, as<typename L::Cache>(cache), as<typename L::Gradients>(gradients), want_dx);
+            return layer.apply_backward(dy, as<typename L::Cache>(cache), as<typename L::Gradients>(gradients),
+                                        want_dx);
         }
         L layer;
     };
@@ -59,8 +61,10 @@ public:
     struct Gradients {
         std::any own;
     };
-    static constexpr deeprec::Reads reads =
-        std::is_same_v<Element, std::int32_t> ? deeprec::Reads::ids : deeprec::Reads::sequence;
+    /// Sequences or ids, and vectors in a head.
+    static constexpr deeprec::Reads reads = std::is_same_v<Element, std::int32_t> ? deeprec::Reads::ids
+                                            : Rank == 2                           ? deeprec::Reads::features
+                                                                                  : deeprec::Reads::sequence;
     static constexpr std::string_view name() { return "AnyLayer"; }
     template <class, int>
     static constexpr int output_rank() {

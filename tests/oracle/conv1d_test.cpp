@@ -7,7 +7,9 @@ TEST_CASE("Conv1D agrees with Keras", "[oracle][conv1d]") {
         c.config.only({"filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "negative_slope",
                        "alpha", "use_bias"});
         oracle::with_activation(c.config, "activation", [&]<class Activation>(Activation activation) {
-            deeprec::Conv1D<T, Activation> layer{c.config["filters"], c.config["kernel_size"], activation,
+            deeprec::Conv1D<T, Activation> layer{c.config["filters"],
+                                                 c.config["kernel_size"],
+                                                 activation,
                                                  {.strides = c.config.value("strides", deeprec::Index(1)),
                                                   .padding = oracle::padding(c.config),
                                                   .dilation_rate = c.config.value("dilation_rate", deeprec::Index(1)),

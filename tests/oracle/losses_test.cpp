@@ -67,7 +67,8 @@ void check(oracle::Case<T>& c, const Loss& loss, bool elements = false) {
         return check_view(c, loss, View<const T, 2>{p.data(), {all / outputs, outputs}},
                           View<const T, 2>{y.data(), {all / outputs, width}});
     const auto shape = c.shape("in/pred");
-    if (shape.size() != 3) throw oracle::NotApplicable{"a mask for predictions of rank " + std::to_string(shape.size())};
+    if (shape.size() != 3)
+        throw oracle::NotApplicable{"a mask for predictions of rank " + std::to_string(shape.size())};
     const auto keep = c.template tensor<2, std::uint8_t>("in/mask");
     const View<const T, 3> prediction{p.data(), {shape[0], shape[1], shape[2]}, Mask{keep.data()}};
     check_view(c, loss, prediction, View<const T, 3>{y.data(), {shape[0], shape[1], width}});
@@ -145,7 +146,8 @@ TEST_CASE("Categorical cross-entropies agree with Keras and PyTorch", "[oracle][
             {c.config.value("from_logits", false), c.config.value("label_smoothing", 0.0), reduction_of(c)}};
     });
     run("sparse_categorical_crossentropy", [](const auto& c) {
-        return SparseCategoricalCrossEntropy{{.from_logits = c.config.value("from_logits", false), .reduction = reduction_of(c)}};
+        return SparseCategoricalCrossEntropy{
+            {.from_logits = c.config.value("from_logits", false), .reduction = reduction_of(c)}};
     });
     oracle::run("losses", "loss/cross_entropy", []<class T>(oracle::Case<T>& c) {
         c.config.only({"reduction", "class_weight", "ignore_index", "label_smoothing"});
@@ -254,8 +256,7 @@ TEST_CASE("Losses of vectors agree with PyTorch", "[oracle][losses]") {
         c.config.only({"margin", "p", "eps", "swap", "reduction"});
         c.config.require("p", 2.0);
         c.config.require("swap", false);
-        check_vectors(c,
-                      TripletMargin{{c.config.value("margin", 1.0), c.config.value("eps", 1e-6), reduction_of(c)}},
+        check_vectors(c, TripletMargin{{c.config.value("margin", 1.0), c.config.value("eps", 1e-6), reduction_of(c)}},
                       {"anchor", "positive", "negative"}, c.template tensor<2>("in/anchor"),
                       c.template tensor<2>("in/positive"), c.template tensor<2>("in/negative"));
     });

@@ -82,7 +82,8 @@ TEST_CASE("Streaming metrics agree with Keras", "[oracle][metrics]") {
                 if (!name.starts_with(prefix)) continue;
                 Index thresholds = 0;
                 std::from_chars(name.data() + prefix.size(), name.data() + name.size(), thresholds);
-                if (thresholds > 0) check(c, name, rows, AucApproximate{{.num_thresholds = thresholds, .curve = curve}});
+                if (thresholds > 0)
+                    check(c, name, rows, AucApproximate{{.num_thresholds = thresholds, .curve = curve}});
             }
         check(c, "keras_binary_accuracy", rows, BinaryAccuracy{at});
         check(c, "keras_precision", rows, Precision{at});
@@ -139,8 +140,7 @@ TEST_CASE("Ranking metrics agree with their definitions", "[oracle][metrics]") {
         const auto check = [&]<class Metric>(const char* name, Metric metric, RankingMetricOptions options) {
             metric.update(scores, relevance);
             const std::string out = std::string("out/") + name;
-            if (c.has(out))
-                c.close_values(out, metric.values().data(), static_cast<Index>(metric.values().size()));
+            if (c.has(out)) c.close_values(out, metric.values().data(), static_cast<Index>(metric.values().size()));
             options.skip_irrelevant = true;
             Metric skipping{options};
             skipping.update(scores, relevance);

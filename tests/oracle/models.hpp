@@ -71,9 +71,12 @@ Slot layer_slot(const Config& o) {
     Slot slot;
     if (type == "dense") return dense_slot<Slot>(o);
     if (type == "conv1d") {
-        o.only({"type", "name", "filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias"});
+        o.only({"type", "name", "filters", "kernel_size", "strides", "padding", "dilation_rate", "activation",
+                "use_bias"});
         with_model_activation(o, [&]<class A>(A activation) {
-            slot = Slot{Conv1D<T, A>{o["filters"], o["kernel_size"], activation,
+            slot = Slot{Conv1D<T, A>{o["filters"],
+                                     o["kernel_size"],
+                                     activation,
                                      {.strides = o.value("strides", Index(1)),
                                       .padding = padding(o),
                                       .dilation_rate = o.value("dilation_rate", Index(1)),
@@ -128,8 +131,7 @@ auto tower(const Json& layers) {
             const Config o(layers.at(0));
             o.only({"type", "name", "input_dim", "output_dim", "mask_zero"});
             if (o["type"] != "embedding") throw NotApplicable{"a tower on ids and one on numbers"};
-            return First{
-                Embedding<T>{o["input_dim"], o["output_dim"], {.mask_zero = o.value("mask_zero", false)}}};
+            return First{Embedding<T>{o["input_dim"], o["output_dim"], {.mask_zero = o.value("mask_zero", false)}}};
         }
     };
     const auto slot = [&](std::size_t i) {
@@ -188,12 +190,13 @@ void with_single(const Case<T>& c, F&& f) {
     };
     deeprec::Sequential model{tower<T, Element>(towers.at(0)), head<T>(layers, 0)};
     model.build(sample_shape(inputs("")), deeprec::Seed{1});
-    f(model,
-      [&](const std::string& path) {  // "0.5.kernel": the tower's layers, "1.0.kernel": the head's
-          const auto [number, rest] = split(path.substr(2));
-          return (path[0] == '0' ? tower_name(towers, 0, number) : head_name(layers, number, head_slots, 0)) + rest;
-      },
-      inputs);
+    f(
+        model,
+        [&](const std::string& path) {  // "0.5.kernel": the tower's layers, "1.0.kernel": the head's
+            const auto [number, rest] = split(path.substr(2));
+            return (path[0] == '0' ? tower_name(towers, 0, number) : head_name(layers, number, head_slots, 0)) + rest;
+        },
+        inputs);
 }
 template <class T, class Element, class Head, class F>
 void with_pair(const Case<T>& c, const Head& head, std::size_t unnamed, F&& f) {
@@ -206,15 +209,16 @@ void with_pair(const Case<T>& c, const Head& head, std::size_t unnamed, F&& f) {
     deeprec::TwoTower model{tower<T, Element>(towers.at(0)), tower<T, Element>(towers.at(1)), head};
     const auto x = inputs("");
     model.build({sample_shape(x.user), sample_shape(x.item)}, deeprec::Seed{1});
-    f(model,
-      [&](const std::string& path) {  // "user.2.kernel"
-          const std::string part = path.substr(0, 4);
-          const auto [number, rest] = split(path.substr(5));
-          return (part == "head" ? head_name(layers, number, Head::size() - 1, unnamed)
-                                 : tower_name(towers, part == "item", number)) +
-                 rest;
-      },
-      inputs);
+    f(
+        model,
+        [&](const std::string& path) {  // "user.2.kernel"
+            const std::string part = path.substr(0, 4);
+            const auto [number, rest] = split(path.substr(5));
+            return (part == "head" ? head_name(layers, number, Head::size() - 1, unnamed)
+                                   : tower_name(towers, part == "item", number)) +
+                   rest;
+        },
+        inputs);
 }
 template <class T, class Element, class F>
 void with_towers(const Case<T>& c, F&& f) {
@@ -230,7 +234,8 @@ void with_towers(const Case<T>& c, F&& f) {
     const bool use_bias = first.value("use_bias", true);
     if (layers.size() == 1) {
         if (first.value("activation", "linear") != "sigmoid") throw NotApplicable{"a model that ends in no sigmoid"};
-        return with_pair<T, Element>(c, Sequential{Dense<T, Sigmoid>{first["units"], {}, {.use_bias = use_bias}}}, 0, f);
+        return with_pair<T, Element>(c, Sequential{Dense<T, Sigmoid>{first["units"], {}, {.use_bias = use_bias}}}, 0,
+                                     f);
     }
     if (first.value("activation", "linear") == "relu")
         return with_pair<T, Element>(c, head<T>(layers, 1, Dense<T, ReLU>{first["units"], {}, {.use_bias = use_bias}}),

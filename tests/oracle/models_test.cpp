@@ -1,6 +1,9 @@
+#include <deeprec/core/order.hpp>
+#include <deeprec/data/batch.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/optimizers/adam.hpp>
-#include <deeprec/training/fit.hpp>
+#include <deeprec/training/predict.hpp>
+#include <deeprec/training/trainer.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -94,7 +97,8 @@ void check_training(oracle::Case<T>& c, Model& model, const Inputs& x, const Ren
 
 TEST_CASE("Models train as in Keras", "[oracle][models]") {
     oracle::run("models", "model_train", []<class T>(oracle::Case<T>& c) {
-        c.config.only({"name", "towers", "head", "merge", "time", "features", "batch", "vocab", "store", "lr", "steps"});
+        c.config.only(
+            {"name", "towers", "head", "merge", "time", "features", "batch", "vocab", "store", "lr", "steps"});
         oracle::with_model(c, [&](auto& model, const auto& rename, const auto& inputs) {
             check_training(c, model, inputs(""), rename);
         });

@@ -72,10 +72,9 @@ TEST_CASE("recurrent layers after an Embedding agree with Keras", "[oracle][embe
                                               c.config["output_dim"],
                                               {.mask_zero = c.config.value("mask_zero", false)}},
                                  make(c.config["units"], returned)};
-                oracle::check_layer(c, model, c.template tensor<2, std::int32_t>("in/ids"),
-                                    [](const std::string& name) {
-                                        return name[0] == '0' ? name.substr(2) : "rnn" + name.substr(1);
-                                    });
+                oracle::check_layer(
+                    c, model, c.template tensor<2, std::int32_t>("in/ids"),
+                    [](const std::string& name) { return name[0] == '0' ? name.substr(2) : "rnn" + name.substr(1); });
             });
         });
     });

@@ -66,7 +66,7 @@ TEST_CASE("Schedules agree with Keras and PyTorch", "[oracle][optimizers]") {
             o.require("threshold_mode", "rel");
             ReduceLROnPlateau plateau{.factor = o["factor"],
                                       .patience = o["patience"].get<long>() + 1,
-                                      .mode = o["mode"] == "min" ? EarlyStopping::Mode::min : EarlyStopping::Mode::max,
+                                      .mode = o["mode"] == "min" ? MonitorMode::min : MonitorMode::max,
                                       .min_delta = o["threshold"],
                                       .relative = true,
                                       .cooldown = o["cooldown"].get<long>() + 1,

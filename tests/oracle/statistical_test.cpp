@@ -78,14 +78,17 @@ void check_draw(const oracle::Config& config) {
 }  // namespace
 
 TEST_CASE("Initialisers have the distributions of Keras'", "[oracle][initializers]") {
-    oracle::run("statistical", "initializer", []<class T>(oracle::Case<T>& c) {
-        INFO(c.id << " " << c.config.dump());
-        switch (c.config["shape"].size()) {
-            case 2: return check_draw<T, 2>(c.config);
-            case 3: return check_draw<T, 3>(c.config);
-            default: throw oracle::NotApplicable{"shape " + c.config["shape"].dump()};
-        }
-    }, true);
+    oracle::run(
+        "statistical", "initializer",
+        []<class T>(oracle::Case<T>& c) {
+            INFO(c.id << " " << c.config.dump());
+            switch (c.config["shape"].size()) {
+                case 2: return check_draw<T, 2>(c.config);
+                case 3: return check_draw<T, 3>(c.config);
+                default: throw oracle::NotApplicable{"shape " + c.config["shape"].dump()};
+            }
+        },
+        true);
 }
 
 namespace {
@@ -124,10 +127,12 @@ void check_dropout(const oracle::Config& config, bool spatial) {
 }  // namespace
 
 TEST_CASE("Dropout keeps the share of Keras'", "[oracle][dropout]") {
-    oracle::run("statistical", "dropout",
-                []<class T>(oracle::Case<T>& c) { check_dropout<Dropout, T>(c.config, false); }, true);
+    oracle::run(
+        "statistical", "dropout", []<class T>(oracle::Case<T>& c) { check_dropout<Dropout, T>(c.config, false); },
+        true);
 }
 TEST_CASE("SpatialDropout1D keeps the share of Keras'", "[oracle][dropout]") {
-    oracle::run("statistical", "spatial_dropout1d",
-                []<class T>(oracle::Case<T>& c) { check_dropout<SpatialDropout1D, T>(c.config, true); }, true);
+    oracle::run(
+        "statistical", "spatial_dropout1d",
+        []<class T>(oracle::Case<T>& c) { check_dropout<SpatialDropout1D, T>(c.config, true); }, true);
 }

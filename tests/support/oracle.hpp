@@ -8,9 +8,9 @@
 ///         });
 ///     }
 ///
-/// The copy in tests/oracle runs always. Cases of the whole set, in DEEPREC_SHARED_ORACLE or ../shared/oracle beside the
-/// repository, run too where they are missing in the copy or differ from it. At its end the program prints
-/// `oracle: N passed, M failed, K not applicable`; a case counts once, with all scalars and tests that ran it.
+/// The copy in tests/oracle runs always. Cases of the whole set, in DEEPREC_SHARED_ORACLE or ../shared/oracle beside
+/// the repository, run too where they are missing in the copy or differ from it. At its end the program prints `oracle:
+/// N passed, M failed, K not applicable`; a case counts once, with all scalars and tests that ran it.
 ///
 /// Tests take a case from its configuration alone, so that another set of the same format runs too. What it has and a
 /// test does not know is counted and named: options (`c.only({...})`), values, whole operations, and in sets that are
@@ -77,11 +77,12 @@ public:
         return contains(key) ? json_.at(key).get<Value>() : fallback;
     }
     std::string value(const std::string& key, const char* fallback) const { return value(key, std::string(fallback)); }
-    /// Throws NotApplicable for an entry with another name.
+    /// Throws NotApplicable for an entry with another name, unless it is off: null, false or 0.
     void only(std::initializer_list<std::string_view> known) const {
-        for (const auto& [key, value] : json_.items())
-            if (!value.is_null() && std::find(known.begin(), known.end(), key) == known.end())
-                throw NotApplicable{"option " + key};
+        for (const auto& [key, value] : json_.items()) {
+            const bool off = value.is_null() || value == false || (value.is_number() && value == 0);
+            if (!off && std::find(known.begin(), known.end(), key) == known.end()) throw NotApplicable{"option " + key};
+        }
     }
     /// Throws NotApplicable where `key` is there with another value.
     void require(const std::string& key, const Json& value) const {
@@ -232,9 +233,9 @@ public:
         static Tally tally;
         return tally;
     }
-    void passed(const Entry& e) { results_.try_emplace(key(e)); }
-    void failed(const Entry& e) { results_[key(e)].failed = true; }
-    void not_applicable(const Entry& e, const std::string& reason) { results_[key(e)].reason = reason; }
+    void passed(const Entry& e) { result(e); }
+    void failed(const Entry& e) { result(e).failed = true; }
+    void not_applicable(const Entry& e, const std::string& reason) { result(e).reason = reason; }
 
     ~Tally() {
         if (results_.empty()) return;
@@ -261,27 +262,34 @@ public:
 private:
     struct Result {
         bool failed = false;
-        std::string reason;
+        std::string reason, name;
     };
-    static std::string key(const Entry& e) { return e.where + "/" + e.id(); }
+    static std::string name(const Json& manifest) {
+        return manifest.at("id").get<std::string>() + " " + manifest.at("op").get<std::string>();
+    }
+    Result& result(const Entry& e) {
+        Result& r = results_[e.where + "/" + e.id()];
+        r.name = name(e.manifest);
+        return r;
+    }
     /// What the index promises and no test asked for, by operation.
     void count_cases_not_run(std::map<std::string, int>& reasons) const try {
         std::set<std::string> ran;
-        for (const auto& [key, result] : results_) ran.insert(key.substr(key.find('/') + 1));
+        for (const auto& [key, result] : results_) ran.insert(result.name);
         const auto folder = shared_folder().empty() ? copy_folder() : shared_folder();
         const Json index = read_json(folder / "index.json");
         for (const Json& g : index.at("groups")) {
-            const std::string name = g.at("group");
-            const Json manifest = read_json(folder / (name + ".json"));
+            const std::string group = g.at("group");
+            const Json manifest = read_json(folder / (group + ".json"));
             std::map<std::string, int> missing;
             std::size_t seen = 0;
             for (const Json& one : manifest.at("cases"))
-                if (ran.count(one.at("id").get<std::string>()))
+                if (ran.count(name(one)))
                     ++seen;
                 else
                     ++missing[one.at("op").get<std::string>()];
             for (const auto& [op, count] : missing)
-                reasons["group " + name + (seen ? ", " + op : std::string()) + ": not run"] += count;
+                reasons["group " + group + (seen ? ", " + op : std::string()) + ": not run"] += count;
         }
     } catch (const std::exception& error) {
         std::printf("oracle: %s\n", error.what());
@@ -323,8 +331,7 @@ public:
     template <int Rank, class Element = T>
     Tensor<Element, Rank> tensor(const std::string& name) const {
         const std::vector<Index> extents = shape(name);
-        if (extents.size() != Rank)
-            throw NotApplicable{name + " of rank " + std::to_string(extents.size())};
+        if (extents.size() != Rank) throw NotApplicable{name + " of rank " + std::to_string(extents.size())};
         std::array<Index, Rank> e;
         std::copy(extents.begin(), extents.end(), e.begin());
         Tensor<Element, Rank> out(e);
@@ -533,7 +540,8 @@ struct Chosen {
     template <class V>
     V derivative(const V& x) const {
         return std::visit(
-            [&]<class Function>(const Function& f) { return f.derivative(Function::needs_input ? x : f(x)); }, function);
+            [&]<class Function>(const Function& f) { return f.derivative(Function::needs_input ? x : f(x)); },
+            function);
     }
 };
 

@@ -184,7 +184,7 @@ TEST_CASE("A state of another training is refused with both values", "[training]
     CHECK(go(worlds::classifier(), data, {.epochs = 3, .seed = 9}, Adam{}) == begin + "seed '0', this one '9'");
     CHECK(go(worlds::classifier(), data, {.epochs = 3}, AdamW{}) == begin + "optimizer 'Adam', this one 'AdamW'");
     CHECK(go(worlds::classifier(), worlds::points(65), {.epochs = 3}, Adam{}).starts_with(begin + "data '"));
-    Sequential other{Dense{8, relu}, Dense{1, sigmoid}};
+    Sequential other{Dense{9, relu}, Dense{1, sigmoid}};
     other.build({4}, Seed{1});
     CHECK(go(other, data, {.epochs = 3}, Adam{}).starts_with(begin + "layer (deeprec."));
     CHECK(go(worlds::classifier(), data, {.epochs = 3}, Adam{}).empty());

@@ -160,11 +160,37 @@ typename L::Gradients make_gradients(const L& layer) {
     size_gradients(fields.parameters());
     return gradients;
 }
-template <class L, class Cache>
-concept RunsOnBlocks =
-    requires(const L& l, const Block<const typename L::InputElement>& x, Cache& cache, const Pass& pass) {
-        { l.run(x, cache, pass) } -> std::convertible_to<Block<const typename L::Scalar>>;
-    };
+}  // namespace detail
+
+template <class L, class T, class Element = T>
+class BasicLayer;
+
+namespace detail {
+template <class L>
+concept HasRun = requires(const L& l, const Block<const typename L::InputElement>& x, typename L::Cache& cache) {
+    { l.run(x, cache, Pass{}) } -> std::convertible_to<Block<const typename L::Scalar>>;
+};
+template <class L>
+concept HasBack = requires(const L& l, const Block<const typename L::Scalar>& dy, typename L::Cache& cache,
+                           typename L::Gradients& gradients) {
+    { l.back(dy, cache, gradients, true) } -> std::convertible_to<Block<const typename L::Scalar>>;
+};
+template <class L>
+inline constexpr bool is_basic_layer =
+    std::is_base_of_v<BasicLayer<L, typename L::Scalar, typename L::InputElement>, L>;
+/// Fails to compile where a layer lacks a half of itself; for the door of a composition, before anything runs.
+template <class L>
+constexpr bool check_layer() {
+    if constexpr (is_basic_layer<L>) {
+        static_assert(HasRun<L>,
+                      "deeprec: a layer needs a public `Block<const Scalar> run(const Block<const InputElement>& x, "
+                      "Cache& cache, const Pass& pass) const`");
+        static_assert(HasBack<L>,
+                      "deeprec: a layer needs a public `Block<const Scalar> back(const Block<const Scalar>& dy, Cache& "
+                      "cache, Gradients& gradients, bool want_dx) const`");
+    }
+    return true;
+}
 }  // namespace detail
 
 /// What a layer or composition `L` shows its callers, made of its size, fields, apply and apply_backward.
@@ -208,7 +234,7 @@ protected:
 };
 
 /// What all layers share; `L` is the layer itself.
-template <class L, class T, class Element = T>
+template <class L, class T, class Element>
 class BasicLayer : public LayerInterface<L, T, Element> {
     using LayerInterface<L, T, Element>::self;
 
@@ -238,9 +264,7 @@ public:
     /// `forward` and `backward` for any rank.
     template <class Cache>
     Block<const T> apply(const Block<const Element>& x, Cache& cache, const Pass& pass) const {
-        static_assert(detail::RunsOnBlocks<L, Cache>,
-                      "deeprec: a layer needs a public `Block<const T> run(const Block<const InputElement>& x, Cache& "
-                      "cache, const Pass& pass) const`");
+        static_assert(detail::check_layer<L>());
         if constexpr (has_parameters() && L::reads != Reads::ids)
             detail::check_extent(L::name(), "input features", features_, x.last());
         const Block<const T> y = self().run(x, cache, pass);
@@ -251,9 +275,6 @@ public:
     }
     template <class Cache, class G>
     Block<const T> apply_backward(const Block<const T>& dy, Cache& cache, G& gradients, bool want_dx) const {
-        static_assert(requires { self().back(dy, cache, gradients, want_dx); },
-                      "deeprec: a layer needs a public `Block<const T> back(const Block<const T>& dy, Cache& cache, "
-                      "Gradients& gradients, bool want_dx) const`");
         detail::check_trained(L::name(), cache.trained);
         detail::check_gradient(L::name(), cache.out, dy.shape);
         return self().back(dy, cache, gradients, want_dx);

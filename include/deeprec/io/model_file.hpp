@@ -66,6 +66,8 @@ void read_tensors(const Fields<T>& fields, SafetensorsReader& file) {
 template <class T>
 void read_options(const Fields<T>& fields, const SafetensorsReader& file) {
     for (const LayerOptions& layer : fields.layers()) OptionReader(file, layer).read();
+    for (auto layer = fields.layers().rbegin(); layer != fields.layers().rend(); ++layer)  // inner ones first
+        OptionReader(file, *layer).check();
 }
 
 }  // namespace detail

@@ -69,7 +69,7 @@ inline void write_options(const std::vector<LayerOptions>& layers, Metadata& met
     }
 }
 
-/// Sets the options of one layer from its text. Throws FormatError.
+/// Sets the options of one layer from its text, and checks them once those of all layers are set. Throws FormatError.
 class OptionReader {
 public:
     OptionReader(const SafetensorsReader& file, const LayerOptions& layer) : file_(file), layer_(layer) {}
@@ -82,6 +82,8 @@ public:
             std::visit([&](const auto& to) { set(to); }, option.second);
         }
         if (next_ < found_.size()) fail("expected no option '", found_[next_].first, "'");
+    }
+    void check() const {
         if (!layer_.check) return;
         try {
             layer_.check(layer_.self);

@@ -35,6 +35,7 @@ class Sequential
     : public LayerInterface<Sequential<Layers...>, typename detail::EndsOf<Layers...>::Last::Scalar,
                             typename detail::EndsOf<Layers...>::First::InputElement> {
     static_assert(sizeof...(Layers) > 0, "Sequential: at least one layer");
+    static_assert((detail::check_layer<Layers>() && ...));
     static_assert((Layer<Layers> && ...), "Sequential: every argument must be a layer (see core/layer.hpp)");
     static constexpr std::size_t count = sizeof...(Layers);
     template <std::size_t I>

@@ -42,6 +42,9 @@ concept DataSource = requires(D& data, std::span<const Index> indices) {
     { data.size() } -> std::convertible_to<Index>;
     data.batch(indices);
 };
+/// What `fit` makes smaller: losses of predictions, as BinaryCrossEntropy, and those that a Trainer is written for.
+template <class L, class Model>
+concept LossFor = requires { L::template takes_logits<void>; } || requires { typename Trainer<Model, L>::ForSequences; };
 /// What `fit` trains with: `step(model, gradients, pool)`.
 template <class O, class Model>
 concept OptimizerFor = requires(O& optimizer, Model& model, typename Model::Gradients& gradients, ThreadPool* pool) {
@@ -63,11 +66,14 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
     using D = std::remove_reference_t<Data>;
     static_assert(DataSource<D>,
                   "fit: the data must have size() and batch(indices); wrap tensors in a TensorDataset{x, y}");
+    static_assert(LossFor<Loss, Model>,
+                  "fit: the third argument must be a loss such as BinaryCrossEntropy, or for a SequenceRecommender "
+                  "NextItemSoftmax");
     static_assert(OptimizerFor<Optimizer, Model>,
                   "fit: the fourth argument must be an optimizer such as Adam, with step(model, gradients, pool)");
     static_assert((!std::is_const_v<std::remove_reference_t<Callbacks>> && ...),
                   "fit: callbacks keep state, so pass them as objects that are not const");
-    if constexpr (DataSource<D> && OptimizerFor<Optimizer, Model>) {
+    if constexpr (DataSource<D> && LossFor<Loss, Model> && OptimizerFor<Optimizer, Model>) {
         const detail::LoopOptions loop{options.epochs,       options.batch_size,
                                        options.seed,         options.shuffle,
                                        options.accumulate,   {options.class_weight},

@@ -26,6 +26,8 @@ class Trainer<SequenceRecommender<Tower>, NextItemSoftmax> {
     using T = typename Model::Scalar;
 
 public:
+    using ForSequences = void;  // see LossFor in training/fit.hpp
+
     Trainer(const Model& model, const NextItemSoftmax&, ThreadPool& pool)
         : pool_(pool), gradients_(model.zero_gradients()), empty_(model.zero_pass_gradients()) {}
 

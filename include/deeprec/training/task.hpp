@@ -24,6 +24,8 @@ struct MetricRef {
 /// `Rank` is that of the predictions it will see.
 template <class T, int Rank, class M>
 MetricRef<T> metric_ref(M& metric) {
+    static_assert(requires(const View<const T, Rank>& p, const View<const T, 2>& target) { metric.update(p, target); },
+                  "fit: the update of a metric must take (prediction, target)");
     return {&metric, std::string(metric.name()),
             [](void* self, const Block<const T>& prediction, const View<const T, 2>& target, SampleWeights<T> weights) {
                 const auto p = prediction.template as<Rank>();

@@ -244,12 +244,19 @@ private:
             std::swap(fields_.parameters(), lists_[s]);
         }
     }
+    /// Throws DataError for a weight that is not finite, unless a mask leaves its step out.
+    static void check_finite(const SampleWeights<T>& weights, Index samples, Index steps, const std::uint8_t* kept) {
+        for (Index i = 0; weights && i < samples * steps; ++i)
+            if ((!kept || kept[i]) && !std::isfinite(weights(i / steps, i % steps)))
+                throw DataError(message("fit: expected finite weights, received ", weights(i / steps, i % steps),
+                                        " for sample ", i / steps, " of the batch"));
+    }
     /// The weights of the samples times those of their classes.
     SampleWeights<T> weights_by_sample(const detail::BatchFacts<T>& facts, const ClassWeights& classes) {
         if (facts.weights && facts.weights.per_sample != 1)
             throw ShapeError(message("fit: expected weights [B] for a model with one prediction a sample, received [B, ",
                                      facts.weights.per_sample, "]"));
-        check_sample_weights("fit", facts.weights, facts.samples, 1, {});
+        check_finite(facts.weights, facts.samples, 1, nullptr);
         if (!classes) return facts.weights;
         T* const weights = weights_.need(facts.samples);
         for (Index r = 0; r < facts.samples; ++r)
@@ -285,7 +292,7 @@ private:
         const SampleWeights<T> given = shard.weights;
         if (given && given.per_sample != 1 && given.per_sample != steps)
             throw ShapeError(message("fit: expected weights [B] or [B, ", steps, "], received [B, ", given.per_sample, "]"));
-        check_sample_weights("fit", given, shard.rows, steps, Mask{kept});
+        check_finite(given, shard.rows, steps, kept);
         if (!given && !classes) return {};
         T* const all = shard.weight_memory.need(shard.rows * steps);
         for (Index i = 0; i < shard.rows * steps; ++i) {
