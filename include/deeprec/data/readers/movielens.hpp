@@ -2,7 +2,7 @@
 /// https://grouplens.org/datasets/movielens.
 ///
 /// All readers keep every rating as one event, in the order of the file, and every item and user that the files list,
-/// rated or not. Genres that mean "none" ("(no genres listed)", "unknown") give an item without genres.
+/// rated or not. Times are seconds. Genres that mean "none" ("(no genres listed)", "unknown") give an item without genres.
 /// They throw FileError for a missing file, FormatError for text that is not in the format, and DataError for a rating
 /// of an item or user that is not listed, an item listed twice, or no rating at all: always with file, line and column.
 #pragma once
@@ -14,6 +14,7 @@
 
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/readers/csv.hpp>
+#include <deeprec/data/readers/times.hpp>
 
 DEEPREC_BEGIN
 
@@ -31,6 +32,7 @@ inline std::vector<std::string> split_genres(std::string_view text) {
         if (const auto name = text.substr(begin, end - begin); !is_no_genre(name)) genres.emplace_back(name);
         begin = end + 1;
     }
+    keep_first_of_each(genres);
     return genres;
 }
 
@@ -38,6 +40,8 @@ inline std::vector<std::string> split_genres(std::string_view text) {
 inline std::string_view movielens_key(const TextReader& in, const Field& field) {
     if (in.number<std::int64_t>(field) < 1)
         in.fail(field, "expected a positive whole number, received ", shown(field.text));
+    if (field.text[0] < '1')
+        in.fail(field, "expected a number without plus and leading zeros, received ", shown(field.text));
     return field.text;
 }
 
@@ -80,6 +84,7 @@ inline void add_rating(Dataset& data, const TextReader& in, const Field& user, c
 inline Dataset finished(Dataset data, const TextReader& ratings, std::string_view what) {
     const Interactions& x = data.interactions;
     if (x.size() == 0) ratings.fail<DataError>(ratings.whole(), "expected at least one rating, received none");
+    check_years(x.timestamp, ratings.path().string(), &numeric_units[0], false);
     data.description = message(what, " from ", ratings.path().string(), ": ", x.size(), " ratings by ", x.users.size(),
                                " users of ", x.items.size(), " items");
     return data;
