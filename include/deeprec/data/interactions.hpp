@@ -75,6 +75,7 @@ private:
 namespace detail {
 /// A list from outside may name a thing twice: it counts once, at its first place.
 inline void keep_first_of_each(std::vector<std::string>& texts) {
+    if (texts.size() < 2) return;
     std::unordered_set<std::string> seen;
     std::erase_if(texts, [&](const std::string& text) { return !seen.insert(text).second; });
 }

@@ -22,6 +22,7 @@ public:
             names_.add(name);
             column_.push_back(size_);
         }
+        if (size_ < most_listed) list_ += (size_ == 0 ? "" : ", ") + shown(name);
         ++size_;
         return true;
     }
@@ -32,16 +33,14 @@ public:
     std::size_t size() const { return size_; }
     /// For messages: the first of them in quotes.
     std::string list() const {
-        constexpr std::int32_t most = 20;
-        std::string out;
-        for (std::int32_t id = 1; id <= std::min(names_.size(), most); ++id)
-            out += (id == 1 ? "" : ", ") + shown(names_.key(id));
-        return names_.size() > most ? message(out, ", ... (", names_.size(), " columns)") : out;
+        return size_ > most_listed ? message(list_, ", ... (", size_, " columns)") : list_;
     }
 
 private:
+    static constexpr std::size_t most_listed = 20;
     Vocabulary names_;
     std::vector<std::size_t> column_;  // of each name
+    std::string list_;
     std::size_t size_ = 0;
 };
 }  // namespace detail
@@ -70,7 +69,7 @@ public:
         }
         first_row_ = !format.header;
     }
-    CsvReader(std::filesystem::path path, char separator) : CsvReader(std::move(path), CsvFormat{separator}) {}
+    CsvReader(std::filesystem::path path, char separator) : CsvReader(std::move(path), CsvFormat{.separator = separator}) {}
 
     /// The column of that name, if there is one; without a header the columns are called "1", "2", ...
     std::optional<std::size_t> find_column(std::string_view name) const { return names_.find(name); }

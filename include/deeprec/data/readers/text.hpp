@@ -90,15 +90,17 @@ public:
 
     /// Cuts the line at the separators. There must be `count` fields (0: any number of them). Throws FormatError.
     const std::vector<Field>& split(std::string_view separator, std::size_t count = 0) {
-        fields_.clear();
-        const std::string_view line = line_;
-        for (std::size_t begin = 0;;) {
-            const std::size_t end = std::min(line.find(separator, begin), line.size());
-            fields_.push_back({line.substr(begin, end - begin), begin});
-            if (end == line.size()) break;
-            begin = end + separator.size();
-        }
-        return counted(count);
+        return detail::within_memory(path_, [&]() -> const std::vector<Field>& {
+            fields_.clear();
+            const std::string_view line = line_;
+            for (std::size_t begin = 0;;) {
+                const std::size_t end = std::min(line.find(separator, begin), line.size());
+                fields_.push_back({line.substr(begin, end - begin), begin});
+                if (end == line.size()) break;
+                begin = end + separator.size();
+            }
+            return counted(count);
+        });
     }
 
     /// The same for a row of a table (RFC 4180): a field may stand in double quotes, which are doubled inside it, and
@@ -296,14 +298,15 @@ private:
              "; text in which quotes are letters is read with quotes = false");
     }
     [[noreturn]] void fail_after_quote(std::size_t opened, std::size_t end, const CsvFormat& format) const {
-        const auto breaks = std::count(line_.begin() + static_cast<std::ptrdiff_t>(opened),
-                                       line_.begin() + static_cast<std::ptrdiff_t>(end), line_end_);
+        const auto at = line_.begin() + static_cast<std::ptrdiff_t>(opened);
+        const auto breaks = std::count(at, line_.begin() + static_cast<std::ptrdiff_t>(end), line_end_);
+        const auto line = number_ + static_cast<std::size_t>(std::count(line_.begin(), at, line_end_));
         const char* const option = line_[end - 2] == '\\' && !format.backslash_escapes
                                        ? "; quotes written as \\\" are read with backslash_escapes = true"
                                    : is_blank(line_[end]) ? "; blanks around fields go with trim = true"
                                                           : "; text in which quotes are letters with quotes = false";
         fail({{}, end}, "expected '", format.separator, "' after the closing quote",
-             breaks > 0 ? message(" of the field that opens ", breaks, " lines before") : "", ", received ",
+             breaks > 0 ? message(" of the field that opens on line ", line) : "", ", received ",
              detail::shown(std::string_view(line_).substr(end)), option);
     }
     const std::vector<Field>& counted(std::size_t count) const {
