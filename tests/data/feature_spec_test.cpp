@@ -273,7 +273,7 @@ TEST_CASE("A spec is parsed only if json would write it, and then again to the s
         CHECK(!error(bad).empty());
     }
     CHECK(error(R"([{"name":"a","kind":"number","mean":"1","deviation":"2","values":[]}])") ==
-          "FeatureSpec: header, byte 70: expected no other parts of a feature of kind number before this, received ']'");
+          "FeatureSpec: header, byte 68: expected no other parts of a feature of kind number before this, received ']'");
 }
 
 TEST_CASE("A short spec does not ask for much memory, and a long one for no square of its names", "[data]") {
@@ -313,7 +313,7 @@ TEST_CASE("What no file could keep is not fitted", "[data]") {
         });
     };
     CHECK(fit("a", "caf\xe9") ==
-          "FeatureSpec: 'a' of kind category expected texts of UTF-8, received \"caf\xe9\"");
+          "FeatureSpec: 'a' of kind category expected texts of UTF-8, received \"caf\\xe9\"");
     CHECK(fit("\xff", "x").find("FeatureSpec: expected a name of UTF-8") == 0);
     CHECK(fit("a", "caf\xc3\xa9").empty());
 }

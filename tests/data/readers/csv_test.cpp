@@ -55,10 +55,10 @@ TEST_CASE("CsvReader reads tables as they are written elsewhere", "[data]") {
     const support::TemporaryDirectory directory;
     const auto cells = [&](std::string_view text, const CsvFormat& format, std::size_t columns) {
         CsvReader in{directory.write("x.csv", text), format};
-        std::vector<std::string> cells;
+        std::vector<std::string> all;
         while (in.next())
-            for (std::size_t c = 0; c < columns; ++c) cells.emplace_back(in[c].text);
-        return cells;
+            for (std::size_t c = 0; c < columns; ++c) all.emplace_back(in[c].text);
+        return all;
     };
     using Cells = std::vector<std::string>;
     CHECK(cells("a\tb\n\"Weird Al\" Y\t3\n\"x\t4\n", {.separator = '\t'}, 2) == Cells{"\"Weird Al\" Y", "3", "\"x", "4"});

@@ -113,17 +113,18 @@ TEST_CASE("Times are read in the unit that is said, and a wrong one is found", "
     CHECK(read("3|1|2", TimeUnit::relative) == Times{3, 1, 2});
 
     const auto error = [&](std::string_view times, TimeUnit unit = TimeUnit::seconds) {
-        return message_of<Error>([&] { read(times, unit); }).substr((directory.path() / "x.csv").string().size());
+        const std::string what = message_of<Error>([&] { read(times, unit); });
+        return what.empty() ? what : what.substr((directory.path() / "x.csv").string().size());
     };
     const std::string expected = ":2:5: expected times whose median is in the years 1990 to 2100, received a median in ",
                       where = " (read_interactions_csv, read_recbole)";
-    CHECK(error(ms + "|1") == expected + "50970 as seconds; they are milliseconds: time_unit = TimeUnit::milliseconds" + where);
+    CHECK(error(ms + "|1|" + ms) == expected + "50970 as seconds; they are milliseconds: time_unit = TimeUnit::milliseconds" + where);
     CHECK(error(us).find("they are microseconds") != std::string::npos);
     CHECK(error("1546300800", TimeUnit::milliseconds) ==
           expected + "1970 as milliseconds; they are seconds: time_unit = TimeUnit::seconds" + where);
     CHECK(error("17897|17898") ==
           expected + "1970 as seconds; times that are no dates are read with time_unit = TimeUnit::relative" + where);
-    CHECK(error("3019-01-01", TimeUnit::iso8601).find("received a median in 3019;") != std::string::npos);
+    CHECK(error("3019-07-01", TimeUnit::iso8601).find("received a median in 3019;") != std::string::npos);
     CHECK(error("1546300800|" + ms, TimeUnit::guessed).empty());  // half and half: the guess stands
     CHECK(!error("1546300800|" + ms + "|" + ms, TimeUnit::guessed).empty());
     CHECK(error("17897", TimeUnit::guessed).find("expected a time that is in the years 1990 to 2100 as") != std::string::npos);

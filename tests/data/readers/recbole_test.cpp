@@ -130,7 +130,7 @@ TEST_CASE("RecBole: columns of other names and types", "[data]") {
     };
     other = columns;
     other.time_unit = TimeUnit::seconds;
-    CHECK(error(other).find(":2:14: expected times whose median is in the years 1990 to 2100") != std::string::npos);
+    CHECK(error(other).find(":2:17: expected times whose median is in the years 1990 to 2100") != std::string::npos);
     CHECK(error(other).find("time_unit = TimeUnit::milliseconds") != std::string::npos);
     other = columns;
     other.rating = "plays";
@@ -138,5 +138,5 @@ TEST_CASE("RecBole: columns of other names and types", "[data]") {
           std::string::npos);
     other = columns;
     other.year = "released";
-    CHECK(error(other).find("x.item:1:86: expected a column \"released:token\"") != std::string::npos);
+    CHECK(error(other).find("x.item:1:83: expected a column \"released:token\"") != std::string::npos);
 }
