@@ -84,7 +84,8 @@ TEST_CASE("Sessions are not cut out of milliseconds", "[data]") {
     Interactions x = visits();
     for (std::int64_t& time : x.timestamp) time += 1'546'300'800'000;
     const std::string what = message_of<DataError>([&] { split_sessions(x, 1800); });
-    CHECK(what.find("split_sessions: expected times whose median is in the years 1990 to 2100, received a median in 50970 "
-                    "as seconds; they are milliseconds") == 0);
+    CHECK(what.find(
+              "split_sessions: expected times whose median is in the years 1990 to 2100, received a median in 50970 "
+              "as seconds; they are milliseconds") == 0);
     CHECK_THROWS_AS(time_gaps(x), DataError);
 }

@@ -10,8 +10,8 @@
 DEEPREC_BEGIN
 
 namespace detail {
-/// In quotes, on one line, and about `most` bytes at most: whole characters of UTF-8, then dots. Bytes that are none, and
-/// control characters, as numbers.
+/// In quotes, on one line, and about `most` bytes at most: whole characters of UTF-8, then dots. Bytes that are none,
+/// and control characters, as numbers.
 inline std::string shown(std::string_view text, std::string_view quote = "\"", std::size_t most = 80) {
     std::size_t length = std::min(text.size(), most);
     while (length < text.size() && length > 0 && (text[length] & 0xc0) == 0x80) --length;

@@ -68,8 +68,8 @@ struct FeatureLimits {
 };
 
 /// The features of a model with what was fitted: vocabularies, means and deviations (of the training rows that have the
-/// number, 1 where all are equal but for rounding: a deviation below 256 epsilon |mean|). It cannot be fitted again, and
-/// goes into the model's file:
+/// number, 1 where all are equal but for rounding: a deviation below 256 epsilon |mean|). It cannot be fitted again,
+/// and goes into the model's file:
 ///
 ///     const auto spec = FeatureSpec::fit({{.name = "user", .kind = FeatureKind::id}, ...}, training_rows);
 ///     Embedding{spec.rows("user"), 16};                               // on spec.transform(rows).ids.at("user")
@@ -104,8 +104,8 @@ public:
         return spec;
     }
 
-    /// Throws DataError for a name that the spec does not have, a value of another kind, a number that is infinite, or is
-    /// after scaling.
+    /// Throws DataError for a name that the spec does not have, a value of another kind, a number that is infinite, or
+    /// is after scaling.
     template <class Rows>
     FeatureTensors transform(Rows&& rows) const {
         const auto n = static_cast<Index>(std::distance(std::begin(rows), std::end(rows)));
@@ -350,8 +350,8 @@ private:
         if (about.kind == FeatureKind::number) return;
         if (about.length > limits.ids_a_row - ids)
             throw ArgumentError(message("FeatureSpec: feature '", about.name, "' expected lengths up to ",
-                                        limits.ids_a_row, " in all (FeatureLimits::ids_a_row), received ",
-                                        about.length, " beside ", ids));
+                                        limits.ids_a_row, " in all (FeatureLimits::ids_a_row), received ", about.length,
+                                        " beside ", ids));
         ids += about.length;
     }
     void check_names(const FeatureRow& row) const {

@@ -30,8 +30,8 @@ inline std::int64_t seconds_between(std::int64_t last, std::int64_t time) {
 /// The events with sessions in the place of users: of user "ann" those up to the first pause of more than `gap` seconds
 /// become "ann/1", the next ones "ann/2", and so on. Sorted by user and time; items, ratings and times stay.
 /// Everything that takes users takes sessions in this way: splits, baselines, training.
-/// Throws DataError without timestamps or for some whose median is after 2100 (they are no seconds), ArgumentError for a
-/// negative gap.
+/// Throws DataError without timestamps or for some whose median is after 2100 (they are no seconds), ArgumentError for
+/// a negative gap.
 inline Interactions split_sessions(const Interactions& events, std::int64_t gap) {
     if (gap < 0) throw ArgumentError(message("split_sessions: expected a gap of at least 0 seconds, received ", gap));
     detail::check_timed("split_sessions", events);

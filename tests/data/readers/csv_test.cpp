@@ -47,7 +47,9 @@ TEST_CASE("CsvReader says what is wrong with the columns", "[data]") {
     REQUIRE(read("user,rating\n") == "1:12: expected a column \"userId\", received \"user\", \"rating\"");
     REQUIRE(read("userId,rating\n1,2\n3\n") == "3:2: expected 2 fields, received 1");
     REQUIRE(read("userId,rating\n1,2,3\n") == "2:5: expected 2 fields, received 3");
-    REQUIRE(read("\"userId,rating\n") == "1:1: expected a closing quote, received none up to the end of the file, after \"\"userId,rating\"; text in which "
+    REQUIRE(read("\"userId,rating\n") ==
+            "1:1: expected a closing quote, received none up to the end of the file, after \"\"userId,rating\"; text "
+            "in which "
             "quotes are letters is read with quotes = false");
 }
 
@@ -61,7 +63,8 @@ TEST_CASE("CsvReader reads tables as they are written elsewhere", "[data]") {
         return all;
     };
     using Cells = std::vector<std::string>;
-    CHECK(cells("a\tb\n\"Weird Al\" Y\t3\n\"x\t4\n", {.separator = '\t'}, 2) == Cells{"\"Weird Al\" Y", "3", "\"x", "4"});
+    CHECK(cells("a\tb\n\"Weird Al\" Y\t3\n\"x\t4\n", {.separator = '\t'}, 2) ==
+          Cells{"\"Weird Al\" Y", "3", "\"x", "4"});
     CHECK(cells("a\tb\n\"x\ty\"\t3\n", {.separator = '\t', .quotes = true}, 2) == Cells{"x\ty", "3"});
     CHECK(cells("a,b\n\"x,3\n", {.quotes = false}, 2) == Cells{"\"x", "3"});
     CHECK(cells("x,1\ny,2\n", {.header = false}, 2) == Cells{"x", "1", "y", "2"});
@@ -94,7 +97,8 @@ TEST_CASE("CsvReader says which option would read a table", "[data]") {
     };
     const auto ends = [](const std::string& text, std::string_view end) { return text.ends_with(end); };
     CHECK(ends(error("a;b\n1;2\n"), "; is it separator = ';'?"));
-    CHECK(ends(error("x,4.5\ny,3\n"), "; a file without a header is read with header = false and columns \"1\", \"2\", ..."));
+    CHECK(ends(error("x,4.5\ny,3\n"),
+               "; a file without a header is read with header = false and columns \"1\", \"2\", ..."));
     CHECK(ends(error("a, b\n1, 2\n"), "; blanks around fields go with trim = true"));
     CHECK(ends(error("a,b\n1, 2\n"), "; blanks around fields go with trim = true"));
     CHECK(ends(error("a,b\n1,2,\n"), "; lines that end in a separator are read with trailing_separator = true"));

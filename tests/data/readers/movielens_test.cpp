@@ -122,12 +122,15 @@ TEST_CASE("MovieLens latest: what can be wrong", "[data]") {
     c.write({{"movies.csv", replaced(movies_csv, "11,", "1,")}});
     REQUIRE(c.error<DataError>() == "movies.csv:3:1: item 1 is listed twice");
     c.write({{"movies.csv", replaced(movies_csv, "(1995)\",", "(1995),")}});
-    REQUIRE(c.error<FormatError>() ==
-            "movies.csv:4:10: expected ',' after the closing quote of the field that opens on line 3, received "
-            "\"Great Performances\"\" Cats (1998)\",(no genres listed)\"; text in which quotes are letters with quotes = "
-            "false");
+    REQUIRE(
+        c.error<FormatError>() ==
+        "movies.csv:4:10: expected ',' after the closing quote of the field that opens on line 3, received "
+        "\"Great Performances\"\" Cats (1998)\",(no genres listed)\"; text in which quotes are letters with quotes = "
+        "false");
     c.write({{"movies.csv", replaced(movies_csv, "Toy", "T\xe9y")}});
-    REQUIRE(c.error<FormatError>() == "movies.csv:2:4: expected UTF-8, received byte 233; other files are read with encoding = Encoding::windows1252 or "
+    REQUIRE(c.error<FormatError>() ==
+            "movies.csv:2:4: expected UTF-8, received byte 233; other files are read with encoding = "
+            "Encoding::windows1252 or "
             "latin1");
 }
 

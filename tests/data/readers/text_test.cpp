@@ -89,9 +89,10 @@ TEST_CASE("TextReader says where quotes go wrong", "[data]") {
     open.next();
     REQUIRE(open.split_csv().size() == 1);
     open.next();
-    REQUIRE(place_and_words(directory.path() / "y", message_of<FormatError>([&] { open.split_csv(); })) ==
-            "2:1: expected a closing quote, received none up to the end of the file, after \"\"b\\x0ac\"; text in which "
-            "quotes are letters is read with quotes = false");
+    REQUIRE(
+        place_and_words(directory.path() / "y", message_of<FormatError>([&] { open.split_csv(); })) ==
+        "2:1: expected a closing quote, received none up to the end of the file, after \"\"b\\x0ac\"; text in which "
+        "quotes are letters is read with quotes = false");
 }
 
 TEST_CASE("TextReader reads whole fields as numbers or not at all", "[data]") {
@@ -123,8 +124,9 @@ TEST_CASE("TextReader knows UTF-8 from Latin-1, and counts characters", "[data]"
                 std::to_string(line) + ":6: here");
     }
     TextReader utf8{file};
-    REQUIRE(place_and_words(file, message_of<FormatError>([&] { utf8.next(); })) ==
-            "1:2: expected UTF-8, received byte 233; other files are read with encoding = Encoding::windows1252 or latin1");
+    REQUIRE(
+        place_and_words(file, message_of<FormatError>([&] { utf8.next(); })) ==
+        "1:2: expected UTF-8, received byte 233; other files are read with encoding = Encoding::windows1252 or latin1");
 
     for (const char* good :
          {"", "abc", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
@@ -157,8 +159,9 @@ TEST_CASE("TextReader reads Latin-1 and Windows-1252 when told to", "[data]") {
     };
     CHECK(read("caf\xe9 \xc3\xa9", Encoding::latin1) == "caf\xc3\xa9 \xc3\x83\xc2\xa9");
     CHECK(read("\x93q\x94 \x80 \xe9", Encoding::windows1252) == "\xe2\x80\x9cq\xe2\x80\x9d \xe2\x82\xac \xc3\xa9");
-    CHECK(message_of<FormatError>([&] { read("a\x81", Encoding::windows1252); })
-              .ends_with("x:1:2: expected Windows-1252, received byte 129"));
+    CHECK(message_of<FormatError>([&] {
+              read("a\x81", Encoding::windows1252);
+          }).ends_with("x:1:2: expected Windows-1252, received byte 129"));
 }
 
 TEST_CASE("TextReader names what is no text", "[data]") {
@@ -205,4 +208,14 @@ TEST_CASE("A quoted field may go over lines, and positions stay right", "[data]"
     REQUIRE(in.next());
     CHECK(in.number() == 5);
     CHECK(in.split_csv(3)[1].text == "b");
+}
+
+TEST_CASE("A reader that lacks memory says so in the name of the file", "[data]") {
+    const auto fails = [](const auto& error) {
+        return message_of<FileError>([&] { detail::within_memory("x.csv", [&]() -> int { throw error; }); });
+    };
+    CHECK(fails(std::bad_alloc{}) == "x.csv: reading it needs more memory than there is");
+    CHECK(fails(std::length_error{"s"}) == "x.csv: reading it needs more memory than there can be");
+    CHECK(detail::within_memory("x.csv", [] { return 3; }) == 3);
+    CHECK(message_of<FormatError>([] { TextReader{"/dev/zero"}.next(); }).find("/dev/zero:1:1: expected text") == 0);
 }

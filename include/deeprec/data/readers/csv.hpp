@@ -32,9 +32,7 @@ public:
     }
     std::size_t size() const { return size_; }
     /// For messages: the first of them in quotes.
-    std::string list() const {
-        return size_ > most_listed ? message(list_, ", ... (", size_, " columns)") : list_;
-    }
+    std::string list() const { return size_ > most_listed ? message(list_, ", ... (", size_, " columns)") : list_; }
 
 private:
     static constexpr std::size_t most_listed = 20;
@@ -69,7 +67,8 @@ public:
         }
         first_row_ = !format.header;
     }
-    CsvReader(std::filesystem::path path, char separator) : CsvReader(std::move(path), CsvFormat{.separator = separator}) {}
+    CsvReader(std::filesystem::path path, char separator)
+        : CsvReader(std::move(path), CsvFormat{.separator = separator}) {}
 
     /// The column of that name, if there is one; without a header the columns are called "1", "2", ...
     std::optional<std::size_t> find_column(std::string_view name) const { return names_.find(name); }

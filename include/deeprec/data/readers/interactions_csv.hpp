@@ -18,7 +18,7 @@ struct CsvColumns {
     std::string user = "user", item = "item";
     std::string rating{}, timestamp{};  ///< empty = the table has none
     char separator = ',';
-    std::optional<bool> quotes{};            ///< as those below in CsvFormat
+    std::optional<bool> quotes{};  ///< as those below in CsvFormat
     bool header = true;
     Encoding encoding = Encoding::utf8;
     bool backslash_escapes = false;
@@ -59,8 +59,9 @@ inline Dataset read_interactions_csv(const std::filesystem::path& file, const Cs
             }
             for (const auto column : {std::optional(user), std::optional(item), rating, time})
                 if (empty(column))
-                    in.text().fail<DataError>(in[*column], "expected ", column == user || column == item ? "a key" : "a number",
-                                              ", received an empty field; skip_incomplete = true passes over such rows");
+                    in.text().fail<DataError>(
+                        in[*column], "expected ", column == user || column == item ? "a key" : "a number",
+                        ", received an empty field; skip_incomplete = true passes over such rows");
             std::optional<float> stars;
             std::optional<std::int64_t> seconds;
             if (rating) stars = in.number<float>(in[*rating]);

@@ -2,9 +2,10 @@
 /// https://grouplens.org/datasets/movielens.
 ///
 /// All readers keep every rating as one event, in the order of the file, and every item and user that the files list,
-/// rated or not. Times are seconds. Genres that mean "none" ("(no genres listed)", "unknown") give an item without genres.
-/// They throw FileError for a missing file, FormatError for text that is not in the format, and DataError for a rating
-/// of an item or user that is not listed, an item listed twice, or no rating at all: always with file, line and column.
+/// rated or not. Times are seconds. Genres that mean "none" ("(no genres listed)", "unknown") give an item without
+/// genres. They throw FileError for a missing file, FormatError for text that is not in the format, and DataError for a
+/// rating of an item or user that is not listed, an item listed twice, or no rating at all: always with file, line and
+/// column.
 #pragma once
 
 #include <string>
@@ -138,7 +139,9 @@ inline Dataset read_movielens_table(const std::filesystem::path& file) {
         const auto user = in.column("userId"), id = in.column("movieId"), title = in.column("title"),
                    genres = in.column("genres"), rating = in.column("rating"), timestamp = in.column("timestamp");
         const auto year = in.find_column("year");
-        const auto known = [](const Field& field) { return !field.text.empty() && (field.quoted || field.text != "NA"); };
+        const auto known = [](const Field& field) {
+            return !field.text.empty() && (field.quoted || field.text != "NA");
+        };
         std::unordered_map<std::int32_t, std::size_t> first_line;
         while (in.next()) {
             Item item;
@@ -150,8 +153,8 @@ inline Dataset read_movielens_table(const std::filesystem::path& file) {
                 detail::add_item(data, in.text(), in[id], std::move(item));
                 first_line[data.items.size()] = in.text().number();
             } else if (data.items[*met] != item) {
-                in.text().fail<DataError>(in[id], "item ", in[id].text, " has another title, year or genres than on line ",
-                                          first_line[*met]);
+                in.text().fail<DataError>(in[id], "item ", in[id].text,
+                                          " has another title, year or genres than on line ", first_line[*met]);
             }
             detail::add_rating(data, in.text(), in[user], in[id], in[rating], in[timestamp], false);
         }
@@ -189,6 +192,7 @@ inline Dataset read_movielens_100k(const std::filesystem::path& directory) {
                     in.fail(flag, "expected a genre flag 0 or 1, received ", detail::shown(flag.text));
                 if (flag.text == "1" && !detail::is_no_genre(genres[g])) item.genres.push_back(genres[g]);
             }
+            detail::keep_first_of_each(item.genres);  // u.genre may have a name twice
             detail::add_item(data, in, field[0], std::move(item));
         }
         const bool users_listed = detail::add_users(data, directory / "u.user", "|");

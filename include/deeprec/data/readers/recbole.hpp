@@ -105,7 +105,7 @@ private:
 /// What the columns of NAME.inter and NAME.item are called, and how their values are written:
 /// `{.item = "artist_id", .rating = "weight"}`.
 struct RecboleColumns {
-    std::string user = "user_id", item = "item_id";        ///< of type token
+    std::string user = "user_id", item = "item_id";          ///< of type token
     std::string rating = "rating", timestamp = "timestamp";  ///< of type float; none where the file lacks this default
     std::string title{};   ///< of NAME.item; empty = the first of movie_title and title that is there
     std::string year{};    ///< empty = release_year, year

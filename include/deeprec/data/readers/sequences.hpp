@@ -99,8 +99,8 @@ inline Dataset read_sequences(const std::filesystem::path& file, const SequenceF
         for (const std::int64_t number : distinct) x.items.add(std::to_string(number));
         x.item.reserve(numbers.size());
         for (const std::int64_t number : numbers)
-            x.item.push_back(1 + static_cast<std::int32_t>(
-                                     std::lower_bound(distinct.begin(), distinct.end(), number) - distinct.begin()));
+            x.item.push_back(1 + static_cast<std::int32_t>(std::lower_bound(distinct.begin(), distinct.end(), number) -
+                                                           distinct.begin()));
         data.items = Catalogue{x.items.size()};
         data.description = message("Sequences from ", file.string(), ": ", x.size(), " events of ", x.users.size(),
                                    " users with ", x.items.size(), " items");

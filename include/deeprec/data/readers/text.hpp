@@ -151,8 +151,9 @@ public:
         std::array<char, 64> copy{};
         std::string_view text = field.text;
         if (decimal != '.' && text.size() <= copy.size()) {  // 1.234,5 has too many points for the one below
-            std::transform(text.begin(), text.end(), copy.begin(),
-                           [&](char c) { return c == decimal ? '.' : c == '.' ? ' ' : c; });
+            std::transform(text.begin(), text.end(), copy.begin(), [&](char c) {
+                return c == decimal ? '.' : c == '.' ? ' ' : c;
+            });
             text = {copy.data(), text.size()};
         }
         if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
@@ -234,6 +235,11 @@ private:
                 found ? static_cast<std::size_t>(static_cast<const char*>(found) - from) : end_ - at_;
             if (line_.size() + size > max_line)
                 fail({}, "expected lines of at most ", max_line, " bytes, received a longer one");
+            if (const void* zero = std::memchr(from, 0, size)) {  // at once: binary files may have no lines
+                line_.append(from, static_cast<const char*>(zero));
+                fail({{}, line_.size()}, "expected text, received a byte 0: the file is binary, or UTF-16; convert it ",
+                     "first, as with iconv -f UTF-16LE -t UTF-8");
+            }
             line_.append(from, size);
             at_ += size + (found ? 1 : 0);
             any = true;
@@ -248,9 +254,6 @@ private:
     /// Makes what stands in line_ from there on UTF-8.
     void decode(std::size_t start) {
         const std::string_view line = std::string_view(line_).substr(start);
-        if (const std::size_t zero = line.find('\0'); zero != line.npos)
-            fail({{}, start + zero}, "expected text, received a byte 0: the file is binary, or UTF-16; convert it ",
-                 "first, as with iconv -f UTF-16LE -t UTF-8");
         const std::size_t high = detail::find_not_utf8(line);
         std::size_t bad = line.npos;
         std::string text;
