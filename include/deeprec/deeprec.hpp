@@ -22,6 +22,7 @@
 #include <deeprec/core/shown.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/core/tensor.hpp>
+#include <deeprec/core/utf8.hpp>
 #include <deeprec/core/window.hpp>
 #include <deeprec/data/batch.hpp>
 #include <deeprec/data/interactions.hpp>
@@ -32,6 +33,7 @@
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/sessions.hpp>
 #include <deeprec/data/splits.hpp>
+#include <deeprec/data/time_unit.hpp>
 #include <deeprec/data/vocabulary.hpp>
 #include <deeprec/explain/counterfactual.hpp>
 #include <deeprec/explain/explain.hpp>

@@ -219,3 +219,103 @@ TEST_CASE("The spec says what it cannot use", "[data]") {
         CHECK(!damaged(from, to).empty());
     }
 }
+
+TEST_CASE("A column that is constant up to rounding is not scaled, one that only looks so is", "[data]") {
+    const auto scaled = [](const std::vector<double>& training, double x) {
+        std::vector<FeatureRow> rows;
+        for (const double number : training) rows.push_back({{"x", number}});
+        return FeatureSpec::fit({{.name = "x", .kind = FeatureKind::number}}, rows)
+            .transform(std::vector<FeatureRow>{{{"x", x}}})
+            .numbers(0, 0);
+    };
+    CHECK(scaled({0.1 + 0.2, 0.3, 0.3}, 1.3) == Approx(1));
+    CHECK(scaled({-1e15 / 3, -1e15 / 3 - 0.0625}, -1e15 / 3 + 7) == Approx(7).margin(0.1));
+    CHECK(scaled({1e9, 1e9 + 2}, 1e9 + 3) == Approx(2));
+    CHECK(scaled({1e-30, 3e-30}, 4e-30) == Approx(2));
+    CHECK(message_of<DataError>([&] {
+              scaled({0, 1e-20}, 1e25);
+          }).find("FeatureSpec: 'x' expected a number that is finite after") == 0);
+    CHECK(scaled({0, 2}, 1e25) == Approx(1e25f));
+}
+
+TEST_CASE("A spec is parsed only if json would write it, and then again to the same", "[data]") {
+    const auto error = [](std::string_view text, const FeatureLimits& limits = {}) {
+        return message_of<FormatError>([&] {
+            const FeatureSpec spec = FeatureSpec::parse(text, "FeatureSpec", limits);
+            REQUIRE(FeatureSpec::parse(spec.json()).json() == spec.json());
+        });
+    };
+    const std::string number = R"([{"name":"a","kind":"number","mean":"1","deviation":"2"}])",
+                      city = R"([{"name":"a","kind":"category","length":1,"buckets":0,"values":["x"]}])";
+    CHECK(error(number).empty());
+    CHECK(error(city).empty());
+    CHECK(error("[]").empty());
+    CHECK(error("\xef\xbb\xbf" + city).empty());
+    CHECK(error(R"([ {"values":["x"], "kind":"bag", "length":3, "name":"\u0000\u00e9", "buckets":0 } ])").empty());
+    for (const char* bad :
+         {R"([{"name":"a","kind":"number","mean":"1","deviation":"2","values":["x"]}])",
+          R"([{"name":"a","kind":"number","mean":"1","deviation":"2","length":1,"buckets":0,"values":[]}])",
+          R"([{"name":"a","kind":"number","mean":"1"}])", R"([{"name":"a","kind":"number"}])",
+          R"([{"name":"a","mean":"1","deviation":"2"}])", R"([{"kind":"number","mean":"1","deviation":"2"}])",
+          R"([{"name":"a","kind":"number","mean":"1","mean":"1","deviation":"2"}])",
+          R"([{"name":"a","name":"b","kind":"number","mean":"1","deviation":"2"}])",
+          R"([{"name":"a","kind":"category","length":1,"buckets":0}])",
+          R"([{"name":"a","kind":"category","length":1,"values":[]}])",
+          R"([{"name":"a","kind":"category","length":1,"buckets":0,"values":[],"mean":"1"}])",
+          R"([{"name":"a","kind":"category","length":1,"buckets":0,"values":[],"values":[]}])",
+          R"([{"name":"a","kind":"category","length":1,"buckets":0,"values":[],"extra":[]}])",
+          R"([{"name":"a","kind":"hashed","length":1,"buckets":3,"values":["x"]}])",
+          R"([{"name":"a","kind":"number","mean":"nan","deviation":"2"}])",
+          R"([{"name":"a","kind":"number","mean":"1","deviation":"1e999"}])",
+          "[{\"name\":\"a\",\"kind\":\"category\",\"length\":1,\"buckets\":0,\"values\":[\"\xff\"]}]"}) {
+        INFO(bad);
+        CHECK(!error(bad).empty());
+    }
+    CHECK(
+        error(R"([{"name":"a","kind":"number","mean":"1","deviation":"2","values":[]}])") ==
+        "FeatureSpec: header, byte 68: expected no other parts of a feature of kind number before this, received ']'");
+}
+
+TEST_CASE("A short spec does not ask for much memory, and a long one for no square of its names", "[data]") {
+    const std::string bag = R"([{"name":"a","kind":"bag","length":2147483645,"buckets":0,"values":[]}])",
+                      hashed = R"([{"name":"a","kind":"hashed","length":1,"buckets":2147483645,"values":[]}])";
+    CHECK(message_of<FormatError>([&] {
+              FeatureSpec::parse(bag);
+          }).find("expected lengths up to 1048576 in all (FeatureLimits::ids_a_row), received 2147483645 beside 0") !=
+          std::string::npos);
+    CHECK_THROWS_AS(FeatureSpec::parse(hashed), FormatError);
+    CHECK(FeatureSpec::parse(hashed, "FeatureSpec", {.buckets = 2147483645}).rows("a") == 2147483646);
+    CHECK_THROWS_AS(
+        FeatureSpec::fit({{.name = "a", .kind = FeatureKind::bag, .length = 6},
+                          {.name = "b", .kind = FeatureKind::bag, .length = 5}},
+                         std::vector<FeatureRow>{{{"a", Texts{"x"}}, {"b", Texts{"x"}}}}, {.ids_a_row = 10}),
+        ArgumentError);
+
+    std::vector<Feature> many;
+    FeatureRow row;
+    for (int i = 0; i < 60'000; ++i) {
+        many.push_back({.name = "a-feature-with-a-long-name-" + std::to_string(i), .kind = FeatureKind::number});
+        row[many.back().name] = static_cast<double>(i);
+    }
+    const std::vector<FeatureRow> rows{row};
+    const FeatureSpec spec = FeatureSpec::fit(many, rows);
+    CHECK(FeatureSpec::parse(spec.json()).json() == spec.json());
+    CHECK(spec.transform(rows).numbers.dimension(1) == 120'000);
+    Texts texts;
+    for (int i = 0; i < 60'000; ++i) texts.push_back(std::to_string(i));
+    const std::vector<FeatureRow> long_bag{{{"a", texts}}};
+    const FeatureTensors x =
+        FeatureSpec::fit({{.name = "a", .kind = FeatureKind::bag, .min_count = 1}}, long_bag).transform(long_bag);
+    CHECK(x.ids.at("a")(0, 59'999) == 60'001);
+}
+
+TEST_CASE("What no file could keep is not fitted", "[data]") {
+    const auto fit = [](const char* name, const char* value) {
+        return message_of<Error>([&] {
+            FeatureSpec::fit({{.name = name, .min_count = 1}}, std::vector<FeatureRow>{{{name, value}}});
+        });
+    };
+    CHECK(fit("a", "caf\xe9") == "FeatureSpec: 'a' of kind category expected texts of UTF-8, received \"caf\\xe9\"");
+    CHECK(fit("\xff", "x").find("FeatureSpec: expected a name of UTF-8") == 0);
+    CHECK(fit("a", "caf\xc3\xa9").empty());
+}

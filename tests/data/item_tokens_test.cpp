@@ -78,3 +78,10 @@ TEST_CASE("Kinds can be left out; new items meet the old vocabulary", "[data]") 
     REQUIRE_THROWS_AS(ItemTokenizer(items, {.length = 0}), ArgumentError);
     REQUIRE_THROWS_AS(ItemTokenizer(items, {.min_count = 0}), ArgumentError);
 }
+
+TEST_CASE("An item of many genres costs no square of them", "[data]") {
+    Item item;
+    for (int i = 0; i < 60'000; ++i) item.genres.push_back("a-genre-with-a-long-name-" + std::to_string(i));
+    item.genres.push_back(item.genres.front());
+    CHECK(ItemTokenizer{Catalogue{}}.tokens(item).size() == 60'000);
+}

@@ -79,3 +79,13 @@ TEST_CASE("Time gaps are ids in the places of the events", "[data]") {
     REQUIRE(message_of<ArgumentError>([] { time_gap_id(-1); }) ==
             "time_gap_id: expected at least 0 seconds, received -1");
 }
+
+TEST_CASE("Sessions are not cut out of milliseconds", "[data]") {
+    Interactions x = visits();
+    for (std::int64_t& time : x.timestamp) time += 1'546'300'800'000;
+    const std::string what = message_of<DataError>([&] { split_sessions(x, 1800); });
+    CHECK(what.find(
+              "split_sessions: expected times whose median is in the years 1990 to 2100, received a median in 50970 "
+              "as seconds; they are milliseconds") == 0);
+    CHECK_THROWS_AS(time_gaps(x), DataError);
+}

@@ -9,14 +9,18 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include <deeprec/core/random.hpp>
 #include <deeprec/core/tensor.hpp>
+#include <deeprec/core/utf8.hpp>
 #include <deeprec/data/vocabulary.hpp>
 #include <deeprec/io/json_header.hpp>
 
@@ -57,8 +61,15 @@ struct FeatureTensors {
     Tensor<float, 2> numbers;
 };
 
+/// What the features of one model may ask for, whoever wrote them: a short text can name any number.
+struct FeatureLimits {
+    Index ids_a_row = Index{1} << 20;  ///< the lengths of all features together: what one row costs in `transform`
+    Index buckets = Index{1} << 24;    ///< of one hashed feature: rows of the embedding that is made for it
+};
+
 /// The features of a model with what was fitted: vocabularies, means and deviations (of the training rows that have the
-/// number, 1 where all are equal). It cannot be fitted again, and goes into the model's file:
+/// number, 1 where all are equal but for rounding: a deviation below 256 epsilon |mean|). It cannot be fitted again,
+/// and goes into the model's file:
 ///
 ///     const auto spec = FeatureSpec::fit({{.name = "user", .kind = FeatureKind::id}, ...}, training_rows);
 ///     Embedding{spec.rows("user"), 16};                               // on spec.transform(rows).ids.at("user")
@@ -67,16 +78,16 @@ struct FeatureTensors {
 class FeatureSpec {
 public:
     /// `rows` is any range of FeatureRow: those that training may see and no others. Throws ArgumentError for features
-    /// without meaning, DataError for a feature that no row has, numbers whose mean or deviation is not finite, and as
-    /// `transform`.
+    /// without meaning or beyond the limits, DataError for a feature that no row has, a value or name that is not UTF-8
+    /// (no file could keep it), numbers whose mean or deviation is not finite, and as `transform`.
     template <class Rows>
-    static FeatureSpec fit(std::vector<Feature> features, Rows&& rows) {
+    static FeatureSpec fit(std::vector<Feature> features, Rows&& rows, const FeatureLimits& limits = {}) {
         FeatureSpec spec;
         std::vector<Counts> counts(features.size());
         for (Feature& feature : features) {
             Fitted fitted;
             fitted.about = std::move(feature);
-            spec.add(std::move(fitted));
+            spec.add(std::move(fitted), limits);
         }
         for (const FeatureRow& row : rows) {
             spec.check_names(row);
@@ -85,11 +96,16 @@ public:
                 counts[f].add(about, value_of(row, about));
             }
         }
-        for (std::size_t f = 0; f < counts.size(); ++f) counts[f].finish(spec.features_[f]);
+        Index ids = 0;
+        for (std::size_t f = 0; f < counts.size(); ++f) {
+            counts[f].finish(spec.features_[f]);
+            spec.check_length(ids, spec.features_[f].about, limits);
+        }
         return spec;
     }
 
-    /// Throws DataError for a name that the spec does not have, a value of another kind, an infinite number.
+    /// Throws DataError for a name that the spec does not have, a value of another kind, a number that is infinite, or
+    /// is after scaling.
     template <class Rows>
     FeatureTensors transform(Rows&& rows) const {
         const auto n = static_cast<Index>(std::distance(std::begin(rows), std::end(rows)));
@@ -107,6 +123,7 @@ public:
         }
         tensors.numbers.resize(n, 2 * numbers);
         float* number = tensors.numbers.data();
+        std::unordered_set<std::int32_t> in_bag;
         for (const FeatureRow& row : rows) {
             check_names(row);
             for (std::size_t i = 0; i < features_.size(); ++i) {
@@ -114,15 +131,16 @@ public:
                 if (f.about.kind == FeatureKind::number) {
                     const double x = number_of(f.about, value_of(row, f.about));
                     const bool missing = std::isnan(x);
-                    *number++ = missing ? 0.0f : static_cast<float>((x - f.mean) / f.deviation);
+                    *number++ = missing ? 0.0f : f.scaled(x);
                     *number++ = missing ? 1.0f : 0.0f;
                     continue;
                 }
                 Index at = 0;
+                in_bag.clear();
                 for_each_text(f.about, value_of(row, f.about), [&](std::string_view text) {
                     if (at == f.about.length) return;
                     const std::int32_t id = f.id(text);
-                    if (f.about.kind == FeatureKind::bag && std::find(ids[i], ids[i] + at, id) != ids[i] + at) return;
+                    if (f.about.kind == FeatureKind::bag && !in_bag.insert(id).second) return;
                     ids[i][at++] = id;
                 });
                 ids[i] += f.about.length;
@@ -133,9 +151,11 @@ public:
 
     /// Rows that an embedding of the feature needs. Throws ArgumentError for an unknown name and a number.
     Index rows(std::string_view name) const {
-        for (const Fitted& f : features_)
-            if (f.about.name == name && f.about.kind != FeatureKind::number)
-                return f.about.kind == FeatureKind::hashed ? f.about.buckets + 1 : Index{f.values.size()} + 2;
+        const std::int32_t place = names_.find(name).value_or(0);
+        if (place != 0 && features_[static_cast<std::size_t>(place) - 1].about.kind != FeatureKind::number) {
+            const Fitted& f = features_[static_cast<std::size_t>(place) - 1];
+            return f.about.kind == FeatureKind::hashed ? f.about.buckets + 1 : Index{f.values.size()} + 2;
+        }
         throw ArgumentError(message("FeatureSpec: there is no feature '", name, "' with ids"));
     }
 
@@ -156,44 +176,38 @@ public:
         }
         return text + "]";
     }
-    /// Throws FormatError for anything that `json` does not write.
-    static FeatureSpec parse(std::string_view text, const std::string& where = "FeatureSpec") {
+    /// Throws FormatError for anything that `json` does not write: features with other parts than theirs, or beyond the
+    /// limits. A byte order mark before the text is passed over.
+    static FeatureSpec parse(std::string_view text, const std::string& where = "FeatureSpec",
+                             const FeatureLimits& limits = {}) {
+        text = detail::without_byte_order_mark(text);
+        if (const std::size_t bad = detail::find_not_utf8(text); bad != text.npos)
+            throw FormatError(message(where, ": byte ", bad, ": expected UTF-8, received byte ",
+                                      static_cast<unsigned char>(text[bad]) + 0));
         FeatureSpec spec;
+        Index ids = 0;
         detail::JsonReader in(text, where);
         in.array([&] {
             Fitted f;
+            std::set<std::string, std::less<>> parts;
             in.object([&](const std::string& key) {
-                if (key == "name") {
-                    f.about.name = in.string();
-                } else if (key == "kind") {
-                    const auto found = std::find(feature_kind_names.begin(), feature_kind_names.end(), in.string());
-                    if (found == feature_kind_names.end()) in.fail("the kind of a feature before this");
-                    f.about.kind = static_cast<FeatureKind>(found - feature_kind_names.begin());
-                } else if (key == "length" || key == "buckets") {
-                    const std::int64_t n = in.number();
-                    if (n > std::numeric_limits<std::int32_t>::max() - 2) in.fail("a number below 2^31 before this");
-                    (key == "length" ? f.about.length : f.about.buckets) = n;
-                } else if (key == "mean" || key == "deviation") {
-                    const std::string digits = in.string();
-                    double& x = key == "mean" ? f.mean : f.deviation;
-                    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), x);
-                    if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(x))
-                        in.fail("a finite number before this");
-                } else if (key == "values") {
-                    in.array([&] {
-                        const std::int32_t before = f.values.size();
-                        const std::string value = in.string();
-                        if (value.empty() || f.values.add(value) <= before) in.fail("different values before this");
-                    });
-                } else {
-                    in.fail("no other part of a feature before this");
-                }
+                if (!parts.insert(key).second) in.fail(message("\"", key, "\" once before this"));
+                parse_part(in, key, f);
             });
             const bool is_number = f.about.kind == FeatureKind::number;
+            const std::span<const std::string_view> expected =
+                is_number ? std::span<const std::string_view>(number_parts) : id_parts;
+            for (const std::string_view part : expected)
+                if (parts.find(part) == parts.end()) in.fail(message("\"", part, "\" of the feature before this"));
+            if (parts.size() != expected.size())
+                in.fail(message("no other parts of a feature of kind ", kind_name(f.about), " before this"));
             if (f.deviation <= 0 || (!is_number && f.about.length < 1))
                 in.fail("a deviation and length above 0 before this");
+            if (f.about.kind == FeatureKind::hashed && f.values.size() > 0)
+                in.fail("no values of a hashed feature before this");
             try {
-                spec.add(std::move(f));
+                spec.add(std::move(f), limits);
+                spec.check_length(ids, spec.features_.back().about, limits);
             } catch (const ArgumentError& error) {
                 in.fail(message("another feature before this (", error.what(), ")"));
             }
@@ -216,7 +230,43 @@ private:
             }
             return 1 + values.find(text).value_or(0);
         }
+        float scaled(double x) const {
+            const double scaled = (x - mean) / deviation;
+            if (!(std::abs(scaled) <= std::numeric_limits<float>::max()))
+                throw DataError(message("FeatureSpec: '", about.name, "' expected a number that is finite after (x - ",
+                                        mean, ") / ", deviation, " as a float, received ", x));
+            return static_cast<float>(scaled);
+        }
     };
+    static constexpr std::array<std::string_view, 4> number_parts{"name", "kind", "mean", "deviation"};
+    static constexpr std::array<std::string_view, 5> id_parts{"name", "kind", "length", "buckets", "values"};
+    static void parse_part(detail::JsonReader& in, const std::string& key, Fitted& f) {
+        if (key == "name") {
+            f.about.name = in.string();
+        } else if (key == "kind") {
+            const auto found = std::find(feature_kind_names.begin(), feature_kind_names.end(), in.string());
+            if (found == feature_kind_names.end()) in.fail("the kind of a feature before this");
+            f.about.kind = static_cast<FeatureKind>(found - feature_kind_names.begin());
+        } else if (key == "length" || key == "buckets") {
+            const std::int64_t n = in.number();
+            if (n > std::numeric_limits<std::int32_t>::max() - 2) in.fail("a number below 2^31 before this");
+            (key == "length" ? f.about.length : f.about.buckets) = n;
+        } else if (key == "mean" || key == "deviation") {
+            const std::string digits = in.string();
+            double& x = key == "mean" ? f.mean : f.deviation;
+            const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), x);
+            if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(x))
+                in.fail("a finite number before this");
+        } else if (key == "values") {
+            in.array([&] {
+                const std::int32_t before = f.values.size();
+                const std::string value = in.string();
+                if (value.empty() || f.values.add(value) <= before) in.fail("different values before this");
+            });
+        } else {
+            in.fail("no other part of a feature before this");
+        }
+    }
     /// What the training rows have of one feature.
     struct Counts {
         Vocabulary values;
@@ -238,7 +288,10 @@ private:
             for_each_text(about, value, [&](std::string_view text) {
                 ++texts;
                 if (about.kind == FeatureKind::hashed) return;
+                const std::int32_t before = values.size();
                 ids.push_back(values.add(text));
+                if (values.size() > before && detail::find_not_utf8(text) != text.npos)
+                    fail_kind(about, "texts of UTF-8, received " + detail::shown(text));
             });
             std::sort(ids.begin(), ids.end());
             ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
@@ -256,7 +309,7 @@ private:
                                             "' expected numbers with a finite mean and deviation, received ", mean,
                                             " and ", deviation));
                 f.mean = mean;
-                if (deviation > 0) f.deviation = deviation;
+                if (deviation > 256 * std::numeric_limits<double>::epsilon() * std::abs(mean)) f.deviation = deviation;
                 return;
             }
             if (f.about.length == 0) f.about.length = most;
@@ -271,26 +324,39 @@ private:
         char digits[32];
         return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
     }
-    void add(Fitted f) {
+    void add(Fitted f, const FeatureLimits& limits) {
         const Feature& about = f.about;
         const bool many = about.kind == FeatureKind::bag || about.kind == FeatureKind::tokens;
         if (about.name.empty()) throw ArgumentError("FeatureSpec: expected a name, received an empty one");
+        if (detail::find_not_utf8(about.name) != about.name.npos)
+            throw ArgumentError(message("FeatureSpec: expected a name of UTF-8, received ", detail::shown(about.name)));
+        if (about.buckets > limits.buckets)
+            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' expected at most ", limits.buckets,
+                                        " buckets (FeatureLimits::buckets), received ", about.buckets));
         if ((about.buckets > 0) != (about.kind == FeatureKind::hashed) || about.buckets < 0 || about.length < 0 ||
             (about.length > 1 && !many) || about.min_count < 0)
             throw ArgumentError(message("FeatureSpec: feature '", about.name, "' of kind ", kind_name(about),
                                         ": expected positive buckets if hashed, a length if bag or tokens, min_count "
                                         ">= 0, received ",
                                         about.buckets, ", ", about.length, " and ", about.min_count));
-        for (const Fitted& other : features_)
-            if (other.about.name == about.name)
-                throw ArgumentError(message("FeatureSpec: feature '", about.name, "' is there twice"));
+        if (names_.find(about.name))
+            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' is there twice"));
+        names_.add(about.name);
         features_.push_back(std::move(f));
         if (!many) features_.back().about.length = 1;
     }
+    /// Adds the length of one feature to those of others.
+    static void check_length(Index& ids, const Feature& about, const FeatureLimits& limits) {
+        if (about.kind == FeatureKind::number) return;
+        if (about.length > limits.ids_a_row - ids)
+            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' expected lengths up to ",
+                                        limits.ids_a_row, " in all (FeatureLimits::ids_a_row), received ", about.length,
+                                        " beside ", ids));
+        ids += about.length;
+    }
     void check_names(const FeatureRow& row) const {
         for (const auto& part : row) {
-            const auto named = [&](const Fitted& f) { return f.about.name == part.first; };
-            if (std::none_of(features_.begin(), features_.end(), named))
+            if (!names_.find(part.first))
                 throw DataError(message("FeatureSpec: a row has '", part.first, "', which is no feature of the spec"));
         }
     }
@@ -299,7 +365,7 @@ private:
         const auto found = row.find(about.name);
         return found == row.end() ? missing : found->second;
     }
-    [[noreturn]] static void fail_kind(const Feature& about, const char* expected) {
+    [[noreturn]] static void fail_kind(const Feature& about, const std::string& expected) {
         throw DataError(message("FeatureSpec: '", about.name, "' of kind ", kind_name(about), " expected ", expected));
     }
     /// NaN is missing.
@@ -324,6 +390,7 @@ private:
                 if (!each.empty()) f(each);
     }
 
+    Vocabulary names_;  // of the features, in order
     std::vector<Fitted> features_;
 };
 

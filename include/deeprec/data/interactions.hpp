@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,15 @@ private:
                                     ", as in column user, received ", length));
     }
 };
+
+namespace detail {
+/// A list from outside may name a thing twice: it counts once, at its first place.
+inline void keep_first_of_each(std::vector<std::string>& texts) {
+    if (texts.size() < 2) return;
+    std::unordered_set<std::string> seen;
+    std::erase_if(texts, [&](const std::string& text) { return !seen.insert(text).second; });
+}
+}  // namespace detail
 
 /// What is known about one item.
 struct Item {

@@ -75,15 +75,13 @@ public:
     /// The tokens of an item by name, whether in the vocabulary or not. Id 0 stands for an item that is new.
     std::vector<std::string> tokens(const Item& item, std::int32_t id = 0) const {
         std::vector<std::string> tokens;
-        const auto add = [&](std::string token) {  // a word that a title repeats says nothing more
-            if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) tokens.push_back(std::move(token));
-        };
-        if (options_.ids && id != 0) add("item:" + std::to_string(id));
-        if (options_.decades && item.year != 0) add("decade:" + std::to_string(item.year / 10 * 10));
+        if (options_.ids && id != 0) tokens.push_back("item:" + std::to_string(id));
+        if (options_.decades && item.year != 0) tokens.push_back("decade:" + std::to_string(item.year / 10 * 10));
         if (options_.genres)
-            for (const std::string& genre : item.genres) add("genre:" + genre);
+            for (const std::string& genre : item.genres) tokens.push_back("genre:" + genre);
         if (options_.titles)
-            for (const std::string& word : title_words(item.title)) add("word:" + word);
+            for (const std::string& word : title_words(item.title)) tokens.push_back("word:" + word);
+        detail::keep_first_of_each(tokens);  // a word that a title repeats says nothing more
         return tokens;
     }
     /// Writes an item as one row of `options().length` ids. Throws ShapeError for another length.

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/data/time_unit.hpp>
 
 DEEPREC_BEGIN
 
@@ -16,6 +17,7 @@ inline void check_timed(const char* who, const Interactions& events) {
     if (events.timestamp.empty())
         throw DataError(message(who, ": expected events with timestamps, received ",
                                 events.user.empty() ? "no events" : "none of them"));
+    check_years(events.timestamp, who, &numeric_units[0], false);  // milliseconds would cut a visit at every event
 }
 /// From `last` to a later time, at most 2^63 - 1: the difference of two times may have a bit more than they have.
 inline std::int64_t seconds_between(std::int64_t last, std::int64_t time) {
@@ -28,7 +30,8 @@ inline std::int64_t seconds_between(std::int64_t last, std::int64_t time) {
 /// The events with sessions in the place of users: of user "ann" those up to the first pause of more than `gap` seconds
 /// become "ann/1", the next ones "ann/2", and so on. Sorted by user and time; items, ratings and times stay.
 /// Everything that takes users takes sessions in this way: splits, baselines, training.
-/// Throws DataError without timestamps, ArgumentError for a negative gap.
+/// Throws DataError without timestamps or for some whose median is after 2100 (they are no seconds), ArgumentError for
+/// a negative gap.
 inline Interactions split_sessions(const Interactions& events, std::int64_t gap) {
     if (gap < 0) throw ArgumentError(message("split_sessions: expected a gap of at least 0 seconds, received ", gap));
     detail::check_timed("split_sessions", events);
@@ -62,7 +65,7 @@ inline std::int32_t time_gap_id(std::int64_t seconds) {
 }
 
 /// `time_gap_id` of each event since the one before, in the places of `Sequences{events}`: for a user with `history`
-/// events the gaps are `gaps[user].first(history.size())`. Throws DataError without timestamps.
+/// events the gaps are `gaps[user].first(history.size())`. Throws DataError as `split_sessions`.
 inline Sequences time_gaps(const Interactions& events) {
     detail::check_timed("time_gaps", events);
     Interactions gaps;

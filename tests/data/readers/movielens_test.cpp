@@ -122,11 +122,16 @@ TEST_CASE("MovieLens latest: what can be wrong", "[data]") {
     c.write({{"movies.csv", replaced(movies_csv, "11,", "1,")}});
     REQUIRE(c.error<DataError>() == "movies.csv:3:1: item 1 is listed twice");
     c.write({{"movies.csv", replaced(movies_csv, "(1995)\",", "(1995),")}});
-    REQUIRE(c.error<FormatError>() ==
-            "movies.csv:3:4: expected a closing quote on this line, received \"\"American "
-            "President, The (1995),Comedy|Drama\"");
+    REQUIRE(
+        c.error<FormatError>() ==
+        "movies.csv:4:10: expected ',' after the closing quote of the field that opens on line 3, received "
+        "\"Great Performances\"\" Cats (1998)\",(no genres listed)\"; text in which quotes are letters with quotes = "
+        "false");
     c.write({{"movies.csv", replaced(movies_csv, "Toy", "T\xe9y")}});
-    REQUIRE(c.error<FormatError>() == "movies.csv:2:4: expected UTF-8, received byte 233");
+    REQUIRE(c.error<FormatError>() ==
+            "movies.csv:2:4: expected UTF-8, received byte 233; other files are read with encoding = "
+            "Encoding::windows1252 or "
+            "latin1");
 }
 
 TEST_CASE("MovieLens as one table from R", "[data]") {
@@ -239,4 +244,16 @@ TEST_CASE("MovieLens 20M: the files beside ratings and movies are passed over, r
     const auto many = support::allocations_in([&] { b = large.read(); });
     REQUIRE(b.interactions.size() == 40000);
     REQUIRE(many - few <= 4 * 3);  // each of the four columns grows twice or three times, a row takes nothing
+}
+
+TEST_CASE("MovieLens: milliseconds, numbers spelled otherwise, a genre twice", "[data]") {
+    Case c{{}, read_movielens_csv, ""};
+    c.write({{"movies.csv", "movieId,title,genres\n1,Heat,Crime|Drama|Crime\n"},
+             {"ratings.csv", "userId,movieId,rating,timestamp\n1,1,4,1260759144\n"}});
+    CHECK(c.read().items[1].genres == std::vector<std::string>{"Crime", "Drama"});
+    c.write({{"ratings.csv", "userId,movieId,rating,timestamp\n1,1,4,1260759144000\n"}});
+    CHECK(c.error<DataError>().find("ratings.csv: expected times whose median is in the years 1990 to 2100") == 0);
+    c.write({{"ratings.csv", "userId,movieId,rating,timestamp\n1,1,4,1260759144\n01,1,4,1260759144\n"}});
+    CHECK(c.error<FormatError>() ==
+          "ratings.csv:3:1: expected a number without plus and leading zeros, received \"01\"");
 }

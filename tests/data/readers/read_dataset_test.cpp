@@ -49,7 +49,7 @@ std::vector<Files> small_sets() {
            "\"\"The\"\"\",1995,\"Crime|Drama\",2,1,12\n"}},
          3},
         {"x.inter",
-         {{"x.inter", "user_id:token\titem_id:token\ttimestamp:float\nu1\ta\t10\nu2\tb\t11.5\n"},
+         {{"x.inter", "user_id:token\titem_id:token\ttimestamp:float\nu1\ta\t1e9\nu2\tb\t881250949.5\n"},
           {"x.item", "item_id:token\ttitle:token_seq\tyear:token\tclass:token_seq\na\tHeat\t1995\tCrime Drama\n"}},
          2},
         {"plain.txt", {{"plain.txt", "1 5 3 1\n2 4 2\n3 1\n"}}, 6},
@@ -140,8 +140,8 @@ TEST_CASE("Damaged files are read or refused, never crash", "[data]") {
 TEST_CASE("Damaged tables of events and of features are read or refused, never crash", "[data]") {
     Damage damage{Seed{18}};
     const support::TemporaryDirectory directory;
-    const std::string csv = "when,user,item,stars\n10.5,ann,\"a, \"\"b\"\"\",4.5\n-3,bob,c,3\n1e9,ann,c,1\n",
-                      tsv = "visitorid\titemid\tt\n7\t1\t10\n8\t2\t11\n7\t3\t12\n",
+    const std::string csv = "when,user,item,stars\n881250949.5,ann,\"a, \"\"b\"\"\",4.5\n-3,bob,c,3\n1e9,ann,c,1\n",
+                      tsv = "visitorid\titemid\tt\n7\t1\t881250949\n8\t2\t881250950\n7\t3\t881250951\n",
                       features =
                           "id:token\tcity:token\tage:float\tlikes:token_seq\tplace:float_seq\n"
                           "a\tRome\t31.5\tjazz opera\t1 2\nb\t\t\t\t\nc\tOslo\t4\tjazz\t0.5\nz\tBern\t1\tx\t1\n";

@@ -83,10 +83,16 @@ TEST_CASE("TextReader says where quotes go wrong", "[data]") {
     TextReader in{file};
     in.next();
     REQUIRE(place_and_words(file, message_of<FormatError>([&] { in.split_csv(); })) ==
-            "2:3: expected a closing quote on this line, received \"\"no end\"");
-    in.next();
-    REQUIRE(place_and_words(file, message_of<FormatError>([&] { in.split_csv(); })) ==
-            "3:6: expected ',' after the closing quote, received \"b,2\"");
+            "3:4: expected ',' after the closing quote of the field that opens on line 2, received \"a\"b,2\"; text in "
+            "which quotes are letters with quotes = false");
+    TextReader open{directory.write("y", "a\n\"b\nc\n")};
+    open.next();
+    REQUIRE(open.split_csv().size() == 1);
+    open.next();
+    REQUIRE(
+        place_and_words(directory.path() / "y", message_of<FormatError>([&] { open.split_csv(); })) ==
+        "2:1: expected a closing quote, received none up to the end of the file, after \"\"b\\x0ac\"; text in which "
+        "quotes are letters is read with quotes = false");
 }
 
 TEST_CASE("TextReader reads whole fields as numbers or not at all", "[data]") {
@@ -118,8 +124,9 @@ TEST_CASE("TextReader knows UTF-8 from Latin-1, and counts characters", "[data]"
                 std::to_string(line) + ":6: here");
     }
     TextReader utf8{file};
-    REQUIRE(place_and_words(file, message_of<FormatError>([&] { utf8.next(); })) ==
-            "1:2: expected UTF-8, received byte 233");
+    REQUIRE(
+        place_and_words(file, message_of<FormatError>([&] { utf8.next(); })) ==
+        "1:2: expected UTF-8, received byte 233; other files are read with encoding = Encoding::windows1252 or latin1");
 
     for (const char* good :
          {"", "abc", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
@@ -141,4 +148,74 @@ TEST_CASE("Times are rounded down to whole seconds", "[data]") {
     };
     REQUIRE(refused(4) == "1:19: expected seconds below 9e15, received -1e+16");
     REQUIRE(refused(5) == "1:25: expected a number, received \"nan\"");
+}
+
+TEST_CASE("TextReader reads Latin-1 and Windows-1252 when told to", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto read = [&](std::string_view text, Encoding encoding) {
+        TextReader in{directory.write("x", text), encoding};
+        in.next();
+        return std::string(in.whole().text);
+    };
+    CHECK(read("caf\xe9 \xc3\xa9", Encoding::latin1) == "caf\xc3\xa9 \xc3\x83\xc2\xa9");
+    CHECK(read("\x93q\x94 \x80 \xe9", Encoding::windows1252) == "\xe2\x80\x9cq\xe2\x80\x9d \xe2\x82\xac \xc3\xa9");
+    CHECK(message_of<FormatError>([&] {
+              read("a\x81", Encoding::windows1252);
+          }).ends_with("x:1:2: expected Windows-1252, received byte 129"));
+}
+
+TEST_CASE("TextReader names what is no text", "[data]") {
+    using namespace std::string_view_literals;
+    const support::TemporaryDirectory directory;
+    const auto error = [&](std::string_view bytes) {
+        const auto file = directory.write("x", bytes);
+        return place_and_words(file, message_of<FormatError>([&] {
+                                   TextReader in{file};
+                                   while (in.next()) continue;
+                               }));
+    };
+    CHECK(error("\x1f\x8b\x08\0"sv) == "1:1: expected text, received a gzip file; unpack it first, as with gunzip");
+    for (const auto& [bytes, name] : {std::pair{"PK\x03\x04..."sv, "a zip file"},
+                                      {"\xff\xfe"
+                                       "a\0"sv,
+                                       "UTF-16 text"},
+                                      {"\xfe\xff\0a"sv, "UTF-16 text"},
+                                      {"\xff\xfe\0\0a\0\0\0"sv, "UTF-32 text"},
+                                      {"\x28\xb5\x2f\xfd.."sv, "a Zstandard file"},
+                                      {"BZh91AY&SY"sv, "a bzip2 file"},
+                                      {"SQLite format 3\0"sv, "a database of SQLite"}})
+        CHECK(error(bytes).find(name) != std::string::npos);
+    CHECK(error("a\nb\0c\0"sv).find("2:2: expected text, received a byte 0: the file is binary, or UTF-16") == 0);
+    CHECK(error("user,item\r1,2\r").find("1:10: expected lines that end in LF or CRLF, received a CR alone") == 0);
+    TextReader old{directory.write("y", "user,item\r1,2\r"), Encoding::utf8, '\r'};
+    REQUIRE((old.next() && old.next()));
+    CHECK(old.whole().text == "1,2");
+    CHECK(old.number() == 2);
+    CHECK(!old.next());
+}
+
+TEST_CASE("A quoted field may go over lines, and positions stay right", "[data]") {
+    const support::TemporaryDirectory directory;
+    const auto file = directory.write("x", "1,\"one\r\n\r\n\"\"two\"\"\n\",x\r\n2,b,y\n");
+    TextReader in{file};
+    REQUIRE(in.next());
+    const auto fields = in.split_csv(3);
+    CHECK(fields[1].text == "one\r\n\r\n\"two\"\n");
+    CHECK(fields[2].text == "x");
+    CHECK(in.number() == 1);
+    CHECK(place_and_words(file, message_of<FormatError>([&] { in.number<int>(fields[2]); })) ==
+          "4:3: expected a whole number, received \"x\"");
+    REQUIRE(in.next());
+    CHECK(in.number() == 5);
+    CHECK(in.split_csv(3)[1].text == "b");
+}
+
+TEST_CASE("A reader that lacks memory says so in the name of the file", "[data]") {
+    const auto fails = [](const auto& error) {
+        return message_of<FileError>([&] { detail::within_memory("x.csv", [&]() -> int { throw error; }); });
+    };
+    CHECK(fails(std::bad_alloc{}) == "x.csv: reading it needs more memory than there is");
+    CHECK(fails(std::length_error{"s"}) == "x.csv: reading it needs more memory than there can be");
+    CHECK(detail::within_memory("x.csv", [] { return 3; }) == 3);
+    CHECK(message_of<FormatError>([] { TextReader{"/dev/zero"}.next(); }).find("/dev/zero:1:1: expected text") == 0);
 }

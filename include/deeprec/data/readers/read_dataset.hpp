@@ -15,7 +15,7 @@ DEEPREC_BEGIN
 /// - a directory (or one of the files in it) with ratings.csv, u.data or ratings.dat: MovieLens latest, 100K or 1M;
 /// - a file NAME.inter: RecBole's atomic files;
 /// - a CSV file with the columns movieId and userId: ratings joined with their items, as R's dslabs::movielens;
-/// - a text file whose first line is numbers: sequences, `user item item ...`.
+/// - a text file whose first line is numbers: sequences, `user item item ...`, or events, `user item`.
 /// Throws FileError if there is no such path, FormatError that says what was looked for if it is none of these, and
 /// what the reader of the format throws.
 inline Dataset read_dataset(const std::filesystem::path& path) {
@@ -49,7 +49,7 @@ inline Dataset read_dataset(const std::filesystem::path& path) {
                 "first line names "
                 "the columns movieId, title, genres, userId, rating and timestamp, or a text file of lines "
                 "\"user item item ...\"; received ",
-                received));
+                received, is_directory ? "" : "; read_interactions_csv reads any table"));
 }
 
 DEEPREC_END

@@ -2,11 +2,16 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -15,12 +20,9 @@
 
 #include <deeprec/core/errors.hpp>
 #include <deeprec/core/shown.hpp>
+#include <deeprec/data/readers/csv_format.hpp>
 
 DEEPREC_BEGIN
-
-/// How to read bytes above 127: UTF-8 only, or each line that is not UTF-8 as Latin-1 (older MovieLens files; some
-/// copies of them have been converted, so the line decides).
-enum class Encoding { utf8, utf8_or_latin1 };
 
 /// One field of a line.
 struct Field {
@@ -30,39 +32,16 @@ struct Field {
 };
 
 namespace detail {
-/// Where text stops being well-formed UTF-8 (stray or missing continuation bytes, overlong forms, surrogates); npos
-/// when all of it is.
-inline std::size_t find_not_utf8(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(i < text.size() ? text[i] : 0); };
-    for (std::size_t i = 0; i < text.size();) {
-        const unsigned char lead = byte(i);
-        if (lead < 0x80) {
-            ++i;
-            continue;
-        }
-        const std::size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-        const unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-        const unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-        if (lead < 0xc2 || lead > 0xf4 || byte(i + 1) < low || byte(i + 1) > high) return i;
-        for (std::size_t k = 2; k <= more; ++k)
-            if ((byte(i + k) & 0xc0) != 0x80) return i;
-        i += more + 1;
+/// f(), in which a lack of memory becomes an Error that names the file.
+template <class F>
+decltype(auto) within_memory(const std::filesystem::path& file, F&& f) {
+    try {
+        return f();
+    } catch (const std::bad_alloc&) {
+        throw FileError(message(file.string(), ": reading it needs more memory than there is"));
+    } catch (const std::length_error&) {
+        throw FileError(message(file.string(), ": reading it needs more memory than there can be"));
     }
-    return std::string_view::npos;
-}
-
-inline std::string latin1_to_utf8(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x80) {
-            out += c;
-        } else {
-            out += static_cast<char>(0xc0 | (byte >> 6));
-            out += static_cast<char>(0x80 | (byte & 0x3f));
-        }
-    }
-    return out;
 }
 }  // namespace detail
 
@@ -70,37 +49,37 @@ inline std::string latin1_to_utf8(std::string_view text) {
 /// byte order mark are skipped.
 class TextReader {
 public:
+    /// Longest line, and longest row of a table, in bytes.
+    static constexpr std::size_t max_line = std::size_t{1} << 28;
+
     /// Throws FileError if the file cannot be opened.
-    explicit TextReader(std::filesystem::path path, Encoding encoding = Encoding::utf8)
-        : path_(std::move(path)), encoding_(encoding), in_(path_, std::ios::binary) {
+    explicit TextReader(std::filesystem::path path, Encoding encoding = Encoding::utf8, char line_end = '\n')
+        : path_(std::move(path)), encoding_(encoding), line_end_(line_end), in_(path_, std::ios::binary) {
         if (!in_) throw FileError(message(path_.string(), ": cannot be opened"));
     }
     TextReader(const TextReader&) = delete;  // fields look into this object
     TextReader& operator=(const TextReader&) = delete;
 
     /// Goes to the next line that is not blank; false at the end of the file.
-    /// Throws FormatError for bytes that are not in the encoding, FileError if reading fails.
+    /// Throws FormatError for a file that is no text (compressed, UTF-16, ...: named in the message), bytes that are
+    /// not in the encoding or a line above max_line, FileError if reading fails.
     bool next() {
-        while (std::getline(in_, line_)) {
-            ++number_;
-            if (!line_.empty() && line_.back() == '\r') line_.pop_back();
-            if (number_ == 1 && line_.starts_with("\xef\xbb\xbf")) line_.erase(0, 3);
-            if (line_.find_first_not_of(" \t") == std::string::npos) continue;
-            if (const std::size_t bad = detail::find_not_utf8(line_); bad != std::string::npos) {
-                if (encoding_ == Encoding::utf8)
-                    fail({{}, bad}, "expected UTF-8, received byte ", static_cast<unsigned char>(line_[bad]) + 0);
-                line_ = detail::latin1_to_utf8(line_);
-            }
+        return detail::within_memory(path_, [&] {
+            do {
+                number_ = lines_ + 1;  // an error at the end of the file is on the line that is missing
+                line_.clear();
+                if (!append_line()) return false;
+            } while (line_.find_first_not_of(" \t") == std::string::npos);
+            if (number_ == 1 && line_end_ == '\n')
+                if (const std::size_t cr = line_.find('\r'); cr != std::string::npos)
+                    fail({{}, cr}, "expected lines that end in LF or CRLF, received a CR alone; ",
+                         "a file of such lines is read with line_end = '\\r'");
             return true;
-        }
-        if (in_.bad()) throw FileError(message(path_.string(), ": cannot be read"));
-        ++number_;  // an error at the end of the file is on the line that is missing
-        line_.clear();
-        return false;
+        });
     }
 
     const std::filesystem::path& path() const { return path_; }
-    /// Number of the current line, from 1.
+    /// Number of the current line, from 1; of a row of several lines, of its first.
     std::size_t number() const { return number_; }
     /// The current line as one field, and the empty field at its end.
     Field whole() const { return {line_, 0}; }
@@ -111,88 +90,227 @@ public:
 
     /// Cuts the line at the separators. There must be `count` fields (0: any number of them). Throws FormatError.
     const std::vector<Field>& split(std::string_view separator, std::size_t count = 0) {
-        fields_.clear();
-        const std::string_view line = line_;
-        for (std::size_t begin = 0;;) {
-            const std::size_t end = std::min(line.find(separator, begin), line.size());
-            fields_.push_back({line.substr(begin, end - begin), begin});
-            if (end == line.size()) break;
-            begin = end + separator.size();
-        }
-        return counted(count);
-    }
-
-    /// The same for comma-separated values (RFC 4180): a field may stand in double quotes, which are doubled inside it.
-    /// A quoted field must end on its line, so that a missing quote is found where it is missing.
-    const std::vector<Field>& split_csv(std::size_t count = 0, char separator = ',') {
-        fields_.clear();
-        unquoted_.clear();
-        unquoted_.reserve(line_.size());  // never grows below, or the fields would dangle
-        const std::string_view line = line_;
-        for (std::size_t begin = 0;;) {
-            std::size_t end = begin;
-            if (begin < line.size() && line[begin] == '"') {
-                end = unquote(begin);
-                if (end < line.size() && line[end] != separator)
-                    fail({line.substr(end), end}, "expected '", separator, "' after the closing quote, received ",
-                         detail::shown(line.substr(end)));
-            } else {
-                end = std::min(line.find(separator, begin), line.size());
+        return detail::within_memory(path_, [&]() -> const std::vector<Field>& {
+            fields_.clear();
+            const std::string_view line = line_;
+            for (std::size_t begin = 0;;) {
+                const std::size_t end = std::min(line.find(separator, begin), line.size());
                 fields_.push_back({line.substr(begin, end - begin), begin});
+                if (end == line.size()) break;
+                begin = end + separator.size();
             }
-            if (end == line.size()) break;
-            begin = end + 1;
-        }
-        return counted(count);
+            return counted(count);
+        });
     }
 
-    /// The number that a field is. Throws FormatError unless all of it is one number, finite and in the range of T.
+    /// The same for a row of a table (RFC 4180): a field may stand in double quotes, which are doubled inside it, and
+    /// then have separators and line ends. Throws as `split` and `next`, and where a quote is not closed.
+    const std::vector<Field>& split_csv(std::size_t count, const CsvFormat& format) {
+        return detail::within_memory(path_, [&]() -> const std::vector<Field>& {
+            const bool quotes = format.quotes.value_or(format.separator != '\t');
+            pieces_.clear();
+            unquoted_.clear();
+            for (std::size_t begin = 0;;) {
+                const std::size_t start = format.trim ? skip_blanks(begin, format.separator) : begin;
+                std::size_t end = start;
+                if (quotes && start < line_.size() && line_[start] == '"') {
+                    end = unquote(start, format);
+                    if (format.trim) end = skip_blanks(end, format.separator);
+                    if (end < line_.size() && line_[end] != format.separator) fail_after_quote(start, end, format);
+                } else {
+                    end = std::min(line_.find(format.separator, start), line_.size());
+                    std::size_t last = end;
+                    while (format.trim && last > start && is_blank(line_[last - 1])) --last;
+                    pieces_.push_back({start, start, last - start, false});
+                }
+                if (end == line_.size()) break;
+                begin = end + 1;
+            }
+            if (format.trailing_separator && pieces_.size() == count + 1 && pieces_.back().size == 0 &&
+                !pieces_.back().quoted)
+                pieces_.pop_back();
+            fields_.clear();
+            for (const Piece& piece : pieces_)
+                fields_.push_back({std::string_view(piece.quoted ? unquoted_ : line_).substr(piece.begin, piece.size),
+                                   piece.offset, piece.quoted});
+            if (count != 0 && fields_.size() == count + 1 && fields_.back().text.empty())
+                fail(fields_.back(), "expected ", count, " fields, received ", fields_.size(),
+                     "; lines that end in a separator are read with trailing_separator = true");
+            return counted(count);
+        });
+    }
+    const std::vector<Field>& split_csv(std::size_t count = 0, char separator = ',') {
+        return split_csv(count, CsvFormat{.separator = separator});
+    }
+
+    /// The number that a field is; a plus before it is one of it. Throws FormatError unless all of it is one number,
+    /// finite and in the range of T.
     template <class T>
-    T number(const Field& field) const {
+    T number(const Field& field, char decimal = '.') const {
         constexpr const char* kind = std::is_integral_v<T> ? "a whole number" : "a number";
+        std::array<char, 64> copy{};
+        std::string_view text = field.text;
+        if (decimal != '.' && text.size() <= copy.size()) {  // 1.234,5 has too many points for the one below
+            std::transform(text.begin(), text.end(), copy.begin(), [&](char c) {
+                return c == decimal ? '.' : c == '.' ? ' ' : c;
+            });
+            text = {copy.data(), text.size()};
+        }
+        if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
         T value{};
-        const char* const last = field.text.data() + field.text.size();
-        const auto [end, error] = std::from_chars(field.text.data(), last, value);
+        const char* const last = text.data() + text.size();
+        const auto [end, error] = std::from_chars(text.data(), last, value);
         bool good = error == std::errc() && end == last;
         if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
         if (!good)
             fail(field, "expected ", kind, error == std::errc::result_out_of_range ? " in range" : "", ", received ",
-                 detail::shown(field.text));
+                 detail::shown(field.text), hint(field.text, std::is_floating_point_v<T> && decimal == '.'));
         return value;
     }
 
     /// The whole second that a time falls in: rounded down, before 1970 too. Throws as `number`, and beyond 9e15.
-    std::int64_t seconds(const Field& field) const {
-        const double time = number<double>(field);
+    std::int64_t seconds(const Field& field, char decimal = '.') const {
+        const double time = number<double>(field, decimal);
         if (std::abs(time) > 9e15) fail(field, "expected seconds below 9e15, received ", time);
         return static_cast<std::int64_t>(std::floor(time));
     }
 
-    /// Throws `E` with "path:line:column: " and the parts. The column counts characters from 1, as editors do.
+    /// "path:line:column" of a field. The column counts characters from 1, as editors do.
+    std::string place(const Field& field) const {
+        const auto at = line_.begin() + static_cast<std::ptrdiff_t>(std::min(field.offset, line_.size()));
+        const auto lines = std::count(line_.begin(), at, line_end_);
+        const auto from = std::find(std::make_reverse_iterator(at), line_.rend(), line_end_).base();
+        const auto before = std::count_if(from, at, [](char c) { return (c & 0xc0) != 0x80; });
+        return message(path_.string(), ":", std::max<std::size_t>(number_, 1) + static_cast<std::size_t>(lines), ":",
+                       before + 1);
+    }
+    /// Throws `E` with the place, ": " and the parts.
     template <class E = FormatError, class... Parts>
     [[noreturn]] void fail(const Field& field, const Parts&... parts) const {
-        const auto end = line_.begin() + static_cast<std::ptrdiff_t>(std::min(field.offset, line_.size()));
-        const auto before = std::count_if(line_.begin(), end, [](char c) { return (c & 0xc0) != 0x80; });
-        throw E(message(path_.string(), ":", std::max<std::size_t>(number_, 1), ":", before + 1, ": ", parts...));
+        throw E(message(place(field), ": ", parts...));
     }
 
 private:
-    /// Appends the quoted field that begins there; returns the offset after its closing quote.
-    std::size_t unquote(std::size_t begin) {
-        const std::string_view line = line_;
+    struct Piece {  // a field, whose text is in line_ or unquoted_, which may grow until the row is whole
+        std::size_t offset, begin, size;
+        bool quoted;
+    };
+    static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+    std::size_t skip_blanks(std::size_t at, char separator) const {
+        while (at < line_.size() && is_blank(line_[at]) && line_[at] != separator) ++at;
+        return at;
+    }
+    static const char* hint(std::string_view text, bool fraction) {
+        if (!text.empty() && (is_blank(text.front()) || is_blank(text.back())))
+            return "; blanks around fields go with trim = true";
+        const bool decimal = fraction && std::count(text.begin(), text.end(), ',') == 1 && text.size() > 2 &&
+                             text.find_first_not_of("+-0123456789,") == std::string_view::npos;
+        return decimal ? "; numbers such as 4,5 are read with decimal = ','" : "";
+    }
+
+    /// Fills the buffer; false at the end of the file.
+    bool refill() {
+        const bool first = buffer_.empty();
+        buffer_.resize(std::size_t{1} << 16);
+        in_.read(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
+        if (in_.bad()) throw FileError(message(path_.string(), ": cannot be read"));
+        at_ = 0;
+        end_ = static_cast<std::size_t>(in_.gcount());
+        if (first) {
+            const std::string_view start(buffer_.data(), end_);
+            if (const std::string_view other = detail::not_text(start); !other.empty())
+                fail({}, "expected text, received ", other);
+            at_ = start.size() - detail::without_byte_order_mark(start).size();
+        }
+        return at_ < end_;
+    }
+    /// Appends the next line to line_, without its end; false at the end of the file.
+    bool append_line() {
+        const std::size_t start = line_.size();
+        bool any = false;
+        for (const void* found = nullptr; !found && (at_ < end_ || refill());) {
+            const char* const from = buffer_.data() + at_;
+            found = std::memchr(from, line_end_, end_ - at_);
+            const std::size_t size =
+                found ? static_cast<std::size_t>(static_cast<const char*>(found) - from) : end_ - at_;
+            if (line_.size() + size > max_line)
+                fail({}, "expected lines of at most ", max_line, " bytes, received a longer one");
+            if (const void* zero = std::memchr(from, 0, size)) {  // at once: binary files may have no lines
+                line_.append(from, static_cast<const char*>(zero));
+                fail({{}, line_.size()}, "expected text, received a byte 0: the file is binary, or UTF-16; convert it ",
+                     "first, as with iconv -f UTF-16LE -t UTF-8");
+            }
+            line_.append(from, size);
+            at_ += size + (found ? 1 : 0);
+            any = true;
+        }
+        if (!any) return false;
+        ++lines_;
+        ends_in_cr_ = line_end_ == '\n' && line_.size() > start && line_.back() == '\r';
+        if (ends_in_cr_) line_.pop_back();
+        decode(start);
+        return true;
+    }
+    /// Makes what stands in line_ from there on UTF-8.
+    void decode(std::size_t start) {
+        const std::string_view line = std::string_view(line_).substr(start);
+        const std::size_t high = detail::find_not_utf8(line);
+        std::size_t bad = line.npos;
+        std::string text;
+        switch (encoding_) {
+            case Encoding::utf8: bad = high; break;
+            case Encoding::utf8_or_latin1:
+                if (high != line.npos) text = detail::latin1_to_utf8(line);
+                break;
+            case Encoding::latin1: text = detail::latin1_to_utf8(line); break;
+            case Encoding::windows1252: text = detail::windows1252_to_utf8(line, bad); break;
+        }
+        if (bad != line.npos) {
+            const bool utf8 = encoding_ == Encoding::utf8;
+            fail({{}, start + bad}, "expected ", utf8 ? "UTF-8" : "Windows-1252", ", received byte ",
+                 static_cast<unsigned char>(line[bad]) + 0,
+                 utf8 ? "; other files are read with encoding = Encoding::windows1252 or latin1" : "");
+        }
+        if (!text.empty()) line_.replace(start, line_.npos, text);
+    }
+
+    /// Appends the quoted field that begins there, and the lines that it needs; returns the offset after its closing
+    /// quote.
+    std::size_t unquote(std::size_t begin, const CsvFormat& format) {
         const std::size_t start = unquoted_.size();
-        for (std::size_t i = begin + 1; i < line.size(); ++i) {
-            if (line[i] != '"') {
-                unquoted_ += line[i];
-            } else if (i + 1 < line.size() && line[i + 1] == '"') {
-                unquoted_ += line[i++];
-            } else {
-                fields_.push_back({std::string_view(unquoted_).substr(start), begin, true});
+        for (std::size_t i = begin + 1;; ++i) {
+            if (i == line_.size()) append_row(begin);
+            const char c = line_[i], following = i + 1 < line_.size() ? line_[i + 1] : '\0';
+            if (c == '"' && following != '"') {
+                pieces_.push_back({begin, start, unquoted_.size() - start, true});
                 return i + 1;
             }
+            i += c == '"' || (format.backslash_escapes && c == '\\' && (following == '"' || following == '\\'));
+            unquoted_ += line_[i];
         }
-        fail({line.substr(begin), begin}, "expected a closing quote on this line, received ",
-             detail::shown(line.substr(begin)));
+    }
+    /// The row goes on in the next line, because the quote that opened there is open.
+    void append_row(std::size_t opened) {
+        const std::size_t size = line_.size();
+        line_ += ends_in_cr_ ? "\r" : "";
+        line_ += line_end_;
+        if (append_line()) return;
+        line_.resize(size);
+        fail({{}, opened}, "expected a closing quote, received none up to the end of the file, after ",
+             detail::shown(std::string_view(line_).substr(opened)),
+             "; text in which quotes are letters is read with quotes = false");
+    }
+    [[noreturn]] void fail_after_quote(std::size_t opened, std::size_t end, const CsvFormat& format) const {
+        const auto at = line_.begin() + static_cast<std::ptrdiff_t>(opened);
+        const auto breaks = std::count(at, line_.begin() + static_cast<std::ptrdiff_t>(end), line_end_);
+        const auto line = number_ + static_cast<std::size_t>(std::count(line_.begin(), at, line_end_));
+        const char* const option = line_[end - 2] == '\\' && !format.backslash_escapes
+                                       ? "; quotes written as \\\" are read with backslash_escapes = true"
+                                   : is_blank(line_[end]) ? "; blanks around fields go with trim = true"
+                                                          : "; text in which quotes are letters with quotes = false";
+        fail({{}, end}, "expected '", format.separator, "' after the closing quote",
+             breaks > 0 ? message(" of the field that opens on line ", line) : "", ", received ",
+             detail::shown(std::string_view(line_).substr(end)), option);
     }
     const std::vector<Field>& counted(std::size_t count) const {
         if (count != 0 && fields_.size() < count) fail(end(), "expected ", count, " fields, received ", fields_.size());
@@ -203,10 +321,15 @@ private:
 
     std::filesystem::path path_;
     Encoding encoding_;
+    char line_end_;
     std::ifstream in_;
+    std::vector<char> buffer_;
+    std::size_t at_ = 0, end_ = 0;  // what is left of the buffer
     std::string line_, unquoted_;
+    bool ends_in_cr_ = false;
+    std::vector<Piece> pieces_;
     std::vector<Field> fields_;
-    std::size_t number_ = 0;
+    std::size_t number_ = 0, lines_ = 0;
 };
 
 DEEPREC_END
