@@ -15,6 +15,7 @@
 #include <deeprec/core/shown.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/core/tensor.hpp>
+#include <deeprec/core/utf8.hpp>
 #include <deeprec/core/window.hpp>
 #include <deeprec/data/batch.hpp>
 #include <deeprec/data/interactions.hpp>
@@ -31,6 +32,7 @@
 #include <deeprec/explain/explanation.hpp>
 #include <deeprec/explain/occlusion.hpp>
 #include <deeprec/io/checkpoint.hpp>
+#include <deeprec/io/dtypes.hpp>
 #include <deeprec/io/json_header.hpp>
 #include <deeprec/io/model_file.hpp>
 #include <deeprec/io/model_options.hpp>

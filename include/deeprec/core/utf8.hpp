@@ -1,0 +1,34 @@
+/// Whether bytes are text.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include <deeprec/version.hpp>
+
+DEEPREC_BEGIN
+
+namespace detail {
+/// Where text stops being well-formed UTF-8 (stray or missing continuation bytes, overlong forms, surrogates); npos
+/// when all of it is.
+inline std::size_t find_not_utf8(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(i < text.size() ? text[i] : 0); };
+    for (std::size_t i = 0; i < text.size();) {
+        const unsigned char lead = byte(i);
+        if (lead < 0x80) {
+            ++i;
+            continue;
+        }
+        const std::size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+        const unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+        const unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+        if (lead < 0xc2 || lead > 0xf4 || byte(i + 1) < low || byte(i + 1) > high) return i;
+        for (std::size_t k = 2; k <= more; ++k)
+            if ((byte(i + k) & 0xc0) != 0x80) return i;
+        i += more + 1;
+    }
+    return std::string_view::npos;
+}
+}  // namespace detail
+
+DEEPREC_END
