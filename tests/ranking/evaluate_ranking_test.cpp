@@ -89,6 +89,16 @@ TEST_CASE("A score that is NaN stops the evaluation", "[ranking]") {
         CHECK(message_of<NumericError>([&] { evaluate_ranking(scorer, queries, 5); }) ==
               message("evaluate_ranking: the score of item ", at, " is NaN"));
     }
+    const auto endless = [](const Query&, std::span<float> scores) {
+        std::fill(scores.begin(), scores.end(), std::numeric_limits<float>::infinity());
+    };
+    CHECK(message_of<NumericError>([&] { evaluate_ranking(endless, queries, 5); }) ==
+          "evaluate_ranking: the score of item 1 is infinite");
+    const auto never_1 = [](const Query& query, std::span<float> scores) {  // no candidate for the scorer
+        by_number(query, scores);
+        scores[1] = -std::numeric_limits<float>::infinity();
+    };
+    CHECK(evaluate_ranking(never_1, queries, 5).ranks[0] == 4);
     const auto only_padding = [](const Query& query, std::span<float> scores) {
         by_number(query, scores);
         scores[0] = std::numeric_limits<float>::quiet_NaN();
