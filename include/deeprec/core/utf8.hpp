@@ -1,4 +1,4 @@
-/// Whether bytes are text.
+/// What is UTF-8 and what is not.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +28,20 @@ inline std::size_t find_not_utf8(std::string_view text) {
         i += more + 1;
     }
     return std::string_view::npos;
+}
+
+/// Appends a character below U+10000.
+template <class Text>
+void append_utf8(Text& out, unsigned code) {
+    const auto byte = [&](unsigned b) { out += static_cast<char>(b); };
+    if (code < 0x80) return byte(code);
+    if (code < 0x800) return byte(0xc0 | (code >> 6)), byte(0x80 | (code & 0x3f));
+    byte(0xe0 | (code >> 12)), byte(0x80 | ((code >> 6) & 0x3f)), byte(0x80 | (code & 0x3f));
+}
+
+/// Without the byte order mark that some editors put before a text of UTF-8.
+inline std::string_view without_byte_order_mark(std::string_view text) {
+    return text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text;
 }
 }  // namespace detail
 

@@ -21,10 +21,8 @@ namespace detail {
 class JsonReader {
 public:
     JsonReader(std::string_view text, std::string where) : text_(text), where_(std::move(where) + ": header, byte ") {}
-    /// For a whole file, with or without a byte order mark: complaints name line and column instead of the byte of a
-    /// header.
+    /// For a whole file: complaints name line and column instead of the byte of a header.
     static JsonReader of_file(std::string_view text, const std::string& path) {
-        if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
         JsonReader reader(text, {});
         reader.where_ = path + ":";
         reader.by_line_ = true;
