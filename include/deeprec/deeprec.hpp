@@ -39,6 +39,7 @@
 #include <deeprec/explain/explain.hpp>
 #include <deeprec/explain/explanation.hpp>
 #include <deeprec/explain/occlusion.hpp>
+#include <deeprec/io/dtypes.hpp>
 #include <deeprec/io/json_header.hpp>
 #include <deeprec/io/model_file.hpp>
 #include <deeprec/io/model_options.hpp>

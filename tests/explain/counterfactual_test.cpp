@@ -1,6 +1,7 @@
 #include <deeprec/explain/counterfactual.hpp>
 
 #include <cstdio>
+#include <limits>
 
 #include "support/catch.hpp"
 
@@ -56,4 +57,13 @@ TEST_CASE("the events without which an item is not recommended", "[explain]") {
     CHECK_THROWS_AS(counterfactual(index, world.user(0), 49, 5), DataError);
     CHECK_THROWS_AS(counterfactual(index, world.user(0), 1, 0), ArgumentError);
     CHECK_THROWS_AS(counterfactual(index, world.users, 1, 5), ShapeError);
+
+    auto broken = model;
+    for_each_parameter(broken, [](std::string_view name, auto& p) {
+        if (name.starts_with("item")) p.data()[p.size() - 1] = std::numeric_limits<float>::quiet_NaN();
+    });
+    const ItemIndex unusable{broken, view(catalogue.items), {.first_item = 1, .threads = 1}};
+    CHECK_THROWS_AS(counterfactual(unusable, world.user(0), 1, 5), NumericError);
+    const auto only_1 = [](std::int32_t i) { return i == 1; };
+    CHECK(counterfactual(unusable, world.user(0), 1, 5, {.allow = only_1}).events.empty());  // there is room for it
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -87,4 +88,26 @@ TEST_CASE("what cannot be explained", "[explain]") {
     const Explanation nothing = explain(model, ids({0, 0, 0, 0, 0, 0}), ids({0, 0, 0, 0, 0}));
     CHECK(nothing.events.empty());
     CHECK(nothing.score == nothing.baseline);
+}
+
+TEST_CASE("a model whose scores are not finite is not explained", "[explain]") {
+    auto model = random_model(BasicDot<double>{});
+    for_each_parameter(model, [](std::string_view name, auto& p) {
+        if (name == "user.2.bias") p.data()[0] = std::nan("");
+    });
+    CHECK(support::message_of<NumericError>([&] { explain(model, user, item); }) == "explain: the score is nan");
+    CHECK(support::message_of<NumericError>([&] {
+              explain(model, user, item, {.method = Attribution::gradient_input});
+          }) == "explain: the score is nan");
+    CHECK(support::message_of<NumericError>([&] { explain_by_occlusion(model, user, item); }) ==
+          "explain_by_occlusion: the score is nan");
+    auto padded = random_model(BasicDot<double>{});
+    for_each_parameter(padded, [](std::string_view name, auto& p) {  // the row of padding alone
+        if (name == "item.0.embeddings") p.data()[0] = std::numeric_limits<double>::infinity();
+    });
+    const auto unpadded = ids({14, 3, 2, 2, 9});
+    CHECK(support::message_of<NumericError>([&] {
+              explain_by_occlusion(padded, user, unpadded);
+          }).find("explain_by_occlusion: the score of padding alone is ") == 0);
+    CHECK_THROWS_AS(explain(padded, user, unpadded), NumericError);
 }

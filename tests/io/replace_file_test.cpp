@@ -5,11 +5,14 @@
 #include <iterator>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
 using namespace deeprec;
+using support::message_of;
 
 namespace {
 
@@ -19,6 +22,12 @@ std::string content(const std::filesystem::path& path) {
 }
 long files(const std::filesystem::path& directory) {
     return std::distance(std::filesystem::directory_iterator(directory), {});
+}
+
+struct stat status_of(const std::filesystem::path& path) {
+    struct stat status {};
+    REQUIRE(stat(path.c_str(), &status) == 0);
+    return status;
 }
 
 }  // namespace
@@ -58,7 +67,7 @@ TEST_CASE("a failed write leaves the old file and nothing else", "[io]") {
     const auto handler = std::signal(SIGXFSZ, SIG_IGN);
     const rlimit few{1024, before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &few);  // as a full disk: the first KiB fits
-    const std::string complaint = support::message_of<FileError>([&] {
+    const std::string complaint = message_of<FileError>([&] {
         FileReplacement file(path);
         file.write(std::string(4096, 'x'));
         file.commit();
@@ -70,13 +79,116 @@ TEST_CASE("a failed write leaves the old file and nothing else", "[io]") {
     CHECK(files(directory.path()) == 1);
 }
 
-TEST_CASE("what cannot be replaced stays", "[io]") {
+TEST_CASE("what is no regular file is refused by name and stays", "[io]") {
     const support::TemporaryDirectory directory;
-    std::filesystem::create_directory(directory.path() / "model");
-    std::ofstream(directory.path() / "model" / "inside") << "kept";
-    FileReplacement file(directory.path() / "model");
+    const auto inside = directory.path() / "directory" / "inside", pipe = directory.path() / "pipe";
+    std::filesystem::create_directory(directory.path() / "directory");
+    std::ofstream(inside) << "kept";
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    std::filesystem::create_symlink(pipe, directory.path() / "to-pipe");
+    const auto refused = [&](const std::filesystem::path& path, const std::string& kind) {
+        CHECK(message_of<FileError>([&] { FileReplacement file(path); }) ==
+              "cannot replace " + path.string() + ": expected a regular file, received " + kind);
+    };
+    refused(directory.path() / "directory", "a directory");
+    refused(pipe, "a pipe");
+    refused(directory.path() / "to-pipe", "a pipe");
+    refused("/dev/null", "a character device");
+    CHECK(content(inside) == "kept");
+    CHECK(std::filesystem::is_fifo(pipe));
+    CHECK(files(directory.path()) == 3);
+
+    FileReplacement late(directory.path() / "late");
+    REQUIRE(mkfifo((directory.path() / "late").c_str(), 0600) == 0);
+    CHECK_THROWS_AS(late.commit(), FileError);
+    CHECK(std::filesystem::is_fifo(directory.path() / "late"));
+}
+
+TEST_CASE("the new file has the mode and the owner of the old one", "[io]") {
+    const support::TemporaryDirectory directory;
+    for (const mode_t mode : {0600u, 0640u, 0444u, 0755u}) {
+        const auto path = directory.write("model", "old");
+        REQUIRE(chmod(path.c_str(), mode) == 0);
+        const bool root = geteuid() == 0;
+        if (root) REQUIRE(chown(path.c_str(), 1234, 5678) == 0);
+        FileReplacement file(path);
+        for (const auto& entry : std::filesystem::directory_iterator(directory.path()))  // no more than before
+            CHECK((status_of(entry.path()).st_mode & 0777u & ~mode & ~0600u) == 0);
+        file.write("new");
+        file.commit();
+        CHECK(content(path) == "new");
+        CHECK((status_of(path).st_mode & 07777u) == mode);
+        if (root) CHECK((status_of(path).st_uid == 1234 && status_of(path).st_gid == 5678));
+        std::filesystem::remove(path);
+    }
+    const mode_t before = umask(027);
+    FileReplacement fresh(directory.path() / "fresh");
+    umask(before);
+    fresh.commit();
+    CHECK((status_of(directory.path() / "fresh").st_mode & 07777u) == 0640);
+}
+
+TEST_CASE("symbolic links stay, and what they lead to is replaced", "[io]") {
+    const support::TemporaryDirectory directory;
+    const auto at = [&](const char* name) { return directory.path() / name; };
+    std::filesystem::create_directory(at("runs"));
+    std::ofstream(at("runs/first")) << "old";
+    std::filesystem::create_symlink("runs/first", at("latest"));  // relative to the link
+    std::filesystem::create_symlink(at("latest"), at("model"));
+    std::filesystem::create_symlink("runs/second", at("dangling"));
+    const auto replace = [&](const char* name) {
+        FileReplacement file(at(name));
+        file.write(name);
+        file.commit();
+    };
+    replace("model");
+    CHECK(content(at("runs/first")) == "model");
+    CHECK(std::filesystem::read_symlink(at("latest")) == "runs/first");
+    CHECK(std::filesystem::read_symlink(at("model")) == at("latest"));
+    replace("dangling");
+    CHECK(content(at("runs/second")) == "dangling");
+    CHECK(std::filesystem::is_symlink(at("dangling")));
+    CHECK(files(at("runs")) == 2);
+    std::filesystem::create_symlink("loop", at("loop"));
+    CHECK(message_of<FileError>([&] { replace("loop"); }).find("cannot replace " + at("loop").string()) == 0);
+}
+
+TEST_CASE("names may be as long as the system allows", "[io]") {
+    const support::TemporaryDirectory directory;
+    const auto path = directory.path() / std::string(255, 'n');
+    for (const char* text : {"first", "second"}) {
+        FileReplacement file(path);
+        file.write(text);
+        file.commit();
+        CHECK(content(path) == text);
+    }
+    CHECK_THROWS_AS(FileReplacement(directory.path() / std::string(256, 'n')), FileError);
+    CHECK(files(directory.path()) == 1);
+}
+
+TEST_CASE("what a killed process left behind is removed, what a living one writes is not", "[io]") {
+    const support::TemporaryDirectory directory;
+    const auto path = directory.write("model", "old");
+    for (const char* name : {"model", "other"}) {
+        const pid_t child = fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            FileReplacement file(directory.path() / name);
+            file.write("half of the new");
+            raise(SIGKILL);
+        }
+        int status = 0;
+        REQUIRE(waitpid(child, &status, 0) == child);
+        CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+    }
+    CHECK(content(path) == "old");
+    CHECK(files(directory.path()) == 2);  // the second removed what the first left
+    directory.write(".deeprec-notes", "not ours");
+    FileReplacement alive(directory.path() / "third"), file(path);
+    CHECK(files(directory.path()) == 4);
     file.write("new");
-    const std::string complaint = support::message_of<FileError>([&] { file.commit(); });
-    CHECK(complaint.find("cannot replace") == 0);
-    CHECK(content(directory.path() / "model" / "inside") == "kept");
+    file.commit();
+    alive.commit();
+    CHECK(content(path) == "new");
+    CHECK(files(directory.path()) == 3);
 }

@@ -1,5 +1,6 @@
 #include <deeprec/io/safetensors.hpp>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -150,7 +151,16 @@ TEST_CASE("hostile files are refused with what was expected", "[io]") {
         {file("{" + entry("a", "[4611686018427387904,4,2]", "[0,8]") + "}", 8), "needs more than"},
         {file("{" + entry("a", "[0,4611686018427387904]", "[0,8]") + "}", 8), "expected data_offsets [0, 0]"},
         {file("{" + entry("a", "[[2]]", "[0,8]") + "}", 8), "whole number"},
-        {file("{" + entry("a", "[2]", "[0,8]", "F33") + "}", 8), "unknown dtype 'F33'"},
+        {file("{" + entry("a", "[2]", "[0,9]", "F33") + "}", 8), "expected data_offsets [0, 9] within 8 bytes"},
+        {file("{" + entry("a", "[2]", "[8,0]", "F33") + "}", 8), "received [8, 0]"},
+        {file("{" + entry("a", "[3]", "[0,2]", "F4") + "}", 2), "expected whole bytes, received 3 elements of 4 bits"},
+        {file("{" + entry("a", "[6]", "[0,2]", "F4") + "}", 2), "needs more than the 2 bytes"},
+        {file("{" + entry("a", "[4]", "[0,2]", "F6_E2M3") + "}", 2), "needs more than the 2 bytes"},
+        {file("{" + entry("a", "[1]", "[0,4]", "C64") + "}", 4), "needs more than the 4 bytes"},
+        {file("{" + entry("a", "[4611686018427387904,4]", "[0,8]", "F4") + "}", 8), "needs more than the 8 bytes"},
+        {file("{\"caf\xe9\":{}}", 0), "byte 5: expected UTF-8, received '\\xe9"},
+        {file("{\"__metadata__\":{\"k\":\"\xed\xa0\x80\"}}", 0), "expected UTF-8"},
+        {file("{\"__metadata__\":{\"k\":\"\xc0\x80\"}}", 0), "expected UTF-8"},
         {file(R"({"a":{"dtype":"F32","shape":[2]}})", 8), "received fewer"},
         {file(R"({"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8), "an entry occurs twice"},
         {file(R"({"a":{"type":"F32"}})", 8), "received 'type'"},
@@ -176,6 +186,138 @@ TEST_CASE("hostile files are refused with what was expected", "[io]") {
         CHECK(complaint.find(hostile.complaint) != std::string::npos);
         CHECK(complaint.find("test.safetensors") == 0);
     }
+}
+
+TEST_CASE("types that nobody asks for do no harm", "[io]") {
+    const std::pair<std::string, std::size_t> others[] = {
+        {"F4", 4},          {"F6_E2M3", 6},     {"F6_E3M2", 6},
+        {"F8_E5M2", 8},     {"F8_E4M3", 8},     {"F8_E8M0", 8},
+        {"F8_E5M2FNUZ", 8}, {"F8_E4M3FNUZ", 8}, {"BOOL", 8},
+        {"I8", 8},          {"I16", 16},        {"U16", 16},
+        {"F16", 16},        {"BF16", 16},       {"U32", 32},
+        {"U64", 64},        {"C64", 64},        {"F33 of tomorrow", 24}};
+    for (const auto& [dtype, bits] : others) {
+        const std::size_t bytes = 8 * bits / 8;
+        const std::string header = message(R"({"other":{"dtype":")", dtype, R"(","shape":[2,4],"data_offsets":[4,)",
+                                           4 + bytes, R"(]},"good":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})");
+        auto stored = reader(file(header, 4 + bytes));
+        float good = 0, none[8];
+        stored.read("good", {1}, &good);
+        CHECK(good == std::bit_cast<float>(0x78787878));
+        CHECK(message_of<FormatError>([&] {
+                  stored.read("other", {2, 4}, none);
+              }) == "test.safetensors: tensor 'other': expected F32 [2, 4], received " + dtype + " [2, 4]");
+    }
+}
+
+TEST_CASE("Other floating types are converted when asked for, and only then", "[io]") {
+    const auto stored_as = [](const std::string& dtype, const auto& numbers) {
+        const std::size_t bytes = sizeof numbers;
+        std::string all = file(message(R"({"a":{"dtype":")", dtype, R"(","shape":[)", std::size(numbers),
+                                       R"(],"data_offsets":[0,)", bytes, "]}}"),
+                               bytes);
+        std::memcpy(all.data() + all.size() - bytes, numbers, bytes);
+        return reader(std::move(all));
+    };
+    const float infinity = std::numeric_limits<float>::infinity();
+    // 1, -2, largest, smallest normal, largest and smallest subnormal, -0, infinities, NaN; 1/3 to the nearest
+    const std::uint16_t halves[]{0x3c00, 0xc000, 0x7bff, 0x0400, 0x03ff, 0x8001,
+                                 0x8000, 0x7c00, 0xfc00, 0x7e01, 0x3555};
+    const float half_values[]{1,     -2,       65504,     0x1p-14f,      0x3ffp-24f, -0x1p-24f,
+                              -0.0f, infinity, -infinity, std::nanf(""), 0x1.554p-2f};
+    const std::uint16_t brains[]{0x3f80, 0xc000, 0x7f7f, 0x0080, 0x8001, 0x8000, 0x7f80, 0xff80, 0x7fc1};
+    const float brain_values[]{1, -2, 0x1.fep127f, 0x1p-126f, -0x1p-133f, -0.0f, infinity, -infinity, std::nanf("")};
+    const auto check = [&](auto zero, auto stored, const auto& expected) {
+        using T = decltype(zero);
+        std::vector<T> to(std::size(expected));
+        const std::vector<Index> shape{static_cast<Index>(to.size())};
+        CHECK_THROWS_AS(stored.read("a", shape, to.data()), FormatError);
+        CHECK_THROWS_AS(stored.template check<T>("a", shape), FormatError);
+        stored.template check<T>("a", shape, Convert::yes);
+        stored.read("a", shape, to.data(), Convert::yes);
+        for (std::size_t i = 0; i < to.size(); ++i) {
+            CAPTURE(i);
+            if (std::isnan(expected[i]))
+                CHECK(std::isnan(to[i]));
+            else
+                CHECK((to[i] == static_cast<T>(expected[i]) && std::signbit(to[i]) == std::signbit(expected[i])));
+        }
+        CHECK_THROWS_AS(stored.read("a", {1}, to.data(), Convert::yes), FormatError);
+    };
+    check(0.0f, stored_as("F16", halves), half_values);
+    check(0.0, stored_as("F16", halves), half_values);
+    check(0.0f, stored_as("BF16", brains), brain_values);
+    check(0.0, stored_as("BF16", brains), brain_values);
+    const float singles[]{0.1f, -3e38f, 1e-45f};
+    check(0.0, stored_as("F32", singles), singles);
+    const double wide[]{0.1, -3.4028234663852886e38, 1e-300, -std::numeric_limits<double>::infinity()};
+    check(0.0f, stored_as("F64", wide), wide);
+
+    std::vector<double> many(10001);
+    for (std::size_t i = 0; i < many.size(); ++i) many[i] = static_cast<double>(i) + 0.1;
+    SafetensorsWriter writer;
+    writer.add<double>("a", {10001}, many.data());
+    auto long_one = reader(written(writer));
+    std::vector<float> to(many.size());
+    long_one.read("a", {10001}, to.data(), Convert::yes);
+    CHECK(std::equal(to.begin(), to.end(), many.begin(), [](float a, double b) { return a == static_cast<float>(b); }));
+    many[9000] = 3.5e38;
+    auto too_large = reader(written(writer));
+    CHECK(message_of<NumericError>([&] { too_large.read("a", {10001}, to.data(), Convert::yes); }) ==
+          "test.safetensors: tensor 'a': number 9000 is 3.5e+38, beyond what F32 can hold");
+
+    const std::int64_t batches[]{1234567890123};
+    std::int64_t counted = 0;
+    auto integers = stored_as("I64", batches);
+    integers.read("a", {1}, &counted);
+    CHECK(counted == 1234567890123);
+    CHECK_THROWS_AS(integers.check<float>("a", {1}, Convert::yes), FormatError);
+    CHECK_THROWS_AS(integers.check<std::int32_t>("a", {1}, Convert::yes), FormatError);
+}
+
+TEST_CASE("What no reader would take is not written", "[io]") {
+    const support::TemporaryDirectory directory;
+    const auto path = directory.write("model", "old");
+    const auto refused = [&](const SafetensorsWriter& writer) {
+        const std::string complaint = message_of<ArgumentError>([&] { writer.write(path); });
+        std::ostringstream out;
+        CHECK(message_of<ArgumentError>([&] { writer.write(out); }) == complaint);
+        CHECK(out.str().empty());
+        CHECK(std::filesystem::file_size(path) == 3);
+        return complaint;
+    };
+    SafetensorsWriter writer = sample();
+    writer.metadata = {{"title", "caf\xe9"}};
+    CHECK(refused(writer) == "safetensors: expected UTF-8 in the metadata 'title', received byte 233 at 3");
+    writer.metadata = {{"caf\xe9", "title"}};
+    CHECK(refused(writer) == "safetensors: expected UTF-8 in the metadata key 'caf\\xe9', received byte 233 at 3");
+    writer.metadata = {{"small", "text"}, {"log", std::string(100'000'000, 'x')}};
+    const std::string complaint = refused(writer);
+    CHECK(complaint.find("safetensors: expected a header of at most 100000000 bytes") == 0);
+    CHECK(complaint.find("the largest is metadata 'log' with 100000008") != std::string::npos);
+
+    CHECK(message_of<ArgumentError>([&] { writer.add<float>("caf\xe9", {1}, floats); }) ==
+          "safetensors: expected UTF-8 in the name of tensor 'caf\\xe9', received byte 233 at 3");
+    CHECK(message_of<ArgumentError>([&] {
+              writer.add<float>("c", {2, -1}, floats);
+          }) == "safetensors: tensor 'c': expected a shape of a tensor in memory, received [2, -1]");
+    CHECK_THROWS_AS(writer.add<float>("c", {Index{1} << 40, Index{1} << 40}, floats), ArgumentError);
+
+    // As much as fits: a text that fills the header to the last byte.
+    SafetensorsWriter full;
+    const std::size_t around = std::string(R"({"__metadata__":{"log":""}})").size();
+    full.metadata = {{"log", std::string(100'000'000 - around, 'x')}};
+    full.write(path);
+    CHECK(SafetensorsReader(path).metadata() == full.metadata);
+    full.metadata["log"] += 'x';
+    CHECK_THROWS_AS(full.write(path), ArgumentError);
+    CHECK(SafetensorsReader(path).metadata().at("log").size() == 100'000'000 - around);
+}
+
+TEST_CASE("Many tensors take no longer than their number", "[io]") {
+    SafetensorsWriter writer;
+    for (int i = 0; i < 60'000; ++i) writer.add<float>(std::to_string(i), {1}, floats);
+    CHECK(reader(written(writer)).tensors().size() == 60'000);
 }
 
 TEST_CASE("any damage gives an Error or a file", "[io]") {

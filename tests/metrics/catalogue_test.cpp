@@ -62,3 +62,36 @@ TEST_CASE("Intra-list diversity by hand", "[metrics]") {
     metric.merge(other);
     CHECK(metric.result() == Approx(1));
 }
+
+TEST_CASE("A repeated item of a list counts once", "[metrics]") {
+    Gini repeated{3}, once{3};
+    repeated.update(Ids{1, 1, 2, 1});
+    once.update(Ids{1, 2});
+    CHECK(repeated.result() == once.result());
+    repeated.update(Ids{1});  // another list
+    once.update(Ids{1});
+    CHECK(repeated.result() == once.result());
+    CHECK_THROWS_AS(repeated.update(Ids{3, 4}), DataError);
+    CHECK(repeated.result() == once.result());  // nothing of the list was added
+
+    Novelty novelty({4, 2, 2});
+    novelty.update(Ids{2, 1, 2, 2});
+    CHECK(novelty.result() == Approx(1.5));
+
+    IntraListDiversity diversity, distinct;
+    Tensor<float, 2> vectors(4, 2), two(2, 2);
+    vectors.setValues({{1, 0}, {1, 0}, {0, 3}, {1, 0}});
+    two.setValues({{1, 0}, {0, 3}});
+    diversity.update(Ids{7, 7, 9, 7}, vectors);
+    distinct.update(two);
+    CHECK(diversity.result() == distinct.result());
+    diversity.reset();
+    diversity.update(Ids{7, 8, 9, 6}, vectors);  // others may have the same vector
+    CHECK(diversity.result() == Approx(0.5));
+    diversity.reset();
+    diversity.update(Ids{7, 7, 7, 7}, vectors);  // one item alone
+    CHECK(std::isnan(diversity.result()));
+    CHECK(message_of<ShapeError>([&] {
+              diversity.update(Ids{1, 2}, vectors);
+          }) == "IntraListDiversity: expected a vector for each of 2 items, received 4");
+}

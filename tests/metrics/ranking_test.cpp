@@ -74,6 +74,9 @@ TEST_CASE("Candidates are ordered by score, left out ones are none", "[metrics]"
     const double broken[]{1, std::nan("")};
     CHECK(message_of<NumericError>([&] { rank_candidates(broken, relevance, 2); }) ==
           "rank_candidates: the score of candidate 1 is NaN");
+    const double unknown[]{1, std::nan(""), 0, 0};
+    CHECK(message_of<NumericError>([&] { rank_candidates(scores, unknown, 4); }) ==
+          "rank_candidates: the relevance of candidate 1 is nan");
 }
 
 TEST_CASE("Ranking metrics are means over users, whose values they keep", "[metrics]") {
@@ -98,4 +101,26 @@ TEST_CASE("Ranking metrics are means over users, whose values they keep", "[metr
     CHECK(message_of<ArgumentError>([] { Ndcg{{.k = 0}}; }) == "ndcg: expected a positive k, received 0");
     CHECK(message_of<ShapeError>([&] { metric.update(scores, Tensor<double, 2>(3, 2)); }) ==
           "mrr: expected relevance of the scores' shape [2, 3], received [3, 2]");
+}
+
+TEST_CASE("A repeated item counts once, at its first place, and takes its others in vain", "[metrics]") {
+    using Ids = std::vector<std::int32_t>;
+    const RankedList list = rank_items(Ids{1, 1, 1, 2}, Ids{1});
+    CHECK(list.relevance == std::vector<double>{1, 0, 0, 0});
+    CHECK(recall_at(list, 4) == 1);
+    CHECK(ndcg_at(list, 4) == 1);
+    CHECK(average_precision_at(list, 4) == 1);
+    CHECK(precision_at(list, 4) == 0.25);
+    CHECK(f1_at(list, 4) == Approx(0.4));
+    CHECK(recall_at(rank_items(Ids{1, 1}, Ids{1, 2}), 2) == 0.5);
+    CHECK(reciprocal_rank_at(rank_items(Ids{3, 3, 1, 1}, Ids{1})) == Approx(1.0 / 3));
+    const RankedList twice = rank_items(Ids{5, 1, 2}, Ids{1, 2, 1, 1, 2});
+    CHECK(twice.ideal == std::vector<double>{1, 1});
+    CHECK(recall_at(twice, 3) == 1);
+    CHECK(average_precision_at(twice) == Approx((1.0 / 2 + 2.0 / 3) / 2));
+}
+
+TEST_CASE("Lists that are not in the order of their scores have ties of equal scores alone", "[metrics]") {
+    const RankedList reranked{{0, 1, 0}, {1}, {1, 3, 2}};
+    CHECK(ndcg_tie_averaged_at(reranked, 3) == Approx(1 / std::log2(3)));
 }

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,13 @@ TEST_CASE("Baselines say what they refuse", "[ranking]") {
           "WindowRules: expected 4 scores, of items 0 to 3, received 5");
     CHECK(message_of<DataError>([&] { WindowRules{train}({}, {}); }) ==
           "WindowRules: expected 4 scores, of items 0 to 3, received 0");
+    CHECK_THROWS_AS(BprMf(train, {.learning_rate = std::numeric_limits<double>::infinity()}), ArgumentError);
+    const std::string diverged = message_of<NumericError>([] {
+        BprMf(sequences({{1, 2}, {3}}, 4), {.learning_rate = 1e30});
+    });
+    INFO(diverged);
+    CHECK(diverged.find("BprMf: what was learnt of user ") == 0);
+    CHECK(diverged.find("expected less than a learning_rate of 1e+30") != std::string::npos);
     CHECK(message_of<ArgumentError>([&] { BprMf(train, {.width = 0}); }) ==
           "BprMf: expected a positive width and learning_rate, epochs and regularization of at least 0, received 0, "
           "0.05, "

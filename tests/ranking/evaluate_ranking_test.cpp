@@ -89,6 +89,16 @@ TEST_CASE("A score that is NaN stops the evaluation", "[ranking]") {
         CHECK(message_of<NumericError>([&] { evaluate_ranking(scorer, queries, 5); }) ==
               message("evaluate_ranking: the score of item ", at, " is NaN"));
     }
+    const auto endless = [](const Query&, std::span<float> scores) {
+        std::fill(scores.begin(), scores.end(), std::numeric_limits<float>::infinity());
+    };
+    CHECK(message_of<NumericError>([&] { evaluate_ranking(endless, queries, 5); }) ==
+          "evaluate_ranking: the score of item 1 is infinite");
+    const auto never_1 = [](const Query& query, std::span<float> scores) {  // no candidate for the scorer
+        by_number(query, scores);
+        scores[1] = -std::numeric_limits<float>::infinity();
+    };
+    CHECK(evaluate_ranking(never_1, queries, 5).ranks[0] == 4);
     const auto only_padding = [](const Query& query, std::span<float> scores) {
         by_number(query, scores);
         scores[0] = std::numeric_limits<float>::quiet_NaN();
@@ -125,6 +135,14 @@ TEST_CASE("Given negatives, a target is ranked against its user's alone", "[rank
     const auto kept =
         evaluate_ranking(by_number, queries, 10, {.remove_history = false, .k = 1, .negatives = &negatives});
     CHECK(kept.ranks == std::vector<Index>{2, 2});
+    for (const std::int32_t item : {9, 2, 2, 4}) x.add(1, item);  // again: they are candidates once
+    for (const std::int32_t item : {10, 10, 1}) x.add(2, item);
+    const Sequences repeated{x};
+    const Ids twice{9, 3, 9};
+    const std::vector<Query> same{{1, twice, 5}, {2, {}, 7}};
+    const auto again = evaluate_ranking(by_number, same, 10, {.k = 1, .negatives = &repeated});
+    CHECK(again.ranks == report.ranks);
+    CHECK(again.auc == report.auc);
     const std::vector<Query> without{{3, {}, 1}};
     CHECK(message_of<DataError>([&] { evaluate_ranking(by_number, without, 10, {.negatives = &negatives}); }) ==
           "evaluate_ranking: user 3 has no negatives");

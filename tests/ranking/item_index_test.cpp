@@ -296,3 +296,35 @@ TEST_CASE("ItemIndex is a scorer for evaluate_ranking", "[ranking]") {
     CHECK(message_of<DataError>([&] { index(query, scores); }) ==
           "ItemIndex: it has items 1 to 300, asked for scores of items 1 to 299");
 }
+
+TEST_CASE("An index names the first item that may be recommended and has no finite score", "[ranking]") {
+    const auto items = features(n_items, 4, 11);
+    const auto user = features(1, 5, 20);
+    const float infinity = std::numeric_limits<float>::infinity();
+    const auto check = [&](auto model, const std::string& broken, float value, const std::string& complaint) {
+        for_each_parameter(model, [&](std::string_view name, auto& p) {
+            if (name == broken) p.data()[p.size() - 1] = value;
+        });
+        const ItemIndex index{model, items, {.first_item = 1}};
+        CHECK(message_of<NumericError>([&] { index.recommend(user, 3); }) ==
+              "ItemIndex: the score of item 1 is " + complaint);
+        const Ids seen{1, 2, 2, 1};
+        CHECK(message_of<NumericError>([&] {
+                  index.recommend(user, 3, {.exclude = seen, .allow = [](std::int32_t item) { return item != 3; }});
+              }) == "ItemIndex: the score of item 4 is " + complaint);
+        CHECK(index.recommend(user, 3, {.allow = [](std::int32_t) { return false; }}).empty());
+    };
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    check(model_with(Dot{}), "user.0.kernel", nan, "NaN");
+    check(model_with(Dot{}), "item.0.bias", nan, "NaN");
+    check(model_with(Sequential{Dense{9, relu}, Dense{1, sigmoid}}), "user.0.bias", nan, "NaN");
+    check(model_with(Sequential{Dense{1, sigmoid}}), "head.0.bias", -infinity, "infinite");
+    check(model_with(Sequential{Dense{1, sigmoid}}), "head.0.bias", infinity, "infinite");
+
+    const auto model = model_with(Dot{});
+    const ItemIndex index{model, items};
+    auto unknown = user;
+    unknown(0, 3) = nan;
+    CHECK(message_of<NumericError>([&] { index.recommend(unknown, 3); }) == "ItemIndex: the score of item 0 is NaN");
+    CHECK(index.recommend(user, 3).size() == 3);
+}

@@ -2,6 +2,8 @@
 
 #include <cstring>
 #include <limits>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/random.hpp>
@@ -35,8 +37,8 @@ void whole(Numbers& n, float* row, Index width) {  // ties
 void clustered(Numbers& n, float* row, Index width) {  // differences far below those of the codes
     for (Index k = 0; k < width; ++k) row[k] = 1 + static_cast<float>(k % 7) + 1e-6f * n.normal();
 }
-void any_length(Numbers& n, float* row, Index width) {
-    const float length = std::ldexp(1.0f, static_cast<int>(n.below(300)) - 170);
+void any_length(Numbers& n, float* row, Index width) {  // scores stay finite, which those of odd rows need not
+    const float length = std::ldexp(1.0f, static_cast<int>(n.below(210)) - 150);
     std::generate_n(row, width, [&] { return length * n.normal(); });
 }
 void one_large(Numbers& n, float* row, Index width) {  // codes of the others are 0
@@ -58,6 +60,15 @@ void mixed(Numbers& n, float* row, Index width) {
 bool same_bits(const std::vector<Hit<float>>& a, const std::vector<Hit<float>>& b) {
     return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof a[0]) == 0);
 }
+/// What a search finds; nothing where it refuses numbers that are not finite.
+template <class F>
+std::optional<std::vector<Hit<float>>> found(F&& search) {
+    try {
+        return search();
+    } catch (const NumericError&) {
+        return std::nullopt;
+    }
+}
 /// How many of the queries differ from top_k_scan.
 int differences(Fill items_of, Fill query_of, Index count, Index width, std::uint64_t seed) {
     Numbers numbers(seed);
@@ -68,10 +79,13 @@ int differences(Fill items_of, Fill query_of, Index count, Index width, std::uin
     int different = 0;
     for (const Index k : {Index{1}, Index{10}, count / 2, count + 7}) {
         query_of(numbers, query.data(), width);
-        const auto expected = top_k_scan(query.data(), items.data(), count, width, k);
-        const auto filtered = top_k_scan(query.data(), items.data(), count, width, k, third);
-        different += !same_bits(quantized.top_k(query.data(), k), expected);
-        different += !same_bits(quantized.top_k(query.data(), k, third), filtered);
+        const auto differs = [&](const auto& accept) {
+            const auto expected =
+                found([&] { return top_k_scan(query.data(), items.data(), count, width, k, accept); });
+            const auto received = found([&] { return quantized.top_k(query.data(), k, accept); });
+            return expected.has_value() != received.has_value() || (expected && !same_bits(*expected, *received));
+        };
+        different += differs(AcceptAll{}) + differs(third);
     }
     return different;
 }
@@ -129,6 +143,8 @@ TEST_CASE("Few items are scored with their vectors", "[ranking][quantized_items]
     CHECK(rescored(normal) < 300);
     CHECK(rescored(clustered) > count / 2);
     query[0] = nan_value;
+    CHECK_THROWS_AS(rescored(normal), NumericError);
+    std::fill(query.begin(), query.end(), 1e-30f);
     CHECK(rescored(normal) == count);  // left to top_k_scan
 }
 
@@ -141,4 +157,31 @@ TEST_CASE("QuantizedItems names what it cannot use", "[ranking][quantized_items]
           "QuantizedItems: expected 0 or more rows of 0 to 1048576 numbers, received 5 of -4");
     const float x = 1;
     CHECK_THROWS_AS(QuantizedItems(&x, 1, 1).top_k(&x, -1), ArgumentError);
+}
+
+TEST_CASE("Numbers that are not finite are refused by QuantizedItems, the first that may be recommended by name",
+          "[ranking][quantized_items][threads]") {
+    Numbers numbers(1);
+    const Index count = 10000, width = 7;
+    std::vector<float> items(count * width), query(width);
+    for (Index i = 0; i < count; ++i) normal(numbers, items.data() + i * width, width);
+    normal(numbers, query.data(), width);
+    ThreadPool two(2);
+    for (const float value : {nan_value, infinity, -infinity})
+        for (ThreadPool* pool : {static_cast<ThreadPool*>(nullptr), &two}) {
+            for (const std::size_t bad : {9000u, 60u}) items[bad * width + 3] = value;
+            const QuantizedItems quantized(items.data(), count, width, pool);
+            const auto refused = [&](auto accept) {
+                return message_of<NumericError>([&] { quantized.top_k(query.data(), 5, accept, pool); });
+            };
+            CAPTURE(value, pool == nullptr);
+            CHECK(refused(AcceptAll{}) == "QuantizedItems: the score of item 60 is not finite");
+            CHECK(refused([](std::int32_t i) { return i > 60; }) ==
+                  "QuantizedItems: the score of item 9000 is not finite");
+            CHECK(refused([](std::int32_t i) { return i != 60 && i != 9000; }).empty());
+            CHECK_THROWS_AS(quantized.top_k(query.data(), 0), NumericError);
+            const float before = std::exchange(query[2], value);
+            CHECK(refused(AcceptAll{}).find("number 2 of the query is ") != std::string::npos);
+            query[2] = before;
+        }
 }

@@ -103,3 +103,23 @@ TEST_CASE("Trained on walks whose stride shows in two steps alone, towers rank w
     CHECK(hr_of(sequences::cnn_tower(16)) > 0.97);
     CHECK(hr_of(sequences::rnn_tower(16)) > 0.97);
 }
+
+TEST_CASE("A sequence index names the first item that may be recommended and has no finite score", "[sequence_index]") {
+    const auto check = [](const std::string& broken, Index at, float value, const std::string& complaint) {
+        SequenceRecommender model{5, sequences::rnn_tower(4), {.width = 4}};
+        model.build(8, Seed{2});
+        for_each_parameter(model, [&](std::string_view name, auto& p) {
+            if (name == broken || (broken == "tower" && name.starts_with(broken))) p.data()[at] = value;
+        });
+        const SequenceIndex index{model};
+        const Ids seen{5, 2};
+        CHECK(message_of<NumericError>([&] { index.recommend(seen, 3); }) ==
+              "SequenceIndex: the score of item " + complaint);
+        return index.recommend(seen, 3, {.allow = [](std::int32_t item) { return item == 2; }}).size();
+    };
+    const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+    CHECK(check("bias", 4, nan, "4 is NaN") == 1);
+    CHECK(check("bias", 1, -infinity, "1 is infinite") == 1);
+    CHECK(check("bias", 3, infinity, "3 is infinite") == 1);
+    CHECK_THROWS_AS(check("tower", 0, nan, "1 is NaN"), NumericError);  // of every item, 2 too
+}

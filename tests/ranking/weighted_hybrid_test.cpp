@@ -1,5 +1,6 @@
 #include <deeprec/ranking/weighted_hybrid.hpp>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -60,6 +61,16 @@ TEST_CASE("A hybrid standardises each member's scores and adds them by weight", 
     CHECK(scores[1] == Approx(-2 * up + share));
     CHECK(scores[2] == Approx(share));
     CHECK(scores[3] == Approx(2 * up - 2 * share));
+}
+
+TEST_CASE("Small symmetric equations are solved to the last bits", "[hybrid]") {
+    const std::array<double, 3> x{1, -2, 0.5};
+    const std::array<std::array<double, 3>, 3> lower{{{4, 0, 0}, {1, 3, 0}, {-2, 0.5, 5}}};
+    std::array<double, 3> b{};
+    for (std::size_t i = 0; i < 3; ++i)
+        for (std::size_t j = 0; j < 3; ++j) b[i] += (i >= j ? lower[i][j] : lower[j][i]) * x[j];
+    const auto solved = detail::solve_symmetric(lower, b);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(std::abs(solved[i] - x[i]) < 1e-15);
 }
 
 TEST_CASE("Weights are found whatever the scales, noise gets none, and the hybrid beats its best member", "[hybrid]") {
@@ -143,7 +154,15 @@ TEST_CASE("Wrong use of a hybrid is refused", "[hybrid]") {
     };
     WeightedHybrid with_nan{good, broken};
     CHECK(message_of<NumericError>([&] { with_nan.fit(queries(0, 2), items); }) ==
-          "WeightedHybrid: member 1 gave scores that are not finite");
+          "WeightedHybrid: member 1 gave scores that are not finite, the first is that of item 2");
+    std::vector<float> scores(items + 1);
+    CHECK(message_of<NumericError>([&] { with_nan(queries(0, 1)[0], scores); }) ==
+          "WeightedHybrid: member 1 gave scores that are not finite, the first is that of item 2");
+    CHECK(message_of<ArgumentError>([&] {
+              hybrid.set_weights(std::vector{1.0, std::nan("")});
+          }) == "WeightedHybrid: expected finite weights of at most 1e30, received nan for member 1");
+    CHECK_THROWS_AS(hybrid.set_weights(std::vector{1e31, 1.0}), ArgumentError);
+    CHECK(hybrid.weights() == std::vector{1.0, 1.0});
     // Members that always agree share the weight.
     hybrid.fit(queries(0, 100), items);
     CHECK(hybrid.weights()[0] == Approx(hybrid.weights()[1]));

@@ -19,7 +19,7 @@ struct Counterfactual {
 /// the item is still recommended when all events are gone.
 ///
 /// Shapes: user [1, T] ids. Throws ShapeError for more than one user, ArgumentError for k < 1, DataError for an item
-/// that is not in the index.
+/// that is not in the index, NumericError for scores that are not finite.
 template <class Model, class User>
 Counterfactual counterfactual(const ItemIndex<Model>& index, const User& user, std::int32_t item, Index k,
                               const RecommendOptions& options = {}) {
@@ -49,7 +49,8 @@ Counterfactual counterfactual(const ItemIndex<Model>& index, const User& user, s
         const std::int32_t rival = hits.back().item;
         const T* scores = cache.scores.data();
         const T own = scores[row], best = scores[rival - index.first_item()];
-        return {static_cast<double>(own) - static_cast<double>(best), own > best || (own == best && item < rival)};
+        detail::check_finite_score("counterfactual", item, own);
+        return {static_cast<double>(own) - static_cast<double>(best), own > best || (!(own < best) && item < rival)};
     };
 
     Counterfactual result;

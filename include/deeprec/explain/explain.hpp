@@ -147,7 +147,8 @@ inline void share_out(Explanation& why) {
 /// activation. Dropout does nothing.
 ///
 /// Shapes: user [1, T], item [1, L] ids; each tower is a Sequential that starts with an Embedding. Throws ShapeError
-/// unless both are one sequence and the model gives one score, ArgumentError for options without meaning.
+/// unless both are one sequence and the model gives one score, ArgumentError for options without meaning, NumericError
+/// where a score or a gradient is not finite.
 template <class Model, class User, class Item>
 Explanation explain(const Model& model, const User& user, const Item& item, ExplainOptions options = {}) {
     if (!(options.tolerance > 0))
@@ -158,6 +159,7 @@ Explanation explain(const Model& model, const User& user, const Item& item, Expl
     const auto v = detail::one_sequence("explain", item);
     detail::ScorePath path(model, u, v);
     Explanation why{path.score(1), path.score(0), detail::contributions_of(u), detail::contributions_of(v), 0};
+    detail::check_finite("explain", why);
     if (options.method == Attribution::gradient_input) {
         path.at_input(why);
     } else {
@@ -169,6 +171,7 @@ Explanation explain(const Model& model, const User& user, const Item& item, Expl
         }
         detail::share_out(why);
     }
+    detail::check_finite("explain", why);
     detail::sort_contributions(why.events);
     detail::sort_contributions(why.tokens);
     return why;

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <deeprec/core/tensor.hpp>
@@ -40,6 +43,21 @@ inline std::vector<Contribution> contributions_of(const View<const std::int32_t,
     for (Index t = 0; t < ids.extent(1); ++t)
         if (ids.data()[t] != 0) found.push_back({t, ids.data()[t], 0});
     return found;
+}
+/// Throws NumericError for a value that is not finite.
+inline void check_finite(std::string_view who, std::string_view what, double value) {
+    if (!std::isfinite(value)) throw NumericError(message(who, ": ", what, " is ", value));
+}
+/// Throws NumericError unless all values are finite.
+inline void check_finite(std::string_view who, const Explanation& why) {
+    check_finite(who, "the score", why.score);
+    check_finite(who, "the score of padding alone", why.baseline);
+    for (const auto* list : {&why.events, &why.tokens})
+        for (const Contribution& c : *list)
+            check_finite(who,
+                         message("what ", list == &why.events ? "event " : "token ", c.id, " at position ", c.position,
+                                 " adds to the score"),
+                         c.value);
 }
 /// The largest value first; equal ones in the order of the sequence.
 inline void sort_contributions(std::vector<Contribution>& list) {

@@ -23,7 +23,8 @@ inline Tensor<std::int32_t, 2> occluded(const View<const std::int32_t, 2>& ids, 
 /// has mask_zero, what is replaced is masked. Differences need not add up: two events that say the same have 0 each.
 /// `baseline` is the score of padding alone.
 ///
-/// Shapes: user [1, T], item [1, L] ids as the towers take them. Throws ShapeError otherwise.
+/// Shapes: user [1, T], item [1, L] ids as the towers take them. Throws ShapeError otherwise, NumericError where a
+/// score is not finite.
 template <class Model, class User, class Item>
 Explanation explain_by_occlusion(const Model& model, const User& user, const Item& item) {
     const auto u = detail::one_sequence("explain_by_occlusion", user);
@@ -39,7 +40,6 @@ Explanation explain_by_occlusion(const Model& model, const User& user, const Ite
     };
     const auto fill = [](const std::vector<double>& score, std::vector<Contribution>& list) {
         for (std::size_t i = 0; i < list.size(); ++i) list[i].value = score[0] - score[i + 1];
-        detail::sort_contributions(list);
     };
     const std::vector<double> without_event = scores(Pair{view(users), v, users.dimension(0)});
     why.score = without_event[0];
@@ -47,6 +47,9 @@ Explanation explain_by_occlusion(const Model& model, const User& user, const Ite
     fill(scores(Pair{u, view(items)}), why.tokens);
     const Index none = users.dimension(0) - 1, nothing = items.dimension(0) - 1;
     why.baseline = scores(Pair{view(users).slice(none, none + 1), view(items).slice(nothing, nothing + 1)})[0];
+    detail::check_finite("explain_by_occlusion", why);
+    detail::sort_contributions(why.events);
+    detail::sort_contributions(why.tokens);
     return why;
 }
 

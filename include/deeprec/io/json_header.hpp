@@ -10,6 +10,7 @@
 
 #include <deeprec/core/errors.hpp>
 #include <deeprec/core/shown.hpp>
+#include <deeprec/core/utf8.hpp>
 
 DEEPREC_BEGIN
 
@@ -42,13 +43,19 @@ public:
     void array(F&& element) {
         each('[', ']', element);
     }
-    /// A string with its escapes resolved (to UTF-8).
+    /// A string with its escapes resolved; UTF-8.
     std::string string() {
         expect('"');
+        const std::size_t begin = at_;
         std::string out;
         for (;;) {
             const char c = next("a closing quote");
-            if (c == '"') return out;
+            if (c == '"') {
+                const std::size_t bad = find_not_utf8(text_.substr(begin, at_ - 1 - begin));
+                if (bad == std::string_view::npos) return out;
+                at_ = begin + bad;
+                fail("UTF-8");
+            }
             if (static_cast<unsigned char>(c) < 0x20) fail("no control character in a string");
             if (c == '\\')
                 escape(out);
@@ -86,7 +93,7 @@ private:
     std::string place() const {
         if (!by_line_) return std::to_string(at_);
         const std::string_view before = text_.substr(0, at_);
-        const auto line_begin = before.rfind('\n') + 1;  // npos + 1 = 0
+        const auto line_begin = before.rfind('\n') + 1;                 // npos + 1 = 0
         const auto starts = [](char c) { return (c & 0xc0) != 0x80; };  // of a character of UTF-8
         return message(
             1 + std::count(before.begin(), before.end(), '\n'), ":",

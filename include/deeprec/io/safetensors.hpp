@@ -3,19 +3,25 @@
 ///     8 bytes    length n of the header, little-endian
 ///     n bytes    {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {"key": "text"}}
 ///     the rest   row-major, little-endian; offsets count from here, without gaps or overlaps
+///
+/// Texts are UTF-8, and n is at most 100,000,000.
 #pragma once
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <fstream>
 #include <istream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <vector>
 
 #include <deeprec/core/shape.hpp>
+#include <deeprec/io/dtypes.hpp>
 #include <deeprec/io/json_header.hpp>
 #include <deeprec/io/replace_file.hpp>
 
@@ -27,20 +33,6 @@ static_assert(std::endian::native == std::endian::little, "deeprec: safetensors 
 using Metadata = std::map<std::string, std::string>;
 
 namespace detail {
-template <class T>
-inline constexpr std::string_view dtype_of = std::is_same_v<T, float>          ? "F32"
-                                             : std::is_same_v<T, double>       ? "F64"
-                                             : std::is_same_v<T, std::int32_t> ? "I32"
-                                                                               : "";
-/// Bytes of an element; 0 for a dtype that the format does not have.
-inline std::int64_t dtype_size(std::string_view dtype) {
-    constexpr std::pair<std::string_view, std::int64_t> sizes[] = {
-        {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
-        {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"I64", 8},     {"U64", 8}, {"F64", 8}};
-    for (const auto& [name, size] : sizes)
-        if (name == dtype) return size;
-    return 0;
-}
 inline std::string shape_text(const std::vector<Index>& shape) {
     std::string text = "[";
     for (const Index extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
@@ -59,7 +51,8 @@ struct TensorEntry {
 /// A file of tensors, open for reading. The header is checked whole before anything else happens: FormatError (with the
 /// file, the tensor, what was expected and what was received) for a wrong length, text that is not such a header, a
 /// name that occurs twice, shapes that disagree with the offsets, gaps, overlaps, missing or additional bytes. Nothing
-/// is allocated that the file is not large enough to hold.
+/// is allocated that the file is not large enough to hold. Tensors of types that nobody asks for do no harm, known here
+/// or not.
 class SafetensorsReader {
 public:
     static constexpr std::int64_t largest_header = 100'000'000;  ///< as the format's own implementation
@@ -79,7 +72,7 @@ public:
         const std::int64_t room = std::min(size - 8, largest_header);
         if (length > static_cast<std::uint64_t>(room))
             fail(message("expected a header of at most ", room, " bytes, received a length of ", length));
-        std::string header(static_cast<std::size_t>(length), ' ');
+        std::string header(length, ' ');
         read_bytes(8, header.data(), header.size());
         data_ = 8 + static_cast<std::int64_t>(length);
         parse(header);
@@ -89,24 +82,32 @@ public:
     const std::string& name() const { return name_; }
     const Metadata& metadata() const { return metadata_; }
     const std::map<std::string, TensorEntry>& tensors() const { return tensors_; }
-    /// Throws FormatError unless the file has this tensor with the dtype of T (float, double or std::int32_t) and this
-    /// shape: nothing is converted.
+    /// Throws FormatError unless the file has this tensor with the dtype of T (float, double, std::int32_t,
+    /// std::int64_t or std::uint8_t), or one that may be converted to it, and this shape.
     template <class T>
-    void check(const std::string& tensor, const std::vector<Index>& shape) const {
-        static_assert(detail::dtype_of<T> != "", "safetensors: tensors are of float, double or std::int32_t");
+    void check(const std::string& tensor, const std::vector<Index>& shape, Convert convert = Convert::no) const {
+        static_assert(detail::dtype_of<T> != "", "safetensors: tensors are of float, double, int32, int64 or uint8");
         const auto found = tensors_.find(tensor);
         if (found == tensors_.end()) fail("expected a tensor " + detail::shown(tensor, "'") + ", the file has none");
         const TensorEntry& entry = found->second;
-        if (entry.dtype != detail::dtype_of<T> || entry.shape != shape)
+        const bool converted = convert == Convert::yes && std::is_floating_point_v<T> &&
+                               detail::with_float_dtype(entry.dtype, [](auto, auto) {});
+        if ((entry.dtype != detail::dtype_of<T> && !converted) || entry.shape != shape)
             fail(tensor, message("expected ", detail::dtype_of<T>, " ", detail::shape_text(shape), ", received ",
                                  entry.dtype, " ", detail::shape_text(entry.shape)));
     }
-    /// The elements, row-major. Throws as `check`, and FileError where the file cannot be read.
+    /// The elements, row-major. Throws as `check`, FileError where the file cannot be read, NumericError for a number
+    /// that is finite and out of T's range.
     template <class T>
-    void read(const std::string& tensor, const std::vector<Index>& shape, T* to) {
-        check<T>(tensor, shape);
+    void read(const std::string& tensor, const std::vector<Index>& shape, T* to, Convert convert = Convert::no) {
+        check<T>(tensor, shape, convert);
         const TensorEntry& entry = tensors_.at(tensor);
-        read_bytes(data_ + entry.begin, to, static_cast<std::size_t>(entry.end - entry.begin));
+        if (entry.dtype == detail::dtype_of<T>)
+            read_bytes(data_ + entry.begin, to, static_cast<std::size_t>(entry.end - entry.begin));
+        else if constexpr (std::is_floating_point_v<T>)
+            detail::with_float_dtype(entry.dtype, [&](auto stored, const auto& value_of) {
+                read_converted<decltype(stored)>(tensor, entry, to, value_of);
+            });
     }
 
 private:
@@ -120,6 +121,23 @@ private:
         stream_->read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
         if (!*stream_ || stream_->gcount() != static_cast<std::streamsize>(bytes))
             throw FileError(message("cannot read ", bytes, " bytes at ", from, " of ", name_));
+    }
+    template <class Stored, class T, class Value>
+    void read_converted(const std::string& tensor, const TensorEntry& entry, T* to, const Value& value_of) {
+        constexpr std::int64_t most = 4096, size = sizeof(Stored);
+        std::vector<Stored> some(most);
+        const std::int64_t count = (entry.end - entry.begin) / size;
+        for (std::int64_t first = 0; first < count; first += most) {
+            const std::int64_t n = std::min<std::int64_t>(most, count - first);
+            read_bytes(data_ + entry.begin + first * size, some.data(), static_cast<std::size_t>(n * size));
+            for (std::int64_t i = 0; i < n; ++i) {
+                const auto value = value_of(some[static_cast<std::size_t>(i)]);
+                to[first + i] = static_cast<T>(value);
+                if (std::isfinite(value) && !std::isfinite(to[first + i]))
+                    throw NumericError(message(name_, ": tensor ", detail::shown(tensor, "'"), ": number ", first + i,
+                                               " is ", value, ", beyond what ", detail::dtype_of<T>, " can hold"));
+            }
+        }
     }
     void parse(const std::string& header) {
         detail::JsonReader json(header, name_);
@@ -163,6 +181,22 @@ private:
         if (offsets->size() != 2) fail(name, message("expected two data_offsets, received ", offsets->size()));
         return {*dtype, {shape->begin(), shape->end()}, (*offsets)[0], (*offsets)[1]};
     }
+    /// What the shape needs of the `available` bytes.
+    std::int64_t bytes_of(const std::string& name, const TensorEntry& entry, std::int64_t available) const {
+        const std::uint64_t bits = detail::dtype_bits(entry.dtype), room = static_cast<std::uint64_t>(available);
+        const std::uint64_t most = room / bits * 8 + room % bits * 8 / bits;  // elements
+        const bool empty = std::find(entry.shape.begin(), entry.shape.end(), 0) != entry.shape.end();
+        std::uint64_t count = empty ? 0 : 1;
+        for (const std::int64_t extent : entry.shape) {
+            if (!empty && count > most / static_cast<std::uint64_t>(extent))
+                fail(name, message("a shape of ", detail::shape_text(entry.shape), " needs more than the ", available,
+                                   " bytes of data that the file has"));
+            count *= static_cast<std::uint64_t>(extent);
+        }
+        if (count % 8 * bits % 8 != 0)
+            fail(name, message("expected whole bytes, received ", count, " elements of ", bits, " bits"));
+        return static_cast<std::int64_t>(count / 8 * bits + count % 8 * bits / 8);
+    }
     /// Tensors cover the `available` bytes one after the other, each with the bytes that its shape needs.
     void check_layout(std::int64_t available) const {
         std::vector<std::pair<const std::string*, const TensorEntry*>> order;
@@ -172,15 +206,8 @@ private:
         });
         std::int64_t at = 0;
         for (const auto& [name, entry] : order) {
-            std::int64_t bytes = detail::dtype_size(entry->dtype);
-            if (bytes == 0) fail(*name, "unknown dtype " + detail::shown(entry->dtype, "'"));
-            const bool empty = std::find(entry->shape.begin(), entry->shape.end(), 0) != entry->shape.end();
-            for (const std::int64_t extent : entry->shape) {
-                if (!empty && bytes > available / extent)
-                    fail(*name, message("a shape of ", detail::shape_text(entry->shape), " needs more than the ",
-                                        available, " bytes of data that the file has"));
-                bytes *= empty ? 0 : extent;
-            }
+            const std::int64_t bytes =
+                detail::dtype_bits(entry->dtype) == 0 ? entry->end - entry->begin : bytes_of(*name, *entry, available);
             if (entry->begin != at || entry->end < at || entry->end - at != bytes || entry->end > available)
                 fail(*name, message("expected data_offsets [", at, ", ", at + bytes, "] within ", available,
                                     " bytes of data, received [", entry->begin, ", ", entry->end, "]"));
@@ -196,32 +223,47 @@ private:
     std::map<std::string, TensorEntry> tensors_;
 };
 
-/// Collects tensors and writes them to a file or stream. It looks at the tensors' memory until then.
+/// Collects tensors and writes them to a file or stream. It looks at the tensors' memory until then. What no reader
+/// would take is refused before anything is written, so that nothing is lost.
 class SafetensorsWriter {
 public:
     Metadata metadata;
 
-    /// Throws ArgumentError for a name that it has already, and for the reserved "__metadata__".
+    /// Throws ArgumentError for a name that it has already or that is not UTF-8, for the reserved "__metadata__", and
+    /// for a shape that no memory can have.
     template <class T>
     void add(std::string name, std::vector<Index> shape, const T* data) {
-        static_assert(detail::dtype_of<T> != "", "safetensors: tensors are of float, double or std::int32_t");
-        for (const Item& item : items_)
-            if (item.name == name) throw ArgumentError("safetensors: two tensors have the name '" + name + "'");
+        static_assert(detail::dtype_of<T> != "", "safetensors: tensors are of float, double, int32, int64 or uint8");
         if (name == "__metadata__") throw ArgumentError("safetensors: no tensor can have the name __metadata__");
-        std::int64_t bytes = sizeof(T);
-        for (const Index extent : shape) bytes *= extent;
+        check_text("the name of tensor ", name, name);
+        std::int64_t bytes = std::find(shape.begin(), shape.end(), 0) == shape.end() ? sizeof(T) : 0;
+        for (const Index extent : shape) {
+            if (extent < 0 || (bytes > 0 && extent > std::numeric_limits<std::int64_t>::max() / bytes))
+                throw ArgumentError(message("safetensors: tensor ", detail::shown(name, "'"),
+                                            ": expected a shape of a ", "tensor in memory, received ",
+                                            detail::shape_text(shape)));
+            bytes *= extent;
+        }
+        if (!names_.insert(name).second)
+            throw ArgumentError("safetensors: two tensors have the name " + detail::shown(name, "'"));
         items_.push_back({std::move(name), detail::dtype_of<T>, std::move(shape), data, bytes});
     }
-    /// Replaces the file whole or not at all (see FileReplacement). Throws FileError.
+    /// Replaces the file whole or not at all (see FileReplacement). Throws FileError, ArgumentError for metadata that
+    /// are not UTF-8 and for names and metadata of more than 100 MB.
     void write(const std::filesystem::path& path) const {
+        const auto order = in_order();
+        const std::string header = header_of(order);
         FileReplacement file(path);
-        each_part([&](const void* data, std::size_t bytes) { file.write(data, bytes); });
+        each_part(order, header, [&](const void* data, std::size_t bytes) { file.write(data, bytes); });
         file.commit();
     }
-    /// Writes and flushes. Throws FileError for a stream that is not open or does not take everything.
+    /// Writes and flushes. Throws FileError for a stream that is not open or does not take everything, ArgumentError as
+    /// above.
     void write(std::ostream& out) const {
+        const auto order = in_order();
+        const std::string header = header_of(order);
         std::size_t total = 0;
-        each_part([&](const void* data, std::size_t bytes) {
+        each_part(order, header, [&](const void* data, std::size_t bytes) {
             out.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
             total += bytes;
         });
@@ -238,37 +280,64 @@ private:
         const void* data;
         std::int64_t bytes;
     };
-    template <class F>
-    void each_part(F&& f) const {
-        // The largest elements first and the header a multiple of 8: all data is aligned for who maps the file.
+    static void check_text(std::string_view what, const std::string& name, const std::string& text) {
+        const std::size_t bad = detail::find_not_utf8(text);
+        if (bad != std::string::npos)
+            throw ArgumentError(message("safetensors: expected UTF-8 in ", what, detail::shown(name, "'"),
+                                        ", received byte ", int{static_cast<unsigned char>(text[bad])}, " at ", bad));
+    }
+    /// The largest elements first: with a header of a multiple of 8, all data is aligned for who maps the file.
+    std::vector<const Item*> in_order() const {
         std::vector<const Item*> order;
         for (const Item& item : items_) order.push_back(&item);
         std::stable_sort(order.begin(), order.end(), [](const Item* a, const Item* b) {
-            return detail::dtype_size(a->dtype) > detail::dtype_size(b->dtype);
+            return detail::dtype_bits(a->dtype) > detail::dtype_bits(b->dtype);
         });
-        std::string header = "{";
-        const auto comma = [&] { return header.size() > 1 ? "," : ""; };
+        return order;
+    }
+    std::string header_of(const std::vector<const Item*>& order) const {
+        std::string header = "{", largest;
+        std::size_t largest_bytes = 0;
+        const auto add = [&](const std::string& what, const std::string& entry) {
+            if (header.back() != '{') header += ',';
+            header += entry;
+            if (entry.size() <= largest_bytes) return;
+            largest_bytes = entry.size();
+            largest = what;
+        };
         if (!metadata.empty()) {
-            std::string texts;
-            for (const auto& [key, text] : metadata)
-                texts += (texts.empty() ? "" : ",") + detail::json_quoted(key) + ":" + detail::json_quoted(text);
-            header += "\"__metadata__\":{" + texts + "}";
+            header += "\"__metadata__\":{";
+            for (const auto& [key, text] : metadata) {
+                check_text("the metadata key ", key, key);
+                check_text("the metadata ", key, text);
+                add("metadata " + detail::shown(key, "'"), detail::json_quoted(key) + ":" + detail::json_quoted(text));
+            }
+            header += '}';
         }
         std::int64_t at = 0;
         for (const Item* item : order) {
-            header += message(comma(), detail::json_quoted(item->name), ":{\"dtype\":\"", item->dtype,
-                              "\",\"shape\":", detail::shape_text(item->shape), ",\"data_offsets\":[", at, ",",
-                              at + item->bytes, "]}");
+            add("tensor " + detail::shown(item->name, "'"),
+                message(detail::json_quoted(item->name), ":{\"dtype\":\"", item->dtype, "\",\"shape\":",
+                        detail::shape_text(item->shape), ",\"data_offsets\":[", at, ",", at + item->bytes, "]}"));
             at += item->bytes;
         }
         header += '}';
         header.append((8 - header.size() % 8) % 8, ' ');
+        if (header.size() > static_cast<std::size_t>(SafetensorsReader::largest_header))
+            throw ArgumentError(message("safetensors: expected a header of at most ", SafetensorsReader::largest_header,
+                                        " bytes, received names and metadata of ", header.size(), ", the largest is ",
+                                        largest, " with ", largest_bytes));
+        return header;
+    }
+    template <class F>
+    static void each_part(const std::vector<const Item*>& order, const std::string& header, F&& f) {
         const std::uint64_t length = header.size();
         f(&length, sizeof length);
         f(header.data(), header.size());
         for (const Item* item : order) f(item->data, static_cast<std::size_t>(item->bytes));
     }
     std::vector<Item> items_;
+    std::set<std::string> names_;
 };
 
 DEEPREC_END

@@ -25,7 +25,7 @@ struct Conv1DOptions {
 /// Shapes: x [B, T, F] -> y [B, T', filters]; T' by `window_sizes`; `kernel` [k, F, filters] (glorot uniform),
 /// `bias` [filters] (zeros). As in Keras the layer ends a mask: a masked step is read like any other.
 /// A window of k steps is a contiguous row of k*F numbers of x, so the products read x in place. Three taps without
-/// strides take four products for six where that pays: kernels/winograd.hpp, which has the error.
+/// strides take four products for six where that pays: kernels/linear/winograd.hpp, which has the error.
 /// `Conv1D{64, 3, relu}` is `Conv1D<float, ReLU>`.
 template <class T = float, class Activation = Linear>
 class Conv1D : public BasicLayer<Conv1D<T, Activation>, T> {
@@ -152,7 +152,7 @@ public:
     const Parameters& parameters() const { return parameters_; }
 
 private:
-    /// Whether the products are those of kernels/winograd.hpp.
+    /// Whether the products are those of kernels/linear/winograd.hpp.
     bool three_taps() const {
         return kernel_size_ == 3 && options_.strides == 1 && kernels::winograd_pays(features_, filters_);
     }

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <deeprec/metrics/metric.hpp>
@@ -12,6 +15,18 @@
 DEEPREC_BEGIN
 
 namespace detail {
+/// f(item) for each item of a list, once where it is named again. Throws DataError, before any call, for an item
+/// outside 1 ... `items`.
+template <class F>
+void each_item(std::string_view who, std::size_t items, std::span<const std::int32_t> list, F&& f) {
+    for (const std::int32_t item : list)
+        if (item < 1 || static_cast<std::size_t>(item) > items)
+            throw DataError(message(who, ": expected items from 1 to ", items, ", received ", item));
+    std::unordered_set<std::int32_t> seen;
+    for (const std::int32_t item : list)
+        if (seen.insert(item).second) f(static_cast<std::size_t>(item));
+}
+
 /// How often each item 1 ... items was recommended. `Rule` gives double result() const.
 template <class Rule>
 class ItemCountMetric {
@@ -22,14 +37,10 @@ public:
             throw ArgumentError(message(Rule::label, ": expected a positive number of items, received ", items));
         counts_.resize(static_cast<std::size_t>(items), 0);
     }
-    /// Adds one list. Throws DataError for an item that the catalogue does not have.
+    /// Adds one list, in which a repeated item counts once. Throws DataError for an item that the catalogue does not
+    /// have.
     void update(std::span<const std::int32_t> list) {
-        for (const std::int32_t item : list) {
-            if (item < 1 || static_cast<std::size_t>(item) > counts_.size())
-                throw DataError(
-                    message(Rule::label, ": expected items from 1 to ", counts_.size(), ", received ", item));
-            ++counts_[static_cast<std::size_t>(item) - 1];
-        }
+        each_item(Rule::label, counts_.size(), list, [&](std::size_t item) { ++counts_[item - 1]; });
     }
     void reset() { counts_.assign(counts_.size(), 0); }
     /// Throws ArgumentError unless both have the same catalogue.
@@ -109,15 +120,11 @@ public:
         for (const std::int64_t n : interactions_) total_ += static_cast<double>(n);
         if (!(total_ > 0)) throw DataError("Novelty: expected interactions, received none");
     }
-    /// Adds one list. Throws DataError for an unknown item.
+    /// Adds one list, in which a repeated item counts once. Throws DataError for an unknown item.
     void update(std::span<const std::int32_t> list) {
-        for (const std::int32_t item : list) {
-            if (item < 1 || static_cast<std::size_t>(item) > interactions_.size())
-                throw DataError(
-                    message("Novelty: expected items from 1 to ", interactions_.size(), ", received ", item));
-            const std::int64_t seen = interactions_[static_cast<std::size_t>(item) - 1];
-            add(std::log2(total_ / static_cast<double>(std::max<std::int64_t>(seen, 1))));
-        }
+        detail::each_item("Novelty", interactions_.size(), list, [&](std::size_t item) {
+            add(std::log2(total_ / static_cast<double>(std::max<std::int64_t>(interactions_[item - 1], 1))));
+        });
     }
     void merge(const Novelty& other) { add(other); }
 
@@ -131,27 +138,47 @@ private:
 class IntraListDiversity : public detail::Mean {
 public:
     static constexpr std::string_view name() { return "intra_list_diversity"; }
-    /// Adds one list, its items' vectors [n, D].
+    /// Adds one list, its items' vectors [n, D]: of different items, though their vectors may be the same.
     template <class T>
     void update(const Tensor<T, 2>& vectors) {
-        const Index n = vectors.dimension(0), width = vectors.dimension(1);
+        std::vector<Index> rows;
+        for (Index i = 0; i < vectors.dimension(0); ++i) rows.push_back(i);
+        add_rows(vectors, rows);
+    }
+    /// Adds one list, its items [n] and their vectors [n, D]: a repeated item counts once, at its first place. Throws
+    /// ShapeError unless there is a vector for each item.
+    template <class T>
+    void update(std::span<const std::int32_t> items, const Tensor<T, 2>& vectors) {
+        if (static_cast<Index>(items.size()) != vectors.dimension(0))
+            throw ShapeError(message("IntraListDiversity: expected a vector for each of ", items.size(),
+                                     " items, received ", vectors.dimension(0)));
+        std::unordered_set<std::int32_t> seen;
+        std::vector<Index> rows;
+        for (std::size_t i = 0; i < items.size(); ++i)
+            if (seen.insert(items[i]).second) rows.push_back(static_cast<Index>(i));
+        add_rows(vectors, rows);
+    }
+    void merge(const IntraListDiversity& other) { add(other); }
+
+private:
+    template <class T>
+    void add_rows(const Tensor<T, 2>& vectors, const std::vector<Index>& rows) {
+        const std::size_t n = rows.size();
+        const Index width = vectors.dimension(1);
         if (n < 2) return;
-        const auto dot = [&](Index a, Index b) {
+        const auto dot = [&](std::size_t a, std::size_t b) {
             double sum = 0;
             for (Index j = 0; j < width; ++j)
-                sum += static_cast<double>(vectors(a, j)) * static_cast<double>(vectors(b, j));
+                sum += static_cast<double>(vectors(rows[a], j)) * static_cast<double>(vectors(rows[b], j));
             return sum;
         };
         std::vector<double> norms;
-        for (Index i = 0; i < n; ++i) norms.push_back(std::sqrt(dot(i, i)));
+        for (std::size_t i = 0; i < n; ++i) norms.push_back(std::sqrt(dot(i, i)));
         double sum = 0;
-        for (Index i = 0; i < n; ++i)
-            for (Index j = 0; j < i; ++j)
-                sum += 1 - detail::ratio(dot(i, j),
-                                         norms[static_cast<std::size_t>(i)] * norms[static_cast<std::size_t>(j)], 0);
+        for (std::size_t i = 0; i < n; ++i)
+            for (std::size_t j = 0; j < i; ++j) sum += 1 - detail::ratio(dot(i, j), norms[i] * norms[j], 0);
         add(2 * sum / static_cast<double>(n * (n - 1)));
     }
-    void merge(const IntraListDiversity& other) { add(other); }
 };
 
 DEEPREC_END

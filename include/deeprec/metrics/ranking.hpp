@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include <deeprec/metrics/metric.hpp>
@@ -23,13 +24,15 @@ struct RankedList {
 };
 
 /// Orders candidates by score, ties by the lower index. Those with a negative relevance (`left_out`) are no candidates.
-/// Throws NumericError for a score that is NaN.
+/// Throws NumericError for a score that is NaN and a relevance that is NaN or infinite.
 template <class S, class R>
 RankedList rank_candidates(const S* scores, const R* relevance, Index n) {
     std::vector<Index> order;
     for (Index i = 0; i < n; ++i) {
-        if (!(scores[i] == scores[i]))
+        if (std::isnan(static_cast<double>(scores[i])))
             throw NumericError(message("rank_candidates: the score of candidate ", i, " is NaN"));
+        if (!std::isfinite(static_cast<double>(relevance[i])))
+            throw NumericError(message("rank_candidates: the relevance of candidate ", i, " is ", relevance[i]));
         if (relevance[i] >= 0) order.push_back(i);
     }
     std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return scores[a] > scores[b]; });
@@ -42,12 +45,13 @@ RankedList rank_candidates(const S* scores, const R* relevance, Index n) {
     std::sort(list.ideal.rbegin(), list.ideal.rend());
     return list;
 }
-/// The list of recommended items, each relevant (1) or not; `relevant` names each relevant item once.
+/// The list of recommended items, each relevant (1) or not. An item that occurs again was relevant at its first place:
+/// it takes a place and earns nothing. Nor does it matter how often `relevant` names an item.
 inline RankedList rank_items(std::span<const std::int32_t> recommended, std::span<const std::int32_t> relevant) {
+    std::unordered_set<std::int32_t> left(relevant.begin(), relevant.end());
     RankedList list;
-    for (const std::int32_t item : recommended)
-        list.relevance.push_back(std::find(relevant.begin(), relevant.end(), item) != relevant.end());
-    list.ideal.assign(relevant.size(), 1.0);
+    list.ideal.assign(left.size(), 1.0);
+    for (const std::int32_t item : recommended) list.relevance.push_back(left.erase(item) > 0 ? 1.0 : 0.0);
     return list;
 }
 
@@ -112,11 +116,12 @@ inline double ndcg_at(const RankedList& list, Index k, Gain gain = Gain::plain) 
 /// ndcg_at, averaged over all orders of tied scores (McSherry and Najork 2008; scikit-learn's ndcg_score).
 inline double ndcg_tie_averaged_at(const RankedList& list, Index k, Gain gain = Gain::plain) {
     if (list.scores.empty()) return ndcg_at(list, k, gain);
+    const auto tied = [](double a, double b) { return !(a < b) && !(a > b); };
     double sum = 0;
     for (std::size_t i = 0; i < list.scores.size();) {
         const std::size_t begin = i;
         double gains = 0, discounts = 0;
-        for (; i < list.scores.size() && list.scores[i] == list.scores[begin]; ++i) {
+        for (; i < list.scores.size() && tied(list.scores[i], list.scores[begin]); ++i) {
             gains += detail::gain_of(list.relevance[i], gain);
             if (static_cast<Index>(i) < k) discounts += detail::discount(i);
         }

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/initializers.hpp>
@@ -27,11 +29,13 @@ struct BprMfOptions {
 /// et al. 2009). One step an event and epoch, in a random order; a pure function of the options.
 ///
 /// As a scorer it goes by the user of the query and throws DataError for one that it does not know, and unless asked
-/// for the scores of the train part's items. Throws ArgumentError for options without meaning.
+/// for the scores of the train part's items. Throws ArgumentError for options without meaning, NumericError for the
+/// first user or item whose numbers the steps drove beyond all bounds.
 class BprMf {
 public:
     explicit BprMf(const Sequences& train, BprMfOptions options = {}) : width_(options.width) {
-        if (options.width < 1 || options.epochs < 0 || !(options.learning_rate > 0) || !(options.regularization >= 0))
+        if (options.width < 1 || options.epochs < 0 || !(options.learning_rate > 0) || !(options.regularization >= 0) ||
+            !std::isfinite(options.learning_rate) || !std::isfinite(options.regularization))
             throw ArgumentError(message(
                 "BprMf: expected a positive width and learning_rate, epochs and regularization of "
                 "at least 0, received ",
@@ -52,8 +56,7 @@ public:
         for (Index epoch = 0; epoch < options.epochs; ++epoch) {
             const RandomStream random(derive(options.seed, 3 + static_cast<std::uint64_t>(epoch)));
             std::uint64_t draw = 0;
-            for (std::size_t i = events.size(); i > 1; --i)
-                std::swap(events[i - 1], events[static_cast<std::size_t>(random.below(draw++, i))]);
+            for (std::size_t i = events.size(); i > 1; --i) std::swap(events[i - 1], events[random.below(draw++, i)]);
             for (const auto& [user, item] : events) {
                 const auto mine = sets[user];
                 std::int32_t other = 0;
@@ -64,6 +67,7 @@ public:
                 step(user, item, other, rate, decay);
             }
         }
+        check_finite(options);
     }
     void operator()(const Query& query, std::span<float> scores) const {
         detail::check_scores("BprMf", std::ssize(bias_) - 1, scores);
@@ -76,6 +80,18 @@ public:
     }
 
 private:
+    void check_finite(const BprMfOptions& options) const {
+        const auto check = [&](std::string_view what, Index number, const Tensor<float, 2>& rows, float bias) {
+            const float* row = rows.data() + number * width_;
+            if (!std::isfinite(bias) || !std::all_of(row, row + width_, [](float x) { return std::isfinite(x); }))
+                throw NumericError(message("BprMf: what was learnt of ", what, " ", number,
+                                           " is not finite, expected less than a learning_rate of ",
+                                           options.learning_rate, " and a regularization of ", options.regularization));
+        };
+        for (Index user = 1; user < users_.dimension(0); ++user) check("user", user, users_, 0);
+        for (Index item = 1; item < items_.dimension(0); ++item)
+            check("item", item, items_, bias_[static_cast<std::size_t>(item)]);
+    }
     void step(std::int32_t user, std::int32_t item, std::int32_t other, float rate, float decay) {
         float *p = &users_(user, 0), *q = &items_(item, 0), *o = &items_(other, 0);
         float &b = bias_[static_cast<std::size_t>(item)], &c = bias_[static_cast<std::size_t>(other)];

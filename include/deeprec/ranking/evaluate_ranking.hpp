@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/ranking/scorer.hpp>
 
 DEEPREC_BEGIN
 
@@ -75,12 +77,14 @@ inline TargetRank rank_target(const Query& query, std::span<const float> scores,
     Index above = 0, tied_before = 0, tied = 0, others = 0;
     for (std::size_t i = 1; i < scores.size(); ++i) {
         if (!candidate[i] && i != target) continue;
-        if (scores[i] != scores[i]) throw NumericError(message("evaluate_ranking: the score of item ", i, " is NaN"));
+        if (!(scores[i] < std::numeric_limits<float>::infinity()))
+            check_finite_score("evaluate_ranking", static_cast<std::int32_t>(i), scores[i]);
         if (i == target) continue;
+        const bool higher = scores[i] > own, tie = !higher && !(scores[i] < own);
         ++others;
-        above += scores[i] > own;
-        tied += scores[i] == own;
-        tied_before += scores[i] == own && i < target;
+        above += higher;
+        tied += tie;
+        tied_before += tie && i < target;
     }
     if (!candidate[target]) return {};
     return {above + tied_before + 1,
@@ -95,7 +99,7 @@ inline TargetRank rank_target(const Query& query, std::span<const float> scores,
 /// A scorer that also takes a span of queries, with items + 1 scores for each, is asked for many at once.
 ///
 /// Throws DataError without queries or for a target or history outside 1..items, ArgumentError unless k is positive,
-/// NumericError where a score is NaN.
+/// NumericError for the score of a candidate that is NaN or +Inf; -Inf may say that an item is none.
 template <class Scorer>
 RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> queries, std::int32_t items,
                                RankingProtocol protocol = {}) {

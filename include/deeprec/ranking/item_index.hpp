@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/kernels/ranking/top_k_scan.hpp>
 #include <deeprec/models/two_tower.hpp>
+#include <deeprec/ranking/scorer.hpp>
 #include <deeprec/ranking/top_k.hpp>
 #include <deeprec/training/predict.hpp>
 
@@ -32,19 +34,24 @@ struct RecommendOptions {
 };
 
 namespace detail {
-/// The best k of the scores of the items first_item, first_item + 1, ... that the options allow.
+/// The best k of the scores of the items first_item, first_item + 1, ... that the options allow. Throws NumericError,
+/// in the name of who asks, for the first of these items whose score is not finite.
 template <class T>
-std::vector<Hit<T>> best_allowed(const T* scores, Index items, std::int32_t first_item, Index k,
+std::vector<Hit<T>> best_allowed(std::string_view name, const T* scores, Index items, std::int32_t first_item, Index k,
                                  const RecommendOptions& options, Buffer<std::uint8_t>& scratch) {
     std::uint8_t* excluded = scratch.need_zeros(items);
     for (const std::int32_t item : options.exclude)
         if (item >= first_item && item - first_item < items) excluded[item - first_item] = 1;
+    const auto item_of = [&](Index i) { return static_cast<std::int32_t>(i) + first_item; };
+    const auto allowed = [&](Index i) { return !excluded[i] && (!options.allow || options.allow(item_of(i))); };
     TopK<T> best(std::min(k, items));
-    kernels::scan_scores(scores, items, best.threshold(), [&](Index i, T score) {
-        const std::int32_t item = static_cast<std::int32_t>(i) + first_item;
-        if (!excluded[i] && (!options.allow || options.allow(item))) best.offer(item, score);
+    const bool finite = kernels::scan_scores(scores, items, best.threshold(), [&](Index i, T score) {
+        if (allowed(i)) best.offer(item_of(i), score);
         return best.threshold();
     });
+    if (!finite)
+        for (Index i = 0; i < items; ++i)
+            if (!std::isfinite(scores[i]) && allowed(i)) check_finite_score(name, item_of(i), scores[i]);
     return best.take();
 }
 }  // namespace detail
@@ -102,7 +109,8 @@ public:
     const Model& model() const { return model_; }
 
     /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.
-    /// Throws ArgumentError for a negative k, ShapeError unless `user` is one sample.
+    /// Throws ArgumentError for a negative k, ShapeError unless `user` is one sample, NumericError for the first item
+    /// that may be recommended and whose score, before the final activation, is not finite.
     template <class X>
     std::vector<Hit<T>> recommend(const X& user, Index k, const RecommendOptions& options = {}) const {
         Cache cache;
@@ -111,7 +119,7 @@ public:
     template <class X>
     std::vector<Hit<T>> recommend(const X& user, Index k, const RecommendOptions& options, Cache& cache) const {
         const T* scores = score(user, cache, options.pool);
-        auto hits = detail::best_allowed(scores, items_, options_.first_item, k, options, cache.excluded);
+        auto hits = detail::best_allowed("ItemIndex", scores, items_, options_.first_item, k, options, cache.excluded);
         if constexpr (!std::is_same_v<typename Head::FinalActivation, Linear>)
             for (Hit<T>& hit : hits) hit.score = model_.head.final_activation()(hit.score);
         return hits;

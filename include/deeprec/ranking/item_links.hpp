@@ -24,7 +24,8 @@ struct HistoryWeights {
 /// A sparse matrix of links, row by row.
 class ItemLinks {
 public:
-    /// fill(item, add) for each item 1..n calls add(other, weight); weights to the same item are added up.
+    /// fill(item, add) for each item 1..n calls add(other, weight); weights are positive, those to the same item are
+    /// added up.
     template <class Fill>
     ItemLinks(std::int32_t n, std::string_view name, HistoryWeights weights, Fill&& fill)
         : n_(static_cast<std::size_t>(n)), name_(name), weights_(weights), begin_(n_ + 2, 0) {
@@ -36,7 +37,7 @@ public:
         for (std::int32_t item = 1; item <= n; ++item) {
             fill(item, [&](std::int32_t other, double weight) {
                 double& sum = row[static_cast<std::size_t>(other)];
-                if (sum == 0) touched.push_back(other);
+                if (!(sum > 0)) touched.push_back(other);
                 sum += weight;
             });
             std::sort(touched.begin(), touched.end());

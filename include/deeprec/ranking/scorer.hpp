@@ -1,6 +1,7 @@
 /// What scorers over a whole catalogue refuse, in the same words.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -20,6 +21,12 @@ inline void check_scores(std::string_view name, std::int64_t items, std::span<co
 inline void check_history_item(std::string_view name, std::int64_t items, std::int32_t item) {
     if (item < 1 || item > items)
         throw DataError(message(name, ": expected a history of items 1 to ", items, ", received ", item));
+}
+/// Throws NumericError for a score that is not finite.
+template <class T>
+void check_finite_score(std::string_view name, std::int32_t item, T score) {
+    if (!std::isfinite(score))
+        throw NumericError(message(name, ": the score of item ", item, " is ", std::isnan(score) ? "NaN" : "infinite"));
 }
 }  // namespace detail
 

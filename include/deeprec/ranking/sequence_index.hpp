@@ -40,14 +40,16 @@ public:
     void operator()(std::span<const Query> queries, std::span<T> scores) const { score(queries, scores, nullptr); }
     void operator()(const Query& query, std::span<T> scores) const { (*this)(std::span(&query, 1), scores); }
 
-    /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.
+    /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed. Throws
+    /// ArgumentError for a negative k, DataError for items that the model does not know, NumericError for the first
+    /// item that may be recommended and whose score is not finite.
     std::vector<Hit<T>> recommend(std::span<const std::int32_t> history, Index k,
                                   const RecommendOptions& options = {}) const {
         std::vector<T> scores(static_cast<std::size_t>(model_.items()) + 1);
         const Query query{0, history, 0};
         score(std::span(&query, 1), scores, options.pool);
         Buffer<std::uint8_t> excluded;
-        return detail::best_allowed(scores.data() + 1, model_.items(), 1, k, options, excluded);
+        return detail::best_allowed("SequenceIndex", scores.data() + 1, model_.items(), 1, k, options, excluded);
     }
 
 private:

@@ -91,7 +91,7 @@ inline BootstrapIntervals bootstrap(const RankingReport& report, double confiden
         const RandomStream random(derive(seed, static_cast<std::uint64_t>(s)));
         double hits = 0, sum = 0;
         for (std::size_t i = 0; i < n; ++i) {
-            const double g = gain[static_cast<std::size_t>(random.below(i, n))];
+            const double g = gain[random.below(i, n)];
             hits += g > 0;
             sum += g;
         }

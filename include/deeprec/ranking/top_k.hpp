@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -31,12 +32,11 @@ public:
         heap_.reserve(k_);
     }
     void offer(std::int32_t item, T score) {
+        if (std::isnan(score)) return;
         if (heap_.size() < k_) {
-            if (score != score) return;
             heap_.push_back({item, score});
             std::push_heap(heap_.begin(), heap_.end(), better);
-        } else if (k_ > 0 &&
-                   (score > heap_.front().score || (score == heap_.front().score && item < heap_.front().item))) {
+        } else if (k_ > 0 && better({item, score}, heap_.front())) {
             std::pop_heap(heap_.begin(), heap_.end(), better);
             heap_.back() = {item, score};
             std::push_heap(heap_.begin(), heap_.end(), better);
@@ -56,7 +56,7 @@ public:
 
 private:
     static bool better(const Hit<T>& a, const Hit<T>& b) {
-        return a.score > b.score || (a.score == b.score && a.item < b.item);
+        return a.score > b.score || (!(a.score < b.score) && a.item < b.item);
     }
     std::size_t k_;
     std::vector<Hit<T>> heap_;  // the worst in front

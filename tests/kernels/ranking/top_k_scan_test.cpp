@@ -94,3 +94,32 @@ TEMPLATE_TEST_CASE("scan_scores offers every score that is not below the thresho
             }
     }
 }
+
+TEMPLATE_TEST_CASE("Scans notice any score that is not finite", "[kernels][top_k_scan]", float, double) {
+    using T = TestType;
+    constexpr T infinity = std::numeric_limits<T>::infinity(),
+                odd[] = {std::numeric_limits<T>::quiet_NaN(), infinity, -infinity};
+    constexpr Index lanes = kernels::lanes<T>, width = lanes + 3;
+    const Operand<T> query(width, 1);
+    for (const Index count : {Index{1}, lanes, 3 * lanes + 1}) {
+        Operand<T> items(count * width, 2), scores(count, 3);
+        const auto finite = [&](T threshold) {  // whatever the threshold
+            const auto stay = [&](Index, T) { return threshold; };
+            const bool products = kernels::scan_inner_products(query.data(), width, items.data(), width, Index{0},
+                                                               count, threshold, stay);
+            CHECK(products == kernels::scan_scores(scores.data(), count, threshold, stay));
+            return products;
+        };
+        CHECK((finite(-infinity) && finite(T(0)) && finite(infinity)));
+        for (Index i = 0; i < count; ++i)
+            for (const T value : odd) {
+                const T before = std::exchange(items[i * width + i % width], value);
+                const T score = std::exchange(scores[i], value);
+                CAPTURE(count, i, value);
+                CHECK(!(finite(-infinity) || finite(T(0)) || finite(infinity)));
+                items[i * width + i % width] = before;
+                scores[i] = score;
+            }
+    }
+    CHECK(kernels::scan_scores<T>(nullptr, 0, T(0), [](Index, T t) { return t; }));
+}

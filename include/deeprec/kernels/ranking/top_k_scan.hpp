@@ -5,8 +5,9 @@
 /// reads each item once, in the order of memory, which is what the hardware's prefetching expects, and runs at the
 /// bandwidth of the memory it comes from.
 ///
-/// What holds. An item's score has the same bits wherever it lies. NaN scores are never offered. No pointer needs
-/// alignment. Nothing allocates.
+/// What holds. An item's score has the same bits wherever it lies. Scores that are not finite are noticed, whether they
+/// are high or not: zero times each of them is added up, and NaN in the end. No pointer needs alignment. Nothing
+/// allocates.
 #pragma once
 
 #include <algorithm>
@@ -17,12 +18,14 @@ DEEPREC_BEGIN
 namespace kernels {
 
 /// offer(i, query . items[i]) for those i in [begin, end), in order, whose score exceeds the threshold; offer returns
-/// the next threshold. items has rows of `width` numbers, ld apart.
+/// the next threshold. items has rows of `width` numbers, ld apart. NaN is never offered. Returns whether all scores
+/// were finite.
 template <class T, class Arch = xsimd::default_arch, class Offer>
-void scan_inner_products(const T* query, Index width, const T* items, Index ld, Index begin, Index end, T threshold,
+bool scan_inner_products(const T* query, Index width, const T* items, Index ld, Index begin, Index end, T threshold,
                          const Offer& offer) {
     using V = Batch<T, Arch>;
     constexpr Index step = lanes<T, Arch>;
+    V zeros(T(0));
     for (Index first = begin; first < end; first += step) {
         const Index count = std::min(step, end - first);
         const T* const rows = items + first * ld;
@@ -45,26 +48,32 @@ void scan_inner_products(const T* query, Index width, const T* items, Index ld, 
         else
             multiply([&](Index r) { return rows + std::min(r, count - 1) * ld; });
         const V scores = kernels::reduce_add_each(sum);
+        zeros = kernels::fma(scores, V(T(0)), zeros);
         if (!kernels::any_greater(scores, V(threshold))) continue;
         alignas(64) T all[step];
         kernels::store(all, scores);
         for (Index r = 0; r < count; ++r)
             if (all[r] > threshold) threshold = offer(first + r, all[r]);
     }
+    return kernels::reduce_add(zeros) <= 0;
 }
 
 /// offer(i, scores[i]) for those i in [0, n), in order, whose score is not less than the threshold, NaN among them;
-/// offer returns the next threshold.
+/// offer returns the next threshold. Returns whether all scores were finite.
 template <class T, class Arch = xsimd::default_arch, class Offer>
-void scan_scores(const T* scores, Index n, T threshold, const Offer& offer) {
+bool scan_scores(const T* scores, Index n, T threshold, const Offer& offer) {
     using V = Batch<T, Arch>;
     constexpr Index step = lanes<T, Arch>;
+    V zeros(T(0));
     for (Index first = 0; first < n; first += step) {
         const Index count = std::min(step, n - first);
-        if (count == step && kernels::all_less(kernels::load<V>(scores + first), V(threshold))) continue;
+        const V some = count == step ? kernels::load<V>(scores + first) : kernels::load_first<V>(scores + first, count);
+        zeros = kernels::fma(some, V(T(0)), zeros);
+        if (kernels::all_less(some, V(threshold))) continue;
         for (Index i = first; i < first + count; ++i)
             if (!(scores[i] < threshold)) threshold = offer(i, scores[i]);
     }
+    return kernels::reduce_add(zeros) <= 0;
 }
 
 }  // namespace kernels
