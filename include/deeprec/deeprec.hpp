@@ -155,6 +155,7 @@
 #include <deeprec/training/progress_bar.hpp>
 #include <deeprec/training/regularizers.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
+#include <deeprec/training/state.hpp>
 #include <deeprec/training/state_file.hpp>
 #include <deeprec/training/stop_on_signal.hpp>
 #include <deeprec/training/task.hpp>

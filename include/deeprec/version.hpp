@@ -31,6 +31,13 @@
     }                                                                                                                  \
     }
 
+// Stays a call: what is written down, counted or complained about is not worth a copy in every program.
+#if defined(__GNUC__)
+#define DEEPREC_NOINLINE __attribute__((noinline))
+#else
+#define DEEPREC_NOINLINE
+#endif
+
 DEEPREC_BEGIN
 /// "major.minor.patch" of the headers in use.
 inline constexpr const char* version = DEEPREC_VERSION;

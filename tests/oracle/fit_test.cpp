@@ -30,7 +30,7 @@ TEST_CASE("fit agrees with Keras' fit", "[oracle][training]") {
                             .threads = 1,
                             .shuffle = false,
                             .class_weight = c.config.value("class_weight", std::vector<double>{})},
-                           BinaryAccuracy{});
+                           Unweighted{BinaryAccuracy{}});  // what Keras calls metrics
             };
             const std::string optimizer = c.config.value("optimizer", "adam");
             if (optimizer != "adam" && optimizer != "sgd_momentum")

@@ -32,8 +32,10 @@ template <class Model>
 struct Saving : support::StillTraining {
     explicit Saving(const Model& m) : model(m) {}
     const Model& model;
-    void save_model(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
-        save(model, path, metadata);
+    void show(const TrainingVisitor& visitor) override {
+        deeprec::detail::TrainingState<float> state;
+        state.fields = deeprec::detail::named_fields(model);
+        visitor.see(state);
     }
 };
 

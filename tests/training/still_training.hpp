@@ -8,17 +8,13 @@ namespace support {
 struct StillTraining : deeprec::TrainingControl {
     double rate = 0.1;
     deeprec::Index steps = 0;
-    std::vector<std::filesystem::path> models{}, states{};
 
     double learning_rate() const override { return rate; }
     void set_learning_rate(double r) override { rate = r; }
     deeprec::Index iterations() const override { return steps; }
     std::vector<double> weights() const override { return {}; }
     void set_weights(const std::vector<double>&) override {}
-    void save_model(const std::filesystem::path& path, const std::map<std::string, std::string>&) override {
-        models.push_back(path);
-    }
-    void save_state(const std::filesystem::path& path) override { states.push_back(path); }
+    void show(const deeprec::TrainingVisitor&) override {}
 };
 
 }  // namespace support

@@ -14,10 +14,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <concepts>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <deeprec/core/block.hpp>
@@ -27,29 +28,28 @@
 
 DEEPREC_BEGIN
 
-/// An option that is one of a few words: an enumeration whose numbers are places in `names`.
-struct ChoiceRef {
-    const std::string_view* names = nullptr;
-    std::size_t count = 0;
-    void* value = nullptr;
-    std::size_t (*get)(const void*) = nullptr;
+/// What an option is: a value of the layer, a word of an enumeration, or text that the type fixes (an activation,
+/// returned sequences), which is only written and compared, but for a number that may stand behind it.
+enum class OptionKind { truth, index, number, single, shape, ids, id_lists, choice, fixed };
+
+/// One option of a layer.
+struct Option {
+    std::string_view name;
+    OptionKind kind;
+    void* value = nullptr;  ///< of that kind; of `fixed` the number (double), null = none
+    std::string_view text{};                        ///< of `fixed`
+    const std::string_view* words = nullptr;        ///< of `choice`, in the order of the enumeration's numbers
+    std::size_t count = 0;                          ///< of words
+    std::size_t (*get)(const void*) = nullptr;      ///< the number of a choice
     void (*set)(void*, std::size_t) = nullptr;
 };
-/// An option that the type fixes (an activation, returned sequences): only written and compared, but for a number that
-/// may stand behind it, as LeakyReLU's slope.
-struct FixedRef {
-    std::string_view text;
-    double* number = nullptr;
-};
-using OptionRef = std::variant<bool*, Index*, double*, float*, Shape*, std::vector<std::int32_t>*,
-                               std::vector<std::vector<std::int32_t>>*, ChoiceRef, FixedRef>;
 
 /// The options of one layer, in order.
 struct LayerOptions {
     std::string path;        ///< "" for the model itself
     std::string_view layer;  ///< its name()
-    std::vector<std::pair<std::string_view, OptionRef>> options;
-    const void* self = nullptr;             ///< the layer, for `check`
+    std::vector<Option> options;
+    const void* self = nullptr;            ///< the layer, for `check`
     void (*check)(const void*) = nullptr;  ///< throws ArgumentError for options without meaning; null = takes any
 };
 
@@ -59,7 +59,7 @@ struct Parameter {
     std::string path;           ///< "user.2.kernel"; empty where nobody asked for names
     T* values = nullptr;        ///< row-major
     Shape shape;                ///< Keras' shape
-    T* gradient = nullptr;      ///< of the same shape; null for tables and states
+    T* gradient = nullptr;      ///< of the same shape; null for tables, states and lists without gradients
     SparseRows<T>* rows{};      ///< of a table: the rows that have a gradient
     MovingAverage<T>* moves{};  ///< of a state: what the next step moves it by, null = nothing does
     bool state = false;         ///< kept, but not trained
@@ -72,6 +72,7 @@ struct Parameter {
 
     // What only core/ and io/ need.
     Index held = 0;                                  ///< numbers that the tensor has: 0 before `build`
+    Index gradient_held = 0;                         ///< numbers that a dense gradient has
     void* tensor = nullptr;                          ///< the owner, Tensor<T, Rank>
     void* gradient_tensor = nullptr;                 ///< the same of a dense gradient
     T* (*resize)(void*, const Shape&) = nullptr;     ///< of both owners
@@ -97,24 +98,25 @@ public:
     }
 
     /// A number, a truth, a shape or a list of ids that the layer was constructed with.
-    template <class Value>
-    void option(std::string_view name, Value& value) {
-        if (has_options()) layers_[layer_].options.emplace_back(name, OptionRef(&value));
+    void option(std::string_view name, bool& value) { add({name, OptionKind::truth, &value}); }
+    void option(std::string_view name, Index& value) { add({name, OptionKind::index, &value}); }
+    void option(std::string_view name, double& value) { add({name, OptionKind::number, &value}); }
+    void option(std::string_view name, float& value) { add({name, OptionKind::single, &value}); }
+    void option(std::string_view name, Shape& value) { add({name, OptionKind::shape, &value}); }
+    void option(std::string_view name, std::vector<std::int32_t>& ids) { add({name, OptionKind::ids, &ids}); }
+    void option(std::string_view name, std::vector<std::vector<std::int32_t>>& lists) {
+        add({name, OptionKind::id_lists, &lists});
     }
     /// A value of an enumeration by its name, `names` being in the order of their numbers.
     template <class Enum, std::size_t N>
     void choice(std::string_view name, Enum& value, const std::array<std::string_view, N>& names) {
-        if (!has_options()) return;
-        layers_[layer_].options.emplace_back(
-            name, ChoiceRef{names.data(), N, &value,
-                            [](const void* from) { return static_cast<std::size_t>(*static_cast<const Enum*>(from)); },
-                            [](void* to, std::size_t number) { *static_cast<Enum*>(to) = static_cast<Enum>(number); }});
+        add({name, OptionKind::choice, &value, {}, names.data(), N,
+             [](const void* from) { return static_cast<std::size_t>(*static_cast<const Enum*>(from)); },
+             [](void* to, std::size_t number) { *static_cast<Enum*>(to) = static_cast<Enum>(number); }});
     }
     /// What the type fixes.
-    void fixed(std::string_view name, std::string_view text) {
-        if (has_options()) layers_[layer_].options.emplace_back(name, FixedRef{text, nullptr});
-    }
-    void fixed(std::string_view name, bool value) { fixed(name, std::string_view(value ? "true" : "false")); }
+    void fixed(std::string_view name, std::string_view text) { add({name, OptionKind::fixed, nullptr, text}); }
+    void fixed(std::string_view name, std::same_as<bool> auto value) { fixed(name, value ? "true" : "false"); }
     /// An activation by its name, with the number that it may have.
     template <class Activation>
     void activation(std::string_view name, Activation& activation) {
@@ -123,16 +125,17 @@ public:
             number = &activation.alpha;
         else if constexpr (requires { activation.negative_slope = 1.0; })
             number = &activation.negative_slope;
-        if (has_options()) layers_[layer_].options.emplace_back(name, FixedRef{Activation::name, number});
+        add({name, OptionKind::fixed, number, Activation::name});
     }
 
     /// A trained tensor of the given shape. `build` fills it by `initializer` with the layer's seed, or derive(seed,
     /// use) for a `use` that is not negative. A parameter that a layer does without (no bias) has the shape [0].
     template <int Rank>
-    void parameter(std::string_view name, Tensor<T, Rank>& values, const Shape& shape, const Initializer& initializer,
-                   Tensor<T, Rank>& gradient, int use = -1) {
+    DEEPREC_NOINLINE void parameter(std::string_view name, Tensor<T, Rank>& values, const Shape& shape,
+                                    const Initializer& initializer, Tensor<T, Rank>& gradient, int use = -1) {
         Parameter<T>& p = add(name, values, shape, use);
         p.gradient = gradient.data();
+        p.gradient_held = gradient.size();
         p.gradient_tensor = &gradient;
         p.initializer = initializer;
     }
@@ -211,6 +214,9 @@ public:
 
 private:
     bool has_options() const { return with_ == With::names && !quiet_; }
+    DEEPREC_NOINLINE void add(const Option& option) {
+        if (has_options()) layers_[layer_].options.push_back(option);
+    }
     template <class Part>
     static LayerOptions options_of(const Part& part) {
         LayerOptions options{"", {}, {}, &part, nullptr};
@@ -221,13 +227,10 @@ private:
     }
     template <int Rank>
     Parameter<T>& add(std::string_view name, Tensor<T, Rank>& values, const Shape& shape, int use) {
-        Parameter<T>& p = parameters_.emplace_back();
-        if (with_ == With::names) p.path.append(path_).append(name);
+        Parameter<T>& p = add(name, shape, use);
         p.values = values.data();
         p.held = values.size();
-        p.shape = shape;
         p.tensor = &values;
-        p.seed = use < 0 ? seed_ : derive(seed_, static_cast<std::uint64_t>(use));
         p.resize = [](void* owner, const Shape& to) {
             auto& tensor = *static_cast<Tensor<T, Rank>*>(owner);
             typename View<T, Rank>::Extents extents{};
@@ -236,6 +239,13 @@ private:
             tensor.resize(extents);
             return tensor.data();
         };
+        return p;
+    }
+    DEEPREC_NOINLINE Parameter<T>& add(std::string_view name, const Shape& shape, int use) {
+        Parameter<T>& p = parameters_.emplace_back();
+        if (with_ == With::names) p.path.append(path_).append(name);
+        p.shape = shape;
+        p.seed = use < 0 ? seed_ : derive(seed_, static_cast<std::uint64_t>(use));
         return p;
     }
     template <class Key, class F>

@@ -135,6 +135,16 @@ inline void check_gradient(std::string_view layer, const Shape& expected, const 
         throw ShapeError(message(layer, ": expected a gradient of ", expected, ", received ", received));
 }
 
+template <class T>
+DEEPREC_NOINLINE void fill_parameters(const ParameterList<T>& list) {
+    for (const Parameter<T>& p : list) {
+        T* const values = p.resize(p.tensor, p.shape);
+        if (p.fill)
+            p.fill(values, p.shape, p.seed);
+        else
+            fill(values, p.shape, p.initializer, p.seed);
+    }
+}
 /// Sizes all parameters and states of a prepared layer and fills them.
 template <class L>
 void make_parameters(L& layer, Seed seed) {
@@ -142,13 +152,7 @@ void make_parameters(L& layer, Seed seed) {
     typename L::Gradients none;
     Fields<T> fields(Fields<T>::With::values, seed);
     layer.fields(fields, none);
-    for (Parameter<T>& p : fields.parameters()) {
-        T* const values = p.resize(p.tensor, p.shape);
-        if (p.fill)
-            p.fill(values, p.shape, p.seed);
-        else
-            fill(values, p.shape, p.initializer, p.seed);
-    }
+    fill_parameters(fields.parameters());
     layer.parameters_changed();
 }
 template <class L>

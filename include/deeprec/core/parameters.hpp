@@ -1,6 +1,7 @@
 /// A model as a flat list of parameters, and walks over it by name.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -26,35 +27,59 @@ void list_fields(const Model& model, typename Model::Gradients& gradients, Field
     fields.model(const_cast<Model&>(model), gradients);  // `fields` names, it changes nothing
 }
 template <class T>
-void drop_empty(ParameterList<T>& list) {
+DEEPREC_NOINLINE void drop_empty(ParameterList<T>& list) {
     std::erase_if(list, [](const Parameter<T>& p) { return p.held == 0; });
+}
+/// Throws ShapeError unless every gradient has the shape of its parameter: `zero_gradients` of the same model.
+template <class T>
+DEEPREC_NOINLINE void check_gradients(const ParameterList<T>& list) {
+    for (const Parameter<T>& p : list) {
+        const Index found = p.rows ? p.rows->size() : p.is_state() ? p.size() : p.gradient_held;
+        if (found != p.size())
+            throw ShapeError(message("deeprec: expected the gradients of this model, with ", p.size(), " numbers for the ",
+                                     p.shape, " of parameter ", p.path.empty() ? std::to_string(&p - list.data()) : p.path,
+                                     ", received ", found, "; make them by model.zero_gradients()"));
+    }
+}
+template <class T>
+DEEPREC_NOINLINE ParameterList<T> take_list(Fields<T>& fields, bool with_gradients) {
+    drop_empty(fields.parameters());
+    if (with_gradients)
+        check_gradients(fields.parameters());
+    else
+        for (Parameter<T>& p : fields.parameters()) p.gradient = nullptr, p.rows = nullptr;
+    return std::move(fields.parameters());
+}
+template <class T>
+DEEPREC_NOINLINE Index count_trained(const ParameterList<T>& list) {
+    Index n = 0;
+    for (const Parameter<T>& p : list)
+        if (!p.is_state()) n += p.held;
+    return n;
 }
 }  // namespace detail
 
-/// The list of a model with these gradients; empty before `build`.
+/// The list of a model with these gradients; empty before `build`. Throws ShapeError for gradients of other shapes.
 template <class Model>
 ParameterList<typename Model::Scalar> parameter_list(const Model& model, typename Model::Gradients& gradients) {
     using T = typename Model::Scalar;
     Fields<T> fields(Fields<T>::With::names);
     detail::list_fields(model, gradients, fields);
-    detail::drop_empty(fields.parameters());
-    return std::move(fields.parameters());
+    return detail::take_list(fields, true);
 }
 /// The list of a model alone: its gradients are null.
 template <class Model>
 ParameterList<typename Model::Scalar> parameter_list(const Model& model) {
+    using T = typename Model::Scalar;
     typename Model::Gradients none;
-    auto list = parameter_list(model, none);
-    for (auto& p : list) {
-        p.gradient = nullptr;
-        p.rows = nullptr;
-    }
-    return list;
+    Fields<T> fields(Fields<T>::With::names);
+    detail::list_fields(model, none, fields);
+    return detail::take_list(fields, false);
 }
 
 /// Gradients of the shapes of the parameters, all zero.
 template <class T>
-void size_gradients(const ParameterList<T>& list) {
+DEEPREC_NOINLINE void size_gradients(const ParameterList<T>& list) {
     for (const Parameter<T>& p : list) {
         if (p.gradient_tensor) std::fill_n(p.resize(p.gradient_tensor, p.shape), p.size(), T(0));
         if (p.rows) *p.rows = SparseRows<T>(p.size() ? p.shape[0] : 0, p.size() ? p.shape[1] : 0);
@@ -63,7 +88,7 @@ void size_gradients(const ParameterList<T>& list) {
 }
 /// Sets every gradient to zero; of a table, the rows that have one.
 template <class T>
-void clear_gradients(const ParameterList<T>& list) {
+DEEPREC_NOINLINE void clear_gradients(const ParameterList<T>& list) {
     for (const Parameter<T>& p : list)
         if (p.rows)
             p.rows->setZero();
@@ -91,8 +116,7 @@ template <class Layer, class F>
 void walk(Layer& layer, bool states, F& f) {
     using Plain = std::remove_const_t<Layer>;
     using T = typename Plain::Scalar;
-    typename Plain::Gradients none;
-    for (const Parameter<T>& p : parameter_list(std::as_const(layer), none)) {
+    for (const Parameter<T>& p : parameter_list(std::as_const(layer))) {
         if (p.is_state() != states) continue;
         const auto one = [&](const Parameter<T>& entry, auto& tensor, auto) { f(std::string_view(entry.path), tensor); };
         call_typed<std::is_const_v<Layer>>(p, one);
@@ -144,10 +168,11 @@ void for_each_state(Layer& layer, typename Layer::Gradients& gradients, F&& f) {
 /// Number of trainable numbers.
 template <class Layer>
 Index parameter_count(const Layer& layer) {
-    Index n = 0;
-    for (const auto& p : parameter_list(layer))
-        if (!p.is_state()) n += p.size();
-    return n;
+    using T = typename Layer::Scalar;
+    typename Layer::Gradients none;
+    Fields<T> fields;
+    detail::list_fields(layer, none, fields);
+    return detail::count_trained(fields.parameters());
 }
 
 DEEPREC_END

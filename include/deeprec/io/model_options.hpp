@@ -45,26 +45,30 @@ inline std::string option_text(const std::vector<std::vector<std::int32_t>>& lis
     for (std::size_t i = 0; i < lists.size(); ++i) text += (i ? ";" : "") + option_text(lists[i]);
     return text;
 }
-inline std::string option_text(const ChoiceRef& choice) { return std::string(choice.names[choice.get(choice.value)]); }
-inline std::string option_text(const FixedRef& fixed) {
-    return std::string(fixed.text) + (fixed.number ? ":" + option_text(*fixed.number) : "");
+inline std::string option_text(const Option& option) {
+    const auto value = [&]<class V>(const V*) { return option_text(*static_cast<const V*>(option.value)); };
+    switch (option.kind) {
+        case OptionKind::truth: return value(static_cast<const bool*>(nullptr));
+        case OptionKind::index: return value(static_cast<const Index*>(nullptr));
+        case OptionKind::number: return value(static_cast<const double*>(nullptr));
+        case OptionKind::single: return value(static_cast<const float*>(nullptr));
+        case OptionKind::shape: return value(static_cast<const Shape*>(nullptr));
+        case OptionKind::ids: return value(static_cast<const std::vector<std::int32_t>*>(nullptr));
+        case OptionKind::id_lists: return value(static_cast<const std::vector<std::vector<std::int32_t>>*>(nullptr));
+        case OptionKind::choice: return std::string(option.words[option.get(option.value)]);
+        case OptionKind::fixed: break;
+    }
+    std::string text(option.text);
+    if (option.value) text += ":" + value(static_cast<const double*>(nullptr));
+    return text;
 }
 
 /// The texts of all layers.
 inline void write_options(const std::vector<LayerOptions>& layers, Metadata& metadata) {
     for (const LayerOptions& layer : layers) {
         std::string text(layer.layer);
-        for (const auto& [name, option] : layer.options) {
-            text.append(" ").append(name).append("=");
-            text += std::visit(
-                [](const auto& value) {
-                    if constexpr (std::is_pointer_v<std::decay_t<decltype(value)>>)
-                        return option_text(*value);
-                    else
-                        return option_text(value);
-                },
-                option);
-        }
+        for (const Option& option : layer.options)
+            text.append(" ").append(option.name).append("=").append(option_text(option));
         metadata[option_key(layer.path)] = text;
     }
 }
@@ -76,10 +80,10 @@ public:
 
     void read() {
         parse();
-        for (const auto& option : layer_.options) {
-            name_ = option.first;
+        for (const Option& option : layer_.options) {
+            name_ = option.name;
             text_ = take();
-            std::visit([&](const auto& to) { set(to); }, option.second);
+            set(option);
         }
         if (next_ < found_.size()) fail("expected no option '", found_[next_].first, "'");
     }
@@ -142,6 +146,19 @@ private:
             f(extent(text_.substr(begin, end - begin)));
         }
     }
+    void set(const Option& option) const {
+        switch (option.kind) {
+            case OptionKind::truth: return set(static_cast<bool*>(option.value));
+            case OptionKind::index: return set(static_cast<Index*>(option.value));
+            case OptionKind::number: return set(static_cast<double*>(option.value));
+            case OptionKind::single: return set(static_cast<float*>(option.value));
+            case OptionKind::shape: return set(static_cast<Shape*>(option.value));
+            case OptionKind::ids: return set(static_cast<std::vector<std::int32_t>*>(option.value));
+            case OptionKind::id_lists: return set(static_cast<std::vector<std::vector<std::int32_t>>*>(option.value));
+            case OptionKind::choice: return set_choice(option);
+            case OptionKind::fixed: return check_fixed(option);
+        }
+    }
     void set(bool* to) const {
         if (text_ != "true" && text_ != "false") fail(name_, ": expected true or false, received ", text_);
         *to = text_ == "true";
@@ -175,20 +192,20 @@ private:
             if (end == text_.size()) return;
         }
     }
-    void set(const ChoiceRef& choice) const {
+    void set_choice(const Option& choice) const {
         for (std::size_t i = 0; i < choice.count; ++i)
-            if (choice.names[i] == text_) return choice.set(choice.value, i);
+            if (choice.words[i] == text_) return choice.set(choice.value, i);
         fail(name_, ": expected one of ", choice.count, " known words, received ", text_);
     }
-    void set(const FixedRef& fixed) const {
-        if (!fixed.number) {
+    void check_fixed(const Option& fixed) const {
+        if (!fixed.value) {
             if (text_ != fixed.text)
                 fail(name_, ": expected ", fixed.text, " from the model's type, received ", text_);
             return;
         }
         const std::string begin = std::string(fixed.text) + ":";
         if (text_.rfind(begin, 0) != 0) fail(name_, ": expected ", begin, "number, received ", text_);
-        *fixed.number = number<double>(text_.substr(begin.size()));
+        *static_cast<double*>(fixed.value) = number<double>(text_.substr(begin.size()));
     }
 
     const SafetensorsReader& file_;

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include <deeprec/core/sample_weights.hpp>
 
@@ -104,6 +105,26 @@ public:
                                               static_cast<double>(row.target[i]), row.weight);
         });
     }
+};
+
+/// A metric that does not see weights, as those of Keras' `metrics` (which has `weighted_metrics` beside them):
+/// `fit(..., Unweighted{BinaryAccuracy{}})`. Name and result are the metric's.
+template <class M>
+class Unweighted {
+public:
+    explicit Unweighted(M metric) : metric_(std::move(metric)) {}
+
+    auto name() const { return metric_.name(); }
+    template <class P, class Y, class W = std::nullptr_t>
+    void update(const P& prediction, const Y& target, const W& = {}) {
+        metric_.update(prediction, target);
+    }
+    double result() const { return metric_.result(); }
+    void reset() { metric_.reset(); }
+    void merge(const Unweighted& other) { metric_.merge(other.metric_); }
+
+private:
+    M metric_;
 };
 
 DEEPREC_END

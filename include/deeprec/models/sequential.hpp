@@ -18,6 +18,9 @@ constexpr int rank_after() {
     else
         return rank_after<typename First::Scalar, rank, Rest...>();
 }
+[[noreturn]] DEEPREC_NOINLINE inline void refuse_layer(std::size_t number, const ShapeError& error) {
+    throw ShapeError(message("layer ", number, ": ", error.what()));
+}
 template <class... Layers>
 struct EndsOf {
     using First = std::tuple_element_t<0, std::tuple<Layers...>>;
@@ -75,7 +78,7 @@ public:
             try {
                 shapes_[I + 1] = layer.size(shapes_[I]);
             } catch (const ShapeError& error) {
-                throw ShapeError(message("layer ", I, ": ", error.what()));
+                detail::refuse_layer(I, error);
             }
         });
         return shapes_[count];

@@ -146,6 +146,7 @@ public:
         auto& fields = fields_of<typename Model::Scalar>();
         detail::list_fields(std::as_const(model), gradients, fields);
         detail::drop_empty(fields.parameters());
+        detail::check_gradients(fields.parameters());
         step(fields.parameters(), pool);
         model.parameters_changed();
     }

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <system_error>
+#include <utility>
 
-#include <deeprec/io/model_options.hpp>
 #include <deeprec/training/monitor.hpp>
+#include <deeprec/training/state_file.hpp>
 
 DEEPREC_BEGIN
 
@@ -50,14 +50,14 @@ struct Checkpoint {
         if (error) throw FileError(message("Checkpoint: cannot make the directory ", directory, ": ", error.message()));
     }
     void on(const EpochEnd& e) {
-        std::map<std::string, std::string> metadata{{"epoch", std::to_string(e.log.epoch + 1)}};
+        Metadata metadata{{"epoch", std::to_string(e.log.epoch + 1)}};
         for (const auto& [name, value] : e.log.figures) metadata[name] = detail::option_text(value);
-        if (!save_best_only) e.training.save_model(epoch_path(e.log.epoch), metadata);
+        if (!save_best_only) save_model(e.training, epoch_path(e.log.epoch), metadata);
         if (save_best_only || e.log.has(monitor)) {
             const double value = e.log.at(monitor);
             const Monitor rule{monitor, mode, best_value, best_epoch};
             if (rule.improves("Checkpoint", value)) {
-                e.training.save_model(best_path(), metadata);
+                save_model(e.training, best_path(), metadata);
                 best_epoch = e.log.epoch;
                 best_value = value;
             }
@@ -68,11 +68,33 @@ struct Checkpoint {
         }
     }
     void epoch_done(TrainingControl& training) const {
-        if (save_state) training.save_state(state_path());
+        if (save_state) Writer{state_path()}.write(training);
     }
     void state(CallbackState& s) {
         s("best_epoch", best_epoch);
         s("best_value", best_value);
+    }
+
+private:
+    /// Writes a model with these texts, or without texts the state of its training.
+    struct Writer {
+        std::filesystem::path path;
+        const Metadata* metadata = nullptr;
+
+        void write(TrainingControl& training) {
+            training.show({this, &see<float>, &see<double>});
+        }
+        template <class T>
+        static void see(void* self, detail::TrainingState<T>& state) {
+            const Writer& writer = *static_cast<const Writer*>(self);
+            if (writer.metadata)
+                detail::collect(state.fields, *writer.metadata).write(writer.path);
+            else
+                detail::write_state(writer.path, state);
+        }
+    };
+    static void save_model(TrainingControl& training, const std::filesystem::path& path, const Metadata& metadata) {
+        Writer{path, &metadata}.write(training);
     }
 };
 

@@ -9,8 +9,6 @@
 #pragma once
 
 #include <concepts>
-#include <filesystem>
-#include <map>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -19,6 +17,21 @@
 #include <deeprec/training/history.hpp>
 
 DEEPREC_BEGIN
+
+namespace detail {
+template <class T>
+struct TrainingState;
+}
+/// Sees the state of a training (training/state_file.hpp), in its scalar. Pointers, since compilers guess who stands
+/// behind a virtual function and copy that into every program.
+struct TrainingVisitor {
+    void* self = nullptr;
+    void (*see_float)(void*, detail::TrainingState<float>&) = nullptr;
+    void (*see_double)(void*, detail::TrainingState<double>&) = nullptr;
+
+    void see(detail::TrainingState<float>& state) const { see_float(self, state); }
+    void see(detail::TrainingState<double>& state) const { see_double(self, state); }
+};
 
 /// What callbacks may do with a training, whatever its model.
 class TrainingControl {
@@ -31,10 +44,8 @@ public:
     /// All numbers of the model, states and parameters, in order.
     virtual std::vector<double> weights() const = 0;
     virtual void set_weights(const std::vector<double>& weights) = 0;
-    /// As the function `save`: the model as it is now.
-    virtual void save_model(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) = 0;
-    /// Writes all that the next step depends on, for `FitOptions::resume`.
-    virtual void save_state(const std::filesystem::path& path) = 0;
+    /// Shows the model, and all that the next step depends on, to a visitor: what Checkpoint saves.
+    virtual void show(const TrainingVisitor& visitor) = 0;
 
     bool stopping = false;  ///< the training ends after this batch or epoch
 };

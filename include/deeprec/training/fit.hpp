@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <deeprec/training/fit_loop.hpp>
+#include <deeprec/training/state_file.hpp>
 
 DEEPREC_BEGIN
 
@@ -33,7 +34,7 @@ struct FitOptions {
     /// A state that Checkpoint wrote (`run/last.state`): the training goes on where it was, to the same bits as if it had
     /// not been interrupted. Where there is no such file it starts afresh. A state of another model, data set or of
     /// other options is refused; more epochs than before go on after them.
-    std::string resume{};
+    Resume resume{};
 };
 
 /// A source of training data: `size()` samples, and `batch(indices)` that gives some of them.

@@ -11,7 +11,7 @@
 #include <deeprec/core/order.hpp>
 #include <deeprec/training/events.hpp>
 #include <deeprec/training/regularizers.hpp>
-#include <deeprec/training/state_file.hpp>
+#include <deeprec/training/state.hpp>
 #include <deeprec/training/task.hpp>
 
 DEEPREC_BEGIN
@@ -23,42 +23,6 @@ concept IsMetric = requires(M metric) {
     metric.name();
     metric.reset();
     metric.result();
-};
-
-/// FitOptions without the type of the data.
-struct LoopOptions {
-    Index epochs, batch_size;
-    std::uint64_t seed;
-    bool shuffle;
-    Index accumulate;
-    ClassWeights class_weight;
-    const std::vector<Regularizer>& regularizers;
-    const std::string& resume;
-    std::vector<std::string> names{};  ///< of loss and optimizer
-
-    void check() const {
-        if (epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", epochs));
-        if (batch_size < 1) throw ArgumentError(message("fit: expected a positive batch_size, received ", batch_size));
-        if (accumulate < 1) throw ArgumentError(message("fit: expected a positive accumulate, received ", accumulate));
-        for (const double weight : class_weight.weights)
-            if (!(weight >= 0 && std::isfinite(weight)))
-                throw ArgumentError(message("fit: expected class weights >= 0, received ", weight));
-    }
-    /// What a state must agree with to go on, by name.
-    std::vector<std::pair<std::string, std::string>> fingerprint() const {
-        std::string weights, penalties;
-        for (const double weight : class_weight.weights) weights += (weights.empty() ? "" : ",") + option_text(weight);
-        for (const Regularizer& r : regularizers)
-            penalties += r.parameters + " " + option_text(r.penalty.l1) + " " + option_text(r.penalty.l2) + ";";
-        return {{"loss", names.at(0)},
-                {"optimizer", names.at(1)},
-                {"batch_size", std::to_string(batch_size)},
-                {"seed", std::to_string(seed)},
-                {"shuffle", option_text(shuffle)},
-                {"accumulate", std::to_string(accumulate)},
-                {"class_weight", weights},
-                {"regularizers", penalties}};
-    }
 };
 
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -105,11 +69,10 @@ public:
             for (Index i = 0; i < p.size(); ++i) p.values[i] = static_cast<T>(weights.at(at++));
         train_.parameters_changed();
     }
-    void save_model(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
-        auto fields = train_.fields();
-        collect(fields, metadata).write(path);
+    void show(const TrainingVisitor& visitor) override {
+        TrainingState<T> now = state();
+        visitor.see(now);
     }
-    void save_state(const std::filesystem::path& path) override { write_state(path, state()); }
 
 private:
     ParameterList<T> named_list() const {
@@ -228,25 +191,15 @@ private:
             if (callback.epoch_done) callback.epoch_done(callback.self, *this);
     }
     TrainingState<T> state() {
-        TrainingState<T> state;
-        state.fingerprint = options_.fingerprint();
-        if (data_fingerprint_.empty()) data_fingerprint_ = std::to_string(train_.data_fingerprint());
-        state.fingerprint.emplace_back("data", data_fingerprint_);
-        state.epoch = epoch_;
-        state.step = step_;
-        state.finished = finished_;
-        state.fields = train_.fields();
-        state.history = &history_;
-        state.optimizer = &optimizer_;
-        state.callbacks = callbacks_;
-        return state;
+        if (data_fingerprint_ == 0) data_fingerprint_ = train_.data_fingerprint();
+        return {&options_, data_fingerprint_, epoch_, step_, finished_, train_.fields(), &history_, &optimizer_, callbacks_};
     }
     /// Goes on where the state in `options.resume` was. Returns whether there was one.
     bool resume() {
-        if (options_.resume.empty() || !std::filesystem::exists(options_.resume)) return false;
+        if (!options_.resume.exists()) return false;
         train_.start_epoch(0, derive(Seed{options_.seed}, 0));
         TrainingState<T> now = state();
-        read_state(options_.resume, now);
+        options_.resume.read(now);
         epoch_ = now.epoch;
         step_ = now.step;
         stopping = finished_ = now.finished;
@@ -267,7 +220,7 @@ private:
     Penalties penalties_;
     std::vector<Index> order_;
     History history_;
-    std::string data_fingerprint_;
+    std::uint64_t data_fingerprint_ = 0;  // 0 = not made yet
     bool finished_ = false;  // a callback ended the training with the last epoch
     Index epoch_ = 0, step_ = 0, batches_ = 0;  // done; batches that wait for their step
     LossSum loss_, waiting_;

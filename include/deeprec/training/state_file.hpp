@@ -9,23 +9,29 @@
 #include <vector>
 
 #include <deeprec/io/model_file.hpp>
-#include <deeprec/training/events.hpp>
-#include <deeprec/training/optimizer_ref.hpp>
+#include <deeprec/training/state.hpp>
 
 DEEPREC_BEGIN
 namespace detail {
 
-/// A training between two epochs. Epochs, orders and seeds follow from the numbers of epochs and steps.
+/// What two trainings must agree in to be one, by name.
 template <class T>
-struct TrainingState {
-    std::vector<std::pair<std::string, std::string>> fingerprint{};  ///< names and values that must agree
-    Index epoch = 0, step = 0;                                       ///< done
-    bool finished = false;                                           ///< a callback ended it with its last epoch
-    Fields<T> fields{};                                              ///< of the model, by name
-    History* history = nullptr;
-    const OptimizerRef<T>* optimizer = nullptr;
-    std::span<const CallbackRef> callbacks{};
-};
+std::vector<std::pair<std::string, std::string>> fingerprint(const TrainingState<T>& state) {
+    const LoopOptions& o = *state.options;
+    std::string weights, penalties;
+    for (const double weight : o.class_weight.weights) weights += (weights.empty() ? "" : ",") + option_text(weight);
+    for (const Regularizer& r : o.regularizers)
+        penalties += r.parameters + " " + option_text(r.penalty.l1) + " " + option_text(r.penalty.l2) + ";";
+    return {{"loss", o.names.at(0)},
+            {"optimizer", o.names.at(1)},
+            {"batch_size", std::to_string(o.batch_size)},
+            {"seed", std::to_string(o.seed)},
+            {"shuffle", option_text(o.shuffle)},
+            {"accumulate", std::to_string(o.accumulate)},
+            {"class_weight", weights},
+            {"regularizers", penalties},
+            {"data", std::to_string(state.data_fingerprint)}};
+}
 
 /// Collects the state of a callback for a file.
 class CallbackWriter final : public CallbackState {
@@ -97,12 +103,12 @@ inline std::string history_key(std::size_t epoch, std::size_t figure) {
 
 /// Replaces the file whole or not at all. Throws FileError.
 template <class T>
-void write_state(const std::filesystem::path& path, TrainingState<T> state) {
+void write_state(const std::filesystem::path& path, const TrainingState<T>& state) {
     SafetensorsWriter writer;
     Metadata& metadata = writer.metadata;
     write_options(state.fields.layers(), metadata);
     metadata["deeprec.training"] = "1";
-    for (const auto& [name, value] : state.fingerprint) metadata["training." + name] = value;
+    for (const auto& [name, value] : fingerprint(state)) metadata["training." + name] = value;
     metadata["epoch"] = std::to_string(state.epoch);
     metadata["step"] = std::to_string(state.step);
     metadata["finished"] = state.finished ? "1" : "0";
@@ -150,7 +156,7 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
     Metadata options;
     write_options(now.fields.layers(), options);
     for (const auto& [key, text] : options) agree("layer (" + key + ")", text_of(key), text);
-    for (const auto& [name, value] : now.fingerprint) agree(name, text_of("training." + name), value);
+    for (const auto& [name, value] : fingerprint(now)) agree(name, text_of("training." + name), value);
 
     ParameterList<T> list = now.fields.parameters();
     drop_empty(list);
