@@ -121,18 +121,19 @@ TEST_CASE("Options of every kind are listed by name and point at their values", 
     CHECK(layer.path.empty());
     CHECK(layer.layer == "Options");
     Names names;
-    for (const auto& [name, value] : layer.options) names.emplace_back(name);
+    for (const Option& option : layer.options) names.emplace_back(option.name);
     CHECK(names == Names{"use_bias", "units", "rate", "scale", "input_shape", "ids", "bags", "colour",
                          "return_sequences", "kind", "activation", "gate", "plain"});
-    const auto at = [&](std::size_t i) { return layer.options[i].second; };
-    CHECK(std::get<bool*>(at(0)) == &options.use_bias);
-    *std::get<Index*>(at(1)) = 6;
-    CHECK(options.units == 6);
-    CHECK(std::get<double*>(at(2)) == &options.rate);
-    CHECK(std::get<float*>(at(3)) == &options.scale);
-    CHECK(*std::get<Shape*>(at(4)) == Shape{2, 3});
-    CHECK(std::get<std::vector<std::int32_t>*>(at(5)) == &options.ids);
-    CHECK(std::get<std::vector<std::vector<std::int32_t>>*>(at(6))->at(1).at(0) == 2);
+    const auto is = [&](std::size_t i, OptionKind kind, const void* value) {
+        return layer.options[i].kind == kind && layer.options[i].value == value;
+    };
+    CHECK(is(0, OptionKind::truth, &options.use_bias));
+    CHECK(is(1, OptionKind::index, &options.units));
+    CHECK(is(2, OptionKind::number, &options.rate));
+    CHECK(is(3, OptionKind::single, &options.scale));
+    CHECK(is(4, OptionKind::shape, &options.input_shape));
+    CHECK(is(5, OptionKind::ids, &options.ids));
+    CHECK(is(6, OptionKind::id_lists, &options.bags));
 }
 
 TEST_CASE("A choice is read and set by the place of its name", "[fields]") {
@@ -140,12 +141,13 @@ TEST_CASE("A choice is read and set by the place of its name", "[fields]") {
     Nothing none;
     Fields<float> fields(With::names);
     fields.model(options, none);
-    const auto choice = std::get<ChoiceRef>(fields.layers()[0].options[7].second);
+    const Option choice = fields.layers()[0].options[7];
+    REQUIRE(choice.kind == OptionKind::choice);
     REQUIRE(choice.count == 3);
-    CHECK(choice.names[choice.get(choice.value)] == "green");
+    CHECK(choice.words[choice.get(choice.value)] == "green");
     choice.set(choice.value, 2);
     CHECK(options.colour == Colour::blue);
-    CHECK(choice.names[choice.get(choice.value)] == "blue");
+    CHECK(choice.words[choice.get(choice.value)] == "blue");
 }
 
 TEST_CASE("What a type fixes is a text, with the number of an activation that has one", "[fields]") {
@@ -153,16 +155,16 @@ TEST_CASE("What a type fixes is a text, with the number of an activation that ha
     Nothing none;
     Fields<float> fields(With::names);
     fields.model(options, none);
-    const auto at = [&](std::size_t i) { return std::get<FixedRef>(fields.layers()[0].options[i].second); };
+    const auto at = [&](std::size_t i) { return fields.layers()[0].options[i]; };
     CHECK(at(8).text == "true");
-    CHECK(at(8).number == nullptr);
+    CHECK(at(8).value == nullptr);
     CHECK(at(9).text == "plain text");
     CHECK(at(10).text == "slope");
-    CHECK(at(10).number == &options.slope.negative_slope);
+    CHECK(at(10).value == &options.slope.negative_slope);
     CHECK(at(11).text == "bend");
-    CHECK(at(11).number == &options.bend.alpha);
+    CHECK(at(11).value == &options.bend.alpha);
     CHECK(at(12).text == "plain");
-    CHECK(at(12).number == nullptr);
+    CHECK(at(12).value == nullptr);
 }
 
 TEST_CASE("Options can be checked where they stand", "[fields]") {
@@ -203,7 +205,7 @@ TEST_CASE("Options stand at the path of their layer, but for parts without", "[f
         paths.push_back(layer.path);
         layers.emplace_back(layer.layer);
         std::string names;
-        for (const auto& [name, value] : layer.options) names.append(name).append(1, ' ');
+        for (const Option& option : layer.options) names.append(option.name).append(1, ' ');
         options.push_back(names);
     }
     CHECK(paths == Names{"", "tree", "tree.0", "tree.user", "tree.inner"});

@@ -27,7 +27,7 @@ TEST_CASE("Dense passes the battery on sequences and beyond", "[dense][threads]"
 }
 
 TEST_CASE("Dense has Keras' parameters and passes a mask on", "[dense]") {
-    Dense layer{5, deeprec::tanh};
+    Dense layer{5, Tanh{}};
     static_assert(std::is_same_v<decltype(layer), Dense<float, Tanh>>);
     static_assert(std::is_same_v<decltype(Dense{1}), Dense<float, Linear>>);
     CHECK(layer.build({7, 3}, Seed{1}) == Shape{7, 5});

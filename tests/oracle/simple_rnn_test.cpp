@@ -12,7 +12,7 @@ TEST_CASE("SimpleRNN agrees with Keras", "[oracle][simple_rnn]") {
                 oracle::check_recurrent(c, layer);
             };
             const std::string activation = c.config.value("activation", "tanh");
-            if (activation == "tanh") return check(deeprec::tanh);
+            if (activation == "tanh") return check(Tanh{});
             if (activation == "relu") return check(relu);
             oracle::Chosen<0>::function = oracle::elementwise(c.config, "activation", "tanh");
             check(oracle::Chosen<0>{});

@@ -31,7 +31,7 @@ Tensor<float, 2> features(Index rows, Index width, std::uint64_t seed) {
 /// Towers over [5] and [4] features, under any head.
 template <class Head>
 auto model_with(Head head) {
-    TwoTower model{Sequential{Dense{7, deeprec::tanh}}, Sequential{Dense{7, deeprec::tanh}}, std::move(head)};
+    TwoTower model{Sequential{Dense{7, tanh}}, Sequential{Dense{7, tanh}}, std::move(head)};
     model.build({{5}, {4}}, Seed{3});
     std::uint64_t use = 0;  // biases are not zero either
     for_each_parameter(model, [&](std::string_view, auto& p) { fill_uniform(p, 0.7, Seed{++use}); });
@@ -76,7 +76,7 @@ TEST_CASE("An index scores as the model does, whatever its head", "[ranking]") {
     check_scores(model_with(Sequential{Dense{9, relu}, Dense{1, sigmoid}}));
     check_scores(model_with(Sequential{Dense{1, sigmoid}}));
     check_scores(model_with(Sequential{Dense{1}}));
-    check_scores(model_with(Sequential{Dense{33, relu}, Dense{6, deeprec::tanh}, Dense{1}}));
+    check_scores(model_with(Sequential{Dense{33, relu}, Dense{6, tanh}, Dense{1}}));
     check_scores(model_with(Dot{}));
     check_scores(model_with(Dot{.normalize = true}));
     check_scores(model_with(Cosine{.temperature = 0.05f}));
@@ -197,7 +197,7 @@ void check_pools(const Model& model, Index count) {
 }  // namespace
 
 TEST_CASE("A request has the same bits on any number of threads", "[ranking][threads]") {
-    const auto deep = model_with(Sequential{Dense{33, relu}, Dense{6, deeprec::tanh}, Dense{1}});
+    const auto deep = model_with(Sequential{Dense{33, relu}, Dense{6, tanh}, Dense{1}});
     for (const Index count : {1, 127, 128, 129, 1000, 5003}) check_pools(deep, count);
     check_pools(model_with(Sequential{Dense{1, sigmoid}}), 1000);
     check_pools(model_with(Dot{.normalize = true}), 1000);
@@ -205,7 +205,7 @@ TEST_CASE("A request has the same bits on any number of threads", "[ranking][thr
 }
 
 TEST_CASE("A request's pool is the user tower's too", "[ranking][threads]") {
-    TwoTower model{Sequential{LSTM{128}}, Sequential{Dense{7, deeprec::tanh}}, Sequential{Dense{1, sigmoid}}};
+    TwoTower model{Sequential{LSTM{128}}, Sequential{Dense{7, tanh}}, Sequential{Dense{1, sigmoid}}};
     model.build({{6, 5}, {4}}, Seed{3});
     const auto items = features(200, 4, 11);
     Tensor<float, 3> user(1, 6, 5);

@@ -189,7 +189,7 @@ TEST_CASE("Smaller batches in between do not make a warm step allocate", "[train
 }
 
 TEST_CASE("Loss and gradient of the shards are those of the whole batch", "[training][threads]") {
-    Sequential model{Dense{8, deeprec::tanh}, Dense{3, sigmoid}};
+    Sequential model{Dense{8, tanh}, Dense{3, sigmoid}};
     model.build({4}, Seed{3});
     const Index rows = 301;  // eight shards, the last smaller
     Tensor<float, 2> x(rows, 4), y(rows, 3);

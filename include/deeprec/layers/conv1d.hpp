@@ -226,5 +226,6 @@ private:
 Conv1D(Index, Index) -> Conv1D<float, Linear>;
 template <class Activation>
 Conv1D(Index, Index, Activation, Conv1DOptions = {}) -> Conv1D<float, Activation>;
+Conv1D(Index, Index, TanhName, Conv1DOptions = {}) -> Conv1D<float, Tanh>;
 
 DEEPREC_END

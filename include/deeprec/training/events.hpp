@@ -124,12 +124,15 @@ template <class C>
 inline constexpr bool takes_an_event =
     handler<C, TrainBegin>() || handler<C, EpochBegin>() || handler<C, StepBegin>() || handler<C, BatchEnd>() ||
     handler<C, EpochEnd>() || handler<C, TrainEnd>();
+/// A const function that only looks is a callback too.
+template <class C>
+inline constexpr bool can_keep_state = !std::is_const_v<C> || takes_an_event<C>;
 template <class C>
 CallbackRef callback_ref(C& c) {
     static_assert(takes_an_event<C>,
                   "fit: this argument is no metric and takes no event; give it a public `void on(const EpochEnd&)`, or "
                   "of TrainBegin, EpochBegin, StepBegin, BatchEnd, TrainEnd, or pass a function of one of them");
-    CallbackRef ref{&c,
+    CallbackRef ref{const_cast<void*>(static_cast<const void*>(&c)),
                     handler<C, TrainBegin>(),
                     handler<C, EpochBegin>(),
                     handler<C, StepBegin>(),

@@ -72,7 +72,7 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
                   "NextItemSoftmax");
     static_assert(OptimizerFor<Optimizer, Model>,
                   "fit: the fourth argument must be an optimizer such as Adam, with step(model, gradients, pool)");
-    static_assert((!std::is_const_v<std::remove_reference_t<Callbacks>> && ...),
+    static_assert((detail::can_keep_state<std::remove_reference_t<Callbacks>> && ...),
                   "fit: callbacks keep state, so pass them as objects that are not const");
     if constexpr (DataSource<D> && LossFor<Loss, Model> && OptimizerFor<Optimizer, Model>) {
         const detail::LoopOptions loop{options.epochs,       options.batch_size,

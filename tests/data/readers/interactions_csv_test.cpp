@@ -117,6 +117,7 @@ TEST_CASE("Times are read in the unit that is said, and a wrong one is found", "
     for (const std::string& text : {std::string("1546300800"), ms, us, ns, std::string("2019-01-01T00:00:00Z")})
         CHECK(read(text, TimeUnit::guessed) == new_year);
     CHECK(read("3|1|2", TimeUnit::relative) == Times{3, 1, 2});
+    CHECK(read("3|1|2", TimeUnit::seconds) == Times{3, 1, 2});  // an order
 
     const auto error = [&](std::string_view times, TimeUnit unit = TimeUnit::seconds) {
         const std::string what = message_of<Error>([&] { read(times, unit); });

@@ -25,7 +25,7 @@ TEMPLATE_TEST_CASE("A RowFunction gives the bits of its activation and touches t
     };
     check(linear);
     check(relu);
-    check(deeprec::tanh);
+    check(Tanh{});
     check(LeakyReLU{.negative_slope = 0.3});
     check(softmax);
 }

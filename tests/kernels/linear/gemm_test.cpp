@@ -66,7 +66,7 @@ TEMPLATE_TEST_CASE("gemm with every combination of options", "[kernels][gemm]", 
             check_gemm(rows, n, 2, options, linear);
             check_gemm(rows, n, 0, options, relu);
             check_gemm(rows, n, 1, options, sigmoid);
-            check_gemm(rows, n, 1, options, deeprec::tanh);
+            check_gemm(rows, n, 1, options, Tanh{});
         }
     }
 }

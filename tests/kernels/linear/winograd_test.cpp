@@ -72,7 +72,7 @@ TEMPLATE_TEST_CASE("winograd_convolution equals the plain sum", "[kernels][winog
                 }
     check_convolution<T>({0, 5, 3, 4, 1}, relu, true, false);
     check_convolution<T>({40, 9, 37, 50, 2}, sigmoid, true, true);  // several blocks of pairs
-    check_convolution<T>({3, 100, 64, 64, 3}, deeprec::tanh, false, true);
+    check_convolution<T>({3, 100, 64, 64, 3}, Tanh{}, false, true);
 }
 
 TEMPLATE_TEST_CASE("winograd_kernel_gradient equals the plain sum", "[kernels][winograd]", float, double) {

@@ -126,7 +126,7 @@ TEMPLATE_TEST_CASE("activations equal their scalar twins and keep NaN", "[kernel
     check_twin<TestType>(linear);
     check_twin<TestType>(relu);
     check_twin<TestType>(sigmoid);
-    check_twin<TestType>(deeprec::tanh);
+    check_twin<TestType>(Tanh{});
     check_twin<TestType>(hard_sigmoid);
     check_twin<TestType>(relu6);
     check_twin<TestType>(leaky_relu);
@@ -151,7 +151,7 @@ TEST_CASE("derivatives equal central differences", "[kernels][activations]") {
     check_derivative(linear);
     check_derivative(relu);
     check_derivative(sigmoid);
-    check_derivative(deeprec::tanh);
+    check_derivative(Tanh{});
     check_derivative(hard_sigmoid);
     check_derivative(relu6);
     check_derivative(leaky_relu);
@@ -173,7 +173,7 @@ TEST_CASE("float exp, tanh and the like keep their stated bounds", "[kernels][ac
               .relative <= 1.2e-7);
 
     const Worst tanh_error = scan(
-        deeprec::tanh, [](double x) { return std::tanh(x); }, 1e-10f, 50.f);
+        Tanh{}, [](double x) { return std::tanh(x); }, 1e-10f, 50.f);
     CHECK(tanh_error.absolute <= 9e-8);
     CHECK(tanh_error.relative <= 2e-7);
     CHECK(tanh_error.largest <= 1);
@@ -231,8 +231,8 @@ TEMPLATE_TEST_CASE("saturated ends are finite and exact", "[kernels][activations
         CAPTURE(x);
         CHECK(one(sigmoid, x) == 1);
         CHECK(one(sigmoid, -x) == 0);
-        CHECK(one(deeprec::tanh, x) == 1);
-        CHECK(one(deeprec::tanh, -x) == -1);
+        CHECK(one(Tanh{}, x) == 1);
+        CHECK(one(Tanh{}, -x) == -1);
         CHECK(one(Exp{}, x) == infinity);
         CHECK(one(Exp{}, -x) == 0);
         CHECK(one(hard_sigmoid, x) == 1);
@@ -241,7 +241,7 @@ TEMPLATE_TEST_CASE("saturated ends are finite and exact", "[kernels][activations
     }
     CHECK(one(Exp{}, T(0)) == 1);
     CHECK(one(sigmoid, T(0)) == T(0.5));
-    CHECK(one(deeprec::tanh, T(0)) == 0);
-    CHECK(std::signbit(one(deeprec::tanh, T(-0.0))));
+    CHECK(one(Tanh{}, T(0)) == 0);
+    CHECK(std::signbit(one(Tanh{}, T(-0.0))));
     CHECK(std::isnan(one(Exp{}, std::numeric_limits<T>::quiet_NaN())));
 }

@@ -59,8 +59,22 @@ struct Sigmoid {
     }
 };
 
+struct Tanh;
+namespace detail {
+struct ByName {
+    explicit ByName() = default;
+};
+}  // namespace detail
+/// The name of Tanh: `Dense{100, tanh}`. A function that nobody calls, so that it stands beside the C library's tanh
+/// after `using namespace deeprec`, where an object of this name would be ambiguous. Where a type is deduced from the
+/// activation alone, write `Tanh{}`.
+constexpr Tanh tanh(detail::ByName);
+using TanhName = Tanh (*)(detail::ByName);
+
 /// f(x) = tanh(x); f' = 1 - y^2.
 struct Tanh {
+    constexpr Tanh() = default;
+    constexpr Tanh(TanhName) {}
     static constexpr std::string_view name = "tanh";
     static constexpr bool needs_input = false;
     template <class V>
@@ -239,13 +253,12 @@ struct Exponential {
     }
 };
 
-/// The activations as values: `Dense{100, relu}`, `Dense{100, LeakyReLU{.negative_slope = 0.1}}`. After `using
-/// namespace deeprec` the bare name `tanh` is ambiguous with the C library's function: write `deeprec::tanh` or
-/// `Tanh{}`.
+constexpr Tanh tanh(detail::ByName) { return {}; }
+
+/// The activations as values: `Dense{100, relu}`, `Dense{100, LeakyReLU{.negative_slope = 0.1}}`.
 inline constexpr Linear linear{};
 inline constexpr ReLU relu{};
 inline constexpr Sigmoid sigmoid{};
-inline constexpr Tanh tanh{};
 inline constexpr HardSigmoid hard_sigmoid{};
 inline constexpr ReLU6 relu6{};
 inline constexpr LeakyReLU leaky_relu{};

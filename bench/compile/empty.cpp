@@ -1,0 +1,3 @@
+// The umbrella alone.
+#include <deeprec/deeprec.hpp>
+int main() {}
