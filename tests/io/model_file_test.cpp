@@ -302,6 +302,33 @@ TEST_CASE("a file and a model that disagree", "[io]") {
           "model.safetensors: deeprec.0: expected Dropout, received Dense");
 }
 
+TEST_CASE("numbers that are not finite are refused by name, unless they are wanted", "[io]") {
+    Sequential model{Dense{2}};
+    model.build({3}, Seed{1});
+    const std::string good = saved(model);
+    for_each_parameter(model, [](std::string_view, auto& p) { p.data()[1] = std::numeric_limits<float>::quiet_NaN(); });
+    const std::string bytes = saved(model);
+    CHECK(message_of<NumericError>([&] { loaded<decltype(model)>(bytes); }) ==
+          "model.safetensors: tensor '0.kernel': number 1 is nan; expected finite numbers (LoadOptions::check_finite)");
+    auto file = reader(bytes);
+    CHECK(std::isnan(load<decltype(model)>(file, {.check_finite = false}).layer<0>().parameters().bias(1)));
+    auto kept = loaded<decltype(model)>(good);
+    auto bad = reader(bytes);
+    CHECK_THROWS_AS(load(kept, bad), NumericError);
+    CHECK(saved(kept) == good);
+}
+
+TEST_CASE("numbers of another type are converted on request", "[io]") {
+    Sequential single{Dense{2}};
+    single.build({3}, Seed{1});
+    Sequential twice{Dense<double>{2}};
+    twice.build({3}, Seed{2});
+    auto refused = reader(saved(single)), converted = reader(saved(single));
+    CHECK_THROWS_AS(load(twice, refused), FormatError);
+    load(twice, converted, {.convert = Convert::yes});
+    CHECK(twice.layer<0>().parameters().kernel(2, 1) == static_cast<double>(single.layer<0>().parameters().kernel(2, 1)));
+}
+
 TEST_CASE("hostile options build nothing that the file has no numbers for", "[io]") {
     const auto dense = [] {
         Sequential model{Dense{4, relu}, Dense{2}};

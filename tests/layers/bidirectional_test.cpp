@@ -50,7 +50,7 @@ TEST_CASE("Bidirectional makes its backward layer by the options of the forward 
     fields.model(layer, none);
     REQUIRE(fields.layers().size() == 2);
     CHECK(fields.layers()[1].path == "forward");
-    *std::get<Index*>(fields.layers()[1].options.at(0).second) = 4;  // units, as a file has them
+    *static_cast<Index*>(fields.layers()[1].options.at(0).value) = 4;  // units, as a file has them
     Bidirectional expected{SimpleRNN{4}};
     expected.build({7, 3}, Seed{1});
     for (int build = 0; build < 2; ++build) {

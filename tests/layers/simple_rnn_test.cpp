@@ -63,9 +63,9 @@ TEST_CASE("Recurrent layers know an activation by its type alone", "[simple_rnn]
     decltype(layer)::Gradients none;
     Fields<float> fields(Fields<float>::With::names);
     fields.model(layer, none);
-    const auto& [name, option] = fields.layers().at(0).options.at(2);
-    CHECK(name == "activation");
-    *std::get<FixedRef>(option).number = 0.5;  // as a file may
+    const Option& option = fields.layers().at(0).options.at(2);
+    CHECK(option.name == "activation");
+    *static_cast<double*>(option.value) = 0.5;  // as a file may
     CHECK_THROWS_WITH(layer.build({4, 2}, Seed{1}),
                       "SimpleRNN: expected leaky_relu with negative_slope 0.2, received 0.5");
 }

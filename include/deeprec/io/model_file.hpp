@@ -4,6 +4,8 @@
 /// options of the layers as texts (io/model_options.hpp), so that `load<Model>` needs nothing but the type.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <set>
 #include <stdexcept>
 
@@ -11,6 +13,11 @@
 #include <deeprec/io/model_options.hpp>
 
 DEEPREC_BEGIN
+
+struct LoadOptions {
+    Convert convert = Convert::no;  ///< yes: floating numbers of another type become the model's
+    bool check_finite = true;       ///< NumericError for a NaN or an infinity, with its parameter
+};
 
 namespace detail {
 
@@ -49,19 +56,31 @@ SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata) {
 }
 /// Throws FormatError unless the file has exactly these tensors.
 template <class T>
-void check_tensors(const Fields<T>& fields, const SafetensorsReader& file) {
+void check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const LoadOptions& options) {
     std::set<std::string> names;
     for (const Parameter<T>& p : fields.parameters())
-        if (!p.shape.empty()) file.template check<T>(*names.emplace(p.path).first, extents_of(p.shape));
+        if (!p.shape.empty()) file.template check<T>(*names.emplace(p.path).first, extents_of(p.shape), options.convert);
     for (const auto& [name, entry] : file.tensors())
         if (!names.count(name))
             throw FormatError(message(file.name(), ": tensor ", shown(name, "'"), " of ", shape_text(entry.shape),
                                       ": the model has no parameter of this name"));
 }
+/// All numbers are read before the first goes into the model.
 template <class T>
-void read_tensors(const Fields<T>& fields, SafetensorsReader& file) {
-    for (const Parameter<T>& p : fields.parameters())
-        if (!p.shape.empty()) file.read(p.path, extents_of(p.shape), p.values);
+void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOptions& options) {
+    std::vector<Buffer<T>> numbers(fields.parameters().size());
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        const Parameter<T>& p = fields.parameters()[i];
+        if (p.shape.empty()) continue;
+        T* const read = numbers[i].need(p.size());
+        file.read(p.path, extents_of(p.shape), read, options.convert);
+        const T* const bad = std::find_if(read, read + p.size(), [](T x) { return !std::isfinite(x); });
+        if (options.check_finite && bad != read + p.size())
+            throw NumericError(message(file.name(), ": tensor ", shown(p.path, "'"), ": number ", bad - read, " is ", *bad,
+                                       "; expected finite numbers (LoadOptions::check_finite)"));
+    }
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        std::copy_n(numbers[i].data(), fields.parameters()[i].size(), fields.parameters()[i].values);
 }
 template <class T>
 void read_options(const Fields<T>& fields, const SafetensorsReader& file) {
@@ -88,45 +107,46 @@ void save(const Model& model, std::ostream& out, const Metadata& metadata = {}) 
 
 /// Reads all parameters and states into a built model, from a file of this library or any other that uses its names and
 /// shapes. Throws FormatError, leaving the model as it was, unless the file has exactly the model's tensors: the
-/// message has the first that is missing, additional or of another shape or type. Nothing is converted.
+/// message has the first that is missing, additional or of another shape or type. Throws NumericError for numbers that
+/// are not finite.
 template <class Model>
-void load(Model& model, SafetensorsReader& file) {
+void load(Model& model, SafetensorsReader& file, const LoadOptions& options = {}) {
     const auto fields = detail::named_fields(model);
     detail::check_has_parameters("load", fields);
-    detail::check_tensors(fields, file);
-    detail::read_tensors(fields, file);
+    detail::check_tensors(fields, file, options);
+    detail::read_tensors(fields, file, options);
     model.parameters_changed();
 }
 template <class Model>
-void load(Model& model, const std::filesystem::path& path) {
+void load(Model& model, const std::filesystem::path& path, const LoadOptions& options = {}) {
     SafetensorsReader file(path);
-    load(model, file);
+    load(model, file, options);
 }
 
 /// The model that was saved, a Sequential, a TwoTower of Sequentials or a SequenceRecommender. Throws FormatError
 /// unless the file comes from a model of this type. The shapes that its options ask for are compared with those in the
 /// file before anything is made.
 template <class Model>
-std::remove_cvref_t<Model> load(SafetensorsReader& file) {
+std::remove_cvref_t<Model> load(SafetensorsReader& file, const LoadOptions& options = {}) {
     std::remove_cvref_t<Model> model;
     try {
         detail::read_options(detail::named_fields(model), file);
         model.restore();
         const auto fields = detail::named_fields(model);
-        detail::check_tensors(fields, file);
+        detail::check_tensors(fields, file, options);
         for (const auto& p : fields.parameters()) p.resize(p.tensor, p.shape);
     } catch (const FormatError&) {
         throw;
     } catch (const std::exception& error) {  // options that do not fit each other, or memory
         throw FormatError(message(file.name(), ": the model that it describes cannot be built: ", error.what()));
     }
-    load(model, file);
+    load(model, file, options);
     return model;
 }
 template <class Model>
-std::remove_cvref_t<Model> load(const std::filesystem::path& path) {
+std::remove_cvref_t<Model> load(const std::filesystem::path& path, const LoadOptions& options = {}) {
     SafetensorsReader file(path);
-    return load<Model>(file);
+    return load<Model>(file, options);
 }
 
 DEEPREC_END

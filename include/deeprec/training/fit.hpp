@@ -87,6 +87,8 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
 
         ThreadPool pool(options.threads);
         Trainer<Model, Loss> trainer(model, loss, pool);
+        if constexpr (requires { trainer.accumulate(); })
+            if (options.accumulate > 1) trainer.accumulate();
         detail::ModelTask<Model, D, Loss> task(model, train, trainer);
         std::optional<detail::ModelTask<Model, const std::remove_cvref_t<Data>, Loss>> validation;
         if (options.validation) validation.emplace(model, *options.validation, trainer);

@@ -72,6 +72,9 @@ class ShardedStep {
 public:
     explicit ShardedStep(ThreadPool& pool) : pool_(pool) {}
 
+    /// From now on small batches are not cut in two: accumulated, they have the shards of the batch that they are of.
+    void keep_whole() { halves_ = false; }
+
     /// What decides how a batch is cut.
     void count_parameters(const ParameterList<T>& list) {
         for (const Parameter<T>& p : list) {
@@ -116,13 +119,14 @@ private:
     /// A batch of 32 to 63 is cut in two, so that two threads have work, where the second shard is cheap: not with
     /// large models, nor with moving statistics, which are estimated within a shard.
     Index least_rows(Index samples, Index most) const {
-        if (samples < Shards::least_rows || most < Shards::most_shards || has_state_) return Shards::least_rows;
+        if (samples < Shards::least_rows || most < Shards::most_shards || has_state_ || !halves_)
+            return Shards::least_rows;
         return std::min<Index>((samples + 1) / 2, Shards::least_rows);
     }
 
     ThreadPool& pool_;
     Index dense_numbers_ = 0, used_ = 0;
-    bool has_state_ = false;
+    bool has_state_ = false, halves_ = true;
     std::deque<Shard<T>> shards_;
     GradientSum<T> sum_;
 };
@@ -163,6 +167,8 @@ public:
     LossSum evaluate(const Model& model, const Batch<Inputs, T>& batch) {
         return run(model, batch, Seed{}, false, {});
     }
+    /// From now on batches are parts of larger ones, whose gradients somebody adds up.
+    void accumulate() { step_.keep_whole(); }
     /// From now on the predictions of each batch are kept for `each_prediction`.
     void keep_predictions() { keep_predictions_ = true; }
     /// f(prediction, target [n, width], weights) for the shards of the last batch, in order: predictions [n, outputs],
