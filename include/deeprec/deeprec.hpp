@@ -89,6 +89,7 @@
 #include <deeprec/losses/sampled_softmax.hpp>
 #include <deeprec/losses/softmax_cross_entropy.hpp>
 #include <deeprec/losses/triplet_margin.hpp>
+#include <deeprec/losses/vector_batch.hpp>
 #include <deeprec/losses/vector_loss.hpp>
 #include <deeprec/metrics/auc.hpp>
 #include <deeprec/metrics/auc_approximate.hpp>
@@ -160,4 +161,5 @@
 #include <deeprec/training/stop_on_signal.hpp>
 #include <deeprec/training/task.hpp>
 #include <deeprec/training/trainer.hpp>
+#include <deeprec/training/vector_trainer.hpp>
 #include <deeprec/version.hpp>

@@ -50,6 +50,15 @@ DEEPREC_NOINLINE ParameterList<T> take_list(Fields<T>& fields, bool with_gradien
         for (Parameter<T>& p : fields.parameters()) p.gradient = nullptr, p.rows = nullptr;
     return std::move(fields.parameters());
 }
+/// Makes a list without names anew, in its memory.
+template <class Model>
+void renew_list(const Model& model, typename Model::Gradients& gradients, Fields<typename Model::Scalar>& fields,
+                ParameterList<typename Model::Scalar>& list) {
+    std::swap(fields.parameters(), list);
+    list_fields(model, gradients, fields);
+    drop_empty(fields.parameters());
+    std::swap(fields.parameters(), list);
+}
 template <class T>
 DEEPREC_NOINLINE Index count_trained(const ParameterList<T>& list) {
     Index n = 0;

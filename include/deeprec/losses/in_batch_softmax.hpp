@@ -6,6 +6,7 @@
 
 #include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/losses/softmax_cross_entropy.hpp>
+#include <deeprec/losses/vector_batch.hpp>
 
 DEEPREC_BEGIN
 
@@ -34,6 +35,21 @@ public:
         detail::require_positive(name(), "temperature", options.temperature);
     }
     static constexpr std::string_view name() { return "InBatchSoftmax"; }
+
+    using TrainsVectors = void;  // with a TwoTower in `fit`: see losses/vector_batch.hpp
+    static constexpr Index candidates = 1;
+    template <class T>
+    struct Cache;
+    template <class T>
+    using Scratch = Cache<T>;
+    template <class T>
+    LossSum train(const VectorBatch<T>& batch, Cache<T>& cache, T* du, T* dv) const {
+        const InBatch<T> in{nullptr, batch.item_ids, batch.weights.data};
+        const double loss = accumulate(batch.u, batch.v, batch.users, batch.width, in, cache, du, dv);
+        if (options_.reduction == Reduction::sum) return {loss, 0};
+        const double divisor = 1 / reduction_scale(batch.users, batch.weights.data);
+        return {loss * divisor, divisor};
+    }
 
     template <class T>
     struct Gradient {

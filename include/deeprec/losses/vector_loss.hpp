@@ -4,6 +4,7 @@
 #include <array>
 
 #include <deeprec/losses/loss.hpp>
+#include <deeprec/losses/vector_batch.hpp>
 
 DEEPREC_BEGIN
 
@@ -17,6 +18,33 @@ public:
     explicit VectorLoss(Reduction reduction = Reduction::mean) : reduction_(reduction) {
         if (reduction == Reduction::mean_with_sample_weight)
             throw ArgumentError(message(Rule::name(), ": has no sample weights"));
+    }
+
+    using TrainsVectors = void;  // with a TwoTower in `fit`: see losses/vector_batch.hpp
+    static constexpr Index candidates = static_cast<Index>(N) - 1;
+    /// Of the vectors of users and their N - 1 items; losses with a target see 1, or anything else for -1.
+    template <class T>
+    using Scratch = Buffer<T>;
+    template <class T>
+    LossSum train(const VectorBatch<T>& batch, Buffer<T>&, T* du, T* dv) const {
+        if (batch.weights) throw ArgumentError(message(Rule::name(), ": has no sample weights"));
+        const double total = reduction_ == Reduction::sum ? 0 : static_cast<double>(batch.users);
+        const T scale = total == 0 ? T(1) : static_cast<T>(1 / total);
+        LossSum loss{0, total};
+        for (Index r = 0; r < batch.users; ++r) {
+            std::array<const T*, N> x{batch.u + r * batch.width};
+            std::array<T*, N> gradient{};
+            if (du) gradient[0] = du + r * batch.width;
+            for (std::size_t k = 1; k < N; ++k) {
+                const Index at = (r * candidates + static_cast<Index>(k) - 1) * batch.width;
+                x[k] = batch.v + at;
+                if (dv) gradient[k] = dv + at;
+            }
+            const T target = batch.target_width > 0 && batch.targets[r * batch.target_width] > 0 ? T(1) : T(-1);
+            loss.sum += static_cast<double>(
+                static_cast<const Rule&>(*this).sample(x, target, batch.width, scale, gradient));
+        }
+        return loss;
     }
 
 protected:

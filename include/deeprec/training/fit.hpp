@@ -43,9 +43,11 @@ concept DataSource = requires(D& data, std::span<const Index> indices) {
     { data.size() } -> std::convertible_to<Index>;
     data.batch(indices);
 };
-/// What `fit` makes smaller: losses of predictions, as BinaryCrossEntropy, and those that a Trainer is written for.
+/// What `fit` makes smaller: losses of predictions, as BinaryCrossEntropy; of the vectors of two towers, as
+/// InBatchSoftmax; of a SequenceRecommender, NextItemSoftmax.
 template <class L, class Model>
-concept LossFor = requires { L::template takes_logits<void>; } || requires { typename Trainer<Model, L>::ForSequences; };
+concept LossFor = requires { L::template takes_logits<void>; } || TrainsVectors<L> ||
+                  requires { typename Trainer<Model, L>::ForSequences; };
 /// What `fit` trains with: `step(model, gradients, pool)`.
 template <class O, class Model>
 concept OptimizerFor = requires(O& optimizer, Model& model, typename Model::Gradients& gradients, ThreadPool* pool) {

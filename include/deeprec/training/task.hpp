@@ -8,6 +8,7 @@
 #include <deeprec/metrics/metric.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
 #include <deeprec/training/trainer.hpp>
+#include <deeprec/training/vector_trainer.hpp>
 
 DEEPREC_BEGIN
 namespace detail {
@@ -124,7 +125,7 @@ public:
         return loss;
     }
     void show(std::span<const MetricRef<T>> metrics) override {
-        if constexpr (has_targets)
+        if constexpr (has_targets && requires { trainer_.keep_predictions(); })
             trainer_.each_prediction(last_.front(), [&](const auto&... shown) {
                 for (const MetricRef<T>& metric : metrics) metric.update(metric.self, shown...);
             });

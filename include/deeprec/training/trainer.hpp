@@ -243,12 +243,8 @@ private:
     void prepare(const Model& model, Index shards) {
         while (static_cast<Index>(gradients_.size()) < shards) gradients_.push_back(model.zero_gradients());
         if (static_cast<Index>(lists_.size()) < shards) lists_.resize(static_cast<std::size_t>(shards));
-        for (std::size_t s = 0; s < static_cast<std::size_t>(shards); ++s) {
-            std::swap(fields_.parameters(), lists_[s]);
-            detail::list_fields(model, gradients_[s], fields_);
-            detail::drop_empty(fields_.parameters());
-            std::swap(fields_.parameters(), lists_[s]);
-        }
+        for (std::size_t s = 0; s < static_cast<std::size_t>(shards); ++s)
+            detail::renew_list(model, gradients_[s], fields_, lists_[s]);
     }
     /// Throws DataError for a weight that is not finite, unless a mask leaves its step out.
     static void check_finite(const SampleWeights<T>& weights, Index samples, Index steps, const std::uint8_t* kept) {

@@ -1,0 +1,123 @@
+/// Training of two towers by a loss of their vectors: the head has no part in it.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <type_traits>
+#include <vector>
+
+#include <deeprec/losses/vector_batch.hpp>
+#include <deeprec/models/two_tower.hpp>
+#include <deeprec/training/trainer.hpp>
+
+DEEPREC_BEGIN
+
+template <class L>
+concept TrainsVectors = requires { typename L::TrainsVectors; };
+
+/// One training step of a TwoTower by a loss such as InBatchSoftmax, CosineEmbedding or TripletMargin, for data of Pairs:
+/// B users with G items each (1, or 2 of TripletMargin: the positive, then the negative). Both towers run over shards,
+/// the loss sees all vectors of the batch at once, and the shards run backward. Same bits for any number of threads.
+template <class User, class Item, class Head, TrainsVectors Loss>
+class Trainer<TwoTower<User, Item, Head>, Loss> {
+    using Model = TwoTower<User, Item, Head>;
+    using T = typename Model::Scalar;
+
+public:
+    Trainer(const Model& model, const Loss& loss, ThreadPool& pool) : pool_(pool), loss_(loss) {
+        gradients_.push_back(model.zero_gradients());
+    }
+
+    /// The loss of the batch, with the gradient of its mean in `gradients()`. Throws ShapeError where the batch has not
+    /// the loss's candidates for each user, ArgumentError for class weights.
+    template <class Inputs>
+    LossSum gradient(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed,
+                     const ClassWeights& class_weights = {}) {
+        if (class_weights) throw ArgumentError("fit: class_weight needs a loss of predictions");
+        return run(model, batch, step_seed, true);
+    }
+    template <class Inputs>
+    LossSum evaluate(const Model& model, const Batch<Inputs, T>& batch) {
+        return run(model, batch, Seed{}, false);
+    }
+    typename Model::Gradients& gradients() { return gradients_.front(); }
+    const ParameterList<T>& list() const { return lists_.front(); }
+
+private:
+    struct Part {
+        typename Model::Cache cache;
+        Index begin = 0, rows = 0;
+    };
+
+    template <class Inputs>
+    LossSum run(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed, bool train) {
+        const Index users = sample_count(batch.inputs);
+        if (batch.inputs.block != 1 || view(batch.inputs.item).extent(0) != users * Loss::candidates)
+            throw ShapeError(message(Loss::name(), ": expected ", Loss::candidates, " items for each of ", users,
+                                     " users, in blocks of 1, received ", view(batch.inputs.item).extent(0), " items"));
+        const Shards cut(users);
+        while (static_cast<Index>(parts_.size()) < cut.count) parts_.emplace_back();
+        const Index width = model.user.output_shape()[0];
+        if (model.item.output_shape()[0] != width)
+            throw ShapeError(message(Loss::name(), ": expected towers of one width, received ", width, " and ",
+                                     model.item.output_shape()[0]));
+        T *const u = u_.need(users * width), *const v = v_.need(users * Loss::candidates * width);
+        pool_.run(cut.count, [&](Index s) {
+            Part& part = parts_[static_cast<std::size_t>(s)];
+            part.begin = cut.begin(s);
+            part.rows = cut.end(s) - part.begin;
+            const auto inputs = slice_samples(batch.inputs, part.begin, part.begin + part.rows);
+            const Pass pass = train ? Pass(Training(step_seed, part.begin)) : Pass(Inference{});
+            Pass item_pass = pass.for_part(1);
+            item_pass.first_row *= Loss::candidates;
+            const auto a = model.user.forward(inputs.user, part.cache.user, pass.for_part(0));
+            const auto b = model.item.forward(inputs.item, part.cache.item, item_pass);
+            std::copy_n(a.data(), a.size(), u + part.begin * width);
+            std::copy_n(b.data(), b.size(), v + part.begin * Loss::candidates * width);
+        });
+        VectorBatch<T> vectors{u, v, users, width, batch.targets.data(), batch.targets.last(), batch.sample_weights()};
+        vectors.item_ids = ids_of(view(batch.inputs.item));
+        if (vectors.weights && vectors.weights.per_sample != 1)
+            throw ShapeError(message(Loss::name(), ": expected weights [B], received [B, ", vectors.weights.per_sample, "]"));
+        if (!train) return loss_.train(vectors, scratch_, static_cast<T*>(nullptr), static_cast<T*>(nullptr));
+        T *const du = du_.need(users * width), *const dv = dv_.need(users * Loss::candidates * width);
+        const LossSum loss = loss_.train(vectors, scratch_, du, dv);
+        prepare(model, cut.count);
+        pool_.run(cut.count, [&](Index s) {
+            Part& part = parts_[static_cast<std::size_t>(s)];
+            auto& gradients = gradients_[static_cast<std::size_t>(s)];
+            clear_gradients(lists_[static_cast<std::size_t>(s)]);
+            const Index items = part.rows * Loss::candidates;
+            model.user.backward(View<const T, 2>{du + part.begin * width, {part.rows, width}}, part.cache.user,
+                                gradients.user, InputGradient::skip);
+            model.item.backward(View<const T, 2>{dv + part.begin * Loss::candidates * width, {items, width}},
+                                part.cache.item, gradients.item, InputGradient::skip);
+        });
+        sum_({lists_.data(), static_cast<std::size_t>(cut.count)}, pool_);
+        return loss;
+    }
+    template <class E, int Rank>
+    static const std::int32_t* ids_of(const View<E, Rank>& items) {
+        if constexpr (std::is_same_v<std::remove_const_t<E>, std::int32_t>)
+            if (items.size() == items.extent(0)) return items.data();
+        return nullptr;
+    }
+    void prepare(const Model& model, Index shards) {
+        while (static_cast<Index>(gradients_.size()) < shards) gradients_.push_back(model.zero_gradients());
+        if (static_cast<Index>(lists_.size()) < shards) lists_.resize(static_cast<std::size_t>(shards));
+        for (std::size_t s = 0; s < static_cast<std::size_t>(shards); ++s)
+            detail::renew_list(model, gradients_[s], fields_, lists_[s]);
+    }
+
+    ThreadPool& pool_;
+    Loss loss_;
+    std::deque<Part> parts_;
+    std::deque<typename Model::Gradients> gradients_;
+    std::vector<ParameterList<T>> lists_;
+    Fields<T> fields_;
+    detail::GradientSum<T> sum_;
+    Buffer<T> u_, v_, du_, dv_;
+    typename Loss::template Scratch<T> scratch_;
+};
+
+DEEPREC_END
