@@ -1,4 +1,8 @@
 #include <deeprec/training/sequence_trainer.hpp>
+#include <deeprec/metrics/top_k_accuracy.hpp>
+#include <deeprec/layers/gru.hpp>
+#include <deeprec/layers/dense.hpp>
+#include <deeprec/data/interactions.hpp>
 
 #include <cmath>
 #include <map>
@@ -192,4 +196,24 @@ TEST_CASE("Training gives the same bits on any number of threads, and a warm ste
     trainer.gradient(model, batch, Seed{1});
     trainer.gradient(model, batch, Seed{1});
     CHECK(support::allocations_in([&] { trainer.gradient(model, batch, Seed{2}); }) == 0);
+}
+
+TEST_CASE("Metrics see the scores of all items at every target", "[training]") {
+    Interactions events;
+    for (int i = 1; i <= 12; ++i) events.items.add(std::to_string(i));
+    for (int u = 1; u <= 150; ++u) {
+        events.users.add(std::to_string(u));
+        for (int t = 0; t < 2 + u % 7; ++t) events.add(u, 1 + (u + t) % 12);  // each item is followed by the next
+    }
+    const Sequences all{events};
+    SequenceSamples samples{all, 6};
+    SequenceRecommender model{12, Sequential{GRU{16, return_sequences}, Dense{16}}, {.width = 16}};
+    model.build(6, Seed{3});
+    Adam optimizer{{.learning_rate = 0.01}};
+    const History history = fit(model, samples, NextItemSoftmax{}, optimizer,
+                                {.epochs = 30, .batch_size = 50, .validation = &samples, .threads = 2},
+                                TopKAccuracy{{.k = 1}});
+    CHECK(history.series("accuracy@1").front() < 0.5);
+    CHECK(history.series("accuracy@1").back() > 0.95);
+    CHECK(history.series("val_accuracy@1").back() > 0.95);
 }

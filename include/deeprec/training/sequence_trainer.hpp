@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <deeprec/data/sequence_samples.hpp>
+#include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/kernels/ranking/softmax_cross_entropy.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/training/trainer.hpp>
@@ -40,6 +41,26 @@ public:
     }
     /// The loss of the batch without training.
     LossSum evaluate(const Model& model, const SequenceBatch& batch) { return run(model, batch, Seed{}, false); }
+    /// From now on metrics may see the scores of each batch.
+    void keep_predictions() { keep_predictions_ = true; }
+    /// f(scores [n, N] of all items, classes [n, 1], no weights) for some targets of the last batch at a time; class
+    /// i is item i + 1. The scores are those of the loss. They are computed for this: metrics cost as much again as a
+    /// forward pass. Throws ArgumentError for more items than T has whole numbers.
+    template <class F>
+    void each_prediction(const SequenceBatch&, F&& f) {
+        constexpr Index rows_at_once = 128;
+        const Index d = width_, n = items_;
+        if (static_cast<Index>(static_cast<T>(n)) != n || static_cast<T>(n) + T(1) == static_cast<T>(n))
+            throw ArgumentError(message("NextItemSoftmax: ", n, " items are too many for metrics of classes"));
+        for (Index begin = 0; begin < targets_seen_; begin += rows_at_once) {
+            const Index rows = std::min(rows_at_once, targets_seen_ - begin);
+            T *const scores = scores_.need(rows * n), *const classes = classes_.need(rows);
+            kernels::gemm<T>(kernels::matrix_rows(h_.data() + begin * d, rows, d, d), packed_.data(), n, scores, n,
+                             {.bias = scored_bias_ ? scored_bias_ + 1 : nullptr});
+            for (Index r = 0; r < rows; ++r) classes[r] = static_cast<T>(targets_.data()[begin + r]);
+            f(Block<const T>(scores, {rows, n}), View<const T, 2>{classes, {rows, 1}}, SampleWeights<T>{});
+        }
+    }
     typename Model::Gradients& gradients() { return gradients_; }
     const ParameterList<T>& list() const { return fields_.parameters(); }
 
@@ -58,6 +79,7 @@ private:
 
     LossSum run(const Model& model, const SequenceBatch& batch, Seed step_seed, bool train) {
         const Index targets = cut_up(batch), d = model.width();
+        targets_seen_ = targets;
         if (train) clear(model);
         if (targets == 0) return {};
         const T* vectors = model.vectors();
@@ -89,6 +111,12 @@ private:
                 std::copy_n(y.data() + r * shard.steps * d, n * d, h + first * d);
             });
         });
+        if (keep_predictions_) {
+            width_ = d;
+            items_ = model.items();
+            scored_bias_ = bias;
+            kernels::pack_transposed<T>(vectors + d, d, d, items_, packed_.need(kernels::packed_size<T>(d, items_)));
+        }
         T* weights = weights_.need(targets);
         std::fill_n(weights, targets, T(1) / static_cast<T>(targets));
         const kernels::CatalogueScores<T> scores{
@@ -202,6 +230,11 @@ private:
     typename Model::PassGradients empty_;
     std::vector<Shard> shards_;
     Fields<T> fields_;
+    // For metrics:
+    bool keep_predictions_ = false;
+    Index targets_seen_ = 0, width_ = 0, items_ = 0;
+    const T* scored_bias_ = nullptr;
+    Buffer<T> packed_, scores_, classes_;
     Shards cut_{0};
     std::vector<Numbered> sorted_;
     Buffer<T> h_, dh_, dv_, weights_, losses_, bias_, workspace_;

@@ -125,7 +125,8 @@ public:
         return loss;
     }
     void show(std::span<const MetricRef<T>> metrics) override {
-        if constexpr (has_targets && requires { trainer_.keep_predictions(); })
+        if (metrics.empty()) return;
+        if constexpr (requires { trainer_.keep_predictions(); })
             trainer_.each_prediction(last_.front(), [&](const auto&... shown) {
                 for (const MetricRef<T>& metric : metrics) metric.update(metric.self, shown...);
             });
@@ -148,13 +149,10 @@ public:
 
 private:
     using B = std::remove_cvref_t<decltype(std::declval<Data&>().batch(std::span<const Index>()))>;
-    static constexpr bool has_targets = requires(const B& batch) { batch.targets; };
 
     void keep(const B& batch) {
-        if constexpr (has_targets) {
-            last_.clear();
-            last_.push_back(batch);
-        }
+        last_.clear();
+        last_.push_back(batch);
     }
 
     Model& model_;

@@ -1,0 +1,29 @@
+/// The room data/: interactions, sequences, splits, samplers, features, and the readers of files.
+#pragma once
+
+#include <deeprec/data/batch.hpp>
+#include <deeprec/data/feature_spec.hpp>
+#include <deeprec/data/interactions.hpp>
+#include <deeprec/data/item_tokens.hpp>
+#include <deeprec/data/next_item_samples.hpp>
+#include <deeprec/data/readers/csv.hpp>
+#include <deeprec/data/readers/csv_format.hpp>
+#include <deeprec/data/readers/encoding.hpp>
+#include <deeprec/data/readers/interactions_csv.hpp>
+#include <deeprec/data/readers/item_attributes.hpp>
+#include <deeprec/data/readers/movielens.hpp>
+#include <deeprec/data/readers/negatives.hpp>
+#include <deeprec/data/readers/read_dataset.hpp>
+#include <deeprec/data/readers/recbole.hpp>
+#include <deeprec/data/readers/sequences.hpp>
+#include <deeprec/data/readers/text.hpp>
+#include <deeprec/data/readers/times.hpp>
+#include <deeprec/data/readers/whole_text.hpp>
+#include <deeprec/data/samplers.hpp>
+#include <deeprec/data/sequence_samples.hpp>
+#include <deeprec/data/sequences.hpp>
+#include <deeprec/data/sessions.hpp>
+#include <deeprec/data/splits.hpp>
+#include <deeprec/data/synthetic.hpp>
+#include <deeprec/data/time_unit.hpp>
+#include <deeprec/data/vocabulary.hpp>

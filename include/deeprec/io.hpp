@@ -1,0 +1,9 @@
+/// The room io/: safetensors files and models in them.
+#pragma once
+
+#include <deeprec/io/dtypes.hpp>
+#include <deeprec/io/json_header.hpp>
+#include <deeprec/io/model_file.hpp>
+#include <deeprec/io/model_options.hpp>
+#include <deeprec/io/replace_file.hpp>
+#include <deeprec/io/safetensors.hpp>

@@ -1,0 +1,30 @@
+/// The room layers/: all layers.
+#pragma once
+
+#include <deeprec/layers/activation.hpp>
+#include <deeprec/layers/average_pool1d.hpp>
+#include <deeprec/layers/batch_norm.hpp>
+#include <deeprec/layers/bidirectional.hpp>
+#include <deeprec/layers/conv1d.hpp>
+#include <deeprec/layers/cumulative_average1d.hpp>
+#include <deeprec/layers/dense.hpp>
+#include <deeprec/layers/dot.hpp>
+#include <deeprec/layers/dropout.hpp>
+#include <deeprec/layers/embedding.hpp>
+#include <deeprec/layers/embedding_bag.hpp>
+#include <deeprec/layers/embedding_table.hpp>
+#include <deeprec/layers/flatten.hpp>
+#include <deeprec/layers/global_pool1d.hpp>
+#include <deeprec/layers/gru.hpp>
+#include <deeprec/layers/layer_norm.hpp>
+#include <deeprec/layers/lstm.hpp>
+#include <deeprec/layers/max_pool1d.hpp>
+#include <deeprec/layers/merge.hpp>
+#include <deeprec/layers/multi_head_attention.hpp>
+#include <deeprec/layers/packed_kernel.hpp>
+#include <deeprec/layers/pool1d.hpp>
+#include <deeprec/layers/position_embedding.hpp>
+#include <deeprec/layers/recurrent.hpp>
+#include <deeprec/layers/simple_rnn.hpp>
+#include <deeprec/layers/spatial_dropout1d.hpp>
+#include <deeprec/layers/zero_padding1d.hpp>

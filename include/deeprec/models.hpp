@@ -1,0 +1,12 @@
+/// The room models/: compositions of layers and recommender models.
+#pragma once
+
+#include <deeprec/models/concatenation.hpp>
+#include <deeprec/models/masked.hpp>
+#include <deeprec/models/pair_head.hpp>
+#include <deeprec/models/residual.hpp>
+#include <deeprec/models/sequence_recommender.hpp>
+#include <deeprec/models/sequential.hpp>
+#include <deeprec/models/summary.hpp>
+#include <deeprec/models/transformer_block.hpp>
+#include <deeprec/models/two_tower.hpp>
