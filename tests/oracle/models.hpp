@@ -39,7 +39,7 @@ void with_model_activation(const Config& o, F&& f) {
     if (name == "linear") return f(deeprec::linear);
     if (name == "relu") return f(deeprec::relu);
     if (name == "sigmoid") return f(deeprec::sigmoid);
-    if (name == "tanh") return f(Tanh{});
+    if (name == "tanh") return f(deeprec::Tanh{});
     if (name == "gelu") return f(deeprec::gelu);
     if (name == "swish" || name == "silu") return f(deeprec::swish);
     throw NotApplicable{"activation " + name + " in a model"};
