@@ -161,3 +161,7 @@
 #include <deeprec/training/task.hpp>
 #include <deeprec/training/trainer.hpp>
 #include <deeprec/version.hpp>
+
+#ifdef DEEPREC_COMPILED
+#include <deeprec/compiled.hpp>
+#endif
