@@ -27,3 +27,7 @@
 #include <deeprec/ranking.hpp>
 #include <deeprec/training.hpp>
 #include <deeprec/version.hpp>
+
+#ifdef DEEPREC_COMPILED
+#include <deeprec/compiled.hpp>
+#endif

@@ -1,9 +1,12 @@
 /// The one exception family. Every message says who complains, what was expected and what was received.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <deeprec/version.hpp>
 
@@ -51,12 +54,33 @@ public:
     using Error::Error;
 };
 
+namespace detail {
+/// One part of a message, behind a function that prints its type: the text is put together in one place, not once for
+/// each list of types.
+struct Part {
+    const void* value;
+    void (*print)(std::ostream&, const void*);
+};
+template <class T>
+Part part(const T& value) {
+    return {std::addressof(value), [](std::ostream& out, const void* v) { out << *static_cast<const T*>(v); }};
+}
+template <std::size_t Size>
+Part part(const char (&text)[Size]) {
+    return {text, [](std::ostream& out, const void* v) { out << static_cast<const char*>(v); }};
+}
+DEEPREC_NOINLINE inline std::string join(const Part* parts, std::size_t count) {
+    std::ostringstream out;
+    for (std::size_t i = 0; i < count; ++i) parts[i].print(out, parts[i].value);
+    return std::move(out).str();
+}
+}  // namespace detail
+
 /// Joins anything printable into one message: `message("Dense: units is ", units)`.
 template <class... Parts>
-std::string message(const Parts&... parts) {
-    std::ostringstream out;
-    (out << ... << parts);
-    return std::move(out).str();
+DEEPREC_NOINLINE std::string message(const Parts&... parts) {
+    const detail::Part all[] = {detail::part(parts)...};
+    return detail::join(all, sizeof...(parts));
 }
 
 DEEPREC_END

@@ -56,45 +56,10 @@ public:
     }
     /// The rows of at most 7 `others` join those of this table. Each row's values are what `finish_sum` then makes of
     /// those that all tables had; until then they are not valid.
-    void start_sum(std::span<SparseRows* const> others) {
-        places_.clear(), later_.clear();
-        for (std::size_t i = 0; i < ids_.size(); ++i) places_.push_back({nullptr, 0, -1});
-        for (std::size_t table = 1; table <= others.size(); ++table) {
-            SparseRows& other = *others[table - 1];
-            for (std::size_t i = 0; i < other.ids_.size(); ++i) {
-                const Place here{other.values(i), static_cast<std::int32_t>(table), -1};
-                const std::int32_t slot = slot_[static_cast<std::size_t>(other.ids_[i])];
-                if (slot < 0) {
-                    append_id(other.ids_[i]);
-                    places_.push_back(here);
-                    continue;
-                }
-                std::int32_t* end = &places_[static_cast<std::size_t>(slot)].next;
-                while (*end >= 0) end = &later_[static_cast<std::size_t>(*end)].next;
-                *end = static_cast<std::int32_t>(later_.size());
-                later_.push_back(here);
-            }
-        }
-        make_room(ids_.size());
-    }
+    void start_sum(std::span<SparseRows* const> others);
     /// Adds up rows [begin, end) of the tables of `start_sum`, as a binary tree: (this + first) + (second + third) ...
     /// Different rows may be added up at the same time. The values of the other tables are lost.
-    void finish_sum(Index begin, Index end) {
-        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-            Place* place = &places_[i];
-            T* sum = place->values ? place->values : values(i);
-            if (place->next >= 0) {
-                std::array<T*, 8> part{};
-                part[static_cast<std::size_t>(place->table)] = sum;
-                while (place->next >= 0) {
-                    place = &later_[static_cast<std::size_t>(place->next)];
-                    part[static_cast<std::size_t>(place->table)] = place->values;
-                }
-                sum = add_parts(part);
-            }
-            if (sum != values(i)) kernels::copy<T>(sum, values(i), width_);
-        }
-    }
+    void finish_sum(Index begin, Index end);
     void setZero() {
         for (const std::int32_t id : ids_) slot_[static_cast<std::size_t>(id)] = -1;
         ids_.clear();
@@ -147,5 +112,46 @@ private:
     std::vector<Place> places_, later_;  // of a sum
     std::vector<T, detail::AlignedAllocator<T>> values_;
 };
+
+template <class T>
+void SparseRows<T>::start_sum(std::span<SparseRows* const> others) {
+    places_.clear(), later_.clear();
+    for (std::size_t i = 0; i < ids_.size(); ++i) places_.push_back({nullptr, 0, -1});
+    for (std::size_t table = 1; table <= others.size(); ++table) {
+        SparseRows& other = *others[table - 1];
+        for (std::size_t i = 0; i < other.ids_.size(); ++i) {
+            const Place here{other.values(i), static_cast<std::int32_t>(table), -1};
+            const std::int32_t slot = slot_[static_cast<std::size_t>(other.ids_[i])];
+            if (slot < 0) {
+                append_id(other.ids_[i]);
+                places_.push_back(here);
+                continue;
+            }
+            std::int32_t* end = &places_[static_cast<std::size_t>(slot)].next;
+            while (*end >= 0) end = &later_[static_cast<std::size_t>(*end)].next;
+            *end = static_cast<std::int32_t>(later_.size());
+            later_.push_back(here);
+        }
+    }
+    make_room(ids_.size());
+}
+
+template <class T>
+void SparseRows<T>::finish_sum(Index begin, Index end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+        Place* place = &places_[i];
+        T* sum = place->values ? place->values : values(i);
+        if (place->next >= 0) {
+            std::array<T*, 8> part{};
+            part[static_cast<std::size_t>(place->table)] = sum;
+            while (place->next >= 0) {
+                place = &later_[static_cast<std::size_t>(place->next)];
+                part[static_cast<std::size_t>(place->table)] = place->values;
+            }
+            sum = add_parts(part);
+        }
+        if (sum != values(i)) kernels::copy<T>(sum, values(i), width_);
+    }
+}
 
 DEEPREC_END

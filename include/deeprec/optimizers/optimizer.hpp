@@ -80,23 +80,7 @@ public:
     using Options = typename Rule::Options;
 
     /// Throws ArgumentError for options without meaning.
-    explicit Optimizer(Options options = {}, TableStep table_step = TableStep::touched_rows)
-        : options_(options), table_step_(table_step) {
-        if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
-            throw ArgumentError(
-                message(Rule::name(), ": expected a positive learning_rate, received ", options.learning_rate));
-        detail::check_size(Rule::name(), "weight_decay", options.weight_decay);
-        Rule::check(options);
-        int limits = 0;
-        for (const double limit : {options.clipping.value, options.clipping.norm, options.clipping.global_norm}) {
-            if (!(limit > 0))
-                throw ArgumentError(
-                    message(Rule::name(), ": expected a positive limit for clipping, received ", limit));
-            limits += limit < std::numeric_limits<double>::infinity();
-        }
-        if (limits > 1)
-            throw ArgumentError(message(Rule::name(), ": expected one kind of clipping, received ", limits));
-    }
+    explicit Optimizer(Options options = {}, TableStep table_step = TableStep::touched_rows);
 
     static constexpr std::string_view name() { return Rule::name(); }
     const Options& options() const { return options_; }
@@ -112,34 +96,7 @@ public:
     /// One update of all parameters of a list by its gradients (which stay as they are), and of its states. The packed
     /// copies of the model are the caller's to renew.
     template <class T>
-    void step(const ParameterList<T>& list, ThreadPool* pool = nullptr) {
-        ++iterations_;
-        const Clipping& clipping = options_.clipping;
-        constexpr double off = std::numeric_limits<double>::infinity();
-        const double decay = options_.weight_decay;
-        const bool decoupled = Rule::decoupled_decay(options_);
-        const double global = clipping.global_norm < off ? gradient_norm(list) : 0.0;
-        std::size_t number = 0;
-        for (const Parameter<T>& p : list) {
-            if (p.is_state()) {
-                if (p.moves) p.moves->move(p.values, p.size());
-                continue;
-            }
-            double scale = detail::clip_scale(global, clipping.global_norm);
-            if (clipping.norm < off) scale *= detail::clip_scale(std::sqrt(detail::sum_of_squares(p)), clipping.norm);
-            const kernels::GradientTerms<T> terms{static_cast<T>(scale), static_cast<T>(clipping.value),
-                                                  static_cast<T>(decoupled ? 0 : decay),
-                                                  static_cast<T>(decoupled ? 1 - options_.learning_rate * decay : 1)};
-            const auto formula = Rule::template formula<T>(options_, static_cast<double>(iterations_));
-            T* const slots = state<T>(number++, p.size());
-            each_run(p, pool, [&](const T* g, Index begin, Index n, Index ahead) {
-                std::array<T*, Rule::max_slots> state{};
-                for (int s = 0; s < Rule::slots(options_); ++s)
-                    state[static_cast<std::size_t>(s)] = slots + s * p.size() + begin;
-                optimize(p.values + begin, g, state, n, terms, formula, ahead);
-            });
-        }
-    }
+    void step(const ParameterList<T>& list, ThreadPool* pool = nullptr);
     /// The same for a model and its gradients, packed copies too.
     template <class Model>
     void step(Model& model, typename Model::Gradients& gradients, ThreadPool* pool = nullptr) {
@@ -222,21 +179,7 @@ private:
     }
     /// State of one parameter: `slots` arrays of `size` numbers, filled with the rule's start values at first use.
     template <class T>
-    T* state(std::size_t number, Index size) {
-        if (number == states_.size()) states_.emplace_back();
-        Buffer<std::byte>& bytes = states_[number];
-        const int slots = Rule::slots(options_);
-        const Index needed = slots * size * static_cast<Index>(sizeof(T));
-        if (bytes.capacity() == 0 && needed > 0) {
-            T* first = reinterpret_cast<T*>(bytes.need(needed));
-            for (int s = 0; s < slots; ++s)
-                first = std::fill_n(first, size, static_cast<T>(Rule::initial(options_, s)));
-        }
-        if (bytes.capacity() != needed)
-            throw ArgumentError(message(Rule::name(), ": this optimizer has the state of another model (parameter ",
-                                        number, " had ", bytes.capacity(), " bytes, needs ", needed, ")"));
-        return reinterpret_cast<T*>(bytes.data());
-    }
+    T* state(std::size_t number, Index size);
 
     Options options_;
     TableStep table_step_;
@@ -245,5 +188,73 @@ private:
     std::vector<Buffer<std::byte>> states_;
     std::tuple<Fields<float>, Fields<double>> fields_;  // of the last model: their memory alone is kept
 };
+
+template <class Rule>
+Optimizer<Rule>::Optimizer(Options options, TableStep table_step)
+    : options_(options), table_step_(table_step) {
+    if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
+        throw ArgumentError(
+            message(Rule::name(), ": expected a positive learning_rate, received ", options.learning_rate));
+    detail::check_size(Rule::name(), "weight_decay", options.weight_decay);
+    Rule::check(options);
+    int limits = 0;
+    for (const double limit : {options.clipping.value, options.clipping.norm, options.clipping.global_norm}) {
+        if (!(limit > 0))
+            throw ArgumentError(
+                message(Rule::name(), ": expected a positive limit for clipping, received ", limit));
+        limits += limit < std::numeric_limits<double>::infinity();
+    }
+    if (limits > 1)
+        throw ArgumentError(message(Rule::name(), ": expected one kind of clipping, received ", limits));
+}
+
+template <class Rule>
+template <class T>
+void Optimizer<Rule>::step(const ParameterList<T>& list, ThreadPool* pool) {
+    ++iterations_;
+    const Clipping& clipping = options_.clipping;
+    constexpr double off = std::numeric_limits<double>::infinity();
+    const double decay = options_.weight_decay;
+    const bool decoupled = Rule::decoupled_decay(options_);
+    const double global = clipping.global_norm < off ? gradient_norm(list) : 0.0;
+    std::size_t number = 0;
+    for (const Parameter<T>& p : list) {
+        if (p.is_state()) {
+            if (p.moves) p.moves->move(p.values, p.size());
+            continue;
+        }
+        double scale = detail::clip_scale(global, clipping.global_norm);
+        if (clipping.norm < off) scale *= detail::clip_scale(std::sqrt(detail::sum_of_squares(p)), clipping.norm);
+        const kernels::GradientTerms<T> terms{static_cast<T>(scale), static_cast<T>(clipping.value),
+                                              static_cast<T>(decoupled ? 0 : decay),
+                                              static_cast<T>(decoupled ? 1 - options_.learning_rate * decay : 1)};
+        const auto formula = Rule::template formula<T>(options_, static_cast<double>(iterations_));
+        T* const slots = state<T>(number++, p.size());
+        each_run(p, pool, [&](const T* g, Index begin, Index n, Index ahead) {
+            std::array<T*, Rule::max_slots> state{};
+            for (int s = 0; s < Rule::slots(options_); ++s)
+                state[static_cast<std::size_t>(s)] = slots + s * p.size() + begin;
+            optimize(p.values + begin, g, state, n, terms, formula, ahead);
+        });
+    }
+}
+
+template <class Rule>
+template <class T>
+T* Optimizer<Rule>::state(std::size_t number, Index size) {
+    if (number == states_.size()) states_.emplace_back();
+    Buffer<std::byte>& bytes = states_[number];
+    const int slots = Rule::slots(options_);
+    const Index needed = slots * size * static_cast<Index>(sizeof(T));
+    if (bytes.capacity() == 0 && needed > 0) {
+        T* first = reinterpret_cast<T*>(bytes.need(needed));
+        for (int s = 0; s < slots; ++s)
+            first = std::fill_n(first, size, static_cast<T>(Rule::initial(options_, s)));
+    }
+    if (bytes.capacity() != needed)
+        throw ArgumentError(message(Rule::name(), ": this optimizer has the state of another model (parameter ",
+                                    number, " had ", bytes.capacity(), " bytes, needs ", needed, ")"));
+    return reinterpret_cast<T*>(bytes.data());
+}
 
 DEEPREC_END

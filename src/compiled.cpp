@@ -1,0 +1,3 @@
+// The library behind deeprec::compiled.
+#define DEEPREC_COMPILED_HERE
+#include <deeprec/compiled.hpp>
