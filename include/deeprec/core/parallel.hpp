@@ -69,10 +69,16 @@ public:
             for (Index i = 0; i < tasks; ++i) detail::call_task(f, i, 0);
             return;
         }
-        context_ = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
-        task_ = [](void* context, Index i, Index lane) {
-            detail::call_task(*static_cast<std::remove_reference_t<F>*>(context), i, lane);
-        };
+        run_shared(tasks, const_cast<void*>(static_cast<const void*>(std::addressof(f))),
+                   [](void* context, Index i, Index lane) {
+                       detail::call_task(*static_cast<std::remove_reference_t<F>*>(context), i, lane);
+                   });
+    }
+
+private:
+    DEEPREC_NOINLINE void run_shared(Index tasks, void* context, void (*task)(void*, Index, Index)) {
+        context_ = context;
+        task_ = task;
         tasks_ = tasks;
         next_.store(0, std::memory_order_relaxed);
         busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
@@ -85,8 +91,6 @@ public:
             }
         if (failed_.exchange(false)) std::rethrow_exception(std::exchange(failure_, nullptr));
     }
-
-private:
     void stop() {
         task_ = nullptr;
         start_round();
