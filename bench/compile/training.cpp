@@ -23,7 +23,8 @@ int main(int count, char** arguments) {
     const View<const std::int32_t, 2> listed{&features(1, 0), {items, 1}};
     const auto validate = [&](const EpochEnd& e) {
         const ItemIndex index{model, listed, {.first_item = 1}};
-        e.log.set("val_ndcg", evaluate_ranking(index, split.validation_queries(), static_cast<std::int32_t>(items)).ndcg);
+        e.log.set("val_ndcg",
+                  evaluate_ranking(index, split.validation_queries(), static_cast<std::int32_t>(items)).ndcg);
     };
     const std::string run = arguments[2];
     fit(model, samples, BinaryCrossEntropy{}, optimizer,

@@ -17,8 +17,8 @@
 
 DEEPREC_BEGIN
 
-#define DEEPREC_ACTIVATION_ONCE(T, Act)                                                       \
-    DEEPREC_ONCE void activate<Act, T>(const T*, T*, Index, const Act&);                      \
+#define DEEPREC_ACTIVATION_ONCE(T, Act)                                                                                \
+    DEEPREC_ONCE void activate<Act, T>(const T*, T*, Index, const Act&);                                               \
     DEEPREC_ONCE void activate_backward<Act, T>(const T*, const T*, T*, Index, const Act&);
 #define DEEPREC_KERNELS_ONCE(T)                                                                                        \
     DEEPREC_ACTIVATION_ONCE(T, ReLU)                                                                                   \
@@ -75,11 +75,11 @@ DEEPREC_KERNELS_ONCE(float)
 DEEPREC_KERNELS_ONCE(double)
 }  // namespace kernels
 
-#define DEEPREC_OPTIMIZER_ONCE(Rule)                                                            \
-    DEEPREC_ONCE Optimizer<Rule>::Optimizer(Rule::Options, TableStep);                          \
-    DEEPREC_ONCE void Optimizer<Rule>::step<float>(const ParameterList<float>&, ThreadPool*);   \
-    DEEPREC_ONCE void Optimizer<Rule>::step<double>(const ParameterList<double>&, ThreadPool*); \
-    DEEPREC_ONCE float* Optimizer<Rule>::state<float>(std::size_t, Index);                      \
+#define DEEPREC_OPTIMIZER_ONCE(Rule)                                                                                   \
+    DEEPREC_ONCE Optimizer<Rule>::Optimizer(Rule::Options, TableStep);                                                 \
+    DEEPREC_ONCE void Optimizer<Rule>::step<float>(const ParameterList<float>&, ThreadPool*);                          \
+    DEEPREC_ONCE void Optimizer<Rule>::step<double>(const ParameterList<double>&, ThreadPool*);                        \
+    DEEPREC_ONCE float* Optimizer<Rule>::state<float>(std::size_t, Index);                                             \
     DEEPREC_ONCE double* Optimizer<Rule>::state<double>(std::size_t, Index);
 
 DEEPREC_OPTIMIZER_ONCE(AdadeltaRule)

@@ -26,9 +26,9 @@
 #include <deeprec/layers/position_embedding.hpp>
 #include <deeprec/layers/simple_rnn.hpp>
 #include <deeprec/layers/spatial_dropout1d.hpp>
-#include <deeprec/models/transformer_block.hpp>
 #include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/models/residual.hpp>
+#include <deeprec/models/transformer_block.hpp>
 #include <deeprec/models/two_tower.hpp>
 
 using namespace deeprec;
@@ -326,7 +326,8 @@ TEST_CASE("numbers of another type are converted on request", "[io]") {
     auto refused = reader(saved(single)), converted = reader(saved(single));
     CHECK_THROWS_AS(load(twice, refused), FormatError);
     load(twice, converted, {.convert = Convert::yes});
-    CHECK(twice.layer<0>().parameters().kernel(2, 1) == static_cast<double>(single.layer<0>().parameters().kernel(2, 1)));
+    CHECK(twice.layer<0>().parameters().kernel(2, 1) ==
+          static_cast<double>(single.layer<0>().parameters().kernel(2, 1)));
 }
 
 TEST_CASE("hostile options build nothing that the file has no numbers for", "[io]") {
@@ -347,7 +348,8 @@ TEST_CASE("hostile options build nothing that the file has no numbers for", "[io
         CHECK(text.find(why) != std::string::npos);
     };
     refuse(dense, "units=4", "units=5", "tensor '0.kernel': expected F32 [3, 5], received F32 [3, 4]");
-    refuse(dense, "units=4", "units=2147483647", "tensor '0.kernel': expected F32 [3, 2147483647], received F32 [3, 4]");
+    refuse(dense, "units=4", "units=2147483647",
+           "tensor '0.kernel': expected F32 [3, 2147483647], received F32 [3, 4]");
     refuse(dense, "units=4", "units=99999999999", "0 to 2^31 - 1");
     refuse(dense, "units=4", "units=0", "Dense: expected a positive units, received 0");
     refuse(dense, "units=4", "units=-4", "0 to 2^31 - 1");
@@ -358,11 +360,13 @@ TEST_CASE("hostile options build nothing that the file has no numbers for", "[io
     refuse(dense, " use_bias=true", "", "expected the option use_bias, received fewer");
     refuse(dense, "use_bias=true", "use_bias=yes", "expected true or false");
     refuse(dense, "use_bias=true", "use_bias=true a=b", "expected no option 'a'");
-    refuse(dense, "input_shape=3", "input_shape=2147483647", "tensor '0.kernel': expected F32 [2147483647, 4], received F32 [3, 4]");
+    refuse(dense, "input_shape=3", "input_shape=2147483647",
+           "tensor '0.kernel': expected F32 [2147483647, 4], received F32 [3, 4]");
     refuse(dense, "input_shape=3", "input_shape=1,1,1,1,1", "expected at most 4 extents");
     refuse(dense, "input_shape=3", "input_shape=", "cannot be built");
     refuse(recurrent, "units=4", "units=12", "tensor '0.kernel': expected F32 [3, 48], received F32 [3, 16]");
-    refuse(recurrent, "input_shape=6,3", "input_shape=6,40", "tensor '0.kernel': expected F32 [40, 16], received F32 [3, 16]");
+    refuse(recurrent, "input_shape=6,3", "input_shape=6,40",
+           "tensor '0.kernel': expected F32 [40, 16], received F32 [3, 16]");
 }
 
 TEST_CASE("hostile options: what a constructor refuses is refused in a file too", "[io]") {

@@ -61,14 +61,16 @@ Tensor<T, Rank> random_tensor(const std::array<Index, Rank>& extents, std::uint6
 
 TEST_CASE("Dot passes the battery", "[dot][threads]") {
     battery::check<2>([](battery::Random& random) {
-        return battery::Subject{OnHalves<BasicDot<double>>{BasicDot<double>{.normalize = random.coin()}}, {2 * random.between(1, 19)}};
+        return battery::Subject{OnHalves<BasicDot<double>>{BasicDot<double>{.normalize = random.coin()}},
+                                {2 * random.between(1, 19)}};
     });
 }
 
 TEST_CASE("Cosine passes the battery", "[dot][threads]") {
     battery::check<2>([](battery::Random& random) {
-        return battery::Subject{OnHalves<BasicCosine<double>>{BasicCosine<double>{.temperature = random.uniform(0.05, 2)}},
-                                {2 * random.between(1, 19)}};
+        return battery::Subject{
+            OnHalves<BasicCosine<double>>{BasicCosine<double>{.temperature = random.uniform(0.05, 2)}},
+            {2 * random.between(1, 19)}};
     });
 }
 

@@ -9,10 +9,10 @@ using namespace deeprec;
 namespace {
 battery::Subject<Embedding<double>> some_embedding(battery::Random& random, const Shape& sample) {
     const Index rows = random.between(1, 9), unknown = random.between(0, 1) * 3;
-    return {Embedding<double>{rows,
-                              random.between(1, 19),
-                              {.mask_zero = random.coin(),
-                               .out_of_range = unknown ? OutOfRange::last_row : OutOfRange::error}},
+    return {Embedding<double>{
+                rows,
+                random.between(1, 19),
+                {.mask_zero = random.coin(), .out_of_range = unknown ? OutOfRange::last_row : OutOfRange::error}},
             sample, rows + unknown};
 }
 }  // namespace

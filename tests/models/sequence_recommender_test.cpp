@@ -186,7 +186,8 @@ TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender
     refuse("1,2;2", "1,,;2", "attributes: expected a number");
     refuse("id_dropout=0", "id_dropout=1", "expected id_dropout from 0 to below 1, received 1");
     refuse("use_ids=true", "use_ids=nope", "expected true or false");
-    refuse("Dense units=4", "Dense units=9", "SequenceRecommender: expected a tower that gives [5, 4], received [5, 9]");
+    refuse("Dense units=4", "Dense units=9",
+           "SequenceRecommender: expected a tower that gives [5, 4], received [5, 9]");
 
     SequenceRecommender plain{7, sequences::cnn_tower(4), {.width = 4}};
     plain.build(5, Seed{3});

@@ -47,7 +47,8 @@ TEST_CASE("Sequential knows at compile time what it is", "[sequential]") {
     using Ids = Sequential<Embedding<float>, Dense<float, ReLU>>;
     static_assert(std::is_same_v<Ids::InputElement, std::int32_t>);
     static_assert(Ids::output_rank<std::int32_t, any_rank>() == any_rank);  // ids [B] or [B, T]
-    static_assert(Sequential<Embedding<float>, Dense<float>, Flatten<float>>::output_rank<std::int32_t, any_rank>() == 2);
+    static_assert(Sequential<Embedding<float>, Dense<float>, Flatten<float>>::output_rank<std::int32_t, any_rank>() ==
+                  2);
     static_assert(std::is_same_v<FinalActivationOf<Sequential<Flatten<float>>>::type, void>);
     SUCCEED();
 }

@@ -171,7 +171,8 @@ TEST_CASE("Layers behind a Dot: names, summary, logits", "[two_tower]") {
     random.fill(v.data(), v.size());
     random.fill(dz.data(), dz.size());
     decltype(model)::Cache cache, logits;
-    const auto y = model.forward(u, v, cache, Training{}), z = model.forward(Pair{view(u), view(v)}, logits, Training{}.on_logits());
+    const auto y = model.forward(u, v, cache, Training{}),
+               z = model.forward(Pair{view(u), view(v)}, logits, Training{}.on_logits());
     for (Index i = 0; i < 4; ++i) {
         CHECK(std::abs(y.data()[i] - 1 / (1 + std::exp(-z.data()[i]))) < 1e-12);
         dy(i, 0) = dz(i, 0) / (y.data()[i] * (1 - y.data()[i]));
@@ -212,8 +213,9 @@ TEST_CASE("TwoTower says which part is wrong", "[two_tower]") {
     auto model = small_cnn(Sequential{Dense<double, ReLU>{5}, Dense<double, Sigmoid>{1}});
     CHECK_THROWS_WITH((model.build({{2}, {4}}, Seed{1})),
                       "user tower, layer 1: Conv1D: a window of 3 steps needs at least as many, received 2");
-    CHECK_THROWS_WITH((model.build({{6}, {4, 2}}, Seed{1})),
-                      "item tower, layer 1: GlobalAveragePool1D: expected samples of shape [time, features], received [4, 2, 3]");
+    CHECK_THROWS_WITH(
+        (model.build({{6}, {4, 2}}, Seed{1})),
+        "item tower, layer 1: GlobalAveragePool1D: expected samples of shape [time, features], received [4, 2, 3]");
     auto dot = small_cnn(BasicDot<double>{});
     CHECK_THROWS_WITH((dot.build({{8}, {4}}, Seed{1})),
                       "head, Dot: expected two vectors of one width, received [12] and [8]");

@@ -1,5 +1,6 @@
 // An LSTM behind an LSTM wants a sequence.
-// expect: LSTM: the input must be \[batch, time, features\], rank 3, received \[batch, features\]; a recurrent layer before it needs return_sequences
+// expect: LSTM: the input must be \[batch, time, features\], rank 3, received \[batch, features\]; a recurrent layer
+// before it needs return_sequences
 #include <deeprec/deeprec.hpp>
 using namespace deeprec;
 

@@ -1,5 +1,6 @@
 // The tower of a SequenceRecommender gives an output for every step.
-// expect: SequenceRecommender: the tower must give an output for every step, rank 3: recurrent layers need return_sequences
+// expect: SequenceRecommender: the tower must give an output for every step, rank 3: recurrent layers need
+// return_sequences
 #include <deeprec/deeprec.hpp>
 using namespace deeprec;
 

@@ -139,7 +139,8 @@ auto tower(const Json& layers) {
     };
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
         return Sequential{first(), slot(I + 1)..., empty_slot<AnyLayer<T, T, 2>>()};
-    }(std::make_index_sequence<tower_slots - 2>{});
+    }
+    (std::make_index_sequence<tower_slots - 2>{});
 }
 
 /// Slots for layers [begin, end) of a head, before its last.
@@ -163,7 +164,8 @@ auto head(const Json& layers, std::size_t begin, const First&... first) {
         return deeprec::Sequential{
             first..., head_slot<T>(layers, begin + I, last)...,
             deeprec::Dense<T, deeprec::Sigmoid>{o["units"], {}, {.use_bias = o.value("use_bias", true)}}};
-    }(std::make_index_sequence<head_slots>{});
+    }
+    (std::make_index_sequence<head_slots>{});
 }
 
 /// The name of layer `number` of a list, whose first `unnamed` have none, with `slots` before the last.

@@ -105,8 +105,7 @@ TEST_CASE("EarlyStopping brings back what a layer keeps besides parameters", "[t
     model.build({48}, Seed{1});
     Adam optimizer;
     std::vector<std::vector<float>> seen;
-    EarlyStopping stopping{
-        .monitor = "figure", .patience = 2, .mode = MonitorMode::min, .restore_best_weights = true};
+    EarlyStopping stopping{.monitor = "figure", .patience = 2, .mode = MonitorMode::min, .restore_best_weights = true};
     const auto means = [&] {
         const auto& mean = model.template layer<0>().moving_mean();
         return std::vector<float>(mean.data(), mean.data() + mean.size());
@@ -114,8 +113,9 @@ TEST_CASE("EarlyStopping brings back what a layer keeps besides parameters", "[t
     Tensor<float, 2> x(64, 48), y(64, 1);
     fill_uniform(x, 1, Seed{2});
     y.setConstant(1);
-    fit(model, TensorDataset{x, y}, BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1},
-        figures({2, 1, 3}), [&](const EpochEnd&) { seen.push_back(means()); }, stopping);
+    fit(
+        model, TensorDataset{x, y}, BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1}, figures({2, 1, 3}),
+        [&](const EpochEnd&) { seen.push_back(means()); }, stopping);
     REQUIRE(seen.size() == 3);
     CHECK(seen[1] != seen[2]);
     CHECK(means() == seen[1]);
@@ -138,11 +138,12 @@ TEST_CASE("The direction of a figure is known from its name, or asked for", "[tr
     Adam optimizer;
     const auto train = points(60), valid = points(40, 4, 9);
     EarlyStopping stopping{.monitor = "val_auc", .patience = 20};
-    fit(model, train, BinaryCrossEntropy{}, optimizer, {.epochs = 6, .validation = &valid, .threads = 1}, Auc{}, stopping);
+    fit(model, train, BinaryCrossEntropy{}, optimizer, {.epochs = 6, .validation = &valid, .threads = 1}, Auc{},
+        stopping);
     CHECK(stopping.best_value > 0);
-    CHECK_THROWS_AS(fit(model, train, BinaryCrossEntropy{}, optimizer, {.threads = 1},
-                        EarlyStopping{.monitor = "something"}),
-                    ArgumentError);
+    CHECK_THROWS_AS(
+        fit(model, train, BinaryCrossEntropy{}, optimizer, {.threads = 1}, EarlyStopping{.monitor = "something"}),
+        ArgumentError);
 }
 
 TEST_CASE("EarlyStopping names a figure that is not there", "[training]") {
@@ -196,12 +197,18 @@ TEST_CASE("Every event can stop the training", "[training]") {
         return std::pair(history.epochs.size(), optimizer.iterations());
     };
     CHECK(epochs([](const TrainBegin& e) { e.stop(); }) == std::pair(std::size_t{0}, Index{0}));
-    CHECK(epochs([](const EpochBegin& e) { if (e.epoch == 1) e.stop(); }) == std::pair(std::size_t{1}, Index{3}));
-    CHECK(epochs([n = 0](const StepBegin& e) mutable { if (++n == 2) e.stop(); }) == std::pair(std::size_t{0}, Index{2}));
-    CHECK(epochs([](const BatchEnd& e) { if (e.progress.sample == 64) e.stop(); }) ==
-          std::pair(std::size_t{0}, Index{2}));
-    CHECK(epochs([](const BatchEnd& e) { if (e.progress.sample == 96) e.stop(); }) ==
-          std::pair(std::size_t{1}, Index{3}));  // the last batch: the epoch is complete
+    CHECK(epochs([](const EpochBegin& e) {
+              if (e.epoch == 1) e.stop();
+          }) == std::pair(std::size_t{1}, Index{3}));
+    CHECK(epochs([n = 0](const StepBegin& e) mutable {
+              if (++n == 2) e.stop();
+          }) == std::pair(std::size_t{0}, Index{2}));
+    CHECK(epochs([](const BatchEnd& e) {
+              if (e.progress.sample == 64) e.stop();
+          }) == std::pair(std::size_t{0}, Index{2}));
+    CHECK(epochs([](const BatchEnd& e) {
+              if (e.progress.sample == 96) e.stop();
+          }) == std::pair(std::size_t{1}, Index{3}));  // the last batch: the epoch is complete
     CHECK(epochs([](const EpochEnd& e) { e.stop(); }) == std::pair(std::size_t{1}, Index{3}));
 }
 
@@ -217,6 +224,9 @@ TEST_CASE("TimeLimit ends a training after the batch in which it runs out", "[tr
 TEST_CASE("A list of parameters is made anew: a callback may build the model again", "[training]") {
     auto model = classifier();
     Adam optimizer;
-    CHECK_NOTHROW(fit(model, points(96), BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1},
-                      [&](const BatchEnd&) { auto other = classifier(); model = std::move(other); }));
+    CHECK_NOTHROW(
+        fit(model, points(96), BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1}, [&](const BatchEnd&) {
+            auto other = classifier();
+            model = std::move(other);
+        }));
 }

@@ -114,7 +114,8 @@ TEST_CASE("fit saves through the callback", "[io]") {
     Adam optimizer{{.learning_rate = 1e-2}};
     Checkpoint checkpoint{directory.path()};
     fit(model, data, BinaryCrossEntropy{}, optimizer, {.epochs = 2, .threads = 1}, checkpoint);
-    CHECK(files(directory.path()) == std::set<std::string>{"epoch-001.safetensors", "epoch-002.safetensors", "last.state"});
+    CHECK(files(directory.path()) ==
+          std::set<std::string>{"epoch-001.safetensors", "epoch-002.safetensors", "last.state"});
     const auto last = load<decltype(model)>(checkpoint.epoch_path(1));
     CHECK(worlds::same_bits(worlds::weights(last), worlds::weights(model)));
 

@@ -100,7 +100,8 @@ TEST_CASE("Accumulated steps are the step of the whole batch, for masks, weights
                 const auto data = uneven(w);
                 const Index accumulate = (people + batch - 1) / batch;
                 check_same(trained(loss, data, people, 1), trained(loss, data, batch, accumulate));
-                check_same(trained(loss, data, people, 1, {}, {0.5, 2}), trained(loss, data, batch, accumulate, {}, {0.5, 2}));
+                check_same(trained(loss, data, people, 1, {}, {0.5, 2}),
+                           trained(loss, data, batch, accumulate, {}, {0.5, 2}));
             }
 }
 
@@ -167,7 +168,8 @@ TEST_CASE("Metrics see masks and weights as the loss does, in fit and in evaluat
     fit(model, plain, BinaryCrossEntropy{}, optimizer, {.epochs = 60, .threads = 1});
     Still still;
     const auto figures = [&](const auto& data) {
-        return fit(model, data, BinaryCrossEntropy{}, still, {.validation = &data, .threads = 2}, BinaryAccuracy{}, LogLoss{})
+        return fit(model, data, BinaryCrossEntropy{}, still, {.validation = &data, .threads = 2}, BinaryAccuracy{},
+                   LogLoss{})
             .epochs.front();
     };
     const EpochLog expected = figures(plain);
@@ -219,7 +221,8 @@ TEST_CASE("Class numbers at every step reach metrics of classes, with weights", 
           }) == "fit: expected weights [B] or [B, 40], received [B, 7]");
     Tensor<float, 1> bad = w;
     bad(3) = std::nanf("");
-    CHECK_THROWS_AS(fit(model, TensorDataset{x, y, bad}, SparseCategoricalCrossEntropy{}, still, {.threads = 1}), DataError);
+    CHECK_THROWS_AS(fit(model, TensorDataset{x, y, bad}, SparseCategoricalCrossEntropy{}, still, {.threads = 1}),
+                    DataError);
 }
 
 TEST_CASE("Class weights go by step where every step is a prediction", "[training]") {

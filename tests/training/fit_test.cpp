@@ -268,7 +268,9 @@ TEST_CASE("A loss that stops being finite stops the training", "[training]") {
     CHECK(message_of<NumericError>([&] {
               fit(model, data, BinaryCrossEntropy{}, optimizer,
                   {.epochs = 3, .batch_size = 10, .threads = 1, .shuffle = false});
-          }) == "fit: the loss became NaN in step 1 (epoch 1): the gradient of 0.kernel has a number that is not finite; try a smaller learning rate or clipping");
+          }) ==
+          "fit: the loss became NaN in step 1 (epoch 1): the gradient of 0.kernel has a number that is not finite; try "
+          "a smaller learning rate or clipping");
     CHECK(optimizer.iterations() == 1);  // the bad step was not made
     for (const float w : weights(model)) CHECK(std::isfinite(w));
 }

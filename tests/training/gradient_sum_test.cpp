@@ -79,7 +79,8 @@ TEST_CASE("Gradients of shards add up as a binary tree, for any number of thread
             auto expected = shards;
             for (std::size_t stride = 1; stride < count; stride *= 2)
                 for (std::size_t s = 0; s + stride < count; s += 2 * stride) {
-                    const auto to = parameter_list(model, expected[s]), from = parameter_list(model, expected[s + stride]);
+                    const auto to = parameter_list(model, expected[s]),
+                               from = parameter_list(model, expected[s + stride]);
                     for (std::size_t i = 0; i < to.size(); ++i) detail::add_gradient(to[i], from[i]);
                 }
 

@@ -1,8 +1,8 @@
 /// A training that is interrupted and goes on leaves the files of one that was not.
 #include <deeprec/training/checkpoint.hpp>
 
-#include <csignal>
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -127,7 +127,8 @@ TEST_CASE("Killed at random moments and started again, a training leaves the sam
         const auto whole = directory.path() / "whole";
         const auto start = std::chrono::steady_clock::now();
         training(whole, 1, epochs, false);
-        const double micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+        const double micros =
+            std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
         const auto expected = contents(whole);
         CHECK(expected.count("last.state") == 1);
         for (const int threads : {1, 2, 3}) {
@@ -170,12 +171,12 @@ TEST_CASE("A state of another training is refused with both values", "[training]
     const support::TemporaryDirectory directory;
     const std::string state = directory.path() / "last.state";
     const auto data = worlds::points(64);
-    const auto go = [&](auto model, const auto& train, FitOptions<std::decay_t<decltype(data)>> options, auto optimizer) {
+    const auto go = [&](auto model, const auto& train, FitOptions<std::decay_t<decltype(data)>> options,
+                        auto optimizer) {
         options.threads = 1;
         options.resume = state;
-        return message_of<Error>([&] {
-            fit(model, train, BinaryCrossEntropy{}, optimizer, options, Checkpoint{directory.path()});
-        });
+        return message_of<Error>(
+            [&] { fit(model, train, BinaryCrossEntropy{}, optimizer, options, Checkpoint{directory.path()}); });
     };
     CHECK(go(worlds::classifier(), data, {.epochs = 2}, Adam{}).empty());
     const std::string begin = "fit: " + state + " is the state of another training: it has the ";
@@ -220,11 +221,10 @@ TEST_CASE("StopOnSignal ends a training after the batch and puts the handlers ba
     auto model = worlds::classifier();
     Adam optimizer;
     StopOnSignal stop;
-    const History history = fit(
-        model, worlds::points(96), BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1}, stop,
-        [n = 0](const StepBegin&) mutable {
-            if (++n == 5) std::raise(SIGINT);
-        });
+    const History history = fit(model, worlds::points(96), BinaryCrossEntropy{}, optimizer, {.epochs = 3, .threads = 1},
+                                stop, [n = 0](const StepBegin&) mutable {
+                                    if (++n == 5) std::raise(SIGINT);
+                                });
     CHECK(history.stopped_early);
     CHECK(history.epochs.size() == 1);
     CHECK(optimizer.iterations() == 5);
@@ -246,7 +246,7 @@ TEST_CASE("HistoryFile has a line for each epoch", "[training]") {
     };
     CHECK(files.at("a.csv") == "epoch,loss,val_loss\n1," + text(0, "loss") + "," + text(0, "val_loss") + "\n2," +
                                    text(1, "loss") + "," + text(1, "val_loss") + "\n");
-    CHECK(files.at("a.jsonl") == "{\"epoch\": 1, \"loss\": " + text(0, "loss") + ", \"val_loss\": " + text(0, "val_loss") +
-                                     "}\n{\"epoch\": 2, \"loss\": " + text(1, "loss") +
-                                     ", \"val_loss\": " + text(1, "val_loss") + "}\n");
+    CHECK(files.at("a.jsonl") ==
+          "{\"epoch\": 1, \"loss\": " + text(0, "loss") + ", \"val_loss\": " + text(0, "val_loss") +
+              "}\n{\"epoch\": 2, \"loss\": " + text(1, "loss") + ", \"val_loss\": " + text(1, "val_loss") + "}\n");
 }

@@ -1,8 +1,8 @@
-#include <deeprec/training/sequence_trainer.hpp>
-#include <deeprec/metrics/top_k_accuracy.hpp>
-#include <deeprec/layers/gru.hpp>
-#include <deeprec/layers/dense.hpp>
 #include <deeprec/data/interactions.hpp>
+#include <deeprec/layers/dense.hpp>
+#include <deeprec/layers/gru.hpp>
+#include <deeprec/metrics/top_k_accuracy.hpp>
+#include <deeprec/training/sequence_trainer.hpp>
 
 #include <cmath>
 #include <map>
@@ -210,9 +210,9 @@ TEST_CASE("Metrics see the scores of all items at every target", "[training]") {
     SequenceRecommender model{12, Sequential{GRU{16, return_sequences}, Dense{16}}, {.width = 16}};
     model.build(6, Seed{3});
     Adam optimizer{{.learning_rate = 0.01}};
-    const History history = fit(model, samples, NextItemSoftmax{}, optimizer,
-                                {.epochs = 30, .batch_size = 50, .validation = &samples, .threads = 2},
-                                TopKAccuracy{{.k = 1}});
+    const History history =
+        fit(model, samples, NextItemSoftmax{}, optimizer,
+            {.epochs = 30, .batch_size = 50, .validation = &samples, .threads = 2}, TopKAccuracy{{.k = 1}});
     CHECK(history.series("accuracy@1").front() < 0.5);
     CHECK(history.series("accuracy@1").back() > 0.95);
     CHECK(history.series("val_accuracy@1").back() > 0.95);

@@ -18,11 +18,7 @@ struct Block {
     template <int Rank>
     Block(const View<T, Rank>& x) : data(x.data()), shape(x.shape()), mask(x.mask) {}
     /// The same memory, read-only.
-    operator Block<const T>() const
-        requires(!std::is_const_v<T>)
-    {
-        return {data, shape, mask};
-    }
+    operator Block<const T>() const requires(!std::is_const_v<T>) { return {data, shape, mask}; }
 
     Index batch() const { return shape[0]; }
     Index time() const { return shape[1]; }

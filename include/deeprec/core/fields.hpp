@@ -36,11 +36,11 @@ enum class OptionKind { truth, index, number, single, shape, ids, id_lists, choi
 struct Option {
     std::string_view name;
     OptionKind kind;
-    void* value = nullptr;  ///< of that kind; of `fixed` the number (double), null = none
-    std::string_view text{};                        ///< of `fixed`
-    const std::string_view* words = nullptr;        ///< of `choice`, in the order of the enumeration's numbers
-    std::size_t count = 0;                          ///< of words
-    std::size_t (*get)(const void*) = nullptr;      ///< the number of a choice
+    void* value = nullptr;                      ///< of that kind; of `fixed` the number (double), null = none
+    std::string_view text{};                    ///< of `fixed`
+    const std::string_view* words = nullptr;    ///< of `choice`, in the order of the enumeration's numbers
+    std::size_t count = 0;                      ///< of words
+    std::size_t (*get)(const void*) = nullptr;  ///< the number of a choice
     void (*set)(void*, std::size_t) = nullptr;
 };
 
@@ -110,7 +110,12 @@ public:
     /// A value of an enumeration by its name, `names` being in the order of their numbers.
     template <class Enum, std::size_t N>
     void choice(std::string_view name, Enum& value, const std::array<std::string_view, N>& names) {
-        add({name, OptionKind::choice, &value, {}, names.data(), N,
+        add({name,
+             OptionKind::choice,
+             &value,
+             {},
+             names.data(),
+             N,
              [](const void* from) { return static_cast<std::size_t>(*static_cast<const Enum*>(from)); },
              [](void* to, std::size_t number) { *static_cast<Enum*>(to) = static_cast<Enum>(number); }});
     }

@@ -19,7 +19,8 @@ public:
     template <class F>
         requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef> && std::is_invocable_r_v<R, F&, Args...>)
     FunctionRef(F&& f)
-        : self_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))), call_([](void* self, Args... args) -> R {
+        : self_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
+          call_([](void* self, Args... args) -> R {
               return (*static_cast<std::remove_reference_t<F>*>(self))(std::forward<Args>(args)...);
           }) {}
     R operator()(Args... args) const { return call_(self_, std::forward<Args>(args)...); }

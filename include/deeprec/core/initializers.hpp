@@ -108,8 +108,7 @@ void fill_glorot_uniform(T* values, const Shape& shape, Index fan_in, Index fan_
 /// "orthogonal"). More than two axes are seen as [all but the last, last].
 template <class T>
 void fill_orthogonal(T* values, const Shape& shape, Seed seed, double gain = 1) {
-    if (shape.rank() < 2)
-        throw ArgumentError("Orthogonal: expected a tensor of rank 2 or more, received a vector");
+    if (shape.rank() < 2) throw ArgumentError("Orthogonal: expected a tensor of rank 2 or more, received a vector");
     if (shape.size() == 0) return;
     const RandomStream random(seed);
     const Index columns = shape.back(), rows = shape.size() / columns;

@@ -53,13 +53,14 @@ enum class Reads { features, sequence, ids };
                       layer_name ": the input must be ids of std::int32_t");                                           \
         static_assert(reads == Reads::ids || std::is_same_v<Element, Scalar>,                                          \
                       layer_name ": the input must have the scalar type of the layer");                                \
-        static_assert(reads != Reads::sequence || Rank != 2,                                                           \
-                      layer_name ": the input must be [batch, time, features], rank 3, received [batch, features]; a " \
-                                 "recurrent layer before it needs return_sequences");                                  \
+        static_assert(reads != Reads::sequence || Rank != 2, layer_name                                                \
+                      ": the input must be [batch, time, features], rank 3, received [batch, features]; a "            \
+                      "recurrent layer before it needs return_sequences");                                             \
         static_assert(reads != Reads::sequence || Rank == 3 || Rank == 2 || Rank == ::deeprec::any_rank,               \
                       layer_name ": the input must be [batch, time, features], rank 3");                               \
-        static_assert(reads == Reads::sequence || Rank >= (reads == Reads::ids ? 1 : 2) || Rank == ::deeprec::any_rank, \
-                      layer_name ": the input must be [batch, ..., features], rank 2 or more");                        \
+        static_assert(                                                                                                 \
+            reads == Reads::sequence || Rank >= (reads == Reads::ids ? 1 : 2) || Rank == ::deeprec::any_rank,          \
+            layer_name ": the input must be [batch, ..., features], rank 2 or more");                                  \
         if constexpr (reads != Reads::sequence && Rank == ::deeprec::any_rank)                                         \
             return ::deeprec::any_rank;                                                                                \
         else                                                                                                           \
@@ -74,24 +75,23 @@ struct LayerCache {
 };
 
 template <class L>
-concept Layer =
-    std::copyable<L> && std::default_initializable<L> && requires(L layer, const L& constant, const Shape& shape) {
-        typename L::Scalar;        // of the output and the parameters
-        typename L::InputElement;  // Scalar, or std::int32_t for ids
-        typename L::Cache;
-        typename L::Gradients;
-        { L::name() } -> std::convertible_to<std::string_view>;
-        { layer.build(shape, Seed{}) } -> std::same_as<Shape>;
-        { constant.zero_gradients() } -> std::same_as<typename L::Gradients>;
-        layer.parameters_changed();  // renews packed copies
-        requires requires(const Block<const typename L::InputElement>& x, const Block<const typename L::Scalar>& dy,
-                          typename L::Cache& cache, typename L::Gradients& gradients,
-                          Fields<typename L::Scalar>& fields) {
-            layer.fields(fields, gradients);
-            { constant.apply(x, cache, Pass{}) } -> std::convertible_to<Block<const typename L::Scalar>>;
-            constant.apply_backward(dy, cache, gradients, true);
-        };
+concept Layer = std::copyable<L> && std::default_initializable<L> &&
+    requires(L layer, const L& constant, const Shape& shape) {
+    typename L::Scalar;        // of the output and the parameters
+    typename L::InputElement;  // Scalar, or std::int32_t for ids
+    typename L::Cache;
+    typename L::Gradients;
+    { L::name() } -> std::convertible_to<std::string_view>;
+    { layer.build(shape, Seed{}) } -> std::same_as<Shape>;
+    { constant.zero_gradients() } -> std::same_as<typename L::Gradients>;
+    layer.parameters_changed();  // renews packed copies
+    requires requires(const Block<const typename L::InputElement>& x, const Block<const typename L::Scalar>& dy,
+                      typename L::Cache& cache, typename L::Gradients& gradients, Fields<typename L::Scalar>& fields) {
+        layer.fields(fields, gradients);
+        { constant.apply(x, cache, Pass{}) } -> std::convertible_to<Block<const typename L::Scalar>>;
+        constant.apply_backward(dy, cache, gradients, true);
     };
+};
 
 /// The activation that ends a layer or model, void where there is none: a loss that meets it in logits takes it off.
 template <class L>

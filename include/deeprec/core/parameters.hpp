@@ -36,9 +36,10 @@ DEEPREC_NOINLINE void check_gradients(const ParameterList<T>& list) {
     for (const Parameter<T>& p : list) {
         const Index found = p.rows ? p.rows->size() : p.is_state() ? p.size() : p.gradient_held;
         if (found != p.size())
-            throw ShapeError(message("deeprec: expected the gradients of this model, with ", p.size(), " numbers for the ",
-                                     p.shape, " of parameter ", p.path.empty() ? std::to_string(&p - list.data()) : p.path,
-                                     ", received ", found, "; make them by model.zero_gradients()"));
+            throw ShapeError(message("deeprec: expected the gradients of this model, with ", p.size(),
+                                     " numbers for the ", p.shape, " of parameter ",
+                                     p.path.empty() ? std::to_string(&p - list.data()) : p.path, ", received ", found,
+                                     "; make them by model.zero_gradients()"));
     }
 }
 template <class T>
@@ -127,7 +128,9 @@ void walk(Layer& layer, bool states, F& f) {
     using T = typename Plain::Scalar;
     for (const Parameter<T>& p : parameter_list(std::as_const(layer))) {
         if (p.is_state() != states) continue;
-        const auto one = [&](const Parameter<T>& entry, auto& tensor, auto) { f(std::string_view(entry.path), tensor); };
+        const auto one = [&](const Parameter<T>& entry, auto& tensor, auto) {
+            f(std::string_view(entry.path), tensor);
+        };
         call_typed<std::is_const_v<Layer>>(p, one);
     }
 }

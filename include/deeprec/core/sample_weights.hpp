@@ -55,13 +55,14 @@ SampleWeights<T> sample_weights(std::string_view who, SampleWeights<T> weights, 
     return weights;
 }
 template <class W>
-auto sample_weights(std::string_view who, const W& weights, Index samples, Index steps)
-    requires requires { view(weights); }
+auto sample_weights(std::string_view who, const W& weights, Index samples, Index steps) requires requires {
+    view(weights);
+}
 {
     const auto w = view(weights);
     Index per_sample = 1;
     if constexpr (rank_of<W> == 2) per_sample = w.last();
-    if (rank_of<W> > 2 || w.extent(0) != samples || (per_sample != 1 && per_sample != steps))
+    if (rank_of < W >> 2 || w.extent(0) != samples || (per_sample != 1 && per_sample != steps))
         detail::refuse_weights(who, samples, steps, w.shape());
     return SampleWeights<ElementOf<W>>{w.data(), per_sample};
 }

@@ -102,130 +102,128 @@ public:
     /// One extent for each axis. Throws ShapeError for a negative one, or for more than memory can hold.
     template <std::integral... Sizes>
         requires(sizeof...(Sizes) > 0)
-    explicit Tensor(Sizes... extents) {
-        resize(extents...);
-    }
+    explicit Tensor(Sizes... extents) { resize(extents...); }
     explicit Tensor(const Extents& extents) { resize(extents); }
     /// A copy of what a view looks at, without its mask.
     template <class U>
-        requires std::same_as<std::remove_const_t<U>, T>
-    Tensor(const View<U, Rank>& x) : Tensor(x.data(), x.dimensions()) {}
+        requires std::same_as<std::remove_const_t<U>, T> Tensor(const View<U, Rank>& x)
+            : Tensor(x.data(), x.dimensions()) {}
 
-    Tensor(const Tensor& other) : Tensor(other.data(), other.extents_) {}
-    Tensor(Tensor&& other) noexcept { swap(other); }
-    /// Keeps the memory if it is large enough.
-    Tensor& operator=(const Tensor& other) {
-        if (this != &other) {
-            reserve(other.size_);
-            std::copy_n(other.data(), other.size_, data());
-            set_extents(other.extents_, other.size_);
+        Tensor(const Tensor& other) : Tensor(other.data(), other.extents_) {}
+        Tensor(Tensor&& other) noexcept { swap(other); }
+        /// Keeps the memory if it is large enough.
+        Tensor& operator=(const Tensor& other) {
+            if (this != &other) {
+                reserve(other.size_);
+                std::copy_n(other.data(), other.size_, data());
+                set_extents(other.extents_, other.size_);
+            }
+            return *this;
         }
-        return *this;
-    }
-    Tensor& operator=(Tensor&& other) noexcept {
-        Tensor(std::move(other)).swap(*this);
-        return *this;
-    }
-    ~Tensor() = default;
-
-    T* data() { return memory_.get(); }
-    const T* data() const { return memory_.get(); }
-    Index size() const { return size_; }
-    Index dimension(int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
-    const Extents& dimensions() const { return extents_; }
-
-    template <std::integral... Indices>
-    T& operator()(Indices... at) {
-        return data()[detail::offset(extents_, at...)];
-    }
-    template <std::integral... Indices>
-    const T& operator()(Indices... at) const {
-        return data()[detail::offset(extents_, at...)];
-    }
-
-    /// Other extents. As many elements as before stay as they are, in their order; another number of them are zeros.
-    /// Memory is allocated only for more elements than ever before. Throws as the constructor, and changes nothing
-    /// then.
-    void resize(const Extents& extents) {
-        const Index size = detail::checked_size(extents.data(), Rank, sizeof(T));
-        const bool fresh = size != size_;
-        reserve(size);
-        set_extents(extents, size);
-        if (fresh) setZero();
-    }
-    template <std::integral... Sizes>
-    void resize(Sizes... extents) {
-        static_assert(sizeof...(Sizes) == Rank, "deeprec: a tensor takes one extent for each axis");
-        resize(Extents{static_cast<Index>(extents)...});
-    }
-
-    Tensor& setZero() { return setConstant(T(0)); }
-    Tensor& setConstant(T value) {
-        std::fill_n(data(), size_, value);
-        return *this;
-    }
-    /// Every element, in nested braces: `x.setValues({{1, 2}, {3, 4}})`. Throws ShapeError unless they are as many on
-    /// each axis as the tensor has.
-    Tensor& setValues(const typename detail::NestedLists<T, Rank>::type& values) {
-        write(values, 0, data());
-        return *this;
-    }
-
-    /// The same memory as an `Eigen::TensorMap`, for Eigen's expressions: `y.map() = x.map() * 2.0f`. Who calls it
-    /// includes Eigen's header `<unsupported/Eigen/CXX11/Tensor>`; this library does not.
-    template <class E = T>
-    detail::EigenMap<E, Rank> map() {
-        return {data(), extents_};
-    }
-    template <class E = T>
-    detail::EigenMap<const E, Rank> map() const {
-        return {data(), extents_};
-    }
-
-private:
-    struct Free {
-        void operator()(T* p) const { detail::AlignedAllocator<T>().deallocate(p, 0); }
-    };
-
-    Tensor(const T* from, const Extents& extents) {
-        const Index size = detail::checked_size(extents.data(), Rank, sizeof(T));
-        reserve(size);
-        set_extents(extents, size);
-        std::copy_n(from, size, data());
-    }
-    /// Room for so many elements, which have no particular value if that is more than there was room for.
-    void reserve(Index size) {
-        if (size <= capacity_) return;
-        memory_.reset(detail::AlignedAllocator<T>().allocate(static_cast<std::size_t>(size)));
-        capacity_ = size;
-    }
-    void set_extents(const Extents& extents, Index size) {
-        extents_ = extents;
-        size_ = size;
-    }
-    void swap(Tensor& other) noexcept {
-        std::swap(memory_, other.memory_);
-        std::swap(capacity_, other.capacity_);
-        std::swap(extents_, other.extents_);
-        std::swap(size_, other.size_);
-    }
-    template <class Values>
-    T* write(const Values& values, int axis, T* to) const {
-        if constexpr (std::is_arithmetic_v<Values>) {
-            *to = values;
-            return to + 1;
-        } else {
-            if (static_cast<Index>(values.size()) != dimension(axis))
-                throw ShapeError(message("Tensor::setValues: expected ", dimension(axis), " values on axis ", axis,
-                                         ", received ", values.size()));
-            for (const auto& part : values) to = write(part, axis + 1, to);
-            return to;
+        Tensor& operator=(Tensor&& other) noexcept {
+            Tensor(std::move(other)).swap(*this);
+            return *this;
         }
-    }
+        ~Tensor() = default;
 
-    std::unique_ptr<T[], Free> memory_;
-    Index capacity_ = 0, size_ = 0;
-    Extents extents_{};
+        T* data() { return memory_.get(); }
+        const T* data() const { return memory_.get(); }
+        Index size() const { return size_; }
+        Index dimension(int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
+        const Extents& dimensions() const { return extents_; }
+
+        template <std::integral... Indices>
+        T& operator()(Indices... at) {
+            return data()[detail::offset(extents_, at...)];
+        }
+        template <std::integral... Indices>
+        const T& operator()(Indices... at) const {
+            return data()[detail::offset(extents_, at...)];
+        }
+
+        /// Other extents. As many elements as before stay as they are, in their order; another number of them are
+        /// zeros. Memory is allocated only for more elements than ever before. Throws as the constructor, and changes
+        /// nothing then.
+        void resize(const Extents& extents) {
+            const Index size = detail::checked_size(extents.data(), Rank, sizeof(T));
+            const bool fresh = size != size_;
+            reserve(size);
+            set_extents(extents, size);
+            if (fresh) setZero();
+        }
+        template <std::integral... Sizes>
+        void resize(Sizes... extents) {
+            static_assert(sizeof...(Sizes) == Rank, "deeprec: a tensor takes one extent for each axis");
+            resize(Extents{static_cast<Index>(extents)...});
+        }
+
+        Tensor& setZero() { return setConstant(T(0)); }
+        Tensor& setConstant(T value) {
+            std::fill_n(data(), size_, value);
+            return *this;
+        }
+        /// Every element, in nested braces: `x.setValues({{1, 2}, {3, 4}})`. Throws ShapeError unless they are as many
+        /// on each axis as the tensor has.
+        Tensor& setValues(const typename detail::NestedLists<T, Rank>::type& values) {
+            write(values, 0, data());
+            return *this;
+        }
+
+        /// The same memory as an `Eigen::TensorMap`, for Eigen's expressions: `y.map() = x.map() * 2.0f`. Who calls it
+        /// includes Eigen's header `<unsupported/Eigen/CXX11/Tensor>`; this library does not.
+        template <class E = T>
+        detail::EigenMap<E, Rank> map() {
+            return {data(), extents_};
+        }
+        template <class E = T>
+        detail::EigenMap<const E, Rank> map() const {
+            return {data(), extents_};
+        }
+
+    private:
+        struct Free {
+            void operator()(T* p) const { detail::AlignedAllocator<T>().deallocate(p, 0); }
+        };
+
+        Tensor(const T* from, const Extents& extents) {
+            const Index size = detail::checked_size(extents.data(), Rank, sizeof(T));
+            reserve(size);
+            set_extents(extents, size);
+            std::copy_n(from, size, data());
+        }
+        /// Room for so many elements, which have no particular value if that is more than there was room for.
+        void reserve(Index size) {
+            if (size <= capacity_) return;
+            memory_.reset(detail::AlignedAllocator<T>().allocate(static_cast<std::size_t>(size)));
+            capacity_ = size;
+        }
+        void set_extents(const Extents& extents, Index size) {
+            extents_ = extents;
+            size_ = size;
+        }
+        void swap(Tensor& other) noexcept {
+            std::swap(memory_, other.memory_);
+            std::swap(capacity_, other.capacity_);
+            std::swap(extents_, other.extents_);
+            std::swap(size_, other.size_);
+        }
+        template <class Values>
+        T* write(const Values& values, int axis, T* to) const {
+            if constexpr (std::is_arithmetic_v<Values>) {
+                *to = values;
+                return to + 1;
+            } else {
+                if (static_cast<Index>(values.size()) != dimension(axis))
+                    throw ShapeError(message("Tensor::setValues: expected ", dimension(axis), " values on axis ", axis,
+                                             ", received ", values.size()));
+                for (const auto& part : values) to = write(part, axis + 1, to);
+                return to;
+            }
+        }
+
+        std::unique_ptr<T[], Free> memory_;
+        Index capacity_ = 0, size_ = 0;
+        Extents extents_{};
 };
 
 /// Which steps of a sequence count: `keep` points at [batch, time] bytes, 1 = keep; null = all of them.
@@ -251,11 +249,7 @@ public:
     View& operator=(const View&) = delete;  // some readers would expect copied elements, others a new target
 
     /// The same memory, read-only.
-    operator View<const T, Rank>() const
-        requires(!std::is_const_v<T>)
-    {
-        return {data_, extents_, mask};
-    }
+    operator View<const T, Rank>() const requires(!std::is_const_v<T>) { return {data_, extents_, mask}; }
 
     T* data() const { return data_; }
     const Extents& dimensions() const { return extents_; }

@@ -29,8 +29,7 @@ namespace detail {
 /// more.
 inline void check_window(std::string_view layer, Index taps, Index strides, Index dilation = 1) {
     if (strides > longest_window)
-        throw ArgumentError(
-            message(layer, ": expected strides of at most ", longest_window, ", received ", strides));
+        throw ArgumentError(message(layer, ": expected strides of at most ", longest_window, ", received ", strides));
     if (taps > longest_window || (taps - 1) > (longest_window - 1) / dilation)
         throw ArgumentError(message(layer, ": expected a window of at most ", longest_window, " steps, received ", taps,
                                     " taps with dilation_rate ", dilation));

@@ -59,7 +59,8 @@ template <class T>
 void check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const LoadOptions& options) {
     std::set<std::string> names;
     for (const Parameter<T>& p : fields.parameters())
-        if (!p.shape.empty()) file.template check<T>(*names.emplace(p.path).first, extents_of(p.shape), options.convert);
+        if (!p.shape.empty())
+            file.template check<T>(*names.emplace(p.path).first, extents_of(p.shape), options.convert);
     for (const auto& [name, entry] : file.tensors())
         if (!names.count(name))
             throw FormatError(message(file.name(), ": tensor ", shown(name, "'"), " of ", shape_text(entry.shape),
@@ -76,8 +77,8 @@ void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOp
         file.read(p.path, extents_of(p.shape), read, options.convert);
         const T* const bad = std::find_if(read, read + p.size(), [](T x) { return !std::isfinite(x); });
         if (options.check_finite && bad != read + p.size())
-            throw NumericError(message(file.name(), ": tensor ", shown(p.path, "'"), ": number ", bad - read, " is ", *bad,
-                                       "; expected finite numbers (LoadOptions::check_finite)"));
+            throw NumericError(message(file.name(), ": tensor ", shown(p.path, "'"), ": number ", bad - read, " is ",
+                                       *bad, "; expected finite numbers (LoadOptions::check_finite)"));
     }
     for (std::size_t i = 0; i < numbers.size(); ++i)
         std::copy_n(numbers[i].data(), fields.parameters()[i].size(), fields.parameters()[i].values);

@@ -1,8 +1,8 @@
 /// A model's architecture as texts, one for each layer, and back.
 ///
-/// "deeprec.user.2": "Conv1D filters=64 kernel_size=3 activation=relu ...", the options that the layer names in `fields`
-/// (core/fields.hpp), in that order. What is part of the type (the activation, returned sequences) is written too, and
-/// compared when read.
+/// "deeprec.user.2": "Conv1D filters=64 kernel_size=3 activation=relu ...", the options that the layer names in
+/// `fields` (core/fields.hpp), in that order. What is part of the type (the activation, returned sequences) is written
+/// too, and compared when read.
 #pragma once
 
 #include <charconv>
@@ -199,8 +199,7 @@ private:
     }
     void check_fixed(const Option& fixed) const {
         if (!fixed.value) {
-            if (text_ != fixed.text)
-                fail(name_, ": expected ", fixed.text, " from the model's type, received ", text_);
+            if (text_ != fixed.text) fail(name_, ": expected ", fixed.text, " from the model's type, received ", text_);
             return;
         }
         const std::string begin = std::string(fixed.text) + ":";

@@ -49,6 +49,6 @@ private:
 
 template <class Function>
 Activation(Function) -> Activation<float, Function>;
-Activation(TanhName) -> Activation<float, Tanh>;
+Activation(TanhName)->Activation<float, Tanh>;
 
 DEEPREC_END

@@ -127,7 +127,7 @@ private:
     Tensor<T, 1> moving_mean_, moving_variance_;
 };
 
-BatchNorm() -> BatchNorm<float>;
-BatchNorm(BatchNormOptions) -> BatchNorm<float>;
+BatchNorm()->BatchNorm<float>;
+BatchNorm(BatchNormOptions)->BatchNorm<float>;
 
 DEEPREC_END

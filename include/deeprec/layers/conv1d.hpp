@@ -5,8 +5,8 @@
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/window.hpp>
 #include <deeprec/kernels/linear/gemm.hpp>
-#include <deeprec/kernels/simd/softmax.hpp>
 #include <deeprec/kernels/linear/winograd.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
 
 DEEPREC_BEGIN
 
@@ -101,7 +101,8 @@ public:
             kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate}, padded,
                                              packed_.data(), y, cache.workspace, epilogue);
         else
-            kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y, filters_, epilogue);
+            kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y, filters_,
+                             epilogue);
         cache.x = padded;
         cache.time = time;
         return {y, shape};
@@ -117,7 +118,8 @@ public:
         const Spread spread =
             want_dx ? Spread{time + extent() - 1, extent() - 1 - sizes.before, options_.strides} : Spread{steps, 0, 1};
         const T* dz = dy.data;
-        if (want_dx || through_activation) dz = activation_backward(dz, batch, steps, spread, through_activation, cache);
+        if (want_dx || through_activation)
+            dz = activation_backward(dz, batch, steps, spread, through_activation, cache);
         const kernels::Rows<T> dz_rows{dz + spread.first * filters_,
                                        batch * steps,
                                        steps,
@@ -226,6 +228,6 @@ private:
 Conv1D(Index, Index) -> Conv1D<float, Linear>;
 template <class Activation>
 Conv1D(Index, Index, Activation, Conv1DOptions = {}) -> Conv1D<float, Activation>;
-Conv1D(Index, Index, TanhName, Conv1DOptions = {}) -> Conv1D<float, Tanh>;
+Conv1D(Index, Index, TanhName, Conv1DOptions = {})->Conv1D<float, Tanh>;
 
 DEEPREC_END

@@ -72,6 +72,6 @@ private:
     static bool kept(Mask mask, Index row) { return !mask || mask.keep[row] != 0; }
 };
 
-CumulativeAverage1D() -> CumulativeAverage1D<float>;
+CumulativeAverage1D()->CumulativeAverage1D<float>;
 
 DEEPREC_END

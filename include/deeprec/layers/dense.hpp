@@ -103,6 +103,6 @@ private:
 Dense(Index) -> Dense<float, Linear>;
 template <class Activation>
 Dense(Index, Activation, DenseOptions = {}) -> Dense<float, Activation>;
-Dense(Index, TanhName, DenseOptions = {}) -> Dense<float, Tanh>;
+Dense(Index, TanhName, DenseOptions = {})->Dense<float, Tanh>;
 
 DEEPREC_END

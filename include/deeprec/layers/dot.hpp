@@ -27,8 +27,8 @@ public:
             throw ShapeError(message(name, ": expected two vectors of one width, received ", u, " and ", v));
         return {1};
     }
-    static View<const T, 2> forward(std::string_view name, const View<const T, 2>& u, const View<const T, 2>& v, Index block,
-                              T scale, bool normalize, bool training, Cache& cache) {
+    static View<const T, 2> forward(std::string_view name, const View<const T, 2>& u, const View<const T, 2>& v,
+                                    Index block, T scale, bool normalize, bool training, Cache& cache) {
         check_extent(name, "features", u.last(), v.last());
         const Index users = u.extent(0), items = v.extent(0), width = u.last();
         const Index candidates = candidates_per_user(users, items, block), pairs = users * candidates;
@@ -52,7 +52,7 @@ public:
     }
     /// By u: scale dy v, or scale dy (v/|v| - cosine u/|u|) / |u|; by v with the roles changed.
     static Pair<View<const T, 2>, View<const T, 2>> backward(std::string_view name, const View<const T, 2>& dy, T scale,
-                                                 bool normalize, Cache& cache) {
+                                                             bool normalize, Cache& cache) {
         check_trained(name, cache.u != nullptr);
         const Index width = cache.width, candidates = candidates_per_user(cache.users, cache.items, cache.block);
         check_gradient(name, Shape{cache.users * candidates, 1}, dy.shape());
@@ -102,9 +102,7 @@ struct BasicDot {
 
     static constexpr std::string_view name() { return "Dot"; }
     /// Throws ShapeError unless both vectors have one width.
-    Shape size(const Shape& u, const Shape& v) const {
-        return detail::PairScore<T>::size(name(), u, v);
-    }
+    Shape size(const Shape& u, const Shape& v) const { return detail::PairScore<T>::size(name(), u, v); }
     Shape build(const Shape& u, const Shape& v, Seed) const { return size(u, v); }
     void fields(Fields<T>& f, NoParameters&) { f.option("normalize", normalize); }
     void parameters_changed() {}
@@ -149,7 +147,8 @@ struct BasicCosine {
 
     template <class U, class V>
     View<const T, 2> forward(const U& u, const V& v, Index block, Cache& cache, const Pass& pass = {}) const {
-        return detail::PairScore<T>::forward(name(), view(u), view(v), block, T(1) / temperature, true, pass.training, cache);
+        return detail::PairScore<T>::forward(name(), view(u), view(v), block, T(1) / temperature, true, pass.training,
+                                             cache);
     }
     /// Pair{dL/du, dL/dv}.
     template <class DY>

@@ -77,7 +77,7 @@ private:
     EmbeddingOptions options_;
 };
 
-Embedding(Index, Index) -> Embedding<float>;
-Embedding(Index, Index, EmbeddingOptions) -> Embedding<float>;
+Embedding(Index, Index)->Embedding<float>;
+Embedding(Index, Index, EmbeddingOptions)->Embedding<float>;
 
 DEEPREC_END

@@ -211,7 +211,7 @@ private:
     PackedKernel<T> input_, output_;
 };
 
-MultiHeadAttention(Index, Index) -> MultiHeadAttention<float>;
-MultiHeadAttention(Index, Index, MultiHeadAttentionOptions) -> MultiHeadAttention<float>;
+MultiHeadAttention(Index, Index)->MultiHeadAttention<float>;
+MultiHeadAttention(Index, Index, MultiHeadAttentionOptions)->MultiHeadAttention<float>;
 
 DEEPREC_END

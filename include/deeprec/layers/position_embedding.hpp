@@ -70,6 +70,6 @@ private:
     Parameters parameters_;
 };
 
-PositionEmbedding(Index) -> PositionEmbedding<float>;
+PositionEmbedding(Index)->PositionEmbedding<float>;
 
 DEEPREC_END

@@ -208,7 +208,7 @@ protected:
     }
 
 private:
-    static constexpr bool has_cell_state = requires(State& state) { state.c; };
+    static constexpr bool has_cell_state = requires(State & state) { state.c; };
     /// Forgets the caller's state when the call is over, however it ends.
     struct ForOneCall {
         Parts& parts;

@@ -20,10 +20,10 @@ struct VectorBatch {
     const T* u = nullptr;  ///< [B, D]
     const T* v = nullptr;  ///< [B * G, D], candidates of a user side by side
     Index users = 0, width = 0;
-    const T* targets = nullptr;                ///< [B, outputs]
-    Index target_width = 0;                    ///< outputs
-    SampleWeights<T> weights{};                ///< [B]
-    const std::int32_t* item_ids = nullptr;    ///< [B * G] where the item tower reads one id an item
+    const T* targets = nullptr;              ///< [B, outputs]
+    Index target_width = 0;                  ///< outputs
+    SampleWeights<T> weights{};              ///< [B]
+    const std::int32_t* item_ids = nullptr;  ///< [B * G] where the item tower reads one id an item
 };
 
 DEEPREC_END

@@ -41,8 +41,8 @@ public:
                 if (dv) gradient[k] = dv + at;
             }
             const T target = batch.target_width > 0 && batch.targets[r * batch.target_width] > 0 ? T(1) : T(-1);
-            loss.sum += static_cast<double>(
-                static_cast<const Rule&>(*this).sample(x, target, batch.width, scale, gradient));
+            loss.sum +=
+                static_cast<double>(static_cast<const Rule&>(*this).sample(x, target, batch.width, scale, gradient));
         }
         return loss;
     }

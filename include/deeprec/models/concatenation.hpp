@@ -19,9 +19,9 @@ template <class First, class... Rest>
 inline constexpr bool starts_with_dense<Sequential<First, Rest...>> = is_dense<First>;
 }  // namespace detail
 
-/// y = layers([u; v]), the head that TwoTower makes of a Sequential. With the kernel of the first layer in two parts, the
-/// rows that meet the user and those that meet the item, W [u; v] + b = (Wu u + b) + Wv v: each term is computed once for
-/// a user or an item however often they meet, and only the sum is made for each pair.
+/// y = layers([u; v]), the head that TwoTower makes of a Sequential. With the kernel of the first layer in two parts,
+/// the rows that meet the user and those that meet the item, W [u; v] + b = (Wu u + b) + Wv v: each term is computed
+/// once for a user or an item however often they meet, and only the sum is made for each pair.
 ///
 /// Shapes: u [B, Wu], v [B / block * G, Wv] -> [B*G, outputs], who meets what as in Pair. Parameters have the names of
 /// the layers: "0.kernel" [Wu + Wv, units].
@@ -100,8 +100,7 @@ public:
         const Index users = cache.users, items = cache.items, units = first().units();
         const Index candidates = candidates_per_user(users, items, cache.block);
         Block<const T> dh(view(dy));
-        if constexpr (!is_single)
-            dh = layers_.template apply_backward_to<1>(dh, cache.layers, gradients, true);
+        if constexpr (!is_single) dh = layers_.template apply_backward_to<1>(dh, cache.layers, gradients, true);
         detail::check_gradient("TwoTower", Shape{users * candidates, units}, dh.shape);
         const T* dz = dh.data;
         if (!std::is_same_v<Activation, Linear> && !(is_single && cache.logits)) {

@@ -9,7 +9,9 @@ DEEPREC_BEGIN
 
 /// A head that takes both vectors itself: Dot, Cosine, or a Sequential that starts with one of them.
 template <class H>
-concept PairHead = requires { typename H::PairTag; };
+concept PairHead = requires {
+    typename H::PairTag;
+};
 
 /// y = layer_n(... layer_1(pair(u, v))), a head: `Sequential{Dot{.normalize = true}, Dense{1, sigmoid}}`.
 ///

@@ -149,9 +149,8 @@ public:
     }
     template <class X>
         requires(!std::is_same_v<X, View<const std::int32_t, 2>>)
-    View<const T, 3> forward_with(const T* item_vectors, const X& ids, Cache& cache, const Pass& pass = {}) const {
-        return forward_with(item_vectors, View<const std::int32_t, 2>(view(ids)), cache, pass);
-    }
+    View<const T, 3> forward_with(const T* item_vectors, const X& ids, Cache& cache, const Pass& pass = {})
+    const { return forward_with(item_vectors, View<const std::int32_t, 2>(view(ids)), cache, pass); }
     /// Adds to the gradients of the tower and of the item vectors that it read.
     template <class DH>
     void backward(const DH& dh, Cache& cache, PassGradients& gradients) const {

@@ -34,9 +34,8 @@ struct EndsOf {
 /// The order of layers is checked at compile time (rank and scalar), sizes at `build` (ShapeError with the index and
 /// name of the layer). Parameters are named by index: "0.kernel". Masks pass from layer to layer in the views.
 template <class... Layers>
-class Sequential
-    : public LayerInterface<Sequential<Layers...>, typename detail::EndsOf<Layers...>::Last::Scalar,
-                            typename detail::EndsOf<Layers...>::First::InputElement> {
+class Sequential : public LayerInterface<Sequential<Layers...>, typename detail::EndsOf<Layers...>::Last::Scalar,
+                                         typename detail::EndsOf<Layers...>::First::InputElement> {
     static_assert(sizeof...(Layers) > 0, "Sequential: at least one layer");
     static_assert((detail::check_layer<Layers>() && ...));
     static_assert((Layer<Layers> && ...), "Sequential: every argument must be a layer (see core/layer.hpp)");
@@ -45,8 +44,8 @@ class Sequential
     using LayerAt = std::tuple_element_t<I, std::tuple<Layers...>>;
     using First = LayerAt<0>;
     using Last = LayerAt<count - 1>;
-    static_assert(detail::rank_after<typename First::InputElement, First::reads == Reads::ids ? 2 : any_rank, Layers...>() >=
-                  any_rank);
+    static_assert(detail::rank_after < typename First::InputElement, First::reads == Reads::ids ? 2 : any_rank,
+                  Layers... > () >= any_rank);
 
 public:
     using Scalar = typename Last::Scalar;
@@ -57,7 +56,7 @@ public:
     struct Gradients {
         std::tuple<typename Layers::Gradients...> layers;
     };
-    static constexpr Reads reads = First::reads == Reads::ids                      ? Reads::ids
+    static constexpr Reads reads = First::reads == Reads::ids                    ? Reads::ids
                                    : ((Layers::reads == Reads::sequence) || ...) ? Reads::sequence
                                                                                  : Reads::features;
 
@@ -68,8 +67,9 @@ public:
     /// Ids that a sequence layer comes behind are [B, T].
     template <class Element, int Rank>
     static constexpr int output_rank() {
-        constexpr bool sequences = Rank == any_rank && reads == Reads::ids && ((Layers::reads == Reads::sequence) || ...);
-        return detail::rank_after<Element, sequences ? 2 : Rank, Layers...>();
+        constexpr bool sequences =
+            Rank == any_rank && reads == Reads::ids && ((Layers::reads == Reads::sequence) || ...);
+        return detail::rank_after < Element, sequences ? 2 : Rank, Layers... > ();
     }
     /// Shapes alone of every layer for samples of shape `in`; `build` calls it.
     Shape size(const Shape& in) {
@@ -105,8 +105,7 @@ public:
     Block<const Scalar> apply_from(const Block<const typename LayerAt<Begin>::InputElement>& x, Cache& cache,
                                    const Pass& pass) const {
         constexpr bool last = Begin + 1 == count;
-        const auto y =
-            std::get<Begin>(layers_).apply(x, std::get<Begin>(cache.layers), pass.for_part(Begin, last));
+        const auto y = std::get<Begin>(layers_).apply(x, std::get<Begin>(cache.layers), pass.for_part(Begin, last));
         if constexpr (last)
             return y;
         else
@@ -146,7 +145,8 @@ public:
         std::vector<SummaryRow> rows;
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             (rows.push_back(summary_row(message(first + I, " ", LayerAt<I>::name()), layer<I>(), shapes_[I + 1])), ...);
-        }(std::make_index_sequence<count>{});
+        }
+        (std::make_index_sequence<count>{});
         return rows;
     }
     void summary(std::ostream& out) const { print_summary(out, summary_rows()); }
@@ -154,9 +154,8 @@ public:
 private:
     template <class F>
     void each(F&& f) {
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (f.template operator()<I>(std::get<I>(layers_)), ...);
-        }(std::make_index_sequence<count>{});
+        [&]<std::size_t... I>(std::index_sequence<I...>) { (f.template operator()<I>(std::get<I>(layers_)), ...); }
+        (std::make_index_sequence<count>{});
     }
 
     std::tuple<Layers...> layers_;

@@ -99,9 +99,8 @@ public:
     }
     template <class XU, class XI>
         requires(!std::is_same_v<XI, Cache>)
-    View<const Scalar, 2> forward(const XU& users, const XI& items, Cache& cache, const Pass& pass = {}) const {
-        return forward(Pair{view(users), view(items)}, cache, pass);
-    }
+    View<const Scalar, 2> forward(const XU& users, const XI& items, Cache& cache, const Pass& pass = {})
+    const { return forward(Pair{view(users), view(items)}, cache, pass); }
     /// Returns Pair{dL/du, dL/di} of the towers' inputs.
     template <class DY>
     auto backward(const DY& dy, Cache& cache, Gradients& gradients, InputGradient want = InputGradient::compute) const {

@@ -46,8 +46,8 @@ void each_trained(const ParameterList<T>& list, F&& f) {
 }
 }  // namespace detail
 
-/// (sum of |g|^order)^(1/order) over all gradients of a model; order infinity is the largest |g|. As all of these, for a
-/// list of parameters or a model with its gradients.
+/// (sum of |g|^order)^(1/order) over all gradients of a model; order infinity is the largest |g|. As all of these, for
+/// a list of parameters or a model with its gradients.
 template <class T>
 double gradient_norm(const ParameterList<T>& list, double order = 2) {
     if (!(order > 0)) throw ArgumentError(message("gradient_norm: expected a positive order, received ", order));

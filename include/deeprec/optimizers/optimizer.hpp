@@ -123,13 +123,13 @@ private:
     static constexpr Index chunk = 1 << 16;  // numbers a thread takes at once
     static constexpr Index rows_ahead = 8;   // a row of a table is asked for so many rows before its turn
 
-    /// run(gradient, first number of the parameter, count, how far ahead to ask) over all that has a gradient, in pieces.
+    /// run(gradient, first number of the parameter, count, how far ahead to ask) over all that has a gradient, in
+    /// pieces.
     template <class T, class Run>
     void each_run(const Parameter<T>& p, ThreadPool* pool, const Run& run) {
         if (!p.rows) {
-            each_chunk(pool, p.size(), chunk, [&](Index begin, Index end) {
-                run(p.gradient + begin, begin, end - begin, kernels::along<T>);
-            });
+            each_chunk(pool, p.size(), chunk,
+                       [&](Index begin, Index end) { run(p.gradient + begin, begin, end - begin, kernels::along<T>); });
             return;
         }
         const SparseRows<T>& gradient = *p.rows;
@@ -190,8 +190,7 @@ private:
 };
 
 template <class Rule>
-Optimizer<Rule>::Optimizer(Options options, TableStep table_step)
-    : options_(options), table_step_(table_step) {
+Optimizer<Rule>::Optimizer(Options options, TableStep table_step) : options_(options), table_step_(table_step) {
     if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
         throw ArgumentError(
             message(Rule::name(), ": expected a positive learning_rate, received ", options.learning_rate));
@@ -200,12 +199,10 @@ Optimizer<Rule>::Optimizer(Options options, TableStep table_step)
     int limits = 0;
     for (const double limit : {options.clipping.value, options.clipping.norm, options.clipping.global_norm}) {
         if (!(limit > 0))
-            throw ArgumentError(
-                message(Rule::name(), ": expected a positive limit for clipping, received ", limit));
+            throw ArgumentError(message(Rule::name(), ": expected a positive limit for clipping, received ", limit));
         limits += limit < std::numeric_limits<double>::infinity();
     }
-    if (limits > 1)
-        throw ArgumentError(message(Rule::name(), ": expected one kind of clipping, received ", limits));
+    if (limits > 1) throw ArgumentError(message(Rule::name(), ": expected one kind of clipping, received ", limits));
 }
 
 template <class Rule>
@@ -248,12 +245,11 @@ T* Optimizer<Rule>::state(std::size_t number, Index size) {
     const Index needed = slots * size * static_cast<Index>(sizeof(T));
     if (bytes.capacity() == 0 && needed > 0) {
         T* first = reinterpret_cast<T*>(bytes.need(needed));
-        for (int s = 0; s < slots; ++s)
-            first = std::fill_n(first, size, static_cast<T>(Rule::initial(options_, s)));
+        for (int s = 0; s < slots; ++s) first = std::fill_n(first, size, static_cast<T>(Rule::initial(options_, s)));
     }
     if (bytes.capacity() != needed)
-        throw ArgumentError(message(Rule::name(), ": this optimizer has the state of another model (parameter ",
-                                    number, " had ", bytes.capacity(), " bytes, needs ", needed, ")"));
+        throw ArgumentError(message(Rule::name(), ": this optimizer has the state of another model (parameter ", number,
+                                    " had ", bytes.capacity(), " bytes, needs ", needed, ")"));
     return reinterpret_cast<T*>(bytes.data());
 }
 

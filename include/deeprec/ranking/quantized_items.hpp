@@ -16,13 +16,12 @@ DEEPREC_BEGIN
 ///
 /// The result is that of `top_k_scan` in every bit, for any input: a scan of the codes bounds each score from above,
 /// and only items whose bound beats the k-th best score so far are scored with their vectors
-/// (kernels/ranking/quantized_scan.hpp has the bound). It reads D + 8 bytes an item instead of 4 D, and keeps them beside the
-/// vectors (D rounded up to even). It pays where scores differ by more than the bounds err, |query| |item| / 180 for 64
-/// normal numbers; where most items are tied it costs a scan more than top_k_scan. Rows with NaN, Inf or a length above
-/// 2^60 are scored in every request, so that what is not finite is refused as by top_k_scan; queries with NaN, Inf or a
-/// length outside [2^-60, 2^60] are left to top_k_scan.
-/// The vectors are the caller's: every request reads some, and changed ones need a new object. `top_k` is const and
-/// safe to call from many threads.
+/// (kernels/ranking/quantized_scan.hpp has the bound). It reads D + 8 bytes an item instead of 4 D, and keeps them
+/// beside the vectors (D rounded up to even). It pays where scores differ by more than the bounds err, |query| |item| /
+/// 180 for 64 normal numbers; where most items are tied it costs a scan more than top_k_scan. Rows with NaN, Inf or a
+/// length above 2^60 are scored in every request, so that what is not finite is refused as by top_k_scan; queries with
+/// NaN, Inf or a length outside [2^-60, 2^60] are left to top_k_scan. The vectors are the caller's: every request reads
+/// some, and changed ones need a new object. `top_k` is const and safe to call from many threads.
 class QuantizedItems {
 public:
     /// Throws ArgumentError for a negative count or width and a width above 2^20. `pool` may be null.

@@ -20,16 +20,16 @@ DEEPREC_BEGIN
 /// The models have the epoch (from 1) and its figures as metadata; `load<Model>(path)` brings one back.
 /// `Checkpoint{"run/"}`.
 ///
-/// A training that goes on (FitOptions::resume) goes on counting and comparing where it was. An epoch without the figure
-/// `monitor` (no validation data) has no best; with `save_best_only` it throws ArgumentError. Throws FileError where
-/// nothing can be written; the files from before stay whole.
+/// A training that goes on (FitOptions::resume) goes on counting and comparing where it was. An epoch without the
+/// figure `monitor` (no validation data) has no best; with `save_best_only` it throws ArgumentError. Throws FileError
+/// where nothing can be written; the files from before stay whole.
 struct Checkpoint {
     std::string directory;
     std::string monitor = "val_loss";
     bool save_best_only = false;
     MonitorMode mode = MonitorMode::automatic;
-    long keep = 0;            ///< files of epochs that stay
-    bool save_state = true;   ///< last.state, which wants an optimizer of the library
+    long keep = 0;           ///< files of epochs that stay
+    bool save_state = true;  ///< last.state, which wants an optimizer of the library
 
     long best_epoch = -1;   ///< result: the epoch of best.safetensors, from 0
     double best_value = 0;  ///< result: its figure
@@ -81,9 +81,7 @@ private:
         std::filesystem::path path;
         const Metadata* metadata = nullptr;
 
-        void write(TrainingControl& training) {
-            training.show({this, &see<float>, &see<double>});
-        }
+        void write(TrainingControl& training) { training.show({this, &see<float>, &see<double>}); }
         template <class T>
         static void see(void* self, detail::TrainingState<T>& state) {
             const Writer& writer = *static_cast<const Writer*>(self);

@@ -90,12 +90,19 @@ public:
 
 namespace detail {
 template <class C, class E>
-concept TakesByOn = requires(C& c, const E& e) { c.on(e); };
+concept TakesByOn = requires(C& c, const E& e) {
+    c.on(e);
+};
 template <class C, class E>
-concept TakesByCall = requires(C& c, const E& e) { c(e); };
+concept TakesByCall = requires(C& c, const E& e) {
+    c(e);
+};
 /// Whether it takes the event only where it may change it: a const that was forgotten.
 template <class C, class E>
-concept TakesMutable = requires(C& c, E& e) { c.on(e); } && !TakesByOn<C, E>;
+concept TakesMutable = requires(C& c, E& e) {
+    c.on(e);
+}
+&&!TakesByOn<C, E>;
 
 /// A callback behind pointers: one line for each event.
 struct CallbackRef {
@@ -112,7 +119,8 @@ struct CallbackRef {
 };
 template <class C, class E>
 constexpr auto handler() -> void (*)(void*, const E&) {
-    static_assert(!TakesMutable<C, E>, "fit: a callback takes its event as `const EpochEnd&` (or another event), const");
+    static_assert(!TakesMutable<C, E>,
+                  "fit: a callback takes its event as `const EpochEnd&` (or another event), const");
     if constexpr (TakesByOn<C, E>)
         return [](void* self, const E& e) { static_cast<C*>(self)->on(e); };
     else if constexpr (TakesByCall<C, E>)
@@ -139,9 +147,9 @@ CallbackRef callback_ref(C& c) {
                     handler<C, BatchEnd>(),
                     handler<C, EpochEnd>(),
                     handler<C, TrainEnd>()};
-    if constexpr (requires(CallbackState& s) { c.state(s); })
+    if constexpr (requires(CallbackState & s) { c.state(s); })
         ref.state = [](void* self, CallbackState& s) { static_cast<C*>(self)->state(s); };
-    if constexpr (requires(TrainingControl& t) { c.epoch_done(t); })
+    if constexpr (requires(TrainingControl & t) { c.epoch_done(t); })
         ref.epoch_done = [](void* self, TrainingControl& t) { static_cast<C*>(self)->epoch_done(t); };
     return ref;
 }

@@ -31,8 +31,8 @@ struct FitOptions {
     /// Penalties in the loss, and in "val_loss": `{{"kernel", L2{1e-4}}, {"embeddings", L1{1e-6}}}`. A step that
     /// touches some rows of a table penalises those.
     std::vector<Regularizer> regularizers{};
-    /// A state that Checkpoint wrote (`run/last.state`): the training goes on where it was, to the same bits as if it had
-    /// not been interrupted. Where there is no such file it starts afresh. A state of another model, data set or of
+    /// A state that Checkpoint wrote (`run/last.state`): the training goes on where it was, to the same bits as if it
+    /// had not been interrupted. Where there is no such file it starts afresh. A state of another model, data set or of
     /// other options is refused; more epochs than before go on after them.
     Resume resume{};
 };
@@ -46,8 +46,10 @@ concept DataSource = requires(D& data, std::span<const Index> indices) {
 /// What `fit` makes smaller: losses of predictions, as BinaryCrossEntropy; of the vectors of two towers, as
 /// InBatchSoftmax; of a SequenceRecommender, NextItemSoftmax.
 template <class L, class Model>
-concept LossFor = requires { L::template takes_logits<void>; } || TrainsVectors<L> ||
-                  requires { typename Trainer<Model, L>::ForSequences; };
+concept LossFor = requires {
+    L::template takes_logits<void>;
+}
+|| TrainsVectors<L> || requires { typename Trainer<Model, L>::ForSequences; };
 /// What `fit` trains with: `step(model, gradients, pool)`.
 template <class O, class Model>
 concept OptimizerFor = requires(O& optimizer, Model& model, typename Model::Gradients& gradients, ThreadPool* pool) {
@@ -56,9 +58,9 @@ concept OptimizerFor = requires(O& optimizer, Model& model, typename Model::Grad
 
 /// Trains `model` in place: mini-batches in a new random order each epoch, gradient by shards over threads, one
 /// optimizer step a batch. The epoch's "loss" is the loss of all its samples, taken while the weights change (as Keras
-/// reports it): sums over batches, divided once by what counted in them. Same seed, same bits for any number of threads.
-/// Metrics among the callbacks are reported too: `fit(model, train, loss, optimizer, {}, BinaryAccuracy{})`. They see
-/// predictions with the masks and weights that the loss has.
+/// reports it): sums over batches, divided once by what counted in them. Same seed, same bits for any number of
+/// threads. Metrics among the callbacks are reported too: `fit(model, train, loss, optimizer, {}, BinaryAccuracy{})`.
+/// They see predictions with the masks and weights that the loss has.
 ///
 /// Throws ArgumentError for options without meaning, DataError for an empty data set, ShapeError where model and data
 /// disagree, NumericError when a loss stops being finite, FormatError for a damaged state.
@@ -77,11 +79,16 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
     static_assert((detail::can_keep_state<std::remove_reference_t<Callbacks>> && ...),
                   "fit: callbacks keep state, so pass them as objects that are not const");
     if constexpr (DataSource<D> && LossFor<Loss, Model> && OptimizerFor<Optimizer, Model>) {
-        const detail::LoopOptions loop{options.epochs,       options.batch_size,
-                                       options.seed,         options.shuffle,
-                                       options.accumulate,   {options.class_weight},
-                                       options.regularizers, options.resume,
-                                       {std::string(detail::name_of<Loss>()), std::string(detail::name_of<Optimizer>())}};
+        const detail::LoopOptions loop{
+            options.epochs,
+            options.batch_size,
+            options.seed,
+            options.shuffle,
+            options.accumulate,
+            {options.class_weight},
+            options.regularizers,
+            options.resume,
+            {std::string(detail::name_of<Loss>()), std::string(detail::name_of<Optimizer>())}};
         loop.check();
         if (train.size() == 0) throw DataError("fit: the training data has no samples");
         if (options.validation && options.validation->size() == 0)

@@ -119,8 +119,8 @@ private:
     }
     /// Loss and gradient of a batch, and a step where it is due.
     void run_batch(std::span<const Index> indices, bool last) {
-        const LossSum loss =
-            train_.gradient(indices, derive(Seed{options_.seed}, ~static_cast<std::uint64_t>(step_)), options_.class_weight);
+        const LossSum loss = train_.gradient(indices, derive(Seed{options_.seed}, ~static_cast<std::uint64_t>(step_)),
+                                             options_.class_weight);
         if (!std::isfinite(loss.sum)) refuse_loss(loss.sum);
         train_.show(metrics_);
         loss_ += loss;
@@ -192,7 +192,8 @@ private:
     }
     TrainingState<T> state() {
         if (data_fingerprint_ == 0) data_fingerprint_ = train_.data_fingerprint();
-        return {&options_, data_fingerprint_, epoch_, step_, finished_, train_.fields(), &history_, &optimizer_, callbacks_};
+        return {&options_,       data_fingerprint_, epoch_,      step_,     finished_,
+                train_.fields(), &history_,         &optimizer_, callbacks_};
     }
     /// Goes on where the state in `options.resume` was. Returns whether there was one.
     bool resume() {
@@ -220,8 +221,8 @@ private:
     Penalties penalties_;
     std::vector<Index> order_;
     History history_;
-    std::uint64_t data_fingerprint_ = 0;  // 0 = not made yet
-    bool finished_ = false;  // a callback ended the training with the last epoch
+    std::uint64_t data_fingerprint_ = 0;        // 0 = not made yet
+    bool finished_ = false;                     // a callback ended the training with the last epoch
     Index epoch_ = 0, step_ = 0, batches_ = 0;  // done; batches that wait for their step
     LossSum loss_, waiting_;
     double penalty_ = 0, waiting_samples_ = 0;

@@ -14,8 +14,8 @@
 
 DEEPREC_BEGIN
 
-/// Adds a line for each epoch to `path`: its number from 1 and its figures, as CSV with a header, or as JSON lines where
-/// the name ends in ".jsonl". `HistoryFile{"run/history.csv"}`.
+/// Adds a line for each epoch to `path`: its number from 1 and its figures, as CSV with a header, or as JSON lines
+/// where the name ends in ".jsonl". `HistoryFile{"run/history.csv"}`.
 ///
 /// Lines are written whole: the file is replaced with one that has a line more. A training that goes on (FitOptions::
 /// resume) leaves the lines of epochs that it repeats out, and a new one starts the file anew. Throws FileError where
@@ -59,7 +59,8 @@ private:
     /// A callback of an earlier run may have been another object: what it wrote is in the file.
     void read_back() {
         std::ifstream in(path, std::ios::binary);
-        if (!in) throw FileError(message("HistoryFile: cannot read ", path, ", which the training to go on has written"));
+        if (!in)
+            throw FileError(message("HistoryFile: cannot read ", path, ", which the training to go on has written"));
         std::string line;
         const bool json = path.ends_with(".jsonl");
         text.clear();

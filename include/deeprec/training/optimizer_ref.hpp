@@ -32,14 +32,13 @@ public:
     virtual Index iterations() const = 0;
     virtual void set_iterations(Index steps) const = 0;
     /// f(name, numbers, count) for each array of state.
-    virtual void each_state(const ParameterList<T>& list,
-                            FunctionRef<void(const std::string&, T*, Index)> f) const = 0;
+    virtual void each_state(const ParameterList<T>& list, FunctionRef<void(const std::string&, T*, Index)> f) const = 0;
 };
 
 template <class Model, class Optimizer, class Trainer>
 class ModelOptimizer final : public OptimizerRef<typename Model::Scalar> {
     using T = typename Model::Scalar;
-    static constexpr bool takes_lists = requires(Optimizer& o, const ParameterList<T>& list, ThreadPool* pool) {
+    static constexpr bool takes_lists = requires(Optimizer & o, const ParameterList<T>& list, ThreadPool* pool) {
         o.step(list, pool);
     };
 
@@ -84,8 +83,7 @@ public:
         else
             refuse("set_iterations(steps)");
     }
-    void each_state(const ParameterList<T>& list,
-                    FunctionRef<void(const std::string&, T*, Index)> f) const override {
+    void each_state(const ParameterList<T>& list, FunctionRef<void(const std::string&, T*, Index)> f) const override {
         if constexpr (requires { optimizer_.each_state(list, f); })
             optimizer_.each_state(list, f);
         else

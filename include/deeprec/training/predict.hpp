@@ -31,8 +31,8 @@ public:
             throw ArgumentError(message("predict: expected a positive batch_size, received ", options.batch_size));
     }
 
-    /// The outputs for all samples of x, a view (or a Pair of them for two towers): [N, ...] as the model's output, with
-    /// the mask of its steps, in memory that lasts until the next call. Batches are of whole blocks of the Pair.
+    /// The outputs for all samples of x, a view (or a Pair of them for two towers): [N, ...] as the model's output,
+    /// with the mask of its steps, in memory that lasts until the next call. Batches are of whole blocks of the Pair.
     template <class Inputs>
     auto views(const Inputs& x) {
         using Output = decltype(model_.forward(x, std::declval<typename Model::Cache&>()));

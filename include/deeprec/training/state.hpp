@@ -44,18 +44,17 @@ public:
     Resume() = default;
     /// A template, so that only programs that name a file have the code that reads it.
     template <class Path>
-        requires std::is_convertible_v<const Path&, std::filesystem::path>
-    Resume(const Path& path)
-        : path_(path), read_float_(&detail::read_state<float>), read_double_(&detail::read_state<double>) {}
+        requires std::is_convertible_v<const Path&, std::filesystem::path> Resume(const Path& path)
+            : path_(path), read_float_(&detail::read_state<float>), read_double_(&detail::read_state<double>) {}
 
-    bool exists() const { return read_float_ && !path_.empty() && std::filesystem::exists(path_); }
-    void read(detail::TrainingState<float>& state) const { read_float_(path_, state); }
-    void read(detail::TrainingState<double>& state) const { read_double_(path_, state); }
+        bool exists() const { return read_float_ && !path_.empty() && std::filesystem::exists(path_); }
+        void read(detail::TrainingState<float>& state) const { read_float_(path_, state); }
+        void read(detail::TrainingState<double>& state) const { read_double_(path_, state); }
 
-private:
-    std::filesystem::path path_;
-    void (*read_float_)(const std::filesystem::path&, detail::TrainingState<float>&) = nullptr;
-    void (*read_double_)(const std::filesystem::path&, detail::TrainingState<double>&) = nullptr;
+    private:
+        std::filesystem::path path_;
+        void (*read_float_)(const std::filesystem::path&, detail::TrainingState<float>&) = nullptr;
+        void (*read_double_)(const std::filesystem::path&, detail::TrainingState<double>&) = nullptr;
 };
 
 namespace detail {

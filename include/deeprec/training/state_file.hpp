@@ -1,5 +1,5 @@
-/// All that the next step of a training depends on, in one file: model, optimizer, place in the data, callbacks, history,
-/// and what tells another training apart.
+/// All that the next step of a training depends on, in one file: model, optimizer, place in the data, callbacks,
+/// history, and what tells another training apart.
 #pragma once
 
 #include <charconv>
@@ -36,10 +36,13 @@ std::vector<std::pair<std::string, std::string>> fingerprint(const TrainingState
 /// Collects the state of a callback for a file.
 class CallbackWriter final : public CallbackState {
 public:
-    CallbackWriter(std::string prefix, Metadata& metadata, std::vector<std::pair<std::string, std::vector<double>>>& lists)
+    CallbackWriter(std::string prefix, Metadata& metadata,
+                   std::vector<std::pair<std::string, std::vector<double>>>& lists)
         : prefix_(std::move(prefix)), metadata_(metadata), lists_(lists) {}
     void operator()(const std::string& name, double& value) override { metadata_[prefix_ + name] = option_text(value); }
-    void operator()(const std::string& name, long& value) override { metadata_[prefix_ + name] = std::to_string(value); }
+    void operator()(const std::string& name, long& value) override {
+        metadata_[prefix_ + name] = std::to_string(value);
+    }
     void operator()(const std::string& name, std::vector<double>& values) override {
         lists_.emplace_back(prefix_ + name, values);
     }
@@ -60,8 +63,7 @@ N state_number(const SafetensorsReader& file, const std::string& key) {
     const char *begin = found->second.data(), *end = begin + found->second.size();
     const auto [at, error] = std::from_chars(begin, end, value);
     if (error != std::errc() || at != end)
-        throw FormatError(
-            message(file.name(), ": ", key, ": expected a number, received ", shown(found->second, "'")));
+        throw FormatError(message(file.name(), ": ", key, ": expected a number, received ", shown(found->second, "'")));
     return value;
 }
 
@@ -150,8 +152,8 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
                                   shown(text_of("deeprec.training"), "'")));
     const auto agree = [&](const std::string& what, const std::string& theirs, const std::string& ours) {
         if (theirs != ours)
-            throw ArgumentError(message("fit: ", file.name(), " is the state of another training: it has the ", what, " ",
-                                        shown(theirs, "'"), ", this one ", shown(ours, "'")));
+            throw ArgumentError(message("fit: ", file.name(), " is the state of another training: it has the ", what,
+                                        " ", shown(theirs, "'"), ", this one ", shown(ours, "'")));
     };
     Metadata options;
     write_options(now.fields.layers(), options);

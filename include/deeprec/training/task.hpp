@@ -1,8 +1,8 @@
 /// A model with its data and loss behind one interface, so that the loop of `fit` is compiled once.
 #pragma once
 
-#include <string>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <deeprec/metrics/metric.hpp>
@@ -25,12 +25,13 @@ struct MetricRef {
 /// `Rank` is that of the predictions it will see.
 template <class T, int Rank, class M>
 MetricRef<T> metric_ref(M& metric) {
-    static_assert(requires(const View<const T, Rank>& p, const View<const T, 2>& target) { metric.update(p, target); },
-                  "fit: the update of a metric must take (prediction, target)");
+    static_assert(
+        requires(const View<const T, Rank>& p, const View<const T, 2>& target) { metric.update(p, target); },
+        "fit: the update of a metric must take (prediction, target)");
     return {&metric, std::string(metric.name()),
             [](void* self, const Block<const T>& prediction, const View<const T, 2>& target, SampleWeights<T> weights) {
                 const auto p = prediction.template as<Rank>();
-                if constexpr (requires(M& m) { m.update(p, target, weights); })
+                if constexpr (requires(M & m) { m.update(p, target, weights); })
                     static_cast<M*>(self)->update(p, target, weights);
                 else if (!weights)
                     static_cast<M*>(self)->update(p, target);

@@ -20,8 +20,8 @@
 
 DEEPREC_BEGIN
 
-/// A factor of the loss of samples, or steps, of class 0, 1, ...; empty = none. Throws DataError for a target that is no
-/// class.
+/// A factor of the loss of samples, or steps, of class 0, 1, ...; empty = none. Throws DataError for a target that is
+/// no class.
 struct ClassWeights {
     std::vector<double> weights{};
 
@@ -32,8 +32,7 @@ struct ClassWeights {
         const double label = width == 1 ? static_cast<double>(*target)
                                         : static_cast<double>(std::max_element(target, target + width) - target);
         if (!(label >= 0 && label < static_cast<double>(weights.size()) && label == std::floor(label)))
-            throw DataError(
-                message("fit: class_weight has ", weights.size(), " classes, received the target ", label));
+            throw DataError(message("fit: class_weight has ", weights.size(), " classes, received the target ", label));
         return weights[static_cast<std::size_t>(label)];
     }
 };
@@ -256,8 +255,9 @@ private:
     /// The weights of the samples times those of their classes.
     SampleWeights<T> weights_by_sample(const detail::BatchFacts<T>& facts, const ClassWeights& classes) {
         if (facts.weights && facts.weights.per_sample != 1)
-            throw ShapeError(message("fit: expected weights [B] for a model with one prediction a sample, received [B, ",
-                                     facts.weights.per_sample, "]"));
+            throw ShapeError(
+                message("fit: expected weights [B] for a model with one prediction a sample, received [B, ",
+                        facts.weights.per_sample, "]"));
         check_finite(facts.weights, facts.samples, 1, nullptr);
         if (!classes) return facts.weights;
         T* const weights = weights_.need(facts.samples);
@@ -273,8 +273,8 @@ private:
               const ClassWeights& classes, bool train, detail::Shard<T>& shard) {
         const Index steps = by_step ? y.time() : 1, predictions = shard.rows * steps, outputs = y.size() / predictions;
         if (y.size() != predictions * outputs || steps * loss_.target_outputs(outputs) != facts.width)
-            throw ShapeError(message("fit: the model gives ", y.size() / shard.rows, " outputs a sample, the targets have ",
-                                     facts.width));
+            throw ShapeError(message("fit: the model gives ", y.size() / shard.rows,
+                                     " outputs a sample, the targets have ", facts.width));
         const T* target = facts.targets + shard.begin * facts.width;
         const std::uint8_t* kept = by_step ? y.mask.keep : nullptr;
         if (by_step) {
@@ -293,7 +293,8 @@ private:
                                      const std::uint8_t* kept, const ClassWeights& classes) const {
         const SampleWeights<T> given = shard.weights;
         if (given && given.per_sample != 1 && given.per_sample != steps)
-            throw ShapeError(message("fit: expected weights [B] or [B, ", steps, "], received [B, ", given.per_sample, "]"));
+            throw ShapeError(
+                message("fit: expected weights [B] or [B, ", steps, "], received [B, ", given.per_sample, "]"));
         check_finite(given, shard.rows, steps, kept);
         if (!given && !classes) return {};
         T* const all = shard.weight_memory.need(shard.rows * steps);

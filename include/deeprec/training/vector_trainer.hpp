@@ -13,11 +13,14 @@
 DEEPREC_BEGIN
 
 template <class L>
-concept TrainsVectors = requires { typename L::TrainsVectors; };
+concept TrainsVectors = requires {
+    typename L::TrainsVectors;
+};
 
-/// One training step of a TwoTower by a loss such as InBatchSoftmax, CosineEmbedding or TripletMargin, for data of Pairs:
-/// B users with G items each (1, or 2 of TripletMargin: the positive, then the negative). Both towers run over shards,
-/// the loss sees all vectors of the batch at once, and the shards run backward. Same bits for any number of threads.
+/// One training step of a TwoTower by a loss such as InBatchSoftmax, CosineEmbedding or TripletMargin, for data of
+/// Pairs: B users with G items each (1, or 2 of TripletMargin: the positive, then the negative). Both towers run over
+/// shards, the loss sees all vectors of the batch at once, and the shards run backward. Same bits for any number of
+/// threads.
 template <class User, class Item, class Head, TrainsVectors Loss>
 class Trainer<TwoTower<User, Item, Head>, Loss> {
     using Model = TwoTower<User, Item, Head>;
@@ -78,7 +81,8 @@ private:
         VectorBatch<T> vectors{u, v, users, width, batch.targets.data(), batch.targets.last(), batch.sample_weights()};
         vectors.item_ids = ids_of(view(batch.inputs.item));
         if (vectors.weights && vectors.weights.per_sample != 1)
-            throw ShapeError(message(Loss::name(), ": expected weights [B], received [B, ", vectors.weights.per_sample, "]"));
+            throw ShapeError(
+                message(Loss::name(), ": expected weights [B], received [B, ", vectors.weights.per_sample, "]"));
         if (!train) return loss_.train(vectors, scratch_, static_cast<T*>(nullptr), static_cast<T*>(nullptr));
         T *const du = du_.need(users * width), *const dv = dv_.need(users * Loss::candidates * width);
         const LossSum loss = loss_.train(vectors, scratch_, du, dv);
