@@ -25,9 +25,8 @@ void load(L& layer, const std::vector<Numbers>& values) {
 template <class L>
 double sum_of(const L& layer, typename L::Gradients& gradients) {
     double sum = 0;
-    for_each_parameter(layer, gradients, [&](std::string_view, const auto&, const auto& g) {
-        sum += peers::sum(g.data(), static_cast<std::size_t>(g.size()));
-    });
+    for (const auto& p : parameter_list(layer, gradients))
+        if (p.gradient) sum += peers::sum(p.gradient, static_cast<std::size_t>(p.size()));
     return sum;
 }
 

@@ -1,6 +1,6 @@
 // A block of a sequence recommender with as many hidden units as features:
 // transformer_block/B:batch/T:steps/F:features/H:heads.
-#include <deeprec/layers/transformer_block.hpp>
+#include <deeprec/models/transformer_block.hpp>
 
 #include "support/layer_bench.hpp"
 
