@@ -176,7 +176,7 @@ public:
             CHECK(difference(gradient, once.at(name)) < 1e-12);
         }
         const auto warm = support::allocations_in([&] {
-            layer_.forward(x(), cache);
+            layer_.forward(x(), cache, Pass{}.on_logits(logits_));
             layer_.forward(x(), cache, training());
             layer_.backward(up, cache, gradients);
             layer_.backward(up, cache, gradients, InputGradient::skip);
