@@ -1,3 +1,4 @@
 // The library behind deeprec::compiled.
 #define DEEPREC_COMPILED_HERE
 #include <deeprec/compiled.hpp>
+#include <deeprec/data/readers/read_dataset.hpp>

@@ -38,6 +38,19 @@
 #define DEEPREC_NOINLINE
 #endif
 
+// Functions without template parameters are inline where headers are all there is. Programs that link deeprec::compiled
+// see declarations alone of the larger ones, and src/compiled.cpp makes them: bodies stand in #if DEEPREC_BODIES.
+#if defined(DEEPREC_COMPILED_HERE)
+#define DEEPREC_BODIES 1
+#define DEEPREC_FUNCTION
+#elif defined(DEEPREC_COMPILED)
+#define DEEPREC_BODIES 0
+#define DEEPREC_FUNCTION
+#else
+#define DEEPREC_BODIES 1
+#define DEEPREC_FUNCTION inline
+#endif
+
 DEEPREC_BEGIN
 /// "major.minor.patch" of the headers in use.
 inline constexpr const char* version = DEEPREC_VERSION;

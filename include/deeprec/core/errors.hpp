@@ -69,11 +69,14 @@ template <std::size_t Size>
 Part part(const char (&text)[Size]) {
     return {text, [](std::ostream& out, const void* v) { out << static_cast<const char*>(v); }};
 }
-DEEPREC_NOINLINE inline std::string join(const Part* parts, std::size_t count) {
+std::string join(const Part* parts, std::size_t count);
+#if DEEPREC_BODIES
+DEEPREC_NOINLINE DEEPREC_FUNCTION std::string join(const Part* parts, std::size_t count) {
     std::ostringstream out;
     for (std::size_t i = 0; i < count; ++i) parts[i].print(out, parts[i].value);
     return std::move(out).str();
 }
+#endif
 }  // namespace detail
 
 /// Joins anything printable into one message: `message("Dense: units is ", units)`.

@@ -41,18 +41,7 @@ class ThreadPool {
 public:
     /// `threads` = 0 takes one for each core. Throws ArgumentError for a negative number, Error where the system does
     /// not give so many.
-    explicit ThreadPool(int threads = 0) {
-        threads = thread_count(threads);
-        spin_limit_ = threads <= thread_count(0) ? 10000 : 100;
-        try {
-            workers_.reserve(static_cast<std::size_t>(threads - 1));
-            for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
-        } catch (const std::system_error& error) {
-            stop();
-            throw Error(message("ThreadPool: expected ", threads, " threads, the system gave ", workers_.size() + 1,
-                                " (", error.what(), ")"));
-        }
-    }
+    explicit ThreadPool(int threads = 0);
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
     ~ThreadPool() { stop(); }
@@ -76,48 +65,14 @@ public:
     }
 
 private:
-    DEEPREC_NOINLINE void run_shared(Index tasks, void* context, void (*task)(void*, Index, Index)) {
-        context_ = context;
-        task_ = task;
-        tasks_ = tasks;
-        next_.store(0, std::memory_order_relaxed);
-        busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-        start_round();
-        take_tasks(0);
-        for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; kernels::relax())
-            if (++spins > spin_limit_) {
-                const int busy = busy_.load(std::memory_order_acquire);
-                if (busy != 0) busy_.wait(busy, std::memory_order_acquire);
-            }
-        if (failed_.exchange(false)) std::rethrow_exception(std::exchange(failure_, nullptr));
-    }
-    void stop() {
-        task_ = nullptr;
-        start_round();
-        for (std::thread& worker : workers_) worker.join();
-    }
+    void run_shared(Index tasks, void* context, void (*task)(void*, Index, Index));
+    void stop();
     void start_round() {
         round_.fetch_add(1, std::memory_order_release);
         round_.notify_all();
     }
-    void take_tasks(Index lane) {
-        for (Index i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) {
-            try {
-                task_(context_, i, lane);
-            } catch (...) {
-                if (!failed_.exchange(true)) failure_ = std::current_exception();
-            }
-        }
-    }
-    void work(Index lane) {
-        for (unsigned seen = 0;; ++seen) {
-            for (int spins = 0; round_.load(std::memory_order_acquire) == seen; kernels::relax())
-                if (++spins > spin_limit_) round_.wait(seen, std::memory_order_acquire);
-            if (!task_) return;
-            take_tasks(lane);
-            if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
-        }
-    }
+    void take_tasks(Index lane);
+    void work(Index lane);
 
     int spin_limit_ = 0;
     std::vector<std::thread> workers_;
@@ -130,6 +85,63 @@ private:
     std::atomic<bool> failed_{false};
     std::exception_ptr failure_;
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION ThreadPool::ThreadPool(int threads) {
+    threads = thread_count(threads);
+    spin_limit_ = threads <= thread_count(0) ? 10000 : 100;
+    try {
+        workers_.reserve(static_cast<std::size_t>(threads - 1));
+        for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+    } catch (const std::system_error& error) {
+        stop();
+        throw Error(message("ThreadPool: expected ", threads, " threads, the system gave ", workers_.size() + 1,
+                            " (", error.what(), ")"));
+    }
+}
+
+DEEPREC_NOINLINE DEEPREC_FUNCTION void ThreadPool::run_shared(Index tasks, void* context, void (*task)(void*, Index, Index)) {
+    context_ = context;
+    task_ = task;
+    tasks_ = tasks;
+    next_.store(0, std::memory_order_relaxed);
+    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    start_round();
+    take_tasks(0);
+    for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; kernels::relax())
+        if (++spins > spin_limit_) {
+            const int busy = busy_.load(std::memory_order_acquire);
+            if (busy != 0) busy_.wait(busy, std::memory_order_acquire);
+        }
+    if (failed_.exchange(false)) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+DEEPREC_FUNCTION void ThreadPool::stop() {
+    task_ = nullptr;
+    start_round();
+    for (std::thread& worker : workers_) worker.join();
+}
+
+DEEPREC_FUNCTION void ThreadPool::take_tasks(Index lane) {
+    for (Index i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) {
+        try {
+            task_(context_, i, lane);
+        } catch (...) {
+            if (!failed_.exchange(true)) failure_ = std::current_exception();
+        }
+    }
+}
+
+DEEPREC_FUNCTION void ThreadPool::work(Index lane) {
+    for (unsigned seen = 0;; ++seen) {
+        for (int spins = 0; round_.load(std::memory_order_acquire) == seen; kernels::relax())
+            if (++spins > spin_limit_) round_.wait(seen, std::memory_order_acquire);
+        if (!task_) return;
+        take_tasks(lane);
+        if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
+    }
+}
+#endif
 
 /// pool->run(tasks, f); without a pool f(0), ..., f(tasks - 1) on the calling thread, which is lane 0.
 template <class F>

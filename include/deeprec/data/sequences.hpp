@@ -23,7 +23,9 @@ struct Query {
 
 namespace detail {
 /// The numbers of the events, user by user and oldest first; equal times keep the order of the input.
-inline std::vector<std::size_t> by_user_and_time(const Interactions& events) {
+std::vector<std::size_t> by_user_and_time(const Interactions& events);
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION std::vector<std::size_t> by_user_and_time(const Interactions& events) {
     events.check();
     std::vector<std::size_t> order(events.user.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -33,6 +35,7 @@ inline std::vector<std::size_t> by_user_and_time(const Interactions& events) {
     });
     return order;
 }
+#endif
 }  // namespace detail
 
 /// The item ids of every user, oldest first.
@@ -41,13 +44,7 @@ public:
     Sequences() = default;
     /// Sorts each user's events by timestamp; equal times, and data without times, keep the order of the input.
     /// Throws DataError if the columns are not in order (`Interactions::check`).
-    explicit Sequences(const Interactions& events) : items_(events.items.size()) {
-        ids_.reserve(events.item.size());
-        for (const std::size_t i : detail::by_user_and_time(events)) ids_.push_back(events.item[i]);
-        ends_.assign(static_cast<std::size_t>(events.users.size()) + 1, 0);
-        for (const std::int32_t user : events.user) ++ends_[static_cast<std::size_t>(user)];
-        std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
-    }
+    explicit Sequences(const Interactions& events);
 
     /// Largest user id and largest item id (with or without events).
     std::int32_t users() const { return static_cast<std::int32_t>(ends_.size()) - 1; }
@@ -72,49 +69,16 @@ public:
     }
 
     /// How often each item occurs, by id (element 0 is padding and 0). Throws as `check_training`.
-    std::vector<std::int64_t> item_counts() const {
-        check_training("Sequences::item_counts");
-        std::vector<std::int64_t> counts(static_cast<std::size_t>(items_) + 1, 0);
-        for (const std::int32_t item : ids_) ++counts[static_cast<std::size_t>(item)];
-        return counts;
-    }
+    std::vector<std::int64_t> item_counts() const;
     /// The items that never occur, in ascending order. Throws as `check_training`.
-    std::vector<std::int32_t> cold_items() const {
-        const auto counts = item_counts();
-        std::vector<std::int32_t> cold;
-        for (std::int32_t item = 1; item <= items_; ++item)
-            if (counts[static_cast<std::size_t>(item)] == 0) cold.push_back(item);
-        return cold;
-    }
+    std::vector<std::int32_t> cold_items() const;
 
     /// Each user's items once each, in ascending order: for looking up whether a user has an item.
-    Sequences distinct() const {
-        Sequences sets;
-        sets.items_ = items_;
-        sets.holds_out_ = holds_out_;
-        for (std::int32_t user = 1; user <= users(); ++user) {
-            const auto ids = (*this)[user];
-            sets.append(ids);
-            const auto begin = sets.ids_.end() - static_cast<std::ptrdiff_t>(ids.size());
-            std::sort(begin, sets.ids_.end());
-            sets.ids_.erase(std::unique(begin, sets.ids_.end()), sets.ids_.end());
-            sets.ends_.back() = sets.ids_.size();
-        }
-        return sets;
-    }
+    Sequences distinct() const;
 
     /// Every step of every user: each event but the first is a target once, with everything before it as the history.
     /// Throws as `check_training`.
-    std::vector<Query> next_item_queries() const {
-        check_training("Sequences::next_item_queries");
-        std::vector<Query> queries;
-        queries.reserve(ids_.size());
-        for (std::int32_t user = 1; user <= users(); ++user) {
-            const auto ids = (*this)[user];
-            for (std::size_t t = 1; t < ids.size(); ++t) queries.push_back({user, ids.first(t), ids[t]});
-        }
-        return queries;
-    }
+    std::vector<Query> next_item_queries() const;
 
 private:
     friend class Split;
@@ -127,6 +91,57 @@ private:
     std::vector<std::int32_t> ids_;        // all users one after the other
     std::vector<std::size_t> ends_ = {0};  // user u has ids_[ends_[u - 1]] up to ids_[ends_[u]]
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION Sequences::Sequences(const Interactions& events) : items_(events.items.size()) {
+    ids_.reserve(events.item.size());
+    for (const std::size_t i : detail::by_user_and_time(events)) ids_.push_back(events.item[i]);
+    ends_.assign(static_cast<std::size_t>(events.users.size()) + 1, 0);
+    for (const std::int32_t user : events.user) ++ends_[static_cast<std::size_t>(user)];
+    std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
+}
+
+DEEPREC_FUNCTION std::vector<std::int64_t> Sequences::item_counts() const {
+    check_training("Sequences::item_counts");
+    std::vector<std::int64_t> counts(static_cast<std::size_t>(items_) + 1, 0);
+    for (const std::int32_t item : ids_) ++counts[static_cast<std::size_t>(item)];
+    return counts;
+}
+
+DEEPREC_FUNCTION std::vector<std::int32_t> Sequences::cold_items() const {
+    const auto counts = item_counts();
+    std::vector<std::int32_t> cold;
+    for (std::int32_t item = 1; item <= items_; ++item)
+        if (counts[static_cast<std::size_t>(item)] == 0) cold.push_back(item);
+    return cold;
+}
+
+DEEPREC_FUNCTION Sequences Sequences::distinct() const {
+    Sequences sets;
+    sets.items_ = items_;
+    sets.holds_out_ = holds_out_;
+    for (std::int32_t user = 1; user <= users(); ++user) {
+        const auto ids = (*this)[user];
+        sets.append(ids);
+        const auto begin = sets.ids_.end() - static_cast<std::ptrdiff_t>(ids.size());
+        std::sort(begin, sets.ids_.end());
+        sets.ids_.erase(std::unique(begin, sets.ids_.end()), sets.ids_.end());
+        sets.ends_.back() = sets.ids_.size();
+    }
+    return sets;
+}
+
+DEEPREC_FUNCTION std::vector<Query> Sequences::next_item_queries() const {
+    check_training("Sequences::next_item_queries");
+    std::vector<Query> queries;
+    queries.reserve(ids_.size());
+    for (std::int32_t user = 1; user <= users(); ++user) {
+        const auto ids = (*this)[user];
+        for (std::size_t t = 1; t < ids.size(); ++t) queries.push_back({user, ids.first(t), ids[t]});
+    }
+    return queries;
+}
+#endif
 
 /// Writes the last `row.size()` ids at the END of the row and zeros before them: padding on the left, as Keras'
 /// pad_sequences does by default, so that the newest behaviour is always the last step.

@@ -43,6 +43,17 @@ void check_has_parameters(std::string_view function, const Fields<T>& fields) {
 }
 /// What `save` writes. Throws ArgumentError for a model that is not built.
 template <class T>
+SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata);
+/// Throws FormatError unless the file has exactly these tensors.
+template <class T>
+void check_tensors(const Fields<T>& fields, const SafetensorsReader& file);
+template <class T>
+void read_tensors(const Fields<T>& fields, SafetensorsReader& file);
+template <class T>
+void read_options(const Fields<T>& fields, const SafetensorsReader& file);
+
+#if DEEPREC_BODIES
+template <class T>
 SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata) {
     check_has_parameters("save", fields);
     SafetensorsWriter writer;
@@ -54,7 +65,6 @@ SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata) {
         if (!p.shape.empty()) writer.add(p.path, extents_of(p.shape), static_cast<const T*>(p.values));
     return writer;
 }
-/// Throws FormatError unless the file has exactly these tensors.
 template <class T>
 void check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const LoadOptions& options) {
     std::set<std::string> names;
@@ -89,6 +99,7 @@ void read_options(const Fields<T>& fields, const SafetensorsReader& file) {
     for (auto layer = fields.layers().rbegin(); layer != fields.layers().rend(); ++layer)  // inner ones first
         OptionReader(file, *layer).check();
 }
+#endif
 
 }  // namespace detail
 

@@ -45,7 +45,12 @@ inline std::string option_text(const std::vector<std::vector<std::int32_t>>& lis
     for (std::size_t i = 0; i < lists.size(); ++i) text += (i ? ";" : "") + option_text(lists[i]);
     return text;
 }
-inline std::string option_text(const Option& option) {
+std::string option_text(const Option& option);
+/// The texts of all layers.
+void write_options(const std::vector<LayerOptions>& layers, Metadata& metadata);
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION std::string option_text(const Option& option) {
     const auto value = [&]<class V>(const V*) { return option_text(*static_cast<const V*>(option.value)); };
     switch (option.kind) {
         case OptionKind::truth: return value(static_cast<const bool*>(nullptr));
@@ -63,8 +68,7 @@ inline std::string option_text(const Option& option) {
     return text;
 }
 
-/// The texts of all layers.
-inline void write_options(const std::vector<LayerOptions>& layers, Metadata& metadata) {
+DEEPREC_FUNCTION void write_options(const std::vector<LayerOptions>& layers, Metadata& metadata) {
     for (const LayerOptions& layer : layers) {
         std::string text(layer.layer);
         for (const Option& option : layer.options)
@@ -214,6 +218,7 @@ private:
     std::string_view name_;
     std::string text_;
 };
+#endif
 
 }  // namespace detail
 

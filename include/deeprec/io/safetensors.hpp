@@ -58,26 +58,9 @@ public:
     static constexpr std::int64_t largest_header = 100'000'000;  ///< as the format's own implementation
 
     /// Throws FileError where there is no file to read.
-    explicit SafetensorsReader(const std::filesystem::path& path)
-        : SafetensorsReader(std::make_unique<std::ifstream>(path, std::ios::binary), path.string()) {}
+    explicit SafetensorsReader(const std::filesystem::path& path);
     /// From any stream; `name` is for messages.
-    SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name)
-        : stream_(std::move(stream)), name_(std::move(name)) {
-        stream_->seekg(0, std::ios::end);
-        const std::int64_t size = stream_->tellg();
-        if (!*stream_ || size < 0) throw FileError("cannot read " + name_);
-        std::uint64_t length = 0;
-        if (size < 8) fail(message("expected at least 8 bytes, received ", size));
-        read_bytes(0, &length, 8);
-        const std::int64_t room = std::min(size - 8, largest_header);
-        if (length > static_cast<std::uint64_t>(room))
-            fail(message("expected a header of at most ", room, " bytes, received a length of ", length));
-        std::string header(length, ' ');
-        read_bytes(8, header.data(), header.size());
-        data_ = 8 + static_cast<std::int64_t>(length);
-        parse(header);
-        check_layout(size - data_);
-    }
+    SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name);
 
     const std::string& name() const { return name_; }
     const Metadata& metadata() const { return metadata_; }
@@ -115,13 +98,7 @@ private:
     [[noreturn]] void fail(const std::string& tensor, const std::string& what) const {
         fail("tensor " + detail::shown(tensor, "'") + ": " + what);
     }
-    void read_bytes(std::int64_t from, void* to, std::size_t bytes) {
-        stream_->clear();
-        stream_->seekg(from);
-        stream_->read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
-        if (!*stream_ || stream_->gcount() != static_cast<std::streamsize>(bytes))
-            throw FileError(message("cannot read ", bytes, " bytes at ", from, " of ", name_));
-    }
+    void read_bytes(std::int64_t from, void* to, std::size_t bytes);
     template <class Stored, class T, class Value>
     void read_converted(const std::string& tensor, const TensorEntry& entry, T* to, const Value& value_of) {
         constexpr std::int64_t most = 4096, size = sizeof(Stored);
@@ -139,82 +116,12 @@ private:
             }
         }
     }
-    void parse(const std::string& header) {
-        detail::JsonReader json(header, name_);
-        bool has_metadata = false;
-        json.object([&](const std::string& name) {
-            if (name == "__metadata__") {
-                if (std::exchange(has_metadata, true)) fail("__metadata__ occurs twice");
-                json.object([&](const std::string& key) {
-                    if (!metadata_.emplace(key, json.string()).second)
-                        fail("metadata " + detail::shown(key, "'") + " occurs twice");
-                });
-            } else if (!tensors_.emplace(name, parse_entry(json, name)).second) {
-                fail(name, "occurs twice");
-            }
-        });
-        json.end();
-    }
-    TensorEntry parse_entry(detail::JsonReader& json, const std::string& name) const {
-        std::optional<std::string> dtype;
-        std::optional<std::vector<std::int64_t>> shape, offsets;
-        const auto numbers = [&] {
-            std::vector<std::int64_t> list;
-            json.array([&] { list.push_back(json.number()); });
-            return list;
-        };
-        const auto once = [&](auto& field, auto&& value) {
-            if (field) fail(name, "an entry occurs twice");
-            field = value();
-        };
-        json.object([&](const std::string& key) {
-            if (key == "dtype")
-                once(dtype, [&] { return json.string(); });
-            else if (key == "shape")
-                once(shape, numbers);
-            else if (key == "data_offsets")
-                once(offsets, numbers);
-            else
-                fail(name, "expected dtype, shape and data_offsets, received " + detail::shown(key, "'"));
-        });
-        if (!dtype || !shape || !offsets) fail(name, "expected dtype, shape and data_offsets, received fewer");
-        if (offsets->size() != 2) fail(name, message("expected two data_offsets, received ", offsets->size()));
-        return {*dtype, {shape->begin(), shape->end()}, (*offsets)[0], (*offsets)[1]};
-    }
+    void parse(const std::string& header);
+    TensorEntry parse_entry(detail::JsonReader& json, const std::string& name) const;
     /// What the shape needs of the `available` bytes.
-    std::int64_t bytes_of(const std::string& name, const TensorEntry& entry, std::int64_t available) const {
-        const std::uint64_t bits = detail::dtype_bits(entry.dtype), room = static_cast<std::uint64_t>(available);
-        const std::uint64_t most = room / bits * 8 + room % bits * 8 / bits;  // elements
-        const bool empty = std::find(entry.shape.begin(), entry.shape.end(), 0) != entry.shape.end();
-        std::uint64_t count = empty ? 0 : 1;
-        for (const std::int64_t extent : entry.shape) {
-            if (!empty && count > most / static_cast<std::uint64_t>(extent))
-                fail(name, message("a shape of ", detail::shape_text(entry.shape), " needs more than the ", available,
-                                   " bytes of data that the file has"));
-            count *= static_cast<std::uint64_t>(extent);
-        }
-        if (count % 8 * bits % 8 != 0)
-            fail(name, message("expected whole bytes, received ", count, " elements of ", bits, " bits"));
-        return static_cast<std::int64_t>(count / 8 * bits + count % 8 * bits / 8);
-    }
+    std::int64_t bytes_of(const std::string& name, const TensorEntry& entry, std::int64_t available) const;
     /// Tensors cover the `available` bytes one after the other, each with the bytes that its shape needs.
-    void check_layout(std::int64_t available) const {
-        std::vector<std::pair<const std::string*, const TensorEntry*>> order;
-        for (const auto& [name, entry] : tensors_) order.emplace_back(&name, &entry);
-        std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-            return std::pair(a.second->begin, a.second->end) < std::pair(b.second->begin, b.second->end);
-        });
-        std::int64_t at = 0;
-        for (const auto& [name, entry] : order) {
-            const std::int64_t bytes =
-                detail::dtype_bits(entry->dtype) == 0 ? entry->end - entry->begin : bytes_of(*name, *entry, available);
-            if (entry->begin != at || entry->end < at || entry->end - at != bytes || entry->end > available)
-                fail(*name, message("expected data_offsets [", at, ", ", at + bytes, "] within ", available,
-                                    " bytes of data, received [", entry->begin, ", ", entry->end, "]"));
-            at = entry->end;
-        }
-        if (at != available) fail(message("expected ", at, " bytes of data, received ", available));
-    }
+    void check_layout(std::int64_t available) const;
 
     std::unique_ptr<std::istream> stream_;
     std::string name_;
@@ -222,6 +129,115 @@ private:
     Metadata metadata_;
     std::map<std::string, TensorEntry> tensors_;
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION SafetensorsReader::SafetensorsReader(const std::filesystem::path& path)
+    : SafetensorsReader(std::make_unique<std::ifstream>(path, std::ios::binary), path.string()) {}
+
+DEEPREC_FUNCTION SafetensorsReader::SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name)
+    : stream_(std::move(stream)), name_(std::move(name)) {
+    stream_->seekg(0, std::ios::end);
+    const std::int64_t size = stream_->tellg();
+    if (!*stream_ || size < 0) throw FileError("cannot read " + name_);
+    std::uint64_t length = 0;
+    if (size < 8) fail(message("expected at least 8 bytes, received ", size));
+    read_bytes(0, &length, 8);
+    const std::int64_t room = std::min(size - 8, largest_header);
+    if (length > static_cast<std::uint64_t>(room))
+        fail(message("expected a header of at most ", room, " bytes, received a length of ", length));
+    std::string header(length, ' ');
+    read_bytes(8, header.data(), header.size());
+    data_ = 8 + static_cast<std::int64_t>(length);
+    parse(header);
+    check_layout(size - data_);
+}
+
+DEEPREC_FUNCTION void SafetensorsReader::read_bytes(std::int64_t from, void* to, std::size_t bytes) {
+    stream_->clear();
+    stream_->seekg(from);
+    stream_->read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
+    if (!*stream_ || stream_->gcount() != static_cast<std::streamsize>(bytes))
+        throw FileError(message("cannot read ", bytes, " bytes at ", from, " of ", name_));
+}
+
+DEEPREC_FUNCTION void SafetensorsReader::parse(const std::string& header) {
+    detail::JsonReader json(header, name_);
+    bool has_metadata = false;
+    json.object([&](const std::string& name) {
+        if (name == "__metadata__") {
+            if (std::exchange(has_metadata, true)) fail("__metadata__ occurs twice");
+            json.object([&](const std::string& key) {
+                if (!metadata_.emplace(key, json.string()).second)
+                    fail("metadata " + detail::shown(key, "'") + " occurs twice");
+            });
+        } else if (!tensors_.emplace(name, parse_entry(json, name)).second) {
+            fail(name, "occurs twice");
+        }
+    });
+    json.end();
+}
+
+DEEPREC_FUNCTION TensorEntry SafetensorsReader::parse_entry(detail::JsonReader& json, const std::string& name) const {
+    std::optional<std::string> dtype;
+    std::optional<std::vector<std::int64_t>> shape, offsets;
+    const auto numbers = [&] {
+        std::vector<std::int64_t> list;
+        json.array([&] { list.push_back(json.number()); });
+        return list;
+    };
+    const auto once = [&](auto& field, auto&& value) {
+        if (field) fail(name, "an entry occurs twice");
+        field = value();
+    };
+    json.object([&](const std::string& key) {
+        if (key == "dtype")
+            once(dtype, [&] { return json.string(); });
+        else if (key == "shape")
+            once(shape, numbers);
+        else if (key == "data_offsets")
+            once(offsets, numbers);
+        else
+            fail(name, "expected dtype, shape and data_offsets, received " + detail::shown(key, "'"));
+    });
+    if (!dtype || !shape || !offsets) fail(name, "expected dtype, shape and data_offsets, received fewer");
+    if (offsets->size() != 2) fail(name, message("expected two data_offsets, received ", offsets->size()));
+    return {*dtype, {shape->begin(), shape->end()}, (*offsets)[0], (*offsets)[1]};
+}
+
+DEEPREC_FUNCTION std::int64_t SafetensorsReader::bytes_of(const std::string& name, const TensorEntry& entry, std::int64_t available) const {
+    const std::uint64_t bits = detail::dtype_bits(entry.dtype), room = static_cast<std::uint64_t>(available);
+    const std::uint64_t most = room / bits * 8 + room % bits * 8 / bits;  // elements
+    const bool empty = std::find(entry.shape.begin(), entry.shape.end(), 0) != entry.shape.end();
+    std::uint64_t count = empty ? 0 : 1;
+    for (const std::int64_t extent : entry.shape) {
+        if (!empty && count > most / static_cast<std::uint64_t>(extent))
+            fail(name, message("a shape of ", detail::shape_text(entry.shape), " needs more than the ", available,
+                               " bytes of data that the file has"));
+        count *= static_cast<std::uint64_t>(extent);
+    }
+    if (count % 8 * bits % 8 != 0)
+        fail(name, message("expected whole bytes, received ", count, " elements of ", bits, " bits"));
+    return static_cast<std::int64_t>(count / 8 * bits + count % 8 * bits / 8);
+}
+
+DEEPREC_FUNCTION void SafetensorsReader::check_layout(std::int64_t available) const {
+    std::vector<std::pair<const std::string*, const TensorEntry*>> order;
+    for (const auto& [name, entry] : tensors_) order.emplace_back(&name, &entry);
+    std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.second->begin, a.second->end) < std::pair(b.second->begin, b.second->end);
+    });
+    std::int64_t at = 0;
+    for (const auto& [name, entry] : order) {
+        const std::int64_t bytes =
+            detail::dtype_bits(entry->dtype) == 0 ? entry->end - entry->begin : bytes_of(*name, *entry, available);
+        if (entry->begin != at || entry->end < at || entry->end - at != bytes || entry->end > available)
+            fail(*name, message("expected data_offsets [", at, ", ", at + bytes, "] within ", available,
+                                " bytes of data, received [", entry->begin, ", ", entry->end, "]"));
+        at = entry->end;
+    }
+    if (at != available) fail(message("expected ", at, " bytes of data, received ", available));
+}
+#endif
 
 /// Collects tensors and writes them to a file or stream. It looks at the tensors' memory until then. What no reader
 /// would take is refused before anything is written, so that nothing is lost.
@@ -250,27 +266,10 @@ public:
     }
     /// Replaces the file whole or not at all (see FileReplacement). Throws FileError, ArgumentError for metadata that
     /// are not UTF-8 and for names and metadata of more than 100 MB.
-    void write(const std::filesystem::path& path) const {
-        const auto order = in_order();
-        const std::string header = header_of(order);
-        FileReplacement file(path);
-        each_part(order, header, [&](const void* data, std::size_t bytes) { file.write(data, bytes); });
-        file.commit();
-    }
+    void write(const std::filesystem::path& path) const;
     /// Writes and flushes. Throws FileError for a stream that is not open or does not take everything, ArgumentError as
     /// above.
-    void write(std::ostream& out) const {
-        const auto order = in_order();
-        const std::string header = header_of(order);
-        std::size_t total = 0;
-        each_part(order, header, [&](const void* data, std::size_t bytes) {
-            out.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
-            total += bytes;
-        });
-        if (!out.flush())
-            throw FileError(
-                message("safetensors: expected a stream that takes ", total, " bytes, received one that failed"));
-    }
+    void write(std::ostream& out) const;
 
 private:
     struct Item {
@@ -280,55 +279,10 @@ private:
         const void* data;
         std::int64_t bytes;
     };
-    static void check_text(std::string_view what, const std::string& name, const std::string& text) {
-        const std::size_t bad = detail::find_not_utf8(text);
-        if (bad != std::string::npos)
-            throw ArgumentError(message("safetensors: expected UTF-8 in ", what, detail::shown(name, "'"),
-                                        ", received byte ", int{static_cast<unsigned char>(text[bad])}, " at ", bad));
-    }
+    static void check_text(std::string_view what, const std::string& name, const std::string& text);
     /// The largest elements first: with a header of a multiple of 8, all data is aligned for who maps the file.
-    std::vector<const Item*> in_order() const {
-        std::vector<const Item*> order;
-        for (const Item& item : items_) order.push_back(&item);
-        std::stable_sort(order.begin(), order.end(), [](const Item* a, const Item* b) {
-            return detail::dtype_bits(a->dtype) > detail::dtype_bits(b->dtype);
-        });
-        return order;
-    }
-    std::string header_of(const std::vector<const Item*>& order) const {
-        std::string header = "{", largest;
-        std::size_t largest_bytes = 0;
-        const auto add = [&](const std::string& what, const std::string& entry) {
-            if (header.back() != '{') header += ',';
-            header += entry;
-            if (entry.size() <= largest_bytes) return;
-            largest_bytes = entry.size();
-            largest = what;
-        };
-        if (!metadata.empty()) {
-            header += "\"__metadata__\":{";
-            for (const auto& [key, text] : metadata) {
-                check_text("the metadata key ", key, key);
-                check_text("the metadata ", key, text);
-                add("metadata " + detail::shown(key, "'"), detail::json_quoted(key) + ":" + detail::json_quoted(text));
-            }
-            header += '}';
-        }
-        std::int64_t at = 0;
-        for (const Item* item : order) {
-            add("tensor " + detail::shown(item->name, "'"),
-                message(detail::json_quoted(item->name), ":{\"dtype\":\"", item->dtype, "\",\"shape\":",
-                        detail::shape_text(item->shape), ",\"data_offsets\":[", at, ",", at + item->bytes, "]}"));
-            at += item->bytes;
-        }
-        header += '}';
-        header.append((8 - header.size() % 8) % 8, ' ');
-        if (header.size() > static_cast<std::size_t>(SafetensorsReader::largest_header))
-            throw ArgumentError(message("safetensors: expected a header of at most ", SafetensorsReader::largest_header,
-                                        " bytes, received names and metadata of ", header.size(), ", the largest is ",
-                                        largest, " with ", largest_bytes));
-        return header;
-    }
+    std::vector<const Item*> in_order() const;
+    std::string header_of(const std::vector<const Item*>& order) const;
     template <class F>
     static void each_part(const std::vector<const Item*>& order, const std::string& header, F&& f) {
         const std::uint64_t length = header.size();
@@ -339,5 +293,79 @@ private:
     std::vector<Item> items_;
     std::set<std::string> names_;
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION void SafetensorsWriter::write(const std::filesystem::path& path) const {
+    const auto order = in_order();
+    const std::string header = header_of(order);
+    FileReplacement file(path);
+    each_part(order, header, [&](const void* data, std::size_t bytes) { file.write(data, bytes); });
+    file.commit();
+}
+
+DEEPREC_FUNCTION void SafetensorsWriter::write(std::ostream& out) const {
+    const auto order = in_order();
+    const std::string header = header_of(order);
+    std::size_t total = 0;
+    each_part(order, header, [&](const void* data, std::size_t bytes) {
+        out.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
+        total += bytes;
+    });
+    if (!out.flush())
+        throw FileError(
+            message("safetensors: expected a stream that takes ", total, " bytes, received one that failed"));
+}
+
+DEEPREC_FUNCTION void SafetensorsWriter::check_text(std::string_view what, const std::string& name, const std::string& text) {
+    const std::size_t bad = detail::find_not_utf8(text);
+    if (bad != std::string::npos)
+        throw ArgumentError(message("safetensors: expected UTF-8 in ", what, detail::shown(name, "'"),
+                                    ", received byte ", int{static_cast<unsigned char>(text[bad])}, " at ", bad));
+}
+
+DEEPREC_FUNCTION std::vector<const SafetensorsWriter::Item*> SafetensorsWriter::in_order() const {
+    std::vector<const Item*> order;
+    for (const Item& item : items_) order.push_back(&item);
+    std::stable_sort(order.begin(), order.end(), [](const Item* a, const Item* b) {
+        return detail::dtype_bits(a->dtype) > detail::dtype_bits(b->dtype);
+    });
+    return order;
+}
+
+DEEPREC_FUNCTION std::string SafetensorsWriter::header_of(const std::vector<const Item*>& order) const {
+    std::string header = "{", largest;
+    std::size_t largest_bytes = 0;
+    const auto add = [&](const std::string& what, const std::string& entry) {
+        if (header.back() != '{') header += ',';
+        header += entry;
+        if (entry.size() <= largest_bytes) return;
+        largest_bytes = entry.size();
+        largest = what;
+    };
+    if (!metadata.empty()) {
+        header += "\"__metadata__\":{";
+        for (const auto& [key, text] : metadata) {
+            check_text("the metadata key ", key, key);
+            check_text("the metadata ", key, text);
+            add("metadata " + detail::shown(key, "'"), detail::json_quoted(key) + ":" + detail::json_quoted(text));
+        }
+        header += '}';
+    }
+    std::int64_t at = 0;
+    for (const Item* item : order) {
+        add("tensor " + detail::shown(item->name, "'"),
+            message(detail::json_quoted(item->name), ":{\"dtype\":\"", item->dtype, "\",\"shape\":",
+                    detail::shape_text(item->shape), ",\"data_offsets\":[", at, ",", at + item->bytes, "]}"));
+        at += item->bytes;
+    }
+    header += '}';
+    header.append((8 - header.size() % 8) % 8, ' ');
+    if (header.size() > static_cast<std::size_t>(SafetensorsReader::largest_header))
+        throw ArgumentError(message("safetensors: expected a header of at most ", SafetensorsReader::largest_header,
+                                    " bytes, received names and metadata of ", header.size(), ", the largest is ",
+                                    largest, " with ", largest_bytes));
+    return header;
+}
+#endif
 
 DEEPREC_END

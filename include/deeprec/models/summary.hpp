@@ -24,7 +24,10 @@ SummaryRow summary_row(std::string name, const L& layer, const Shape& output) {
     return {std::move(name), output, n, n * static_cast<Index>(sizeof(typename L::Scalar))};
 }
 
-inline void print_summary(std::ostream& out, const std::vector<SummaryRow>& rows) {
+void print_summary(std::ostream& out, const std::vector<SummaryRow>& rows);
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION void print_summary(std::ostream& out, const std::vector<SummaryRow>& rows) {
     const auto line = [&](const auto& layer, const std::string& output, const auto& parameters, const auto& bytes) {
         out << std::left << std::setw(26) << layer << std::setw(18) << output << std::right << std::setw(12) << parameters
             << std::setw(14) << bytes << '\n';
@@ -38,5 +41,6 @@ inline void print_summary(std::ostream& out, const std::vector<SummaryRow>& rows
     }
     line("total", "", parameters, bytes);
 }
+#endif
 
 DEEPREC_END

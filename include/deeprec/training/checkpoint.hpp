@@ -36,37 +36,10 @@ struct Checkpoint {
 
     std::filesystem::path best_path() const { return std::filesystem::path(directory) / "best.safetensors"; }
     std::filesystem::path state_path() const { return std::filesystem::path(directory) / "last.state"; }
-    std::filesystem::path epoch_path(long epoch) const {
-        std::string number = std::to_string(epoch + 1);
-        number.insert(0, 3 - std::min<std::size_t>(3, number.size()), '0');
-        return std::filesystem::path(directory) / ("epoch-" + number + ".safetensors");
-    }
+    std::filesystem::path epoch_path(long epoch) const;
 
-    void on(const TrainBegin& e) {
-        if (keep < 0) throw ArgumentError(message("Checkpoint: expected keep >= 0, received ", keep));
-        if (!e.resumed) best_epoch = -1;
-        std::error_code error;
-        std::filesystem::create_directories(directory, error);
-        if (error) throw FileError(message("Checkpoint: cannot make the directory ", directory, ": ", error.message()));
-    }
-    void on(const EpochEnd& e) {
-        Metadata metadata{{"epoch", std::to_string(e.log.epoch + 1)}};
-        for (const auto& [name, value] : e.log.figures) metadata[name] = detail::option_text(value);
-        if (!save_best_only) save_model(e.training, epoch_path(e.log.epoch), metadata);
-        if (save_best_only || e.log.has(monitor)) {
-            const double value = e.log.at(monitor);
-            const Monitor rule{monitor, mode, best_value, best_epoch};
-            if (rule.improves("Checkpoint", value)) {
-                save_model(e.training, best_path(), metadata);
-                best_epoch = e.log.epoch;
-                best_value = value;
-            }
-        }
-        if (keep > 0 && e.log.epoch >= keep) {
-            std::error_code gone;  // a file that is not there is as good
-            std::filesystem::remove(epoch_path(e.log.epoch - keep), gone);
-        }
-    }
+    void on(const TrainBegin& e);
+    void on(const EpochEnd& e);
     void epoch_done(TrainingControl& training) const {
         if (save_state) Writer{state_path()}.write(training);
     }
@@ -91,9 +64,46 @@ private:
                 detail::write_state(writer.path, state);
         }
     };
-    static void save_model(TrainingControl& training, const std::filesystem::path& path, const Metadata& metadata) {
-        Writer{path, &metadata}.write(training);
-    }
+    static void save_model(TrainingControl& training, const std::filesystem::path& path, const Metadata& metadata);
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION std::filesystem::path Checkpoint::epoch_path(long epoch) const {
+    std::string number = std::to_string(epoch + 1);
+    number.insert(0, 3 - std::min<std::size_t>(3, number.size()), '0');
+    return std::filesystem::path(directory) / ("epoch-" + number + ".safetensors");
+}
+
+DEEPREC_FUNCTION void Checkpoint::on(const TrainBegin& e) {
+    if (keep < 0) throw ArgumentError(message("Checkpoint: expected keep >= 0, received ", keep));
+    if (!e.resumed) best_epoch = -1;
+    std::error_code error;
+    std::filesystem::create_directories(directory, error);
+    if (error) throw FileError(message("Checkpoint: cannot make the directory ", directory, ": ", error.message()));
+}
+
+DEEPREC_FUNCTION void Checkpoint::on(const EpochEnd& e) {
+    Metadata metadata{{"epoch", std::to_string(e.log.epoch + 1)}};
+    for (const auto& [name, value] : e.log.figures) metadata[name] = detail::option_text(value);
+    if (!save_best_only) save_model(e.training, epoch_path(e.log.epoch), metadata);
+    if (save_best_only || e.log.has(monitor)) {
+        const double value = e.log.at(monitor);
+        const Monitor rule{monitor, mode, best_value, best_epoch};
+        if (rule.improves("Checkpoint", value)) {
+            save_model(e.training, best_path(), metadata);
+            best_epoch = e.log.epoch;
+            best_value = value;
+        }
+    }
+    if (keep > 0 && e.log.epoch >= keep) {
+        std::error_code gone;  // a file that is not there is as good
+        std::filesystem::remove(epoch_path(e.log.epoch - keep), gone);
+    }
+}
+
+DEEPREC_FUNCTION void Checkpoint::save_model(TrainingControl& training, const std::filesystem::path& path, const Metadata& metadata) {
+    Writer{path, &metadata}.write(training);
+}
+#endif
 
 DEEPREC_END

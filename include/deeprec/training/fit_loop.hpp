@@ -29,6 +29,12 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+template <class T>
+History fit_loop(TrainingTask<T>& train, TrainingTask<T>* validation, const OptimizerRef<T>& optimizer,
+                 const LoopOptions& options, ThreadPool& pool, std::span<const CallbackRef> callbacks,
+                 std::span<const MetricRef<T>> metrics);
+
+#if DEEPREC_BODIES
 /// One training on its way.
 template <class T>
 class FitLoop final : public TrainingControl {
@@ -234,6 +240,7 @@ History fit_loop(TrainingTask<T>& train, TrainingTask<T>* validation, const Opti
                  std::span<const MetricRef<T>> metrics) {
     return FitLoop<T>(train, validation, optimizer, options, pool, callbacks, metrics).run();
 }
+#endif
 
 }  // namespace detail
 DEEPREC_END

@@ -23,18 +23,7 @@ struct Monitor {
 
     void reset() { best_epoch = -1; }
     /// Whether small is good. Throws ArgumentError, in the name of `who`, for a name that automatic does not know.
-    bool minimises(std::string_view who) const {
-        if (mode != MonitorMode::automatic) return mode == MonitorMode::min;
-        const std::string name = "_" + figure;
-        const auto has = [&](const char* word) { return name.find(std::string("_") + word) != std::string::npos; };
-        for (const char* small : {"loss", "error", "mse", "mae", "rmse", "brier", "ece"})
-            if (has(small)) return true;
-        for (const char* large : {"auc", "gauc", "accuracy", "precision", "recall", "f1", "r2", "ndcg", "hr", "hit",
-                                  "mrr", "map", "coverage", "diversity", "novelty"})
-            if (has(large)) return false;
-        throw ArgumentError(message(who, ": is a small or a large '", figure,
-                                    "' good? Please say .mode = MonitorMode::min or MonitorMode::max"));
-    }
+    bool minimises(std::string_view who) const;
     /// Whether `value` is better than the best by more than `margin`. NaN never is; the first number always is.
     bool improves(std::string_view who, double value, double margin = 0) const {
         if (std::isnan(value)) return false;
@@ -50,5 +39,20 @@ struct Monitor {
         s("best_epoch", best_epoch);
     }
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION bool Monitor::minimises(std::string_view who) const {
+    if (mode != MonitorMode::automatic) return mode == MonitorMode::min;
+    const std::string name = "_" + figure;
+    const auto has = [&](const char* word) { return name.find(std::string("_") + word) != std::string::npos; };
+    for (const char* small : {"loss", "error", "mse", "mae", "rmse", "brier", "ece"})
+        if (has(small)) return true;
+    for (const char* large : {"auc", "gauc", "accuracy", "precision", "recall", "f1", "r2", "ndcg", "hr", "hit",
+                              "mrr", "map", "coverage", "diversity", "novelty"})
+        if (has(large)) return false;
+    throw ArgumentError(message(who, ": is a small or a large '", figure,
+                                "' good? Please say .mode = MonitorMode::min or MonitorMode::max"));
+}
+#endif
 
 DEEPREC_END

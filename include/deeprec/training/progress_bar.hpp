@@ -22,35 +22,41 @@ struct ProgressBar {
     std::chrono::steady_clock::time_point last_drawn{};
     TrainingProgress last{};
 
-    void on(const BatchEnd& e) {
-        const TrainingProgress& progress = last = e.progress;
-        if (!is_terminal()) return;
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_drawn < std::chrono::milliseconds(100)) return;
-        last_drawn = now;
-        const double part = static_cast<double>(progress.sample) / static_cast<double>(std::max(progress.samples, 1L));
-        const double rate = static_cast<double>(progress.sample) / std::max(progress.seconds, 1e-9);
-        const double left = static_cast<double>(progress.samples - progress.sample) / std::max(rate, 1e-9);
-        std::string bar(static_cast<std::size_t>(width), '-');
-        for (int i = 0; i < static_cast<int>(part * width); ++i) bar[static_cast<std::size_t>(i)] = '#';
-        std::fprintf(stream, "\r%sepoch %ld/%ld [%s] %3.0f %%  %.0f samples/s  loss %.4f  ETA %.0f s \033[K",
-                     prefix().c_str(), progress.epoch + 1, progress.epochs, bar.c_str(), 100 * part, rate,
-                     progress.loss, left);
-        std::fflush(stream);
-    }
-    void on(const EpochEnd& e) {
-        const EpochLog& log = e.log;
-        const double rate = static_cast<double>(last.samples) / std::max(log.seconds, 1e-9);
-        std::fprintf(stream, "%s%sepoch %ld/%ld  %.1f s  %.0f samples/s", is_terminal() ? "\r\033[K" : "",
-                     prefix().c_str(), log.epoch + 1, last.epochs, log.seconds, rate);
-        for (const auto& [name, value] : log.figures) std::fprintf(stream, "  %s %.4f", name.c_str(), value);
-        std::fprintf(stream, "\n");
-        std::fflush(stream);
-    }
+    void on(const BatchEnd& e);
+    void on(const EpochEnd& e);
 
 private:
     std::string prefix() const { return label.empty() ? "" : label + "  "; }
     bool is_terminal() const { return ::isatty(::fileno(stream)) != 0; }
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION void ProgressBar::on(const BatchEnd& e) {
+    const TrainingProgress& progress = last = e.progress;
+    if (!is_terminal()) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_drawn < std::chrono::milliseconds(100)) return;
+    last_drawn = now;
+    const double part = static_cast<double>(progress.sample) / static_cast<double>(std::max(progress.samples, 1L));
+    const double rate = static_cast<double>(progress.sample) / std::max(progress.seconds, 1e-9);
+    const double left = static_cast<double>(progress.samples - progress.sample) / std::max(rate, 1e-9);
+    std::string bar(static_cast<std::size_t>(width), '-');
+    for (int i = 0; i < static_cast<int>(part * width); ++i) bar[static_cast<std::size_t>(i)] = '#';
+    std::fprintf(stream, "\r%sepoch %ld/%ld [%s] %3.0f %%  %.0f samples/s  loss %.4f  ETA %.0f s \033[K",
+                 prefix().c_str(), progress.epoch + 1, progress.epochs, bar.c_str(), 100 * part, rate,
+                 progress.loss, left);
+    std::fflush(stream);
+}
+
+DEEPREC_FUNCTION void ProgressBar::on(const EpochEnd& e) {
+    const EpochLog& log = e.log;
+    const double rate = static_cast<double>(last.samples) / std::max(log.seconds, 1e-9);
+    std::fprintf(stream, "%s%sepoch %ld/%ld  %.1f s  %.0f samples/s", is_terminal() ? "\r\033[K" : "",
+                 prefix().c_str(), log.epoch + 1, last.epochs, log.seconds, rate);
+    for (const auto& [name, value] : log.figures) std::fprintf(stream, "  %s %.4f", name.c_str(), value);
+    std::fprintf(stream, "\n");
+    std::fflush(stream);
+}
+#endif
 
 DEEPREC_END

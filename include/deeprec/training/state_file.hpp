@@ -13,6 +13,7 @@
 
 DEEPREC_BEGIN
 namespace detail {
+#if DEEPREC_BODIES
 
 /// What two trainings must agree in to be one, by name.
 template <class T>
@@ -206,5 +207,6 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
     now.finished = state_number<int>(file, "finished") != 0;
 }
 
+#endif
 }  // namespace detail
 DEEPREC_END

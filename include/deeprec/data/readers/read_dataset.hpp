@@ -18,7 +18,10 @@ DEEPREC_BEGIN
 /// - a text file whose first line is numbers: sequences, `user item item ...`, or events, `user item`.
 /// Throws FileError if there is no such path, FormatError that says what was looked for if it is none of these, and
 /// what the reader of the format throws.
-inline Dataset read_dataset(const std::filesystem::path& path) {
+Dataset read_dataset(const std::filesystem::path& path);
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION Dataset read_dataset(const std::filesystem::path& path) {
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored))
         throw FileError(message(path.string(), ": there is no such file or directory"));
@@ -51,5 +54,6 @@ inline Dataset read_dataset(const std::filesystem::path& path) {
                 "\"user item item ...\"; received ",
                 received, is_directory ? "" : "; read_interactions_csv reads any table"));
 }
+#endif
 
 DEEPREC_END
