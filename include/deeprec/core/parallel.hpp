@@ -95,12 +95,13 @@ DEEPREC_FUNCTION ThreadPool::ThreadPool(int threads) {
         for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
     } catch (const std::system_error& error) {
         stop();
-        throw Error(message("ThreadPool: expected ", threads, " threads, the system gave ", workers_.size() + 1,
-                            " (", error.what(), ")"));
+        throw Error(message("ThreadPool: expected ", threads, " threads, the system gave ", workers_.size() + 1, " (",
+                            error.what(), ")"));
     }
 }
 
-DEEPREC_NOINLINE DEEPREC_FUNCTION void ThreadPool::run_shared(Index tasks, void* context, void (*task)(void*, Index, Index)) {
+DEEPREC_NOINLINE DEEPREC_FUNCTION void ThreadPool::run_shared(Index tasks, void* context,
+                                                              void (*task)(void*, Index, Index)) {
     context_ = context;
     task_ = task;
     tasks_ = tasks;

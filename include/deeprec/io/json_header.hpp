@@ -136,9 +136,8 @@ DEEPREC_FUNCTION std::string JsonReader::place() const {
     const std::string_view before = text_.substr(0, at_);
     const auto line_begin = before.rfind('\n') + 1;                 // npos + 1 = 0
     const auto starts = [](char c) { return (c & 0xc0) != 0x80; };  // of a character of UTF-8
-    return message(
-        1 + std::count(before.begin(), before.end(), '\n'), ":",
-        1 + std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_begin), before.end(), starts));
+    return message(1 + std::count(before.begin(), before.end(), '\n'), ":",
+                   1 + std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_begin), before.end(), starts));
 }
 
 DEEPREC_FUNCTION void JsonReader::escape(std::string& out) {

@@ -68,7 +68,8 @@ private:
 };
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION FileReplacement::FileReplacement(std::filesystem::path path) : path_(std::move(path)), old_(old_file()) {
+DEEPREC_FUNCTION FileReplacement::FileReplacement(std::filesystem::path path)
+    : path_(std::move(path)), old_(old_file()) {
     target_ = behind_links(path_);
     directory_ = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
     remove_left_behind();
@@ -126,8 +127,8 @@ DEEPREC_FUNCTION std::optional<struct stat> FileReplacement::old_file() const {
     const bool exists = stat(path_.c_str(), &found) == 0;
     if (!exists && errno != ENOENT) fail("replace");
     if (exists && !S_ISREG(found.st_mode))
-        throw FileError(message("cannot replace ", path_.string(), ": expected a regular file, received ",
-                                kind_of(found.st_mode)));
+        throw FileError(
+            message("cannot replace ", path_.string(), ": expected a regular file, received ", kind_of(found.st_mode)));
     return exists ? std::optional(found) : std::nullopt;
 }
 
@@ -145,8 +146,7 @@ DEEPREC_FUNCTION bool FileReplacement::create(int number, mode_t mode) {
 
 DEEPREC_FUNCTION void FileReplacement::take_after(const struct stat& old) const {
     constexpr auto same = static_cast<std::uint32_t>(-1);
-    const bool owner = fchown(descriptor_, old.st_uid, same) == 0,
-               group = fchown(descriptor_, same, old.st_gid) == 0;
+    const bool owner = fchown(descriptor_, old.st_uid, same) == 0, group = fchown(descriptor_, same, old.st_gid) == 0;
     // The special bits are not for another owner or group.
     const mode_t mode = old.st_mode & (owner && group ? 07777u : 0777u);
     struct stat made {};
@@ -165,8 +165,7 @@ DEEPREC_FUNCTION void FileReplacement::remove_left_behind() const {
         struct stat opened {
         }, named{};
         if (flock(found, LOCK_EX | LOCK_NB) == 0 && fstat(found, &opened) == 0 && S_ISREG(opened.st_mode) &&
-            lstat(entry->path().c_str(), &named) == 0 && named.st_dev == opened.st_dev &&
-            named.st_ino == opened.st_ino)
+            lstat(entry->path().c_str(), &named) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino)
             unlink(entry->path().c_str());
         close(found);
     }

@@ -204,7 +204,8 @@ DEEPREC_FUNCTION TensorEntry SafetensorsReader::parse_entry(detail::JsonReader& 
     return {*dtype, {shape->begin(), shape->end()}, (*offsets)[0], (*offsets)[1]};
 }
 
-DEEPREC_FUNCTION std::int64_t SafetensorsReader::bytes_of(const std::string& name, const TensorEntry& entry, std::int64_t available) const {
+DEEPREC_FUNCTION std::int64_t SafetensorsReader::bytes_of(const std::string& name, const TensorEntry& entry,
+                                                          std::int64_t available) const {
     const std::uint64_t bits = detail::dtype_bits(entry.dtype), room = static_cast<std::uint64_t>(available);
     const std::uint64_t most = room / bits * 8 + room % bits * 8 / bits;  // elements
     const bool empty = std::find(entry.shape.begin(), entry.shape.end(), 0) != entry.shape.end();
@@ -316,7 +317,8 @@ DEEPREC_FUNCTION void SafetensorsWriter::write(std::ostream& out) const {
             message("safetensors: expected a stream that takes ", total, " bytes, received one that failed"));
 }
 
-DEEPREC_FUNCTION void SafetensorsWriter::check_text(std::string_view what, const std::string& name, const std::string& text) {
+DEEPREC_FUNCTION void SafetensorsWriter::check_text(std::string_view what, const std::string& name,
+                                                    const std::string& text) {
     const std::size_t bad = detail::find_not_utf8(text);
     if (bad != std::string::npos)
         throw ArgumentError(message("safetensors: expected UTF-8 in ", what, detail::shown(name, "'"),

@@ -101,7 +101,8 @@ DEEPREC_FUNCTION void Checkpoint::on(const EpochEnd& e) {
     }
 }
 
-DEEPREC_FUNCTION void Checkpoint::save_model(TrainingControl& training, const std::filesystem::path& path, const Metadata& metadata) {
+DEEPREC_FUNCTION void Checkpoint::save_model(TrainingControl& training, const std::filesystem::path& path,
+                                             const Metadata& metadata) {
     Writer{path, &metadata}.write(training);
 }
 #endif

@@ -47,8 +47,8 @@ DEEPREC_FUNCTION bool Monitor::minimises(std::string_view who) const {
     const auto has = [&](const char* word) { return name.find(std::string("_") + word) != std::string::npos; };
     for (const char* small : {"loss", "error", "mse", "mae", "rmse", "brier", "ece"})
         if (has(small)) return true;
-    for (const char* large : {"auc", "gauc", "accuracy", "precision", "recall", "f1", "r2", "ndcg", "hr", "hit",
-                              "mrr", "map", "coverage", "diversity", "novelty"})
+    for (const char* large : {"auc", "gauc", "accuracy", "precision", "recall", "f1", "r2", "ndcg", "hr", "hit", "mrr",
+                              "map", "coverage", "diversity", "novelty"})
         if (has(large)) return false;
     throw ArgumentError(message(who, ": is a small or a large '", figure,
                                 "' good? Please say .mode = MonitorMode::min or MonitorMode::max"));

@@ -43,16 +43,16 @@ DEEPREC_FUNCTION void ProgressBar::on(const BatchEnd& e) {
     std::string bar(static_cast<std::size_t>(width), '-');
     for (int i = 0; i < static_cast<int>(part * width); ++i) bar[static_cast<std::size_t>(i)] = '#';
     std::fprintf(stream, "\r%sepoch %ld/%ld [%s] %3.0f %%  %.0f samples/s  loss %.4f  ETA %.0f s \033[K",
-                 prefix().c_str(), progress.epoch + 1, progress.epochs, bar.c_str(), 100 * part, rate,
-                 progress.loss, left);
+                 prefix().c_str(), progress.epoch + 1, progress.epochs, bar.c_str(), 100 * part, rate, progress.loss,
+                 left);
     std::fflush(stream);
 }
 
 DEEPREC_FUNCTION void ProgressBar::on(const EpochEnd& e) {
     const EpochLog& log = e.log;
     const double rate = static_cast<double>(last.samples) / std::max(log.seconds, 1e-9);
-    std::fprintf(stream, "%s%sepoch %ld/%ld  %.1f s  %.0f samples/s", is_terminal() ? "\r\033[K" : "",
-                 prefix().c_str(), log.epoch + 1, last.epochs, log.seconds, rate);
+    std::fprintf(stream, "%s%sepoch %ld/%ld  %.1f s  %.0f samples/s", is_terminal() ? "\r\033[K" : "", prefix().c_str(),
+                 log.epoch + 1, last.epochs, log.seconds, rate);
     for (const auto& [name, value] : log.figures) std::fprintf(stream, "  %s %.4f", name.c_str(), value);
     std::fprintf(stream, "\n");
     std::fflush(stream);
