@@ -46,9 +46,10 @@ template <class T>
 SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata);
 /// Throws FormatError unless the file has exactly these tensors.
 template <class T>
-void check_tensors(const Fields<T>& fields, const SafetensorsReader& file);
+void check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const LoadOptions& options);
+/// All numbers are read before the first goes into the model.
 template <class T>
-void read_tensors(const Fields<T>& fields, SafetensorsReader& file);
+void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOptions& options);
 template <class T>
 void read_options(const Fields<T>& fields, const SafetensorsReader& file);
 
@@ -76,7 +77,6 @@ void check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const
             throw FormatError(message(file.name(), ": tensor ", shown(name, "'"), " of ", shape_text(entry.shape),
                                       ": the model has no parameter of this name"));
 }
-/// All numbers are read before the first goes into the model.
 template <class T>
 void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOptions& options) {
     std::vector<Buffer<T>> numbers(fields.parameters().size());
