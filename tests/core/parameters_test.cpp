@@ -39,7 +39,6 @@ struct Part {
 };
 struct Model : LayerInterface<Model, float> {
     using Gradients = Part::Gradients;
-    static constexpr Reads reads = Reads::features;
     Part part;
     int renewed = 0;
 

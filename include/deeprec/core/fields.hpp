@@ -272,7 +272,8 @@ private:
         if (with_ == With::names) path_.append(key).append(1, '.');
         return length;
     }
-    std::size_t push(std::size_t number) {
+    template <std::integral Number>
+    std::size_t push(Number number) {
         std::array<char, 20> digits;
         const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
         return push(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
