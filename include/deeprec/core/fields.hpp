@@ -138,6 +138,7 @@ public:
     template <int Rank>
     DEEPREC_NOINLINE void parameter(std::string_view name, Tensor<T, Rank>& values, const Shape& shape,
                                     const Initializer& initializer, Tensor<T, Rank>& gradient, int use = -1) {
+        static_assert(Rank <= 3, "Fields: a parameter has at most 3 axes");
         Parameter<T>& p = add(name, values, shape, use);
         p.gradient = gradient.data();
         p.gradient_held = gradient.size();

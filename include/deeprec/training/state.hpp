@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,9 @@ template <class T>
 void read_state(const std::filesystem::path& path, TrainingState<T>& now);
 template <class T>
 void write_state(const std::filesystem::path& path, const TrainingState<T>& state);
+
+template <class Path>
+concept NamesFile = std::is_convertible_v<const Path&, std::filesystem::path>;
 }  // namespace detail
 
 /// The file of a state, as FitOptions::resume takes it: `.resume = "run/last.state"`.
@@ -43,18 +47,18 @@ class Resume {
 public:
     Resume() = default;
     /// A template, so that only programs that name a file have the code that reads it.
-    template <class Path>
-        requires std::is_convertible_v<const Path&, std::filesystem::path> Resume(const Path& path)
-            : path_(path), read_float_(&detail::read_state<float>), read_double_(&detail::read_state<double>) {}
+    template <detail::NamesFile Path>
+    Resume(const Path& path)
+        : path_(path), read_float_(&detail::read_state<float>), read_double_(&detail::read_state<double>) {}
 
-        bool exists() const { return read_float_ && !path_.empty() && std::filesystem::exists(path_); }
-        void read(detail::TrainingState<float>& state) const { read_float_(path_, state); }
-        void read(detail::TrainingState<double>& state) const { read_double_(path_, state); }
+    bool exists() const { return read_float_ && !path_.empty() && std::filesystem::exists(path_); }
+    void read(detail::TrainingState<float>& state) const { read_float_(path_, state); }
+    void read(detail::TrainingState<double>& state) const { read_double_(path_, state); }
 
-    private:
-        std::filesystem::path path_;
-        void (*read_float_)(const std::filesystem::path&, detail::TrainingState<float>&) = nullptr;
-        void (*read_double_)(const std::filesystem::path&, detail::TrainingState<double>&) = nullptr;
+private:
+    std::filesystem::path path_;
+    void (*read_float_)(const std::filesystem::path&, detail::TrainingState<float>&) = nullptr;
+    void (*read_double_)(const std::filesystem::path&, detail::TrainingState<double>&) = nullptr;
 };
 
 namespace detail {

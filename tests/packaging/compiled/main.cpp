@@ -1,4 +1,5 @@
-// Trains, saves, loads and prints the bits of the weights: the same whether the library is compiled here or in deeprec::compiled.
+// Trains, saves, loads and prints the bits of the weights: the same whether the library is compiled here or in
+// deeprec::compiled.
 #include <cstdio>
 #include <cstring>
 
@@ -42,8 +43,8 @@ int main() {
     for (Index i = 0; i < ids.size(); ++i) ids.data()[i] = static_cast<std::int32_t>(i * i % 50);
     for (Index i = 0; i < 90; ++i) likes(i, 0) = static_cast<float>(i % 2);
     AdamW optimizer;
-    fit(towers, TensorDataset{ids, likes}, BinaryCrossEntropy{}, optimizer, {.epochs = 2}, Checkpoint{.directory = "run", .monitor = "loss"},
-        HistoryFile{"history.csv"});
+    fit(towers, TensorDataset{ids, likes}, BinaryCrossEntropy{}, optimizer, {.epochs = 2},
+        Checkpoint{.directory = "run", .monitor = "loss"}, HistoryFile{"history.csv"});
     report<float>("ids AdamW", towers);
     report<float>("from its file", load<decltype(towers)>("run/best.safetensors"));
 }
