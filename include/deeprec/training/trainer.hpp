@@ -101,8 +101,6 @@ public:
         for (Index s = 0; s < cut.count; ++s) loss += shards_[static_cast<std::size_t>(s)].loss;
         return loss;
     }
-    /// The gradients of the first `count` lists become those of the first.
-    void add_up(std::span<const ParameterList<T>> lists) { sum_(lists, pool_); }
     /// Shards of the last batch, in order.
     template <class F>
     void each_shard(F&& f) const {
@@ -127,6 +125,37 @@ private:
     Index dense_numbers_ = 0, used_ = 0;
     bool has_state_ = false, halves_ = true;
     std::deque<Shard<T>> shards_;
+};
+
+/// The gradients that shards fill, with their lists.
+template <class Model>
+class ShardGradients {
+    using T = typename Model::Scalar;
+
+public:
+    explicit ShardGradients(const Model& model) { gradients_.push_back(model.zero_gradients()); }
+
+    /// Makes room for `shards`, and their lists anew: the model may have moved since.
+    void prepare(const Model& model, Index shards) {
+        while (static_cast<Index>(gradients_.size()) < shards) gradients_.push_back(model.zero_gradients());
+        if (static_cast<Index>(lists_.size()) < shards) lists_.resize(static_cast<std::size_t>(shards));
+        for (std::size_t s = 0; s < static_cast<std::size_t>(shards); ++s)
+            renew_list(model, gradients_[s], fields_, lists_[s]);
+    }
+    /// The gradient of a shard, all zero.
+    typename Model::Gradients& cleared(Index shard) {
+        clear_gradients(lists_[static_cast<std::size_t>(shard)]);
+        return gradients_[static_cast<std::size_t>(shard)];
+    }
+    /// The gradients of `count` shards become that of the first.
+    void add_up(Index count, ThreadPool& pool) { sum_({lists_.data(), static_cast<std::size_t>(count)}, pool); }
+    typename Model::Gradients& first() { return gradients_.front(); }
+    const ParameterList<T>& list() const { return lists_.front(); }
+
+private:
+    std::deque<typename Model::Gradients> gradients_;
+    std::vector<ParameterList<T>> lists_;
+    Fields<T> fields_;
     GradientSum<T> sum_;
 };
 }  // namespace detail
@@ -143,16 +172,17 @@ class Trainer {
 
 public:
     Trainer(const Model& model, const Loss& loss, ThreadPool& pool)
-        : step_(pool),
+        : pool_(pool),
+          step_(pool),
           loss_([&] {
               if constexpr (on_logits)
                   return loss.on_logits();
               else
                   return loss;
           }()),
+          gradients_(model),
           caches_(static_cast<std::size_t>(pool.threads())) {
-        gradients_.push_back(model.zero_gradients());
-        step_.count_parameters(parameter_list(model, gradients_.front()));
+        step_.count_parameters(parameter_list(model, gradients_.first()));
     }
 
     /// The loss of the batch, with the gradient of its mean in `gradients()`.
@@ -181,9 +211,9 @@ public:
         });
     }
     /// Gradient of the last batch.
-    typename Model::Gradients& gradients() { return gradients_.front(); }
+    typename Model::Gradients& gradients() { return gradients_.first(); }
     /// The list of the model with that gradient, without names; made anew by each `gradient`.
-    const ParameterList<T>& list() const { return lists_.front(); }
+    const ParameterList<T>& list() const { return gradients_.list(); }
 
 private:
     /// Whether each step of the output, [B, T, C], is a prediction of its own.
@@ -203,7 +233,7 @@ private:
         const double divisor = by_step ? 0 : loss_.divisor(facts.targets, facts.samples, facts.width, weights.data);
         const double scale = divisor == 0 ? 1 : 1 / divisor;
         const Shards cut = step_.cut(facts);
-        if (train) prepare(model, cut.count);
+        if (train) gradients_.prepare(model, cut.count);
         LossSum loss = step_.run(cut, [&](detail::Shard<T>& shard) {
             auto& cache = caches_[static_cast<std::size_t>(shard.lane)];
             const auto inputs = slice_samples(batch.inputs, shard.begin, shard.begin + shard.rows);
@@ -212,15 +242,13 @@ private:
             shard.weights = weights.from(shard.begin);
             T* const dy = finish(Block(y), by_step, facts, scale, class_weights, train, shard);
             if (!train) return;
-            auto& gradients = gradients_[static_cast<std::size_t>(shard.number)];
-            clear_gradients(lists_[static_cast<std::size_t>(shard.number)]);
-            model.backward(View<const T, std::decay_t<decltype(y)>::rank>{dy, y.extents()}, cache, gradients,
-                           InputGradient::skip);
+            model.backward(View<const T, std::decay_t<decltype(y)>::rank>{dy, y.extents()}, cache,
+                           gradients_.cleared(shard.number), InputGradient::skip);
         });
-        if (train) step_.add_up({lists_.data(), static_cast<std::size_t>(cut.count)});
+        if (train) gradients_.add_up(cut.count, pool_);
         if (!by_step) return {loss.sum / scale, divisor};
         if (train && loss.divisor != 0)
-            detail::each_trained(lists_.front(),
+            detail::each_trained(gradients_.list(),
                                  [&](const Parameter<T>& p) { detail::scale_gradient(p, 1 / loss.divisor); });
         return loss;
     }
@@ -237,13 +265,6 @@ private:
                 batch.targets.last(),
                 batch.targets.data(),
                 batch.sample_weights()};
-    }
-    /// Gradients and lists for `shards` shards. Lists are made anew: the model may have moved since.
-    void prepare(const Model& model, Index shards) {
-        while (static_cast<Index>(gradients_.size()) < shards) gradients_.push_back(model.zero_gradients());
-        if (static_cast<Index>(lists_.size()) < shards) lists_.resize(static_cast<std::size_t>(shards));
-        for (std::size_t s = 0; s < static_cast<std::size_t>(shards); ++s)
-            detail::renew_list(model, gradients_[s], fields_, lists_[s]);
     }
     /// Throws DataError for a weight that is not finite, unless a mask leaves its step out.
     static void check_finite(const SampleWeights<T>& weights, Index samples, Index steps, const std::uint8_t* kept) {
@@ -320,11 +341,10 @@ private:
         }
     }
 
+    ThreadPool& pool_;
     detail::ShardedStep<T> step_;
     Loss loss_;
-    std::deque<typename Model::Gradients> gradients_;
-    std::vector<ParameterList<T>> lists_;
-    Fields<T> fields_;
+    detail::ShardGradients<Model> gradients_;
     std::vector<typename Model::Cache> caches_;
     Buffer<T> weights_;
     bool keep_predictions_ = false;

@@ -27,9 +27,7 @@ class Trainer<TwoTower<User, Item, Head>, Loss> {
     using T = typename Model::Scalar;
 
 public:
-    Trainer(const Model& model, const Loss& loss, ThreadPool& pool) : pool_(pool), loss_(loss) {
-        gradients_.push_back(model.zero_gradients());
-    }
+    Trainer(const Model& model, const Loss& loss, ThreadPool& pool) : pool_(pool), loss_(loss), gradients_(model) {}
 
     /// The loss of the batch, with the gradient of its mean in `gradients()`. Throws ShapeError where the batch has not
     /// the loss's candidates for each user, ArgumentError for class weights.
@@ -43,8 +41,8 @@ public:
     LossSum evaluate(const Model& model, const Batch<Inputs, T>& batch) {
         return run(model, batch, Seed{}, false);
     }
-    typename Model::Gradients& gradients() { return gradients_.front(); }
-    const ParameterList<T>& list() const { return lists_.front(); }
+    typename Model::Gradients& gradients() { return gradients_.first(); }
+    const ParameterList<T>& list() const { return gradients_.list(); }
 
 private:
     struct Part {
@@ -86,18 +84,17 @@ private:
         if (!train) return loss_.train(vectors, scratch_, static_cast<T*>(nullptr), static_cast<T*>(nullptr));
         T *const du = du_.need(users * width), *const dv = dv_.need(users * Loss::candidates * width);
         const LossSum loss = loss_.train(vectors, scratch_, du, dv);
-        prepare(model, cut.count);
+        gradients_.prepare(model, cut.count);
         pool_.run(cut.count, [&](Index s) {
             Part& part = parts_[static_cast<std::size_t>(s)];
-            auto& gradients = gradients_[static_cast<std::size_t>(s)];
-            clear_gradients(lists_[static_cast<std::size_t>(s)]);
+            auto& gradients = gradients_.cleared(s);
             const Index items = part.rows * Loss::candidates;
             model.user.backward(View<const T, 2>{du + part.begin * width, {part.rows, width}}, part.cache.user,
                                 gradients.user, InputGradient::skip);
             model.item.backward(View<const T, 2>{dv + part.begin * Loss::candidates * width, {items, width}},
                                 part.cache.item, gradients.item, InputGradient::skip);
         });
-        sum_({lists_.data(), static_cast<std::size_t>(cut.count)}, pool_);
+        gradients_.add_up(cut.count, pool_);
         return loss;
     }
     template <class E, int Rank>
@@ -106,20 +103,11 @@ private:
             if (items.size() == items.extent(0)) return items.data();
         return nullptr;
     }
-    void prepare(const Model& model, Index shards) {
-        while (static_cast<Index>(gradients_.size()) < shards) gradients_.push_back(model.zero_gradients());
-        if (static_cast<Index>(lists_.size()) < shards) lists_.resize(static_cast<std::size_t>(shards));
-        for (std::size_t s = 0; s < static_cast<std::size_t>(shards); ++s)
-            detail::renew_list(model, gradients_[s], fields_, lists_[s]);
-    }
 
     ThreadPool& pool_;
     Loss loss_;
     std::deque<Part> parts_;
-    std::deque<typename Model::Gradients> gradients_;
-    std::vector<ParameterList<T>> lists_;
-    Fields<T> fields_;
-    detail::GradientSum<T> sum_;
+    detail::ShardGradients<Model> gradients_;
     Buffer<T> u_, v_, du_, dv_;
     typename Loss::template Scratch<T> scratch_;
 };
