@@ -162,8 +162,8 @@ DEEPREC_FUNCTION void FileReplacement::remove_left_behind() const {
         if (!name.starts_with(prefix) || !name.ends_with(suffix)) continue;
         const int found = open(entry->path().c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (found < 0) continue;
-        struct stat opened {
-        }, named{};
+        struct stat opened {};
+        struct stat named {};
         if (flock(found, LOCK_EX | LOCK_NB) == 0 && fstat(found, &opened) == 0 && S_ISREG(opened.st_mode) &&
             lstat(entry->path().c_str(), &named) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino)
             unlink(entry->path().c_str());
