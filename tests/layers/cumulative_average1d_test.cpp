@@ -32,9 +32,9 @@ TEST_CASE("CumulativeAverage1D is the mean so far, of the kept steps under a mas
 
 TEST_CASE("CumulativeAverage1D says what it was given", "[pooling]") {
     CumulativeAverage1D<> layer;
-    CHECK_THROWS_WITH(layer.build({4}, Seed{}), Catch::Contains("CumulativeAverage1D") && Catch::Contains("[4]"));
+    CHECK_THROWS_WITH(layer.build({4}, Seed{}), ContainsSubstring("CumulativeAverage1D") && ContainsSubstring("[4]"));
     CumulativeAverage1D<>::Cache cache;
     NoParameters none;
     Tensor<float, 3> dy(1, 2, 3);
-    CHECK_THROWS_WITH(layer.backward(dy, cache, none), Catch::Contains("CumulativeAverage1D"));
+    CHECK_THROWS_WITH(layer.backward(dy, cache, none), ContainsSubstring("CumulativeAverage1D"));
 }

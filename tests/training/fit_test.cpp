@@ -12,7 +12,10 @@
 #include <vector>
 
 #include <deeprec/data/next_item_samples.hpp>
+#include <deeprec/layers/batch_norm.hpp>
+#include <deeprec/layers/lstm.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
+#include <deeprec/losses/regression.hpp>
 #include <deeprec/losses/sampled_softmax.hpp>
 #include <deeprec/metrics/auc.hpp>
 #include <deeprec/metrics/binary.hpp>
@@ -273,6 +276,52 @@ TEST_CASE("A loss that stops being finite stops the training", "[training]") {
           "a smaller learning rate or clipping");
     CHECK(optimizer.iterations() == 1);  // the bad step was not made
     for (const float w : weights(model)) CHECK(std::isfinite(w));
+}
+
+TEST_CASE("A gradient that is not finite is refused before the weights change", "[training]") {
+    Sequential model{LSTM{4}, Dense{1, sigmoid}};
+    model.build({3, 2}, Seed{1});
+    Tensor<float, 3> x(20, 3, 2);
+    Tensor<float, 2> y(20, 1);
+    x.setZero();
+    y.setZero();
+    x(15, 1, 1) = std::numeric_limits<float>::infinity();  // saturates the gates: the loss is finite
+    Adam optimizer;
+    for (const Index accumulate : {1, 2}) {
+        model.build({3, 2}, Seed{1});
+        const auto before = weights(model);
+        CAPTURE(accumulate);
+        CHECK(message_of<NumericError>([&] {
+                  fit(model, TensorDataset{x, y}, BinaryCrossEntropy{}, optimizer,
+                      {.batch_size = 20, .threads = 1, .shuffle = false, .accumulate = accumulate});
+              }) ==
+              "fit: the gradient of 0.kernel has a number that is not finite in step 1 (epoch 1), while the loss is "
+              "finite; the weights are those before this step; try a smaller learning rate or clipping");
+        CHECK(optimizer.iterations() == 0);
+        CHECK(weights(model) == before);
+    }
+}
+
+TEST_CASE("Moving statistics and weights that stop being finite are refused", "[training]") {
+    Sequential model{BatchNorm{}, Dense{1, sigmoid}};
+    model.build({4}, Seed{1});
+    Tensor<float, 2> x(40, 4), y(40, 1);
+    for (Index i = 0; i < x.size(); ++i) x.data()[i] = i / 4 % 2 ? 3e19f : -3e19f;  // their variance is infinite
+    y.setZero();
+    Adam adam;
+    CHECK_THROWS_WITH(fit(model, TensorDataset{x, y}, BinaryCrossEntropy{}, adam, {.epochs = 20, .threads = 1}),
+                      ContainsSubstring("0.") && ContainsSubstring("is not finite"));
+    for_each_state(model, [](std::string_view, const auto& state) {
+        for (Index i = 0; i < state.size(); ++i) CHECK(std::isfinite(state.data()[i]));
+    });
+
+    Sequential line{Dense{1}};
+    line.build({4}, Seed{1});
+    x.setConstant(1e4f);
+    SGD sgd{{.learning_rate = 1e35}};
+    CHECK_THROWS_WITH(fit(line, TensorDataset{x, y}, MeanSquaredError{}, sgd, {.epochs = 1, .batch_size = 40}),
+                      "fit: 0.kernel has a number that is not finite after the last step, 1 (epoch 1); try a smaller learning "
+                      "rate or clipping");
 }
 
 TEST_CASE("fit names options and data that it cannot use", "[training]") {

@@ -27,6 +27,8 @@ public:
         weight_ = 0;
         sum_.setZero();
     }
+    /// What was added so far, times its rows.
+    const Tensor<T, 1>& sum() const { return sum_; }
     /// A state stays where nothing was added.
     void move(Tensor<T, 1>& state) const { move(state.data(), state.size()); }
     void move(T* state, Index size) const {

@@ -1,6 +1,7 @@
 /// The loop of a training, compiled once for each scalar: epochs, batches, steps, events.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -9,6 +10,8 @@
 #include <vector>
 
 #include <deeprec/core/order.hpp>
+#include <deeprec/core/parallel.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/training/events.hpp>
 #include <deeprec/training/regularizers.hpp>
 #include <deeprec/training/state.hpp>
@@ -111,6 +114,7 @@ private:
             progress.seconds = seconds_since(start);
             tell<&CallbackRef::batch_end>(BatchEnd{{*this}, progress});
         }
+        check_weights_finite();
         if (progress.sample < train_.samples()) return;  // stopped: the epoch is not one
         EpochLog log{epoch_, seconds_since(start), {}};
         log.set("loss", progress.loss);
@@ -151,29 +155,54 @@ private:
         const double penalty = add_penalties(list, penalties_);
         if (!std::isfinite(penalty)) refuse_loss(penalty);
         penalty_ += penalty * samples;
+        check_gradients_finite(list);
         tell<&CallbackRef::step_begin>(StepBegin{{*this}});
         optimizer_.step(list, pool_);
         train_.parameters_changed();
     }
     [[noreturn]] void refuse_loss(double loss) const {
-        throw NumericError(message("fit: the loss became ", std::isnan(loss) ? "NaN" : "infinite", " in step ", step_,
-                                   " (epoch ", epoch_ + 1, ")", culprit(),
-                                   "; try a smaller learning rate or clipping"));
+        std::size_t bad = not_finite(train_.list(), false);
+        const bool weights = bad < train_.list().size();
+        if (!weights) bad = not_finite(train_.list(), true);
+        const char* const became = std::isnan(loss) ? "NaN" : "infinite";
+        if (bad == train_.list().size()) refuse(message("the loss became ", became, place()));
+        refuse(message("the loss became ", became, place(), ": ", weights ? "" : "the gradient of ", path_of(bad),
+                       " has a number that is not finite"));
     }
-    /// The first thing that is not finite: a parameter, or the gradient of one.
-    std::string culprit() const {
-        const auto bad = [](const T* numbers, Index n) {
-            return std::any_of(numbers, numbers + n, [](T x) { return !std::isfinite(x); });
-        };
-        const auto named = named_list();
-        for (const Parameter<T>& p : named)
-            if (bad(p.values, p.size())) return message(": ", p.path, " has a number that is not finite");
-        for (std::size_t i = 0; i < train_.list().size(); ++i) {
-            const Parameter<T>& p = train_.list()[i];
-            if (!p.is_state() && bad(p.touched_data(), p.touched()))
-                return message(": the gradient of ", named[i].path, " has a number that is not finite");
+    /// Before the weights change. One pass over the gradients, at the speed of memory.
+    void check_gradients_finite(const ParameterList<T>& list) const {
+        const std::size_t bad = not_finite(list, true);
+        if (bad == list.size()) return;
+        refuse(message("the gradient of ", path_of(bad), " has a number that is not finite", place(),
+                       ", while the loss is finite; the weights are those before this step"));
+    }
+    /// After the steps of an epoch, before anybody keeps its weights.
+    void check_weights_finite() const {
+        const std::size_t bad = not_finite(train_.list(), false);
+        if (bad == train_.list().size()) return;
+        refuse(message(path_of(bad), " has a number that is not finite after the last step, ", step_, " (epoch ",
+                       epoch_ + 1, ")"));
+    }
+    std::string place() const { return message(" in step ", step_, " (epoch ", epoch_ + 1, ")"); }
+    [[noreturn]] static void refuse(const std::string& what) {
+        throw NumericError(message("fit: ", what, "; try a smaller learning rate or clipping"));
+    }
+    std::string path_of(std::size_t number) const { return named_list()[number].path; }
+    /// The number of the first entry whose gradient, or values, are not finite; list.size() if there is none.
+    std::size_t not_finite(const ParameterList<T>& list, bool gradients) const {
+        constexpr Index piece = 1 << 16;
+        std::size_t number = 0;
+        for (const Parameter<T>& p : list) {
+            const T* numbers = !gradients ? p.values : p.moves ? p.moves->sum().data() : p.touched_data();
+            const Index n = gradients && !p.moves ? p.touched() : p.size();
+            std::atomic<bool> finite = true;
+            run_tasks(&pool_, numbers ? (n + piece - 1) / piece : 0, [&](Index i) {
+                if (!kernels::all_finite(numbers + i * piece, std::min(piece, n - i * piece))) finite = false;
+            });
+            if (!finite) break;
+            ++number;
         }
-        return "";
+        return number;
     }
     void report(EpochLog& log, const std::string& prefix) {
         for (const MetricRef<T>& metric : metrics_) {

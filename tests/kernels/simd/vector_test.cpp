@@ -1,6 +1,7 @@
 #include "kernels/data.hpp"
 
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <deeprec/kernels/reference.hpp>
@@ -31,6 +32,25 @@ TEMPLATE_TEST_CASE("copy copies; dot, axpy and add equal their scalar twins", "[
             kernels::copy(x.data(), y.data(), n);
             CHECK(distance(y, x) == 0);
             CHECK(y.guards_intact());
+        }
+}
+
+TEMPLATE_TEST_CASE("all_finite finds the one number that is not", "[kernels][vector]", float, double) {
+    using T = TestType;
+    using Limits = std::numeric_limits<T>;
+    constexpr Index lanes = kernels::lanes<T>;
+    for (const Index n : {Index{0}, Index{1}, lanes - 1, lanes + 1, 4 * lanes, 9 * lanes + 3})
+        for (const Index offset : {0, 1}) {
+            Operand<T> x(n, 1, offset);
+            for (Index i = 0; i < n; ++i) x[i] = i % 3 ? Limits::max() : i % 2 ? -Limits::max() : Limits::denorm_min();
+            CAPTURE(n, offset);
+            CHECK(kernels::all_finite(x.data(), n));
+            for (Index i = 0; i < n; ++i)
+                for (const T bad : {Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity()}) {
+                    const T good = std::exchange(x[i], bad);
+                    if (kernels::all_finite(x.data(), n)) FAIL("missed number " << i);
+                    x[i] = good;
+                }
         }
 }
 

@@ -78,6 +78,23 @@ T dot(const T* a, const T* b, Index n) {
     return kernels::reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
+/// Whether no number of x is NaN or infinite.
+template <class T, class Arch = xsimd::default_arch>
+bool all_finite(const T* x, Index n) {
+    using V = Batch<T, Arch>;
+    constexpr Index step = lanes<T, Arch>;
+    const V zero(T(0));
+    V sum[4] = {zero, zero, zero, zero};  // of 0 x: 0, or NaN for ever
+    Index i = 0;
+    for (; i + 4 * step <= n; i += 4 * step) {
+        DEEPREC_UNROLL
+        for (Index j = 0; j < 4; ++j) sum[j] = kernels::fma(zero, kernels::load<V>(x + i + j * step), sum[j]);
+    }
+    for (; i < n; i += step)
+        sum[0] = kernels::fma(zero, kernels::load_first<V>(x + i, n - i < step ? n - i : step), sum[0]);
+    return kernels::reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3])) == T(0);
+}
+
 /// out[j] += sum_r B[r, j] for B [rows, n], row-major with rows ldb apart: the gradient of a bias. Every 256 rows are
 /// summed in order from 0 and then added to out.
 template <class T, class Arch = xsimd::default_arch>
