@@ -5,6 +5,15 @@ block(PROPAGATE deeprec_missing)
     set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE) # a parent of add_subdirectory(deeprec) must see these targets too
     set(deeprec_missing "")
 
+    # Said once for each configuration, because nothing else says it.
+    get_property(said GLOBAL PROPERTY deeprec_said_build_type)
+    get_property(many_build_types GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+    if(NOT said AND NOT CMAKE_BUILD_TYPE AND NOT many_build_types AND NOT CMAKE_CXX_FLAGS MATCHES "-O[1-9sgz]")
+        set_property(GLOBAL PROPERTY deeprec_said_build_type ON)
+        message(NOTICE "deeprec: no CMAKE_BUILD_TYPE is set, so nothing is optimised and programs run up to 110 times "
+                       "slower; set it, for example with -DCMAKE_BUILD_TYPE=Release")
+    endif()
+
     find_package(Threads QUIET)
     if(NOT TARGET Threads::Threads)
         string(APPEND deeprec_missing "deeprec needs a thread library that CMake's FindThreads knows. ")

@@ -3,6 +3,7 @@
 
 #include <deeprec/core/block.hpp>
 #include <deeprec/core/buffer.hpp>
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/errors.hpp>
 #include <deeprec/core/fields.hpp>
 #include <deeprec/core/function_ref.hpp>

@@ -3,6 +3,8 @@
 /// these include them by name: they would cost all others compile time.
 #pragma once
 
+#include <deeprec/version.hpp>  // first: the standard library does not bear what it takes away
+
 #include <deeprec/core.hpp>
 #include <deeprec/data/batch.hpp>
 #include <deeprec/data/interactions.hpp>
@@ -26,7 +28,6 @@
 #include <deeprec/optimizers.hpp>
 #include <deeprec/ranking.hpp>
 #include <deeprec/training.hpp>
-#include <deeprec/version.hpp>
 
 #ifdef DEEPREC_COMPILED
 #include <deeprec/compiled.hpp>

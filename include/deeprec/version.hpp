@@ -12,6 +12,15 @@
 #error "deeprec: -ffast-math breaks the numerics of the kernels; remove it or define DEEPREC_ALLOW_FAST_MATH"
 #endif
 
+// A missing file ends the compilation here, in one sentence; after #error each `throw` would be an error too.
+#if defined(__GNUC__) && !defined(__cpp_exceptions)
+#include <deeprec: its errors are exceptions, please compile without -fno-exceptions>
+#endif
+
+// Macros of some system's headers; libstdc++'s own headers end them in the same way.
+#undef min
+#undef max
+
 // The architecture is part of every mangled name, so that two files built with different -m flags fail to link
 // instead of sharing one inline function compiled for the wrong one. Build a whole program with one set of flags.
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__)

@@ -1,6 +1,7 @@
 /// What training tells a state of a layer.
 #pragma once
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/tensor.hpp>
 
 DEEPREC_BEGIN
@@ -32,7 +33,7 @@ public:
     /// A state stays where nothing was added.
     void move(Tensor<T, 1>& state) const { move(state.data(), state.size()); }
     void move(T* state, Index size) const {
-        if (weight_ == 0) return;
+        if (detail::equal(weight_, 0)) return;
         const T share = (T(1) - keep_) / static_cast<T>(weight_);
         for (Index i = 0; i < size; ++i) state[i] = keep_ * state[i] + share * sum_(i);
     }

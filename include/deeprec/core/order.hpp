@@ -16,8 +16,7 @@ DEEPREC_BEGIN
 template <class Element>
 void shuffle(std::vector<Element>& elements, Seed seed) {
     const RandomStream random(seed);
-    for (std::size_t i = elements.size(); i > 1; --i)
-        std::swap(elements[i - 1], elements[static_cast<std::size_t>(random.below(i, i))]);
+    for (std::size_t i = elements.size(); i > 1; --i) std::swap(elements[i - 1], elements[random.below(i, i)]);
 }
 
 namespace detail {

@@ -29,7 +29,7 @@ template <class T, int Rank>
 class GatheredRows {
 public:
     View<const T, Rank> gather(const Tensor<T, Rank>& source, std::span<const Index> indices) {
-        std::array<Index, Rank> extents = source.dimensions();
+        std::array<Index, static_cast<std::size_t>(Rank)> extents = source.dimensions();
         const Index per_sample = extents[0] ? source.size() / extents[0] : 0;
         extents[0] = static_cast<Index>(indices.size());
         T* out = memory_.need(extents[0] * per_sample);
@@ -49,17 +49,17 @@ struct InputStore<Tensor<T, Rank>> {
     auto gather(const Tensor<T, Rank>& x, std::span<const Index> indices) { return rows.gather(x, indices); }
     static Index samples(const Tensor<T, Rank>& x) { return x.dimension(0); }
 };
-template <class U, class I>
-struct InputStore<Pair<U, I>> {
+template <class U, class V>
+struct InputStore<Pair<U, V>> {
     InputStore<U> user;
-    InputStore<I> item;
-    auto gather(const Pair<U, I>& x, std::span<const Index> indices) {
+    InputStore<V> item;
+    auto gather(const Pair<U, V>& x, std::span<const Index> indices) {
         return Pair{user.gather(x.user, indices), item.gather(x.item, indices)};
     }
-    static Index samples(const Pair<U, I>& x) {
-        if (InputStore<U>::samples(x.user) != InputStore<I>::samples(x.item))
+    static Index samples(const Pair<U, V>& x) {
+        if (InputStore<U>::samples(x.user) != InputStore<V>::samples(x.item))
             throw ShapeError(message("TensorDataset: expected as many items as users, received ",
-                                     InputStore<I>::samples(x.item), " and ", InputStore<U>::samples(x.user)));
+                                     InputStore<V>::samples(x.item), " and ", InputStore<U>::samples(x.user)));
         return InputStore<U>::samples(x.user);
     }
 };

@@ -78,7 +78,7 @@ public:
         for (std::size_t i = 0; i < chosen_.size(); ++i) chosen_[i] = static_cast<Index>(i);
         const RandomStream random(derive(seed, 0x6e657874));
         for (std::size_t i = 0; i < static_cast<std::size_t>(size()); ++i)  // the first part of a Fisher-Yates shuffle
-            std::swap(chosen_[i], chosen_[i + static_cast<std::size_t>(random.below(i, chosen_.size() - i))]);
+            std::swap(chosen_[i], chosen_[i + random.below(i, chosen_.size() - i)]);
     }
     /// Throws DataError for an index that is not below size().
     auto batch(std::span<const Index> indices) const {

@@ -74,7 +74,7 @@ public:
             negatives[i] = candidate[0];
             auto highest = score(candidate[0]);
             for (Index j = 1; j < draws; ++j)
-                if (const auto own = score(candidate[j]); own > highest || !(highest == highest)) {
+                if (const auto own = score(candidate[j]); own > highest || std::isnan(highest)) {
                     highest = own;
                     negatives[i] = candidate[j];
                 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <tuple>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/kernels/simd/dropout.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
@@ -15,7 +17,7 @@ DEEPREC_BEGIN
 ///
 /// Shapes: x_i [B, ...] of one shape (Concatenate: but for the last axis) -> y. A step is kept where every input with a
 /// mask keeps it. `Add{}` has two inputs, `BasicAdd<double, 3>{}` three.
-template <class T, class Rule, int N>
+template <class T, class Rule, std::size_t N>
 class Merge {
     static_assert(N >= 1, "Merge: at least one input");
 
@@ -47,14 +49,15 @@ public:
         std::array<T*, N> dx{};
         for (std::size_t i = 0; i < N; ++i) dx[i] = cache.dx[i].need(d.rows() * cache.widths[i]);
         Rule::template backward<T, N>(d.data(), d.rows(), cache.widths, cache.x, dx);
-        return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return [&]<std::size_t... At>(std::index_sequence<At...>) {
             const auto input = [&](std::size_t i) {
                 auto extents = d.extents();
                 extents.back() = cache.widths[i];
                 return View<T, rank_of<DY>>{dx[i], extents};
             };
-            return std::array{input(I)...};
-        }(std::make_index_sequence<N>{});
+            return std::array{input(At)...};
+        }
+        (std::make_index_sequence<N>{});
     }
 
 private:
@@ -99,21 +102,21 @@ private:
 };
 
 namespace detail {
-template <class T, int N>
+template <class T, std::size_t N>
 using Pointers = std::array<const T*, N>;
-template <int N>
+template <std::size_t N>
 using Widths = std::array<Index, N>;
 
 struct AddRule {
     static constexpr std::string_view name = "Add";
     static constexpr bool concatenates = false;
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void forward(const Pointers<T, N>& x, Index rows, const Widths<N>& widths, T* y) {
         const Index n = rows * widths[0];
         std::copy_n(x[0], n, y);
         for (std::size_t i = 1; i < N; ++i) kernels::add<T>(x[i], y, n);
     }
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void backward(const T* dy, Index rows, const Widths<N>& widths, const Pointers<T, N>&,
                          std::array<T*, N>& dx) {
         for (T* d : dx) std::copy_n(dy, rows * widths[0], d);
@@ -122,13 +125,13 @@ struct AddRule {
 struct AverageRule {
     static constexpr std::string_view name = "Average";
     static constexpr bool concatenates = false;
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void forward(const Pointers<T, N>& x, Index rows, const Widths<N>& widths, T* y) {
         const Index n = rows * widths[0];
         AddRule::forward<T, N>(x, rows, widths, y);
         for (Index i = 0; i < n; ++i) y[i] /= T(N);
     }
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void backward(const T* dy, Index rows, const Widths<N>& widths, const Pointers<T, N>&,
                          std::array<T*, N>& dx) {
         for (T* d : dx)
@@ -138,13 +141,13 @@ struct AverageRule {
 struct MultiplyRule {
     static constexpr std::string_view name = "Multiply";
     static constexpr bool concatenates = false;
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void forward(const Pointers<T, N>& x, Index rows, const Widths<N>& widths, T* y) {
         const Index n = rows * widths[0];
         std::copy_n(x[0], n, y);
         for (std::size_t i = 1; i < N; ++i) kernels::multiply<T>(x[i], y, y, n);
     }
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void backward(const T* dy, Index rows, const Widths<N>& widths, const Pointers<T, N>& x,
                          std::array<T*, N>& dx) {
         const Index n = rows * widths[0];
@@ -159,26 +162,26 @@ struct MultiplyRule {
 struct MaximumRule {
     static constexpr std::string_view name = "Maximum";
     static constexpr bool concatenates = false;
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void forward(const Pointers<T, N>& x, Index rows, const Widths<N>& widths, T* y) {
         for (Index i = 0; i < rows * widths[0]; ++i) {
             y[i] = x[0][i];
             for (std::size_t k = 1; k < N; ++k) y[i] = kernels::max_nan(y[i], x[k][i]);
         }
     }
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void backward(const T* dy, Index rows, const Widths<N>& widths, const Pointers<T, N>& x,
                          std::array<T*, N>& dx) {
         for (Index i = 0; i < rows * widths[0]; ++i) {
             T best = x[0][i];
             std::array<T, N> share{T(1)};
             for (std::size_t k = 1; k < N; ++k) {
-                if (x[k][i] < best || !(best == best)) continue;
-                share[k] = x[k][i] == best ? T(0.5) : T(1);
+                if (x[k][i] < best || std::isnan(best)) continue;
+                share[k] = detail::equal(x[k][i], best) ? T(0.5) : T(1);
                 for (std::size_t j = 0; j < k; ++j) share[j] *= 1 - share[k];
                 best = x[k][i];
             }
-            for (std::size_t k = 0; k < N; ++k) dx[k][i] = share[k] == 0 ? T(0) : share[k] * dy[i];
+            for (std::size_t k = 0; k < N; ++k) dx[k][i] = detail::equal(share[k], 0) ? T(0) : share[k] * dy[i];
         }
     }
 };
@@ -186,12 +189,12 @@ struct MaximumRule {
 struct ConcatenateRule {
     static constexpr std::string_view name = "Concatenate";
     static constexpr bool concatenates = true;
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void forward(const Pointers<T, N>& x, Index rows, const Widths<N>& widths, T* y) {
         for (Index r = 0; r < rows; ++r)
             for (std::size_t i = 0; i < N; ++i) y = std::copy_n(x[i] + r * widths[i], widths[i], y);
     }
-    template <class T, int N>
+    template <class T, std::size_t N>
     static void backward(const T* dy, Index rows, const Widths<N>& widths, const Pointers<T, N>&,
                          std::array<T*, N>& dx) {
         for (Index r = 0; r < rows; ++r)
@@ -200,15 +203,15 @@ struct ConcatenateRule {
 };
 }  // namespace detail
 
-template <class T, int N = 2>
+template <class T, std::size_t N = 2>
 using BasicAdd = Merge<T, detail::AddRule, N>;
-template <class T, int N = 2>
+template <class T, std::size_t N = 2>
 using BasicMultiply = Merge<T, detail::MultiplyRule, N>;
-template <class T, int N = 2>
+template <class T, std::size_t N = 2>
 using BasicAverage = Merge<T, detail::AverageRule, N>;
-template <class T, int N = 2>
+template <class T, std::size_t N = 2>
 using BasicMaximum = Merge<T, detail::MaximumRule, N>;
-template <class T, int N = 2>
+template <class T, std::size_t N = 2>
 using BasicConcatenate = Merge<T, detail::ConcatenateRule, N>;
 using Add = BasicAdd<float>;                  ///< a + b
 using Multiply = BasicMultiply<float>;        ///< a b

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/kernels/recurrent/recurrent.hpp>
@@ -52,7 +53,7 @@ auto data_or_null(Tensor& tensor) -> decltype(tensor.data()) {
 template <class Activation>
 void check_own_number(std::string_view layer, const Activation& activation) {
     const auto check = [&](std::string_view option, double own, double received) {
-        if (received != own)
+        if (!detail::equal(received, own))
             throw ArgumentError(
                 message(layer, ": expected ", Activation::name, " with ", option, " ", own, ", received ", received));
     };

@@ -20,11 +20,11 @@ namespace detail {
 /// -(pos y log s + neg (1 - y) log(1 - s)), s = sigmoid(z), with its slope in z; exact and finite for any z.
 template <class T>
 T binary_cross_entropy_from_logit(T z, T y, T pos, T neg, T& derivative) {
-    const T small = std::exp(-std::abs(z));  // in (0, 1]: no overflow on either side
-    const T tail = small / (1 + small);      // sigmoid(-|z|), so that a saturated target keeps its small gradient
+    const T power = std::exp(-std::abs(z));  // in (0, 1]: no overflow on either side
+    const T tail = power / (1 + power);      // sigmoid(-|z|), so that a saturated target keeps its small gradient
     const T both = pos * y + neg * (1 - y);
     derivative = z >= 0 ? neg * (1 - y) - both * tail : both * tail - pos * y;
-    return (z >= 0 ? neg * (1 - y) : -pos * y) * z + both * std::log1p(small);
+    return (z >= 0 ? neg * (1 - y) : -pos * y) * z + both * std::log1p(power);
 }
 /// -(pos y log q + neg (1 - y) log(1 - q)), q = p clipped to [1e-7, 1 - 1e-7]; no slope outside.
 template <class T>

@@ -1,6 +1,7 @@
 /// Focal binary cross-entropy: easy samples count less.
 #pragma once
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 
 DEEPREC_BEGIN
@@ -47,7 +48,7 @@ public:
         const T a = options_.apply_class_balancing ? alpha * y + (1 - alpha) * (1 - y) : T(1);
         T p = x, rest = 1 - x, dp = 1;  // the probability, 1 - p, dp/dx
         if (options_.from_logits || exact_) {
-            const T small = std::exp(-std::abs(x)), tail = small / (1 + small);
+            const T power = std::exp(-std::abs(x)), tail = power / (1 + power);
             p = x >= 0 ? 1 - tail : tail;
             rest = x >= 0 ? tail : 1 - tail;
             dp = p * rest;
@@ -58,7 +59,7 @@ public:
         if (!exact_) slope *= dp;
         const T missing = y * rest + (1 - y) * p, focus = a * std::pow(missing, gamma);
         // (1 - 2y) dp / missing stays bounded; 0/0 only where p has underflowed, and then focus is 0 unless gamma is
-        const T relative = missing != 0 ? (1 - 2 * y) * dp / missing : T(0);
+        const T relative = !detail::equal(missing, 0) ? (1 - 2 * y) * dp / missing : T(0);
         derivative = focus * (slope + gamma * relative * bce);
         return focus * bce;
     }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/kernels/simd/softmax.hpp>
 #include <deeprec/losses/softmax_cross_entropy.hpp>
 
@@ -34,7 +35,7 @@ T cross_entropy_from_probabilities(const T* p, Index classes, const Target& y, T
     for (Index j = 0; j < classes; ++j) total += p[j];
     for (Index j = 0; j < classes; ++j) {
         const T share = p[j] / total, q = std::clamp(share, low, high), t = y(j);
-        if (t != 0) loss -= t * std::log(q);
+        if (!detail::equal(t, 0)) loss -= t * std::log(q);
         if (!gradient) continue;
         gradient[j] = share < low || share > high ? T(0) : -t / q;
         shared += gradient[j] * share;
@@ -60,7 +61,7 @@ inline void check_classes(std::string_view who, const std::vector<double>& weigh
 template <class Y>
 Index class_number(std::string_view who, Y target, Index classes) {
     const auto number = static_cast<double>(target);
-    if (!(number >= 0 && number < static_cast<double>(classes) && number == std::floor(number)))
+    if (!(number >= 0 && number < static_cast<double>(classes) && detail::equal(number, std::floor(number))))
         throw DataError(message(who, ": expected a class from 0 to ", classes - 1, ", received ", +target));
     return static_cast<Index>(number);
 }
@@ -132,7 +133,7 @@ public:
     static constexpr Index target_outputs(Index) { return 1; }
     template <class Y>
     bool ignores(const Y* target) const {  // targets without sign cannot have the class -100
-        return static_cast<double>(*target) == static_cast<double>(options_.ignore_class);
+        return detail::equal(static_cast<double>(*target), static_cast<double>(options_.ignore_class));
     }
     template <class Y>
     double share(const Y* target) const {

@@ -1,6 +1,7 @@
 /// Binary cross-entropy over sampled negatives that does not overestimate the probabilities.
 #pragma once
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 
 DEEPREC_BEGIN
@@ -40,7 +41,7 @@ public:
         Index counted = 0, negatives = 0;
         for (Index j = 0; j < candidates; ++j) {
             counted += y[j] >= 0;
-            negatives += y[j] == 0;
+            negatives += detail::equal(y[j], 0);
         }
         const T power = static_cast<T>(beta(negatives)), each = counted ? T(1) / static_cast<T>(counted) : T(0);
         T sum = 0;

@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/losses/loss.hpp>
 
 DEEPREC_BEGIN
@@ -15,7 +16,7 @@ public:
     static constexpr std::string_view name() { return "Hinge"; }
     template <class T>
     T element(T p, T target, T& derivative) const {
-        const T y = target == 0 ? T(-1) : target;
+        const T y = detail::equal(target, 0) ? T(-1) : target;
         return detail::hinge(1 - y * p, -y, -y / 2, derivative);
     }
 };
@@ -50,10 +51,10 @@ public:
         T slope, ties = 0;
         const T loss = detail::hinge(1 + other - own, scale, scale / 2, slope);
         if (!gradient) return loss;
-        for (Index j = 0; j < outputs; ++j) ties += negative(j) == other ? T(1) : T(0);
+        for (Index j = 0; j < outputs; ++j) ties += detail::equal(negative(j), other) ? T(1) : T(0);
         for (Index j = 0; j < outputs; ++j) {
             const T t = static_cast<T>(y[j]);
-            gradient[j] = slope * ((negative(j) == other ? (1 - t) / ties : T(0)) - t);
+            gradient[j] = slope * ((detail::equal(negative(j), other) ? (1 - t) / ties : T(0)) - t);
         }
         return loss;
     }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/losses/softmax_cross_entropy.hpp>
 #include <deeprec/losses/vector_batch.hpp>
@@ -61,8 +62,8 @@ public:
         Buffer<T> query, item, query_norms, item_norms, row;
     };
 
-    template <class Q, class I>
-    double forward(const Q& query, const I& item, InBatch<std::type_identity_t<ElementOf<Q>>> batch = {}) const {
+    template <class Q, class V>
+    double forward(const Q& query, const V& item, InBatch<std::type_identity_t<ElementOf<Q>>> batch = {}) const {
         const auto q = view(query);
         check(q, view(item));
         Cache<ElementOf<Q>> cache;
@@ -70,8 +71,8 @@ public:
                           static_cast<ElementOf<Q>*>(nullptr), static_cast<ElementOf<Q>*>(nullptr));
     }
     /// dloss/dquery and dloss/ditem.
-    template <class Q, class I>
-    auto gradient(const Q& query, const I& item, InBatch<std::type_identity_t<ElementOf<Q>>> batch = {}) const {
+    template <class Q, class V>
+    auto gradient(const Q& query, const V& item, InBatch<std::type_identity_t<ElementOf<Q>>> batch = {}) const {
         const auto q = view(query);
         check(q, view(item));
         using T = ElementOf<Q>;
@@ -121,9 +122,9 @@ public:
 private:
     static constexpr double smallest_norm = 1e-12;
 
-    template <class Q, class I>
-    static void check(const Q& query, const I& item) {
-        static_assert(Q::rank == 2 && I::rank == 2, "InBatchSoftmax: query and item are [batch, width]");
+    template <class Q, class V>
+    static void check(const Q& query, const V& item) {
+        static_assert(Q::rank == 2 && V::rank == 2, "InBatchSoftmax: query and item are [batch, width]");
         if (query.shape() != item.shape())
             throw ShapeError(message("InBatchSoftmax: expected items of the queries' shape ", query.shape(),
                                      ", received ", item.shape()));
@@ -136,7 +137,7 @@ private:
             total = 0;
             for (Index i = 0; i < rows; ++i) total += static_cast<double>(weight[i]);
         }
-        return total == 0 ? 1.0 : 1 / total;
+        return detail::equal(total, 0) ? 1.0 : 1 / total;
     }
     template <class T>
     const T* normalized(const T* x, Index rows, Index width, Buffer<T>& memory, Buffer<T>& norms) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/kernels/simd/activations.hpp>
 
@@ -24,7 +25,7 @@ struct LossSum {
     double sum = 0;
     double divisor = 0;  ///< what counts in it; 0 = nothing is divided (Reduction::sum, or nothing counted)
 
-    double mean() const { return divisor == 0 ? sum : sum / divisor; }
+    double mean() const { return detail::equal(divisor, 0) ? sum : sum / divisor; }
     LossSum& operator+=(const LossSum& other) {
         sum += other.sum;
         divisor += other.divisor;
@@ -97,7 +98,7 @@ public:
     template <class T, class Y>
     double scale(const Y* target, Index rows, Index width, const T* weight, const std::uint8_t* keep = nullptr) const {
         const double total = divisor(target, rows, width, weight, keep);
-        return total == 0 ? 1.0 : 1.0 / total;
+        return detail::equal(total, 0) ? 1.0 : 1.0 / total;
     }
     /// What the sum of the losses is divided by, 0 where it is not: the parts of a batch add up.
     template <class T, class Y>
@@ -204,7 +205,7 @@ namespace detail {
 /// max(x, 0) with its derivative: `slope` above 0, `corner` at 0, 0 below. NaN stays.
 template <class T>
 T hinge(T x, T slope, T corner, T& derivative) {
-    derivative = x > 0 ? slope : x == 0 ? corner : x < 0 ? T(0) : x;
+    derivative = x > 0 ? slope : detail::equal(x, 0) ? corner : x < 0 ? T(0) : x;
     return x <= 0 ? T(0) : x;
 }
 /// Throws ArgumentError unless low <= value <= high.

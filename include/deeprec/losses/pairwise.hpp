@@ -1,6 +1,7 @@
 /// Losses of pairs: each positive against each negative of a sample.
 #pragma once
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/losses/loss.hpp>
 
 DEEPREC_BEGIN
@@ -24,7 +25,7 @@ public:
         Index positives = 0, negatives = 0;
         for (Index j = 0; j < candidates; ++j) {
             positives += y[j] > 0;
-            negatives += y[j] == 0;
+            negatives += detail::equal(y[j], 0);
         }
         if (gradient) std::fill_n(gradient, candidates, T(0));
         if (positives == 0 || negatives == 0) return 0;
@@ -32,7 +33,7 @@ public:
         T sum = 0;
         for (Index i = 0; i < candidates; ++i)
             for (Index j = 0; y[i] > 0 && j < candidates; ++j) {
-                if (y[j] != 0) continue;
+                if (!detail::equal(y[j], 0)) continue;
                 T derivative;
                 sum += static_cast<const Rule&>(*this).pair(z[i] - z[j], derivative);
                 if (!gradient) continue;
@@ -50,9 +51,9 @@ public:
     static constexpr std::string_view name() { return "Bpr"; }
     template <class T>
     T pair(T d, T& derivative) const {
-        const T small = std::exp(-std::abs(d)), tail = small / (1 + small);
+        const T power = std::exp(-std::abs(d)), tail = power / (1 + power);
         derivative = d >= 0 ? -tail : tail - 1;
-        return (d >= 0 ? T(0) : -d) + std::log1p(small);
+        return (d >= 0 ? T(0) : -d) + std::log1p(power);
     }
 };
 

@@ -3,6 +3,7 @@
 
 #include <numbers>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/losses/loss.hpp>
 
 DEEPREC_BEGIN
@@ -69,12 +70,12 @@ public:
     /// Throws ArgumentError unless beta >= 0.
     explicit SmoothL1(SmoothL1Options options = {})
         : ElementLoss(options.reduction),
-          huber_({options.beta == 0 ? 1 : options.beta, options.reduction}),
+          huber_({detail::equal(options.beta, 0) ? 1 : options.beta, options.reduction}),
           beta_(options.beta) {}
     static constexpr std::string_view name() { return "SmoothL1"; }
     template <class T>
     T element(T p, T y, T& derivative) const {
-        if (beta_ == 0) return MeanAbsoluteError{}.element(p, y, derivative);
+        if (detail::equal(beta_, 0)) return MeanAbsoluteError{}.element(p, y, derivative);
         const T loss = huber_.element(p, y, derivative);
         derivative /= static_cast<T>(beta_);
         return loss / static_cast<T>(beta_);

@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/losses/loss.hpp>
 
 DEEPREC_BEGIN
@@ -26,7 +27,7 @@ T softmax_cross_entropy(const T* z, Index candidates, const Target& y, T scale, 
         const T power = std::exp(z[j] - largest);
         if (gradient) gradient[j] = power;
         total += power;
-        if (t == 0) continue;
+        if (detail::equal(t, 0)) continue;
         weighted += t * (z[j] - largest);
         target += t;
     }
@@ -35,7 +36,7 @@ T softmax_cross_entropy(const T* z, Index candidates, const Target& y, T scale, 
             const T t = y(j);
             gradient[j] = t < 0 ? T(0) : scale * (gradient[j] / total * target - t);
         }
-    return total == 0 ? T(0) : std::log(total) * target - weighted;  // 0: all are left out
+    return detail::equal(total, 0) ? T(0) : std::log(total) * target - weighted;  // 0: all are left out
 }
 }  // namespace detail
 

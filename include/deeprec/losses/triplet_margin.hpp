@@ -1,6 +1,7 @@
 /// An anchor shall be nearer to its positive than to its negative.
 #pragma once
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/losses/vector_loss.hpp>
 
 DEEPREC_BEGIN
@@ -55,8 +56,8 @@ public:
         const T missing = static_cast<T>(options_.margin) + near - far;
         const bool none = missing < 0;
         for (Index j = 0; gradient[0] && j < width; ++j) {
-            const T to_positive = none || near == 0 ? T(0) : scale * difference(1, j) / near;
-            const T to_negative = none || far == 0 ? T(0) : scale * difference(2, j) / far;
+            const T to_positive = none || detail::equal(near, 0) ? T(0) : scale * difference(1, j) / near;
+            const T to_negative = none || detail::equal(far, 0) ? T(0) : scale * difference(2, j) / far;
             gradient[0][j] = to_positive - to_negative;
             gradient[1][j] = -to_positive;
             gradient[2][j] = to_negative;

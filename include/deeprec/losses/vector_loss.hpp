@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/losses/loss.hpp>
 #include <deeprec/losses/vector_batch.hpp>
 
@@ -29,7 +30,7 @@ public:
     LossSum train(const VectorBatch<T>& batch, Buffer<T>&, T* du, T* dv) const {
         if (batch.weights) throw ArgumentError(message(Rule::name(), ": has no sample weights"));
         const double total = reduction_ == Reduction::sum ? 0 : static_cast<double>(batch.users);
-        const T scale = total == 0 ? T(1) : static_cast<T>(1 / total);
+        const T scale = detail::equal(total, 0) ? T(1) : static_cast<T>(1 / total);
         LossSum loss{0, total};
         for (Index r = 0; r < batch.users; ++r) {
             std::array<const T*, N> x{batch.u + r * batch.width};

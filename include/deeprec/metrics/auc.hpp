@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/metrics/metric.hpp>
 
 DEEPREC_BEGIN
@@ -29,13 +31,13 @@ protected:
     /// which has no place in any order.
     template <class F>
     bool each_score(F&& f) const {
-        if (std::any_of(seen_.begin(), seen_.end(), [](const Seen& s) { return s.score != s.score; })) return false;
+        if (std::any_of(seen_.begin(), seen_.end(), [](const Seen& s) { return std::isnan(s.score); })) return false;
         std::vector<Seen> sorted = seen_;
         std::sort(sorted.begin(), sorted.end(), [](const Seen& a, const Seen& b) { return a.score > b.score; });
         for (std::size_t i = 0; i < sorted.size();) {
             double positives = 0, negatives = 0;
             const double score = sorted[i].score;
-            for (; i < sorted.size() && sorted[i].score == score; ++i)
+            for (; i < sorted.size() && detail::equal(sorted[i].score, score); ++i)
                 (sorted[i].positive ? positives : negatives) += sorted[i].weight;
             f(positives, negatives);
         }
@@ -114,7 +116,7 @@ public:
         double sum = 0, weight = 0;
         for (const auto& [group, auc] : groups_) {
             const double value = auc.result();
-            if (value != value) continue;
+            if (std::isnan(value)) continue;
             sum += value * auc.weight();
             weight += auc.weight();
         }

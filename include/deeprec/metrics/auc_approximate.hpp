@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/metrics/metric.hpp>
 
 DEEPREC_BEGIN
@@ -33,7 +34,7 @@ public:
     void add(double prediction, double target, double weight) {
         if (prediction < 0 || prediction > 1)
             throw ArgumentError(message(label, ": expected probabilities, received ", prediction));
-        seen_nan_ |= prediction != prediction;
+        seen_nan_ |= std::isnan(prediction);
         if (seen_nan_) return;
         const double cell = std::ceil(prediction * static_cast<double>(options_.num_thresholds - 1)) - 1;
         (target > 0.5 ? positives_ : negatives_)[static_cast<std::size_t>(cell < 0 ? 0 : cell)] += weight;
@@ -42,7 +43,7 @@ public:
         double all_positive = 0, all_negative = 0;
         for (const double n : positives_) all_positive += n;
         for (const double n : negatives_) all_negative += n;
-        if (seen_nan_ || all_positive == 0 || all_negative == 0) return detail::nan;
+        if (seen_nan_ || detail::equal(all_positive, 0) || detail::equal(all_negative, 0)) return detail::nan;
         double area = 0, tp = 0, fp = 0;  // above the threshold i + 1
         for (std::size_t i = positives_.size(); i-- > 0; tp += positives_[i], fp += negatives_[i]) {
             const double more_tp = positives_[i], more_fp = negatives_[i];

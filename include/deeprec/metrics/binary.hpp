@@ -1,6 +1,8 @@
 /// What thresholded probabilities get right: accuracy, precision, recall, F1.
 #pragma once
 
+#include <cmath>
+
 #include <deeprec/metrics/metric.hpp>
 
 DEEPREC_BEGIN
@@ -16,7 +18,7 @@ class CountMetric : public ElementMetric<Rule> {
 public:
     explicit CountMetric(ThresholdOptions options = {}) : threshold_(options.threshold) {}
     void add(double prediction, double target, double weight) {
-        seen_nan_ |= prediction != prediction;
+        seen_nan_ |= std::isnan(prediction);
         const bool said = prediction > threshold_, is = target > 0.5;
         (is ? said ? tp_ : fn_ : said ? fp_ : tn_) += weight;
     }

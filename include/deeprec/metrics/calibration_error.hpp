@@ -27,7 +27,7 @@ public:
     void add(double prediction, double target, double weight) {
         if (prediction < 0 || prediction > 1)
             throw ArgumentError(message(label, ": expected probabilities, received ", prediction));
-        const double at = prediction != prediction ? 0 : prediction * static_cast<double>(bins_.size());
+        const double at = std::isnan(prediction) ? 0 : prediction * static_cast<double>(bins_.size());
         Bin& bin = bins_[std::min(static_cast<std::size_t>(at), bins_.size() - 1)];
         bin.excess += weight * (target - prediction);  // NaN stays
         bin.weight += weight;

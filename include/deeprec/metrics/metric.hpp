@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/sample_weights.hpp>
 
 DEEPREC_BEGIN
@@ -32,7 +33,7 @@ concept Metric = requires(M& metric, const M& other, const View<const float, 2>&
 namespace detail {
 inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 /// a / b, and `empty` for b = 0.
-inline double ratio(double a, double b, double empty = nan) { return b == 0 ? empty : a / b; }
+inline double ratio(double a, double b, double empty = nan) { return detail::equal(b, 0) ? empty : a / b; }
 
 /// A sample or one of its steps: `width` predictions and their targets, or their class.
 template <class P, class Y>

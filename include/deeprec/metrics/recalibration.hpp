@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/errors.hpp>
 
 DEEPREC_BEGIN
@@ -22,7 +23,7 @@ inline double recalibrate(double p, double kept) {
     detail::check_probability("recalibrate", p);
     if (!(kept > 0) || std::isinf(kept))
         throw ArgumentError(message("recalibrate: expected a positive share of negatives, received ", kept));
-    return p == 0 ? p : p / (p + (1 - p) / kept);
+    return detail::equal(p, 0) ? p : p / (p + (1 - p) / kept);
 }
 
 /// Prior correction: the same from the shares of positives, `trained` in the training data and `real` where the model

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/metrics/metric.hpp>
 
 DEEPREC_BEGIN
@@ -17,7 +18,7 @@ public:
         absolute_ += weight * std::abs(error);
         square_ += weight * error * error;
         weight_ += weight;
-        if (weight_ == 0) return;
+        if (detail::equal(weight_, 0)) return;
         spread_ += weight * before / weight_ * (target - mean_) * (target - mean_);  // Welford
         mean_ += weight / weight_ * (target - mean_);
     }
@@ -26,7 +27,7 @@ public:
         const double total = weight_ + other.weight_, apart = other.mean_ - mean_;
         absolute_ += other.absolute_;
         square_ += other.square_;
-        if (total == 0) return;
+        if (detail::equal(total, 0)) return;
         spread_ += other.spread_ + apart * apart * weight_ * other.weight_ / total;
         mean_ += apart * other.weight_ / total;
         weight_ = total;

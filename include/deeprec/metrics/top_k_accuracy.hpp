@@ -1,8 +1,10 @@
 /// How often the true class is among the first k.
 #pragma once
 
+#include <cmath>
 #include <string>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/losses/categorical_cross_entropy.hpp>
 #include <deeprec/metrics/metric.hpp>
 
@@ -30,8 +32,8 @@ public:
             const auto* const score = row.prediction;
             Index before = 0;
             for (Index j = 0; j < row.width; ++j) {
-                before += score[j] > score[own] || (score[j] == score[own] && j < own);
-                if (!(score[j] == score[j])) right_ = detail::nan;
+                before += score[j] > score[own] || (detail::equal(score[j], score[own]) && j < own);
+                if (std::isnan(score[j])) right_ = detail::nan;
             }
             right_ += before < k_ ? row.weight : 0.0;
             weight_ += row.weight;

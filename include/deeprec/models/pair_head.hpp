@@ -41,12 +41,12 @@ public:
 
     static constexpr std::string_view name() { return "Sequential"; }
     static constexpr std::size_t size() { return 1 + sizeof...(Rest); }
-    template <std::size_t I>
+    template <std::size_t At>
     const auto& layer() const {
-        if constexpr (I == 0)
+        if constexpr (At == 0)
             return pair_;
         else
-            return behind_.template layer<I - 1>();
+            return behind_.template layer<At - 1>();
     }
     /// Throws what the parts throw.
     Shape size(const Shape& u, const Shape& v) { return behind_.size(pair_.size(u, v)); }

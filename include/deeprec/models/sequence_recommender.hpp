@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/random.hpp>
@@ -142,7 +143,7 @@ public:
         cache.ids = ids.data();
         cache.out = x.shape;
         cache.trained = pass.training;
-        if (options_.scale == 0) return {h.data, {ids.extent(0), ids.extent(1), width()}};
+        if (detail::equal(options_.scale, 0)) return {h.data, {ids.extent(0), ids.extent(1), width()}};
         T* unit = cache.h.need(h.size());
         normalise(h.data, n, unit, cache.lengths.need(n), static_cast<T>(options_.scale));
         return {unit, {ids.extent(0), ids.extent(1), width()}};
@@ -159,7 +160,7 @@ public:
         detail::check_gradient(name(), cache.out, d.shape);
         const Index n = d.rows();
         const T* dtower = d.data;
-        if (options_.scale != 0) {
+        if (!detail::equal(options_.scale, 0)) {
             T* out = cache.dh.need(d.size());
             normalise_backward(dtower, cache.h.data(), cache.lengths.data(), n, out, static_cast<T>(options_.scale));
             dtower = out;
@@ -193,7 +194,8 @@ public:
     void vectors_backward(T* dv, Gradients& gradients, const Vectors* drawn = nullptr) const {
         const Index d = width();
         const Vectors& v = drawn ? *drawn : vectors_;
-        if (options_.scale != 0) normalise_backward(dv + d, v.rows.data() + d, v.lengths.data() + 1, n_, dv + d, T(1));
+        if (!detail::equal(options_.scale, 0))
+            normalise_backward(dv + d, v.rows.data() + d, v.lengths.data() + 1, n_, dv + d, T(1));
         for (Index i = 1; i <= n_; ++i)
             if (has_id(i, v)) kernels::add<T>(dv + i * d, gradients.items.data() + i * d, d);
         for (std::size_t i = 1; i + 1 < begin_.size(); ++i)
@@ -263,7 +265,7 @@ private:
         if (items_.size() + attributes_.size() == 0)
             throw ArgumentError(message(name(), ": the model has no item vectors; build it first"));
     }
-    bool derived() const { return options_.scale != 0 || !options_.attributes.empty(); }
+    bool derived() const { return !detail::equal(options_.scale, 0) || !options_.attributes.empty(); }
     /// Whether the item's vector has its row of `items`.
     bool has_id(Index item, const Vectors& v) const {
         const Kind own = kind(item);
@@ -281,7 +283,7 @@ private:
             for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
                 kernels::axpy<T>(T(1) / static_cast<T>(begin_[i + 1] - begin_[i]),
                                  attributes_.data() + attribute_of_[k] * d, v + static_cast<Index>(i) * d, d);
-        if (options_.scale != 0) normalise(v + d, n_, v + d, to.lengths.need(n_ + 1) + 1, T(1));
+        if (!detail::equal(options_.scale, 0)) normalise(v + d, n_, v + d, to.lengths.need(n_ + 1) + 1, T(1));
     }
     /// y = scale x / |x| of each row; a row of zeros stays.
     void normalise(const T* x, Index rows, T* y, T* lengths, T scale) const {

@@ -40,8 +40,8 @@ class Sequential : public LayerInterface<Sequential<Layers...>, typename detail:
     static_assert((detail::check_layer<Layers>() && ...));
     static_assert((Layer<Layers> && ...), "Sequential: every argument must be a layer (see core/layer.hpp)");
     static constexpr std::size_t count = sizeof...(Layers);
-    template <std::size_t I>
-    using LayerAt = std::tuple_element_t<I, std::tuple<Layers...>>;
+    template <std::size_t At>
+    using LayerAt = std::tuple_element_t<At, std::tuple<Layers...>>;
     using First = LayerAt<0>;
     using Last = LayerAt<count - 1>;
     static_assert(detail::rank_after < typename First::InputElement, First::reads == Reads::ids ? 2 : any_rank,
@@ -74,11 +74,11 @@ public:
     /// Shapes alone of every layer for samples of shape `in`; `build` calls it.
     Shape size(const Shape& in) {
         shapes_[0] = in;
-        each([&]<std::size_t I>(auto& layer) {
+        each([&]<std::size_t At>(auto& layer) {
             try {
-                shapes_[I + 1] = layer.size(shapes_[I]);
+                shapes_[At + 1] = layer.size(shapes_[At]);
             } catch (const ShapeError& error) {
-                detail::refuse_layer(I, error);
+                detail::refuse_layer(At, error);
             }
         });
         return shapes_[count];
@@ -89,7 +89,7 @@ public:
     /// With names that count from `number` on.
     void fields_from(std::size_t number, Fields<Scalar>& f, Gradients& g) {
         f.option("input_shape", shapes_[0]);
-        each([&]<std::size_t I>(auto& layer) { f.part(number + I, layer, std::get<I>(g.layers), I); });
+        each([&]<std::size_t At>(auto& layer) { f.part(number + At, layer, std::get<At>(g.layers), At); });
     }
     void parameters_changed() { parameters_changed_from<0>(); }
 
@@ -111,30 +111,30 @@ public:
         else
             return apply_from<Begin + 1>(y, cache, pass);
     }
-    template <std::size_t Begin, std::size_t I = count - 1>
+    template <std::size_t Begin, std::size_t At = count - 1>
     Block<const Scalar> apply_backward_to(const Block<const Scalar>& dy, Cache& cache, Gradients& gradients,
                                           bool want_dx) const {
-        const auto dx = std::get<I>(layers_).apply_backward(dy, std::get<I>(cache.layers),
-                                                            std::get<I>(gradients.layers), I > Begin || want_dx);
-        if constexpr (I == Begin)
+        const auto dx = std::get<At>(layers_).apply_backward(dy, std::get<At>(cache.layers),
+                                                             std::get<At>(gradients.layers), At > Begin || want_dx);
+        if constexpr (At == Begin)
             return dx;
         else
-            return apply_backward_to<Begin, I - 1>(dx, cache, gradients, want_dx);
+            return apply_backward_to<Begin, At - 1>(dx, cache, gradients, want_dx);
     }
     template <std::size_t Begin>
     void parameters_changed_from() {
-        each([]<std::size_t I>(auto& layer) {
-            if constexpr (I >= Begin) layer.parameters_changed();
+        each([]<std::size_t At>(auto& layer) {
+            if constexpr (At >= Begin) layer.parameters_changed();
         });
     }
 
-    template <std::size_t I>
-    LayerAt<I>& layer() {
-        return std::get<I>(layers_);
+    template <std::size_t At>
+    LayerAt<At>& layer() {
+        return std::get<At>(layers_);
     }
-    template <std::size_t I>
-    const LayerAt<I>& layer() const {
-        return std::get<I>(layers_);
+    template <std::size_t At>
+    const LayerAt<At>& layer() const {
+        return std::get<At>(layers_);
     }
     static constexpr std::size_t size() { return count; }
     /// Shape of a sample, as `build` was told.
@@ -143,8 +143,9 @@ public:
     /// One for each layer, numbered from `first` on.
     std::vector<SummaryRow> summary_rows(std::size_t first = 0) const {
         std::vector<SummaryRow> rows;
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (rows.push_back(summary_row(message(first + I, " ", LayerAt<I>::name()), layer<I>(), shapes_[I + 1])), ...);
+        [&]<std::size_t... At>(std::index_sequence<At...>) {
+            (rows.push_back(summary_row(message(first + At, " ", LayerAt<At>::name()), layer<At>(), shapes_[At + 1])),
+             ...);
         }
         (std::make_index_sequence<count>{});
         return rows;
@@ -154,7 +155,7 @@ public:
 private:
     template <class F>
     void each(F&& f) {
-        [&]<std::size_t... I>(std::index_sequence<I...>) { (f.template operator()<I>(std::get<I>(layers_)), ...); }
+        [&]<std::size_t... At>(std::index_sequence<At...>) { (f.template operator()<At>(std::get<At>(layers_)), ...); }
         (std::make_index_sequence<count>{});
     }
 

@@ -89,8 +89,8 @@ public:
         head.parameters_changed();
     }
 
-    template <class U, class I>
-    View<const Scalar, 2> forward(const Pair<U, I>& x, Cache& cache, const Pass& pass = {}) const {
+    template <class U, class V>
+    View<const Scalar, 2> forward(const Pair<U, V>& x, Cache& cache, const Pass& pass = {}) const {
         const View<const Scalar, 2> u = user.forward(x.user, cache.user, pass.for_part(0));
         const Index candidates = candidates_per_user(sample_count(x), view(x.item).extent(0), x.block);
         const View<const Scalar, 2> v =

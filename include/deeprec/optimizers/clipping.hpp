@@ -6,6 +6,7 @@
 #include <limits>
 #include <string_view>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/parameters.hpp>
 
 DEEPREC_BEGIN
@@ -34,7 +35,7 @@ inline void check_limit(std::string_view who, double limit) {
 }
 template <class T>
 void scale_gradient(const Parameter<T>& p, double scale) {
-    if (scale == 1) return;
+    if (detail::equal(scale, 1)) return;
     T* const g = p.touched_data();
     for (Index i = 0, n = p.touched(); i < n; ++i) g[i] *= static_cast<T>(scale);
 }
@@ -53,7 +54,7 @@ double gradient_norm(const ParameterList<T>& list, double order = 2) {
     if (!(order > 0)) throw ArgumentError(message("gradient_norm: expected a positive order, received ", order));
     double sum = 0, largest = 0;
     detail::each_trained(list, [&](const Parameter<T>& p) {
-        if (order == 2) {
+        if (detail::equal(order, 2)) {
             sum += detail::sum_of_squares(p);
             return;
         }
@@ -61,7 +62,7 @@ double gradient_norm(const ParameterList<T>& list, double order = 2) {
         for (Index i = 0, n = p.touched(); i < n; ++i) {
             const double size = std::abs(static_cast<double>(g[i]));
             if (size > largest || std::isnan(size)) largest = size;
-            sum += order == 1 ? size : std::isinf(order) ? 0 : std::pow(size, order);
+            sum += detail::equal(order, 1) ? size : std::isinf(order) ? 0 : std::pow(size, order);
         }
     });
     return std::isinf(order) ? largest : std::pow(sum, 1 / order);

@@ -1,6 +1,7 @@
 /// Follow the regularized leader, "FTRL-Proximal" (McMahan et al. 2013): L1 makes weights exactly zero.
 #pragma once
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/optimizers/optimizer.hpp>
 
 DEEPREC_BEGIN
@@ -34,7 +35,7 @@ struct FtrlRule : detail::Slots<2> {  // a, z
     }
     template <class T>
     static auto formula(const Options& o, double) {
-        const bool still = o.learning_rate == 0;
+        const bool still = detail::equal(o.learning_rate, 0);
         const double per_rate = still ? 0 : 1 / o.learning_rate;
         const T inverse_rate = static_cast<T>(per_rate), l1 = static_cast<T>(o.l1_regularization_strength);
         const T twice_l2 = static_cast<T>(2 * o.l2_regularization_strength + o.beta * per_rate);

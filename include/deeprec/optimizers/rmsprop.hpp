@@ -1,6 +1,7 @@
 /// RMSprop (Tieleman & Hinton 2012), with momentum and centering (Graves 2013) as options.
 #pragma once
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/optimizers/optimizer.hpp>
 
 DEEPREC_BEGIN
@@ -23,7 +24,7 @@ struct RmspropOptions {
 struct RmspropRule : detail::Slots<3, 1> {  // v, then b and a where they are used
     using Options = RmspropOptions;
     static constexpr std::string_view name() { return "RMSprop"; }
-    static int slots(const Options& o) { return 1 + int(o.momentum != 0) + int(o.centered); }
+    static int slots(const Options& o) { return 1 + int(!detail::equal(o.momentum, 0)) + int(o.centered); }
     static bool decoupled_decay(const Options& o) { return o.rule == UpdateRule::keras; }
     static void check(const Options& o) {
         detail::check_decay(name(), "rho", o.rho);
@@ -32,7 +33,8 @@ struct RmspropRule : detail::Slots<3, 1> {  // v, then b and a where they are us
     }
     template <class T>
     static auto formula(const Options& o, double) {
-        const bool keras = o.rule == UpdateRule::keras, centered = o.centered, has_momentum = o.momentum != 0;
+        const bool keras = o.rule == UpdateRule::keras, centered = o.centered,
+                   has_momentum = !detail::equal(o.momentum, 0);
         const T fresh = static_cast<T>(1 - o.rho), momentum = static_cast<T>(o.momentum);
         const T inner_rate = static_cast<T>(keras ? o.learning_rate : 1);
         const T outer_rate = static_cast<T>(keras ? 1 : o.learning_rate);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/errors.hpp>
 #include <deeprec/core/shape.hpp>
 
@@ -109,7 +110,7 @@ struct CosineDecayRestarts {
     double rate(Index step) const {
         double x = detail::progress("CosineDecayRestarts", step, first_decay_steps), height = 1;
         if (!(t_mul >= 1)) throw ArgumentError(message("CosineDecayRestarts: expected t_mul >= 1, received ", t_mul));
-        if (t_mul == 1) {
+        if (detail::equal(t_mul, 1)) {
             height = std::pow(m_mul, std::floor(x));
             x -= std::floor(x);
         } else {

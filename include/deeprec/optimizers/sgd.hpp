@@ -1,6 +1,7 @@
 /// Gradient descent, with momentum (Polyak 1964) and Nesterov's form of it (Sutskever et al. 2013) as options.
 #pragma once
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/optimizers/optimizer.hpp>
 
 DEEPREC_BEGIN
@@ -22,12 +23,12 @@ struct SgdOptions {
 struct SgdRule : detail::Slots<1, 0> {
     using Options = SgdOptions;
     static constexpr std::string_view name() { return "SGD"; }
-    static int slots(const Options& o) { return o.momentum != 0; }
+    static int slots(const Options& o) { return !detail::equal(o.momentum, 0); }
     static bool decoupled_decay(const Options& o) { return o.rule == UpdateRule::keras; }
     static void check(const Options& o) {
         detail::check_decay(name(), "momentum", o.momentum);
         detail::check_decay(name(), "dampening", o.dampening);
-        if (o.dampening != 0 && (o.rule == UpdateRule::keras || o.nesterov))
+        if (!detail::equal(o.dampening, 0) && (o.rule == UpdateRule::keras || o.nesterov))
             throw ArgumentError("SGD: dampening is for PyTorch's rule without nesterov");
     }
     template <class T>
@@ -35,9 +36,9 @@ struct SgdRule : detail::Slots<1, 0> {
         const bool keras = o.rule == UpdateRule::keras;
         const double rate = o.learning_rate, b_to_w = keras ? 1 : -rate;
         const T momentum = static_cast<T>(o.momentum);
-        const T g_to_b = static_cast<T>(keras ? -rate : t == 1 ? 1 : 1 - o.dampening);
-        const T from_b = static_cast<T>(o.momentum == 0 ? 0 : o.nesterov ? b_to_w * o.momentum : b_to_w);
-        const T from_g = static_cast<T>(o.momentum == 0 || o.nesterov ? -rate : 0);
+        const T g_to_b = static_cast<T>(keras ? -rate : detail::equal(t, 1) ? 1 : 1 - o.dampening);
+        const T from_b = static_cast<T>(detail::equal(o.momentum, 0) ? 0 : o.nesterov ? b_to_w * o.momentum : b_to_w);
+        const T from_g = static_cast<T>(detail::equal(o.momentum, 0) || o.nesterov ? -rate : 0);
         return [=]<class V>(V& w, const V& g, V* b) {
             *b = kernels::fma(V(momentum), *b, V(g_to_b) * g);
             w = w + kernels::fma(V(from_b), *b, V(from_g) * g);

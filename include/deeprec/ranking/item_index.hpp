@@ -1,6 +1,7 @@
 /// Ranks all items for a user, with everything about the items computed in advance.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <span>

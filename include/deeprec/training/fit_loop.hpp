@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/order.hpp>
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
@@ -140,13 +141,14 @@ private:
         if (batches_ == 0) clear_gradients(sum);
         for (std::size_t i = 0; i < sum.size(); ++i) {
             const Parameter<T>& p = train_.list()[i];
-            if (!p.is_state() && loss.divisor != 0) scale_gradient(p, loss.divisor);  // states have their own weights
+            if (!p.is_state() && !detail::equal(loss.divisor, 0))
+                scale_gradient(p, loss.divisor);  // states have their own weights
             add_gradient(sum[i], p);
         }
         waiting_ += loss;
         waiting_samples_ += static_cast<double>(indices.size());
         if (++batches_ < options_.accumulate && !last) return;  // the last step of an epoch may have fewer
-        if (waiting_.divisor != 0)
+        if (!detail::equal(waiting_.divisor, 0))
             each_trained(sum, [&](const Parameter<T>& p) { scale_gradient(p, 1 / waiting_.divisor); });
         take_step(sum, waiting_samples_);
         waiting_ = {}, batches_ = 0, waiting_samples_ = 0;

@@ -1,6 +1,7 @@
 /// A callback that writes the figures of each epoch to a file.
 #pragma once
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -87,7 +88,7 @@ private:
     static std::string json_line(const EpochLog& log) {
         std::string line = "{\"epoch\": " + std::to_string(log.epoch + 1);
         for (const auto& [name, value] : log.figures) {
-            const bool finite = value - value == 0;
+            const bool finite = std::isfinite(value);
             line += ", " + detail::json_quoted(name) + ": " + (finite ? detail::option_text(value) : "null");
         }
         return line + "}\n";

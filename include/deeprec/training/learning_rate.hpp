@@ -1,6 +1,7 @@
 /// Callbacks that set the learning rate; both add the figure "learning_rate" to each epoch's log.
 #pragma once
 
+#include <cmath>
 #include <limits>
 #include <string>
 

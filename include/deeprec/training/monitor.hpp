@@ -45,8 +45,8 @@ DEEPREC_FUNCTION bool Monitor::minimises(std::string_view who) const {
     if (mode != MonitorMode::automatic) return mode == MonitorMode::min;
     const std::string name = "_" + figure;
     const auto has = [&](const char* word) { return name.find(std::string("_") + word) != std::string::npos; };
-    for (const char* small : {"loss", "error", "mse", "mae", "rmse", "brier", "ece"})
-        if (has(small)) return true;
+    for (const char* least : {"loss", "error", "mse", "mae", "rmse", "brier", "ece"})
+        if (has(least)) return true;
     for (const char* large : {"auc", "gauc", "accuracy", "precision", "recall", "f1", "r2", "ndcg", "hr", "hit", "mrr",
                               "map", "coverage", "diversity", "novelty"})
         if (has(large)) return false;

@@ -74,8 +74,8 @@ template <class T, int Rank>
 std::uint64_t hash_inputs(const View<T, Rank>& x, std::uint64_t hash) {
     return hash_bytes(x.data(), static_cast<std::size_t>(x.size()) * sizeof(T), hash);
 }
-template <class U, class I>
-std::uint64_t hash_inputs(const Pair<U, I>& x, std::uint64_t hash) {
+template <class U, class V>
+std::uint64_t hash_inputs(const Pair<U, V>& x, std::uint64_t hash) {
     return hash_inputs(view(x.item), hash_inputs(view(x.user), hash));
 }
 template <class Inputs, class T>

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/function_ref.hpp>
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/parallel.hpp>
@@ -31,7 +32,7 @@ struct ClassWeights {
     double of(const T* target, Index width) const {
         const double label = width == 1 ? static_cast<double>(*target)
                                         : static_cast<double>(std::max_element(target, target + width) - target);
-        if (!(label >= 0 && label < static_cast<double>(weights.size()) && label == std::floor(label)))
+        if (!(label >= 0 && label < static_cast<double>(weights.size()) && detail::equal(label, std::floor(label))))
             throw DataError(message("fit: class_weight has ", weights.size(), " classes, received the target ", label));
         return weights[static_cast<std::size_t>(label)];
     }
@@ -231,7 +232,7 @@ private:
         if (!by_step) weights = weights_by_sample(facts, class_weights);
         // Which steps count is known after the forward pass: until then the sum is not divided.
         const double divisor = by_step ? 0 : loss_.divisor(facts.targets, facts.samples, facts.width, weights.data);
-        const double scale = divisor == 0 ? 1 : 1 / divisor;
+        const double scale = detail::equal(divisor, 0) ? 1 : 1 / divisor;
         const Shards cut = step_.cut(facts);
         if (train) gradients_.prepare(model, cut.count);
         LossSum loss = step_.run(cut, [&](detail::Shard<T>& shard) {
@@ -247,7 +248,7 @@ private:
         });
         if (train) gradients_.add_up(cut.count, pool_);
         if (!by_step) return {loss.sum / scale, divisor};
-        if (train && loss.divisor != 0)
+        if (train && !detail::equal(loss.divisor, 0))
             detail::each_trained(gradients_.list(),
                                  [&](const Parameter<T>& p) { detail::scale_gradient(p, 1 / loss.divisor); });
         return loss;

@@ -56,7 +56,7 @@ template <Index Height, Index Vectors, Index Panels, class T, class Arch>
 void multiply_tile(const TileRows<T>& a, const T* b, Index panel_stride, const Output<T>& out) {
     using V = Batch<T, Arch>;
     constexpr Index step = lanes<T, Arch>, columns = Panels * Vectors;
-    V sum[Height][columns];
+    Array<Array<V, columns>, Height> sum;
     DEEPREC_UNROLL
     for (Index r = 0; r < Height; ++r) {
         DEEPREC_UNROLL
@@ -67,7 +67,7 @@ void multiply_tile(const TileRows<T>& a, const T* b, Index panel_stride, const O
     for (Index s = 0; s < a.segments; ++s) {
         const T* const segment = a.data + s * a.segment_stride;
         for (Index k = 0; k < length; ++k) {
-            V row[columns];
+            Array<V, columns> row;
             DEEPREC_UNROLL
             for (Index j = 0; j < columns; ++j)
                 row[j] = kernels::load<V>(b + j / Vectors * panel_stride + j % Vectors * step);
@@ -91,7 +91,7 @@ void multiply_tile(const TileRows<T>& a, const T* b, Index panel_stride, const O
         }
     };
     if (!biases) return store([&](Index r, Index j) { return sum[r][j]; });
-    V bias[columns];
+    Array<V, columns> bias;
     DEEPREC_UNROLL
     for (Index j = 0; j < columns; ++j) bias[j] = kernels::load<V>(biases + j * step);
     store([&](Index r, Index j) { return sum[r][j] + bias[j]; });
@@ -101,8 +101,9 @@ void multiply_tile(const TileRows<T>& a, const T* b, Index panel_stride, const O
 template <Index Height, Index Panels, class T, class Arch>
 void multiply_edge(const TileRows<T>& a, const T* b, Index panel_stride, Index columns, const Output<T>& out) {
     using Tile = detail::Tile<T, Arch>;
-    constexpr Index width = Panels * Tile::width;
-    alignas(64) T c[Height * width] = {}, bias[width] = {};
+    constexpr Index width = Panels * Tile::width, size = Height * width;
+    alignas(64) Array<T, size> c = {};
+    alignas(64) Array<T, width> bias = {};
     if (out.accumulate)
         for (Index r = 0; r < Height; ++r) std::copy_n(out.c + r * out.ldc, columns, c + r * width);
     if (out.bias) std::copy_n(out.bias, columns, bias);

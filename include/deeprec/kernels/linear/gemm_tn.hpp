@@ -34,7 +34,7 @@ void outer_products(const Rows<T>& a, Index a_column, const Rows<T>& b, Index b_
                     T* panel, T* c, Index ldc) {
     using V = Batch<T, Arch>;
     constexpr Index step = lanes<T, Arch>, width = OuterTile<T, Arch>::width;
-    V sum[Height][Vectors];
+    Array<Array<V, Vectors>, Height> sum;
     DEEPREC_UNROLL
     for (Index i = 0; i < Height; ++i) {
         DEEPREC_UNROLL
@@ -46,7 +46,7 @@ void outer_products(const Rows<T>& a, Index a_column, const Rows<T>& b, Index b_
         Index run = std::min(end, a.batch_end(r));
         if constexpr (Fill) run = std::min(run, b.batch_end(r));
         for (; r < run; ++r, left += a.row_stride, right += Fill ? b.row_stride : width, panel += width) {
-            V y[Vectors];
+            Array<V, Vectors> y;
             DEEPREC_UNROLL
             for (Index j = 0; j < Vectors; ++j) y[j] = kernels::load<V>(right + j * step);
             DEEPREC_UNROLL
@@ -89,7 +89,7 @@ void gemm_tn(const Rows<T>& a_rows, const Rows<T>& b_rows, T* c, Index ldc) {
     using Tile = detail::OuterTile<T, Arch>;
     const Rows<T> a = a_rows.simplified(), b = b_rows.simplified();
     const Index n = b.segment_length;
-    alignas(64) T panel[Tile::block * Tile::width];
+    alignas(64) Array<T, Tile::block * Tile::width> panel;
 
     for (Index begin = 0; begin < a.rows; begin += Tile::block)
         for (Index j = 0; j < n; j += Tile::width) {
@@ -107,7 +107,8 @@ void gemm_tn(const Rows<T>& a_rows, const Rows<T>& b_rows, T* c, Index ldc) {
                 } else if (columns == Tile::width) {
                     add_products.template operator()<2, false>(to, ldc);
                 } else {
-                    alignas(64) T tile[Height * Tile::width] = {};
+                    constexpr Index size = Height * Tile::width;
+                    alignas(64) Array<T, size> tile = {};
                     if (columns <= lanes<T, Arch>)
                         add_products.template operator()<1, false>(tile, Tile::width);
                     else

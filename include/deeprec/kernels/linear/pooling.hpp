@@ -61,8 +61,8 @@ void max_pool_backward(const PoolWindows& w, const T* x, const T* y, const T* dy
             for (Index t = 0; t < count; ++t) {
                 T* to = dx + in + t * w.features + f;
                 const V here = kernels::load<V>(x + in + t * w.features + f);
-                const auto hit =
-                    here == best || !(here == here);  // not here != here: false for NaN in xsimd 8.1's AVX-512
+                // Not here != here: false for NaN in xsimd 8.1's AVX-512.
+                const auto hit = kernels::equal(here, best) || !kernels::equal(here, here);
                 const V before = apart ? V(T(0)) : kernels::load<V>(to);
                 kernels::store(to, before + kernels::select(hit, left, V(T(0))));
                 left = kernels::select(hit, V(T(0)), left);
@@ -80,7 +80,7 @@ void max_pool_backward_shared(const PoolWindows& w, const T* x, const T* y, cons
             const V best = kernels::load<V>(y + out + f), one(T(1)), zero(T(0));
             const auto is_hit = [&](Index t) {
                 const V here = kernels::load<V>(x + in + t * w.features + f);
-                return here == best || !(here == here);
+                return kernels::equal(here, best) || !kernels::equal(here, here);
             };
             V hits = zero;
             for (Index t = 0; t < count; ++t) hits = hits + kernels::select(is_hit(t), one, zero);

@@ -140,7 +140,7 @@ void scan_quantized(const QuantizedQuery& query, const QuantizedRows& rows, Inde
         const V rest = kernels::fma(kernels::load<V>(rows.errors + first), length, smallest);
         const V bounds = kernels::fma(kernels::load<V>(rows.scales + first), product, rest);
         if (!kernels::any_greater(bounds, V(threshold))) continue;
-        alignas(64) float all[step];
+        alignas(64) Array<float, step> all;
         kernels::store(all, bounds);
         Index low = 0, high = std::min(step, end - first);
         while (low < high && !(all[low] > threshold)) ++low;

@@ -171,7 +171,7 @@ void add_exponentials(const T* logits, Index n, T* state) {
         DEEPREC_UNROLL
         for (Index j = 0; j < 2; ++j) most[j] = kernels::at_least(kernels::load<V>(logits + i + j * step), most[j]);
     }
-    alignas(64) T rest[2 * step];
+    alignas(64) Array<T, 2 * step> rest;
     if (i < n) {
         kernels::store(rest, missing);
         kernels::store(rest + step, missing);

@@ -29,7 +29,7 @@ bool scan_inner_products(const T* query, Index width, const T* items, Index ld, 
     for (Index first = begin; first < end; first += step) {
         const Index count = std::min(step, end - first);
         const T* const rows = items + first * ld;
-        V sum[step];
+        Array<V, step> sum;
         const auto multiply = [&](const auto& row) {
             DEEPREC_UNROLL
             for (Index r = 0; r < step; ++r) {
@@ -50,7 +50,7 @@ bool scan_inner_products(const T* query, Index width, const T* items, Index ld, 
         const V scores = kernels::reduce_add_each(sum);
         zeros = kernels::fma(scores, V(T(0)), zeros);
         if (!kernels::any_greater(scores, V(threshold))) continue;
-        alignas(64) T all[step];
+        alignas(64) Array<T, step> all;
         kernels::store(all, scores);
         for (Index r = 0; r < count; ++r)
             if (all[r] > threshold) threshold = offer(first + r, all[r]);

@@ -12,7 +12,7 @@ namespace kernels::detail {
 
 /// z[r][g] += sum_k a[r, k] panel[k, g] for gates g = i, f, c, o. Returns the panel row behind the last one used.
 template <Index Height, class V, class T>
-DEEPREC_INLINE const T* multiply_gates(V (&z)[Height][4], const T* a, Index stride, Index depth, const T* panel) {
+DEEPREC_INLINE const T* multiply_gates(V (*z)[4], const T* a, Index stride, Index depth, const T* panel) {
     constexpr Index lanes = static_cast<Index>(V::size);
     for (Index k = 0; k < depth; ++k, panel += 4 * lanes) {
         V w[4];
@@ -29,7 +29,7 @@ DEEPREC_INLINE const T* multiply_gates(V (&z)[Height][4], const T* a, Index stri
 }
 
 template <Index Height, class V, class T>
-DEEPREC_INLINE void load_gates(V (&z)[Height][4], const T* from, Index stride) {
+DEEPREC_INLINE void load_gates(V (*z)[4], const T* from, Index stride) {
     DEEPREC_UNROLL
     for (Index r = 0; r < Height; ++r) {
         DEEPREC_UNROLL
@@ -37,7 +37,7 @@ DEEPREC_INLINE void load_gates(V (&z)[Height][4], const T* from, Index stride) {
     }
 }
 template <Index Height, class V, class T>
-DEEPREC_INLINE void store_gates(const V (&z)[Height][4], T* to, Index stride) {
+DEEPREC_INLINE void store_gates(const V (*z)[4], T* to, Index stride) {
     DEEPREC_UNROLL
     for (Index r = 0; r < Height; ++r) {
         DEEPREC_UNROLL
@@ -120,10 +120,10 @@ struct LstmForward {
                 for (Index t = 0; t < pass.time; t += Layout::height)
                     with_height<Layout::height>(pass.time - t, [&](auto height) {
                         const T* const panel = packed + j * size.panel_size();
-                        V z[height][4];
-                        load_gates(z, panel, 0);
-                        multiply_gates(z, input(r, t), pass.go_backwards ? -F : F, F, panel + 4 * lanes);
-                        store_gates(z, projected + t * stride + (r * size.panels() + j) * 4 * lanes, stride);
+                        Array<V[4], height> z;
+                        load_gates<height>(z, panel, 0);
+                        multiply_gates<height>(z, input(r, t), pass.go_backwards ? -F : F, F, panel + 4 * lanes);
+                        store_gates<height>(z, projected + t * stride + (r * size.panels() + j) * 4 * lanes, stride);
                     });
     }
 
@@ -159,16 +159,16 @@ struct LstmForward {
         const Index width = size.width(), place = r * width + j * lanes,
                     gate_place = (r * size.panels() + j) * 4 * lanes;
         const T* panel = packed + j * size.panel_size();
-        V z[Height][4];
+        Array<V[4], Height> z;
         if (projected) {
-            load_gates(z, projected + t * n * 4 * width + gate_place, 4 * width);
+            load_gates<Height>(z, projected + t * n * 4 * width + gate_place, 4 * width);
             panel += (1 + size.features) * 4 * lanes;
         } else {
-            load_gates(z, panel, 0);
-            panel = multiply_gates(z, input(r, t), pass.time * size.features, size.features, panel + 4 * lanes);
+            load_gates<Height>(z, panel, 0);
+            panel = multiply_gates<Height>(z, input(r, t), pass.time * size.features, size.features, panel + 4 * lanes);
         }
-        multiply_gates(z, h + slot(t) + r * width + from, width, to - from, panel + from * 4 * lanes);
-        if (to < size.units) return store_gates(z, projected + t * n * 4 * width + gate_place, 4 * width);
+        multiply_gates<Height>(z, h + slot(t) + r * width + from, width, to - from, panel + from * 4 * lanes);
+        if (to < size.units) return store_gates<Height>(z, projected + t * n * 4 * width + gate_place, 4 * width);
 
         const T *h_old = h + slot(t) + place, *c_old = c + slot(t) + place;
         T *h_new = h + slot(t + 1) + place, *c_new = c + slot(t + 1) + place;
@@ -178,7 +178,7 @@ struct LstmForward {
             if (gates) {
                 const V kept[1][4] = {{kept_of(gate, z[q][0], i), kept_of(gate, z[q][1], f), kept_of(act, z[q][2], a),
                                        kept_of(gate, z[q][3], o)}};
-                store_gates(kept, gates + t * n * 4 * width + gate_place + q * 4 * width, 0);
+                store_gates<1>(kept, gates + t * n * 4 * width + gate_place + q * 4 * width, 0);
             }
             const V previous = kernels::load<V>(c_old + q * width);
             if (pass.kept(first + r + q, t)) {

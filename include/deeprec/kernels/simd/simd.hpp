@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma push_macro("I")  // of <complex.h>; xsimd has template parameters of that name
+#undef I
 #if defined(__GNUC__) && !defined(__clang__)  // GCC 12 calls AVX-512's undefined registers uninitialized (PR 105593)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -19,10 +21,12 @@
 #else
 #include <xsimd/xsimd.hpp>
 #endif
+#pragma pop_macro("I")
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/shape.hpp>
 
 /// Before a loop over registers with constant bounds: the loop must disappear, or its array cannot live in registers.
@@ -39,6 +43,10 @@ namespace kernels {
 /// A SIMD register of T.
 template <class T, class Arch = xsimd::default_arch>
 using Batch = xsimd::batch<T, Arch>;
+
+/// N elements; an Index is signed, and a bound of its type is a warning of -Wsign-conversion.
+template <class E, Index N>
+using Array = E[static_cast<std::size_t>(N)];
 
 /// Numbers in one register.
 template <class T, class Arch = xsimd::default_arch>
@@ -229,11 +237,19 @@ DEEPREC_INLINE xsimd::batch<T, Arch> at_most(const xsimd::batch<T, Arch>& x, con
 }
 
 /// max that gives NaN when either argument is NaN (std::max and xsimd::max hide one of them).
-DEEPREC_INLINE float max_nan(float a, float b) { return a > b || a != a ? a : b; }
-DEEPREC_INLINE double max_nan(double a, double b) { return a > b || a != a ? a : b; }
+DEEPREC_INLINE float max_nan(float a, float b) { return a > b || std::isnan(a) ? a : b; }
+DEEPREC_INLINE double max_nan(double a, double b) { return a > b || std::isnan(a) ? a : b; }
 template <class T, class Arch>
 DEEPREC_INLINE xsimd::batch<T, Arch> max_nan(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
     return xsimd::select(a == a, kernels::at_least(b, a), a);  // not a != a: false for NaN in xsimd 8.1's AVX-512
+}
+
+/// a == b; NaN equals nothing.
+DEEPREC_INLINE bool equal(float a, float b) { return deeprec::detail::equal(a, b); }
+DEEPREC_INLINE bool equal(double a, double b) { return deeprec::detail::equal(a, b); }
+template <class T, class Arch>
+DEEPREC_INLINE xsimd::batch_bool<T, Arch> equal(const xsimd::batch<T, Arch>& a, const xsimd::batch<T, Arch>& b) {
+    return a == b;
 }
 
 /// condition ? a : b.
@@ -250,11 +266,11 @@ DEEPREC_INLINE xsimd::batch<T, Arch> select(const xsimd::batch_bool<T, Arch>& co
 // ---------------------------------------------------------------- across lanes
 
 namespace detail {
-template <int By, class T, class Arch, std::size_t... I>
-DEEPREC_INLINE xsimd::batch<T, Arch> rotate(const xsimd::batch<T, Arch>& x, std::index_sequence<I...>) {
+template <int By, class T, class Arch, std::size_t... Lane>
+DEEPREC_INLINE xsimd::batch<T, Arch> rotate(const xsimd::batch<T, Arch>& x, std::index_sequence<Lane...>) {
     using Register = typename xsimd::batch<T, Arch>::register_type;
     const Register r = x;
-    return xsimd::batch<T, Arch>(Register(__builtin_shufflevector(r, r, ((int(I) + By) % int(sizeof...(I)))...)));
+    return xsimd::batch<T, Arch>(Register(__builtin_shufflevector(r, r, ((int(Lane) + By) % int(sizeof...(Lane)))...)));
 }
 /// Combines the lanes as a balanced tree: the same bits with every version of xsimd.
 template <Index Half, class T, class Arch, class Combine>
@@ -289,13 +305,13 @@ DEEPREC_INLINE xsimd::batch<T, Arch> reduce_add_each(const xsimd::batch<T, Arch>
 }
 namespace detail {
 /// a0 b0 a1 b1 ... in two registers: a becomes the first, b the second.
-template <class T, class Arch, std::size_t... I>
-DEEPREC_INLINE void interleave(xsimd::batch<T, Arch>& a, xsimd::batch<T, Arch>& b, std::index_sequence<I...>) {
-    constexpr int n = sizeof...(I);
+template <class T, class Arch, std::size_t... Lane>
+DEEPREC_INLINE void interleave(xsimd::batch<T, Arch>& a, xsimd::batch<T, Arch>& b, std::index_sequence<Lane...>) {
+    constexpr int n = sizeof...(Lane);
     using Register = typename xsimd::batch<T, Arch>::register_type;
     const Register x = a, y = b;
-    a = xsimd::batch<T, Arch>(Register(__builtin_shufflevector(x, y, (int(I) / 2 + int(I) % 2 * n)...)));
-    b = xsimd::batch<T, Arch>(Register(__builtin_shufflevector(x, y, (n / 2 + int(I) / 2 + int(I) % 2 * n)...)));
+    a = xsimd::batch<T, Arch>(Register(__builtin_shufflevector(x, y, (int(Lane) / 2 + int(Lane) % 2 * n)...)));
+    b = xsimd::batch<T, Arch>(Register(__builtin_shufflevector(x, y, (n / 2 + int(Lane) / 2 + int(Lane) % 2 * n)...)));
 }
 }  // namespace detail
 /// Lane j of x[i] goes to lane i of x[j]; x has as many batches as a batch has lanes. Interleaving row i with row
@@ -305,7 +321,7 @@ DEEPREC_INLINE void transpose(xsimd::batch<T, Arch>* x) {
     constexpr Index n = lanes<T, Arch>;
     DEEPREC_UNROLL
     for (Index round = 1; round < n; round *= 2) {
-        xsimd::batch<T, Arch> y[n];
+        Array<xsimd::batch<T, Arch>, n> y;
         DEEPREC_UNROLL
         for (Index i = 0; i < n; ++i) y[i] = x[i];
         DEEPREC_UNROLL

@@ -19,7 +19,7 @@ void transpose(const T* from, Index ld_from, Index rows, Index columns, T* to, I
     };
     for (Index i = 0; i < whole_rows; i += step)
         for (Index j = 0; j < whole_columns; j += step) {
-            V square[step];
+            Array<V, step> square;
             DEEPREC_UNROLL
             for (Index r = 0; r < step; ++r) square[r] = kernels::load<V>(from + (i + r) * ld_from + j);
             kernels::transpose(square);

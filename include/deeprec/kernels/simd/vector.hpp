@@ -92,7 +92,7 @@ bool all_finite(const T* x, Index n) {
     }
     for (; i < n; i += step)
         sum[0] = kernels::fma(zero, kernels::load_first<V>(x + i, n - i < step ? n - i : step), sum[0]);
-    return kernels::reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3])) == T(0);
+    return equal(kernels::reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3])), T(0));
 }
 
 /// out[j] += sum_r B[r, j] for B [rows, n], row-major with rows ldb apart: the gradient of a bias. Every 256 rows are
