@@ -16,6 +16,7 @@
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/core/pass.hpp>
 #include <deeprec/core/random.hpp>
+#include <deeprec/core/record.hpp>
 #include <deeprec/core/sample_weights.hpp>
 #include <deeprec/core/shape.hpp>
 #include <deeprec/core/shown.hpp>

@@ -1,6 +1,7 @@
 /// The room models/: compositions of layers and recommender models.
 #pragma once
 
+#include <deeprec/models/branches.hpp>
 #include <deeprec/models/concatenation.hpp>
 #include <deeprec/models/masked.hpp>
 #include <deeprec/models/pair_head.hpp>

@@ -9,6 +9,8 @@ DEEPREC_BEGIN
 /// `View<T, Rank>` is the same with the rank in its type, which is what callers of layers see.
 template <class T>
 struct Block {
+    using Sample = Shape;  ///< what a model that reads such blocks is built for
+
     T* data = nullptr;
     Shape shape;
     Mask mask{};
@@ -38,9 +40,13 @@ struct Block {
     }
     template <int Rank>
     View<T, Rank> as() const {
-        typename View<T, Rank>::Extents extents;
-        for (int axis = 0; axis < Rank; ++axis) extents[static_cast<std::size_t>(axis)] = shape[axis];
-        return {data, extents, mask};
+        if constexpr (Rank == any_rank) {
+            return {data, shape, mask};
+        } else {
+            typename View<T, Rank>::Extents extents;
+            for (int axis = 0; axis < Rank; ++axis) extents[static_cast<std::size_t>(axis)] = shape[axis];
+            return {data, extents, mask};
+        }
     }
 };
 template <class T, int Rank>

@@ -24,13 +24,14 @@
 #include <deeprec/core/block.hpp>
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/moving_average.hpp>
+#include <deeprec/core/record.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 
 DEEPREC_BEGIN
 
 /// What an option is: a value of the layer, a word of an enumeration, or text that the type fixes (an activation,
 /// returned sequences), which is only written and compared, but for a number that may stand behind it.
-enum class OptionKind { truth, index, number, single, shape, ids, id_lists, choice, fixed };
+enum class OptionKind { truth, index, number, single, shape, ids, id_lists, record, choice, fixed };
 
 /// One option of a layer.
 struct Option {
@@ -97,7 +98,7 @@ public:
         layers_.clear();
     }
 
-    /// A number, a truth, a shape or a list of ids that the layer was constructed with.
+    /// A number, a truth, a shape, named shapes or a list of ids that the layer was constructed with.
     void option(std::string_view name, bool& value) { add({name, OptionKind::truth, &value}); }
     void option(std::string_view name, Index& value) { add({name, OptionKind::index, &value}); }
     void option(std::string_view name, double& value) { add({name, OptionKind::number, &value}); }
@@ -107,6 +108,7 @@ public:
     void option(std::string_view name, std::vector<std::vector<std::int32_t>>& lists) {
         add({name, OptionKind::id_lists, &lists});
     }
+    void option(std::string_view name, RecordShape& fields) { add({name, OptionKind::record, &fields}); }
     /// A value of an enumeration by its name, `names` being in the order of their numbers.
     template <class Enum, std::size_t N>
     void choice(std::string_view name, Enum& value, const std::array<std::string_view, N>& names) {

@@ -1,7 +1,7 @@
-/// What a model's forward takes: a view, or one view for each tower.
+/// What a model's forward takes: a view, a record of named ones, or one of these for each tower.
 #pragma once
 
-#include <deeprec/core/tensor.hpp>
+#include <deeprec/core/record.hpp>
 
 DEEPREC_BEGIN
 
@@ -38,6 +38,7 @@ template <class T, int Rank>
 Index sample_count(const View<T, Rank>& x) {
     return x.extent(0);
 }
+inline Index sample_count(const RecordView& x) { return x.batch(); }
 template <class User, class Item>
 Index sample_count(const Pair<User, Item>& x) {
     return sample_count(view(x.user));
@@ -47,6 +48,7 @@ template <class T, int Rank>
 Index sample_block(const View<T, Rank>&) {
     return 1;
 }
+inline Index sample_block(const RecordView&) { return 1; }
 template <class User, class Item>
 Index sample_block(const Pair<User, Item>& x) {
     return x.block < 1 ? 1 : x.block;  // `slice_samples` refuses a block that cannot be
@@ -56,6 +58,13 @@ template <class T, int Rank>
 Index sample_steps(const View<T, Rank>& x) {
     const Index numbers = std::is_same_v<std::remove_const_t<T>, std::int32_t> ? x.size() : x.rows();
     return numbers / std::max<Index>(x.extent(0), 1);
+}
+/// Those of the longest field.
+inline Index sample_steps(const RecordView& x) {
+    Index most = 1;
+    for (const FieldView& f : x.fields)
+        most = std::max(most, f.type == ElementType::int32 ? f.sample.size() : f.sample.rank() > 1 ? f.sample[0] : 1);
+    return most;
 }
 template <class User, class Item>
 Index sample_steps(const Pair<User, Item>& x) {
@@ -67,6 +76,7 @@ template <class T, int Rank>
 View<T, Rank> slice_samples(const View<T, Rank>& x, Index begin, Index end) {
     return x.slice(begin, end);
 }
+inline RecordView slice_samples(const RecordView& x, Index begin, Index end) { return x.slice(begin, end); }
 template <class User, class Item>
 auto slice_samples(const Pair<User, Item>& x, Index begin, Index end) {
     const auto user = view(x.user);

@@ -35,11 +35,9 @@
 
 DEEPREC_BEGIN
 
-/// A rank that is not known at compile time of a composition.
-inline constexpr int any_rank = -1;
-
-/// What a layer reads: numbers [batch, ..., features], numbers [batch, time, features], or ids [batch, ...].
-enum class Reads { features, sequence, ids };
+/// What a layer reads: numbers [batch, ..., features], numbers [batch, time, features], ids [batch, ...], or a record
+/// of named fields (core/record.hpp).
+enum class Reads { features, sequence, ids, record };
 
 /// Begins a layer: its name, what it `reads`, and the rank of its output, in which `Rank` is that of the input. The
 /// sentences are those that a composition of layers that do not fit fails to compile with; they must be literals.
@@ -76,17 +74,18 @@ struct LayerCache {
 
 template <class L>
 concept Layer = std::copyable<L> && std::default_initializable<L> &&
-    requires(L layer, const L& constant, const Shape& shape) {
+    requires(L layer, const L& constant) {
     typename L::Scalar;        // of the output and the parameters
-    typename L::InputElement;  // Scalar, or std::int32_t for ids
+    typename L::InputElement;  // Scalar, std::int32_t for ids, Named for a record
     typename L::Cache;
     typename L::Gradients;
     { L::name() } -> std::convertible_to<std::string_view>;
-    { layer.build(shape, Seed{}) } -> std::same_as<Shape>;
     { constant.zero_gradients() } -> std::same_as<typename L::Gradients>;
     layer.parameters_changed();  // renews packed copies
     requires requires(const Block<const typename L::InputElement>& x, const Block<const typename L::Scalar>& dy,
-                      typename L::Cache& cache, typename L::Gradients& gradients, Fields<typename L::Scalar>& fields) {
+                      const typename Block<const typename L::InputElement>::Sample& sample, typename L::Cache& cache,
+                      typename L::Gradients& gradients, Fields<typename L::Scalar>& fields) {
+        { layer.build(sample, Seed{}) } -> std::same_as<Shape>;
         layer.fields(fields, gradients);
         { constant.apply(x, cache, Pass{}) } -> std::convertible_to<Block<const typename L::Scalar>>;
         constant.apply_backward(dy, cache, gradients, true);
@@ -144,6 +143,12 @@ DEEPREC_NOINLINE void fill_parameters(const ParameterList<T>& list) {
         else
             fill(values, p.shape, p.initializer, p.seed);
     }
+}
+/// The first half of `build`. Of named fields it refuses others than the model reads.
+template <class L>
+Shape size_checked(L& layer, const typename Block<const typename L::InputElement>::Sample& in) {
+    if constexpr (std::is_same_v<typename L::InputElement, Named>) check_fields(L::name(), layer.input_shape(), in);
+    return layer.size(in);
 }
 /// Sizes all parameters and states of a prepared layer and fills them.
 template <class L>
@@ -205,8 +210,8 @@ public:
     using InputElement = Element;
 
     /// Sizes and initialises everything for samples of shape `in` (no batch axis); returns the shape of the output.
-    Shape build(const Shape& in, Seed seed) {
-        const Shape out = self().size(in);
+    Shape build(const typename Block<const Element>::Sample& in, Seed seed) {
+        const Shape out = detail::size_checked(self(), in);
         detail::make_parameters(self(), seed);
         return out;
     }
@@ -217,6 +222,7 @@ public:
     template <class X, class Cache>
     auto forward(const X& x, Cache& cache, const Pass& pass = {}) const {
         constexpr int rank = L::template output_rank<ElementOf<X>, rank_of<X>>();
+        if constexpr (std::is_same_v<Element, Named>) detail::check_fields(L::name(), self().record(), view(x));
         return self().apply(Block(view(x)), cache, pass).template as<rank>();
     }
     /// Adds into `gradients` and returns dL/dx, after a training forward with this cache. Throws ArgumentError without
@@ -224,7 +230,7 @@ public:
     template <class DY, class Cache, class G>
     auto backward(const DY& dy, Cache& cache, G& gradients, InputGradient want = InputGradient::compute) const {
         const auto dx = self().apply_backward(Block(view(dy)), cache, gradients, want == InputGradient::compute);
-        if constexpr (std::is_same_v<Element, std::int32_t>)
+        if constexpr (!std::is_same_v<Element, T>)
             return NoGradient{};
         else if constexpr (L::reads == Reads::sequence)
             return dx.template as<3>();

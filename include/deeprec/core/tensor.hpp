@@ -29,6 +29,9 @@ class TensorMap;
 
 DEEPREC_BEGIN
 
+/// A rank that is not known at compile time.
+inline constexpr int any_rank = -1;
+
 template <class T, int Rank>
 class View;
 
@@ -303,6 +306,58 @@ private:
     T* data_;
     Extents extents_;
 };
+
+/// A view whose rank only the program knows: what named fields give a model where no layer says of what rank they are.
+/// As a view of that rank it is checked: `const View<const float, 3> y = branches.forward(record, cache)`.
+template <class T>
+class View<T, any_rank> {
+public:
+    using Element = T;
+    using Scalar = std::remove_const_t<T>;
+    using Extents = Shape;
+    static constexpr int rank = any_rank;
+
+    View(T* data, const Shape& shape, Mask m = {}) : mask(m), data_(data), shape_(shape) {}
+
+    T* data() const { return data_; }
+    const Shape& shape() const { return shape_; }
+    const Shape& extents() const { return shape_; }
+    const Shape& dimensions() const { return shape_; }
+    Index extent(int axis) const { return shape_[axis]; }
+    Index dimension(int axis) const { return shape_[axis]; }
+    Index size() const { return shape_.size(); }
+    Index last() const { return shape_.back(); }
+    Index rows() const { return last() ? size() / last() : 0; }
+    template <std::integral... Indices>
+    T& operator()(Indices... at) const {
+        return View<T, sizeof...(Indices)>(*this)(at...);
+    }
+    /// Throws ShapeError where the view has another rank.
+    template <class U, int Rank>
+        requires(std::is_same_v<U, T> || std::is_same_v<U, const T>)
+    operator View<U, Rank>() const {
+        if (shape_.rank() != Rank)
+            throw ShapeError(message("View: expected ", Rank, " axes, received ", shape_,
+                                     Rank == 2 ? "; end sequences first (a last state, a global pooling, Flatten)" : ""));
+        typename View<U, Rank>::Extents extents;
+        for (int axis = 0; axis < Rank; ++axis) extents[static_cast<std::size_t>(axis)] = shape_[axis];
+        return {data_, extents, mask};
+    }
+
+    Mask mask;
+
+private:
+    T* data_;
+    Shape shape_;
+};
+
+namespace detail {
+/// A model's output as training and predicting read it: one vector a sample where no layer says of what rank it is.
+template <class T, int Rank>
+View<T, Rank == any_rank ? 2 : Rank> known_rank(const View<T, Rank>& y) {
+    return y;
+}
+}  // namespace detail
 
 /// Read-only view of a tensor, an `Eigen::Tensor` or `Eigen::TensorMap`, or another view.
 template <class T, int Rank>

@@ -41,8 +41,35 @@ private:
     Buffer<T> memory_;
 };
 
+/// Owns the gathered rows of the fields of one record.
+class GatheredRecord {
+public:
+    RecordView gather(const Record& source, std::span<const Index> indices) {
+        const auto fields = source.fields();
+        views_.assign(fields.begin(), fields.end());
+        memory_.resize(fields.size());
+        for (std::size_t f = 0; f < fields.size(); ++f) {
+            const Index row = fields[f].row_bytes();
+            std::byte* out = memory_[f].need(row * static_cast<Index>(indices.size()));
+            views_[f].data = out;
+            for (const Index i : indices) out = std::copy_n(fields[f].data + i * row, row, out);
+        }
+        return {views_, 0, static_cast<Index>(indices.size())};
+    }
+
+private:
+    std::vector<FieldView> views_;
+    std::vector<Buffer<std::byte>> memory_;
+};
+
 template <class Input>
 struct InputStore;
+template <>
+struct InputStore<Record> {
+    GatheredRecord rows;
+    RecordView gather(const Record& x, std::span<const Index> indices) { return rows.gather(x, indices); }
+    static Index samples(const Record& x) { return x.size(); }
+};
 template <class T, int Rank>
 struct InputStore<Tensor<T, Rank>> {
     GatheredRows<T, Rank> rows;
@@ -68,7 +95,7 @@ struct InputStore<Pair<U, V>> {
 /// Samples in memory: `TensorDataset{x, y}`, `TensorDataset{Pair{users, items}, y}`, both with sample weights as a
 /// third.
 ///
-/// Shapes: x [N, ...] (a Tensor, or a Pair of them), y [N, outputs], weights [N] or empty. Throws ShapeError unless the
+/// Shapes: x [N, ...] (a Tensor, a Record, or a Pair of them), y [N, outputs], weights [N] or empty. Throws ShapeError unless the
 /// sample counts agree. The batch lies in the data set and lasts until the next: one caller at a time, threads need
 /// copies.
 template <class Input, class T>

@@ -50,8 +50,8 @@ void check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const
 /// All numbers are read before the first goes into the model.
 template <class T>
 void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOptions& options);
-template <class T>
-void read_options(const Fields<T>& fields, const SafetensorsReader& file);
+void read_options(const LayerOptions& layer, const SafetensorsReader& file);
+void check_options(const std::vector<LayerOptions>& layers, const SafetensorsReader& file);
 
 #if DEEPREC_BODIES
 template <class T>
@@ -93,10 +93,11 @@ void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOp
     for (std::size_t i = 0; i < numbers.size(); ++i)
         std::copy_n(numbers[i].data(), fields.parameters()[i].size(), fields.parameters()[i].values);
 }
-template <class T>
-void read_options(const Fields<T>& fields, const SafetensorsReader& file) {
-    for (const LayerOptions& layer : fields.layers()) OptionReader(file, layer).read();
-    for (auto layer = fields.layers().rbegin(); layer != fields.layers().rend(); ++layer)  // inner ones first
+DEEPREC_FUNCTION void read_options(const LayerOptions& layer, const SafetensorsReader& file) {
+    OptionReader(file, layer).read();
+}
+DEEPREC_FUNCTION void check_options(const std::vector<LayerOptions>& layers, const SafetensorsReader& file) {
+    for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)  // inner ones first
         OptionReader(file, *layer).check();
 }
 #endif
@@ -142,7 +143,10 @@ template <class Model>
 std::remove_cvref_t<Model> load(SafetensorsReader& file, const LoadOptions& options = {}) {
     std::remove_cvref_t<Model> model;
     try {
-        detail::read_options(detail::named_fields(model), file);
+        // One layer at a time, outer ones first: the names of fields are options, and lead to the layers behind them.
+        for (std::size_t i = 0; i < detail::named_fields(model).layers().size(); ++i)
+            detail::read_options(detail::named_fields(model).layers()[i], file);
+        detail::check_options(detail::named_fields(model).layers(), file);
         model.restore();
         const auto fields = detail::named_fields(model);
         detail::check_tensors(fields, file, options);

@@ -45,6 +45,12 @@ inline std::string option_text(const std::vector<std::vector<std::int32_t>>& lis
     for (std::size_t i = 0; i < lists.size(); ++i) text += (i ? ";" : "") + option_text(lists[i]);
     return text;
 }
+/// Named shapes as "item:50;tags:50,4;age:1".
+inline std::string option_text(const RecordShape& fields) {
+    std::string text;
+    for (const FieldShape& f : fields) text += (&f == fields.data() ? "" : ";") + f.name + ":" + option_text(f.shape);
+    return text;
+}
 std::string option_text(const Option& option);
 /// The texts of all layers.
 void write_options(const std::vector<LayerOptions>& layers, Metadata& metadata);
@@ -60,6 +66,7 @@ DEEPREC_FUNCTION std::string option_text(const Option& option) {
         case OptionKind::shape: return value(static_cast<const Shape*>(nullptr));
         case OptionKind::ids: return value(static_cast<const std::vector<std::int32_t>*>(nullptr));
         case OptionKind::id_lists: return value(static_cast<const std::vector<std::vector<std::int32_t>>*>(nullptr));
+        case OptionKind::record: return value(static_cast<const RecordShape*>(nullptr));
         case OptionKind::choice: return std::string(option.words[option.get(option.value)]);
         case OptionKind::fixed: break;
     }
@@ -144,10 +151,10 @@ private:
     }
     /// f(number) for each of those that stand between commas.
     template <class F>
-    void each_extent(F&& f) const {
-        for (std::size_t begin = 0, end; begin < text_.size(); begin = end + 1) {
-            end = std::min(text_.find(',', begin), text_.size());
-            f(extent(text_.substr(begin, end - begin)));
+    void each_extent(const std::string& text, F&& f) const {
+        for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+            end = std::min(text.find(',', begin), text.size());
+            f(extent(text.substr(begin, end - begin)));
         }
     }
     void set(const Option& option) const {
@@ -159,6 +166,7 @@ private:
             case OptionKind::shape: return set(static_cast<Shape*>(option.value));
             case OptionKind::ids: return set(static_cast<std::vector<std::int32_t>*>(option.value));
             case OptionKind::id_lists: return set(static_cast<std::vector<std::vector<std::int32_t>>*>(option.value));
+            case OptionKind::record: return set(static_cast<RecordShape*>(option.value));
             case OptionKind::choice: return set_choice(option);
             case OptionKind::fixed: return check_fixed(option);
         }
@@ -172,16 +180,31 @@ private:
     void set(T* to) const {
         *to = number<T>(text_);
     }
-    void set(Shape* to) const {
-        *to = {};
-        each_extent([&](Index n) {
-            if (to->rank() == Shape::max_rank) fail(name_, ": expected at most ", Shape::max_rank, " extents");
-            to->push_back(n);
+    Shape shape(const std::string& text) const {
+        Shape found;
+        each_extent(text, [&](Index n) {
+            if (found.rank() == Shape::max_rank) fail(name_, ": expected at most ", Shape::max_rank, " extents");
+            found.push_back(n);
         });
+        return found;
+    }
+    void set(Shape* to) const { *to = shape(text_); }
+    /// As many as the model has: how many is a matter of its type.
+    void set(RecordShape* fields) const {
+        std::size_t begin = 0;
+        for (FieldShape& f : *fields) {
+            const std::size_t end = std::min(text_.find(';', begin), text_.size());
+            const std::size_t colon = text_.find(':', std::min(begin, end));
+            if (colon >= end) fail(name_, ": expected ", fields->size(), " fields as name:shape, received ", text_);
+            f.name = text_.substr(begin, colon - begin);
+            f.shape = shape(text_.substr(colon + 1, end - colon - 1));
+            begin = end + 1;
+        }
+        if (begin <= text_.size()) fail(name_, ": expected ", fields->size(), " fields, received ", text_);
     }
     void set(std::vector<std::int32_t>* ids) const {
         ids->clear();
-        each_extent([&](Index id) { ids->push_back(static_cast<std::int32_t>(id)); });
+        each_extent(text_, [&](Index id) { ids->push_back(static_cast<std::int32_t>(id)); });
     }
     void set(std::vector<std::vector<std::int32_t>>* lists) const {
         lists->clear();

@@ -50,6 +50,7 @@ class Sequential : public LayerInterface<Sequential<Layers...>, typename detail:
 public:
     using Scalar = typename Last::Scalar;
     using InputElement = typename First::InputElement;
+    using Sample = typename Block<const InputElement>::Sample;
     struct Cache {
         std::tuple<typename Layers::Cache...> layers;
     };
@@ -57,6 +58,7 @@ public:
         std::tuple<typename Layers::Gradients...> layers;
     };
     static constexpr Reads reads = First::reads == Reads::ids                    ? Reads::ids
+                                   : First::reads == Reads::record               ? Reads::record
                                    : ((Layers::reads == Reads::sequence) || ...) ? Reads::sequence
                                                                                  : Reads::features;
 
@@ -72,11 +74,14 @@ public:
         return detail::rank_after < Element, sequences ? 2 : Rank, Layers... > ();
     }
     /// Shapes alone of every layer for samples of shape `in`; `build` calls it.
-    Shape size(const Shape& in) {
-        shapes_[0] = in;
+    Shape size(const Sample& in) {
+        if constexpr (reads != Reads::record) shapes_[0] = in;
         each([&]<std::size_t At>(auto& layer) {
             try {
-                shapes_[At + 1] = layer.size(shapes_[At]);
+                if constexpr (At == 0)
+                    shapes_[1] = layer.size(in);
+                else
+                    shapes_[At + 1] = layer.size(shapes_[At]);
             } catch (const ShapeError& error) {
                 detail::refuse_layer(At, error);
             }
@@ -84,11 +89,11 @@ public:
         return shapes_[count];
     }
     /// Sizes what was read from a file.
-    void restore() { size(shapes_[0]); }
+    void restore() { size(Sample(input_shape())); }
     void fields(Fields<Scalar>& f, Gradients& g) { fields_from(0, f, g); }
     /// With names that count from `number` on.
     void fields_from(std::size_t number, Fields<Scalar>& f, Gradients& g) {
-        f.option("input_shape", shapes_[0]);
+        if constexpr (reads != Reads::record) f.option("input_shape", shapes_[0]);
         each([&]<std::size_t At>(auto& layer) { f.part(number + At, layer, std::get<At>(g.layers), At); });
     }
     void parameters_changed() { parameters_changed_from<0>(); }
@@ -137,15 +142,21 @@ public:
         return std::get<At>(layers_);
     }
     static constexpr std::size_t size() { return count; }
-    /// Shape of a sample, as `build` was told.
-    const Shape& input_shape() const { return shapes_[0]; }
+    /// Shape of a sample, as `build` was told: of the fields where the first layer reads a record.
+    decltype(auto) input_shape() const {
+        if constexpr (reads == Reads::record)
+            return layer<0>().input_shape();
+        else
+            return (shapes_[0]);
+    }
+    /// Those fields, with their types.
+    const RecordShape& record() const requires(First::reads == Reads::record) { return layer<0>().record(); }
     const Shape& output_shape() const { return shapes_[count]; }
     /// One for each layer, numbered from `first` on.
     std::vector<SummaryRow> summary_rows(std::size_t first = 0) const {
         std::vector<SummaryRow> rows;
         [&]<std::size_t... At>(std::index_sequence<At...>) {
-            (rows.push_back(summary_row(message(first + At, " ", LayerAt<At>::name()), layer<At>(), shapes_[At + 1])),
-             ...);
+            (add_summary(rows, message(first + At), layer<At>(), shapes_[At + 1]), ...);
         }
         (std::make_index_sequence<count>{});
         return rows;

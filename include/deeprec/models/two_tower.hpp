@@ -8,8 +8,10 @@
 DEEPREC_BEGIN
 
 /// Shapes of one sample of each tower.
+template <class User = Shape, class Item = Shape>
 struct TowerShapes {
-    Shape user, item;
+    User user;
+    Item item;
 };
 
 /// score = head([user(x_u); item(x_i)]), or head(user(x_u), item(x_i)) for a pair head such as `Dot{}` or
@@ -45,6 +47,8 @@ class TwoTower {
 public:
     using Scalar = typename Head::Scalar;
     using FinalActivation = typename HeadModel::FinalActivation;
+    using Shapes = TowerShapes<typename Block<const typename User::InputElement>::Sample,
+                               typename Block<const typename Item::InputElement>::Sample>;
     struct Cache {
         typename User::Cache user;
         typename Item::Cache item;
@@ -61,16 +65,16 @@ public:
         : user(std::move(user_tower)), item(std::move(item_tower)), head(std::move(head_layers)) {}
 
     static constexpr std::string_view name() { return "TwoTower"; }
-    /// Sizes and initialises all parts: `build({{50}, {20}}, Seed{42})`.
-    Shape build(const TowerShapes& in, Seed seed) {
+    /// Sizes and initialises all parts: `build({{50}, {20}}, Seed{42})`, with named shapes for a tower that reads fields.
+    Shape build(const Shapes& in, Seed seed) {
         const Shape out = size(in);
         detail::make_parameters(*this, seed);
         return out;
     }
     /// Shapes alone of all parts; `build` calls it.
-    Shape size(const TowerShapes& in) {
-        const Shape u = shapes_[0] = part("user tower", [&] { return user.size(in.user); });
-        const Shape v = shapes_[1] = part("item tower", [&] { return item.size(in.item); });
+    Shape size(const Shapes& in) {
+        const Shape u = shapes_[0] = part("user tower", [&] { return detail::size_checked(user, in.user); });
+        const Shape v = shapes_[1] = part("item tower", [&] { return detail::size_checked(item, in.item); });
         if (u.rank() != 1 || v.rank() != 1)
             throw ShapeError(message("TwoTower: towers must give one vector a sample, received ", u, " and ", v));
         return shapes_[2] = part("head", [&] { return head.size(u, v); });

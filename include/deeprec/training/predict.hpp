@@ -31,11 +31,11 @@ public:
             throw ArgumentError(message("predict: expected a positive batch_size, received ", options.batch_size));
     }
 
-    /// The outputs for all samples of x, a view (or a Pair of them for two towers): [N, ...] as the model's output,
+    /// The outputs for all samples of x, a view or record (or a Pair of them for two towers): [N, ...] as the model's output,
     /// with the mask of its steps, in memory that lasts until the next call. Batches are of whole blocks of the Pair.
     template <class Inputs>
     auto views(const Inputs& x) {
-        using Output = decltype(model_.forward(x, std::declval<typename Model::Cache&>()));
+        using Output = decltype(detail::known_rank(model_.forward(x, std::declval<typename Model::Cache&>())));
         using Extents = typename Output::Extents;
         const Index samples = sample_count(x), block = sample_block(x);
         if (samples == 0) return View<const T, Output::rank>{values_.data(), Extents{}};
@@ -43,7 +43,7 @@ public:
         const Index batches = (samples + batch_size - 1) / batch_size;
         const auto slice = [&](Index batch, Index lane) {
             const Index begin = batch * batch_size, end = std::min(samples, begin + batch_size);
-            return std::pair(begin, model_.forward(slice_samples(x, begin, end), cache(lane)));
+            return std::pair(begin, detail::known_rank(model_.forward(slice_samples(x, begin, end), cache(lane))));
         };
         make_room(batches);
         // The first slice tells the shape of all.
@@ -100,7 +100,7 @@ auto input_views(const X& x) {
 }
 }  // namespace detail
 
-/// The model's outputs for all samples of x (a tensor or view; a Pair of them for two towers), in batches over threads.
+/// The model's outputs for all samples of x (a tensor, view or record; a Pair of them for two towers), in batches over threads.
 /// Shape: [N, ...] as the model's output. Throws as Predictor and the model's forward.
 template <class Model, class X>
 auto predict(const Model& model, const X& x, PredictOptions options = {}) {

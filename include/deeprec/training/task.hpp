@@ -74,6 +74,13 @@ template <class T, int Rank>
 std::uint64_t hash_inputs(const View<T, Rank>& x, std::uint64_t hash) {
     return hash_bytes(x.data(), static_cast<std::size_t>(x.size()) * sizeof(T), hash);
 }
+inline std::uint64_t hash_inputs(const RecordView& x, std::uint64_t hash) {
+    for (const FieldView& f : x.fields) {
+        hash = hash_bytes(f.name.data(), f.name.size(), hash);
+        hash = hash_bytes(f.data + x.begin * f.row_bytes(), static_cast<std::size_t>(x.batch() * f.row_bytes()), hash);
+    }
+    return hash;
+}
 template <class U, class V>
 std::uint64_t hash_inputs(const Pair<U, V>& x, std::uint64_t hash) {
     return hash_inputs(view(x.item), hash_inputs(view(x.user), hash));

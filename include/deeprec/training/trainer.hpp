@@ -239,7 +239,7 @@ private:
             auto& cache = caches_[static_cast<std::size_t>(shard.lane)];
             const auto inputs = slice_samples(batch.inputs, shard.begin, shard.begin + shard.rows);
             const Pass pass = train ? Pass(Training(step_seed, shard.begin)) : Pass(Inference{});
-            const auto y = model.forward(inputs, cache, pass.on_logits(on_logits));
+            const auto y = detail::known_rank(model.forward(inputs, cache, pass.on_logits(on_logits)));
             shard.weights = weights.from(shard.begin);
             T* const dy = finish(Block(y), by_step, facts, scale, class_weights, train, shard);
             if (!train) return;
