@@ -79,6 +79,9 @@ public:
         text_.fail(text_.end(), "expected a column \"", name, "\", received ", names_.list(), header_hint());
     }
 
+    /// How many columns there are.
+    std::size_t columns() const { return names_.size(); }
+
     /// Goes to the next row; false at the end. Throws FormatError unless it has as many fields as the header.
     bool next() {
         if (first_row_) {

@@ -21,15 +21,9 @@
 #include <deeprec/core/errors.hpp>
 #include <deeprec/core/shown.hpp>
 #include <deeprec/data/readers/csv_format.hpp>
+#include <deeprec/data/readers/fields.hpp>
 
 DEEPREC_BEGIN
-
-/// One field of a line.
-struct Field {
-    std::string_view text;   ///< valid until the reader's next line
-    std::size_t offset = 0;  ///< where it starts in the line, in bytes
-    bool quoted = false;     ///< it stood in double quotes
-};
 
 namespace detail {
 /// f(), in which a lack of memory becomes an Error that names the file.
@@ -47,7 +41,7 @@ decltype(auto) within_memory(const std::filesystem::path& file, F&& f) {
 
 /// Reads a file one line at a time. Line ends are LF or CRLF, the last one may be missing; blank lines and a UTF-8
 /// byte order mark are skipped.
-class TextReader {
+class TextReader final : public FieldReader {
 public:
     /// Longest line, and longest row of a table, in bytes.
     static constexpr std::size_t max_line = std::size_t{1} << 28;
@@ -79,6 +73,7 @@ public:
     }
 
     const std::filesystem::path& path() const { return path_; }
+    using FieldReader::number;
     /// Number of the current line, from 1; of a row of several lines, of its first.
     std::size_t number() const { return number_; }
     /// The current line as one field, and the empty field at its end.
@@ -134,7 +129,7 @@ public:
                 fields_.push_back({std::string_view(piece.quoted ? unquoted_ : line_).substr(piece.begin, piece.size),
                                    piece.offset, piece.quoted});
             if (count != 0 && fields_.size() == count + 1 && fields_.back().text.empty())
-                fail(fields_.back(), "expected ", count, " fields, received ", fields_.size(),
+                fail<detail::RowError>(fields_.back(), "expected ", count, " fields, received ", fields_.size(),
                      "; lines that end in a separator are read with trailing_separator = true");
             return counted(count);
         });
@@ -143,40 +138,8 @@ public:
         return split_csv(count, CsvFormat{.separator = separator});
     }
 
-    /// The number that a field is; a plus before it is one of it. Throws FormatError unless all of it is one number,
-    /// finite and in the range of T.
-    template <class T>
-    T number(const Field& field, char decimal = '.') const {
-        constexpr const char* kind = std::is_integral_v<T> ? "a whole number" : "a number";
-        std::array<char, 64> copy{};
-        std::string_view text = field.text;
-        if (decimal != '.' && text.size() <= copy.size()) {  // 1.234,5 has too many points for the one below
-            std::transform(text.begin(), text.end(), copy.begin(), [&](char c) {
-                return c == decimal ? '.' : c == '.' ? ' ' : c;
-            });
-            text = {copy.data(), text.size()};
-        }
-        if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-        T value{};
-        const char* const last = text.data() + text.size();
-        const auto [end, error] = std::from_chars(text.data(), last, value);
-        bool good = error == std::errc() && end == last;
-        if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
-        if (!good)
-            fail(field, "expected ", kind, error == std::errc::result_out_of_range ? " in range" : "", ", received ",
-                 detail::shown(field.text), hint(field.text, std::is_floating_point_v<T> && decimal == '.'));
-        return value;
-    }
-
-    /// The whole second that a time falls in: rounded down, before 1970 too. Throws as `number`, and beyond 9e15.
-    std::int64_t seconds(const Field& field, char decimal = '.') const {
-        const double time = number<double>(field, decimal);
-        if (std::abs(time) > 9e15) fail(field, "expected seconds below 9e15, received ", time);
-        return static_cast<std::int64_t>(std::floor(time));
-    }
-
     /// "path:line:column" of a field. The column counts characters from 1, as editors do.
-    std::string place(const Field& field) const {
+    std::string place(const Field& field) const override {
         const auto at = line_.begin() + static_cast<std::ptrdiff_t>(std::min(field.offset, line_.size()));
         const auto lines = std::count(line_.begin(), at, line_end_);
         const auto from = std::find(std::make_reverse_iterator(at), line_.rend(), line_end_).base();
@@ -184,30 +147,15 @@ public:
         return message(path_.string(), ":", std::max<std::size_t>(number_, 1) + static_cast<std::size_t>(lines), ":",
                        before + 1);
     }
-    /// Throws `E` with the place, ": " and the parts.
-    template <class E = FormatError, class... Parts>
-    [[noreturn]] void fail(const Field& field, const Parts&... parts) const {
-        throw E(message(place(field), ": ", parts...));
-    }
-
 private:
     struct Piece {  // a field, whose text is in line_ or unquoted_, which may grow until the row is whole
         std::size_t offset, begin, size;
         bool quoted;
     };
-    static bool is_blank(char c) { return c == ' ' || c == '\t'; }
     std::size_t skip_blanks(std::size_t at, char separator) const {
         while (at < line_.size() && is_blank(line_[at]) && line_[at] != separator) ++at;
         return at;
     }
-    static const char* hint(std::string_view text, bool fraction) {
-        if (!text.empty() && (is_blank(text.front()) || is_blank(text.back())))
-            return "; blanks around fields go with trim = true";
-        const bool decimal = fraction && std::count(text.begin(), text.end(), ',') == 1 && text.size() > 2 &&
-                             text.find_first_not_of("+-0123456789,") == std::string_view::npos;
-        return decimal ? "; numbers such as 4,5 are read with decimal = ','" : "";
-    }
-
     /// Fills the buffer; false at the end of the file.
     bool refill() {
         const bool first = buffer_.empty();
@@ -313,10 +261,11 @@ private:
              detail::shown(std::string_view(line_).substr(end)), option);
     }
     const std::vector<Field>& counted(std::size_t count) const {
-        if (count != 0 && fields_.size() < count) fail(end(), "expected ", count, " fields, received ", fields_.size());
-        if (count != 0 && fields_.size() > count)
-            fail(fields_[count], "expected ", count, " fields, received ", fields_.size());
-        return fields_;
+        if (count == 0 || fields_.size() == count) return fields_;
+        const Field at = fields_.size() < count ? end() : fields_[count];
+        if (line_.find(line_end_) != std::string::npos)  // an open quote may have swallowed rows
+            fail(at, "expected ", count, " fields, received ", fields_.size());
+        fail<detail::RowError>(at, "expected ", count, " fields, received ", fields_.size());
     }
 
     std::filesystem::path path_;

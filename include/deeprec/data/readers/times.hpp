@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include <deeprec/data/readers/text.hpp>
+#include <deeprec/data/readers/fields.hpp>
 #include <deeprec/data/time_unit.hpp>
 
 DEEPREC_BEGIN
@@ -77,7 +77,7 @@ public:
     explicit TimeColumn(TimeUnit unit = TimeUnit::seconds, char decimal = '.') : unit_(unit), decimal_(decimal) {}
 
     /// Throws FormatError for what is no time in the unit.
-    std::int64_t operator()(const TextReader& in, const Field& field) {
+    std::int64_t operator()(const FieldReader& in, const Field& field) {
         if (first_.empty()) first_ = in.place(field);
         if (unit_ == TimeUnit::guessed) guess(in, field);
         if (unit_ == TimeUnit::iso8601) {
@@ -105,13 +105,18 @@ public:
             check_years(seconds, first_, unit_ == TimeUnit::iso8601 ? nullptr : &numeric(), true);
     }
 
+    /// In words, for reports.
+    const char* unit() const {
+        return unit_ == TimeUnit::iso8601 ? "ISO 8601" : unit_ == TimeUnit::relative ? "numbers" : numeric().name;
+    }
+
 private:
     const NumericUnit& numeric() const {
         for (const NumericUnit& unit : numeric_units)
             if (unit.unit == unit_) return unit;
         return numeric_units[0];
     }
-    void guess(const TextReader& in, const Field& field) {
+    void guess(const FieldReader& in, const Field& field) {
         if (parse_iso8601(field.text)) {
             unit_ = TimeUnit::iso8601;
             return;

@@ -1,0 +1,445 @@
+/// From rows of fields, whatever they come from, to tables.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <deeprec/data/readers/table_options.hpp>
+#include <deeprec/data/readers/times.hpp>
+#include <deeprec/data/tables/tables.hpp>
+
+DEEPREC_BEGIN
+
+namespace detail {
+
+/// `Rows` is a CsvReader or what is like it: columns by name, `next()`, fields by number, and a FieldReader `text()`.
+template <class Rows>
+std::size_t place_of(const Rows& in, const ColumnName& column) {
+    if (!column.is_number()) return in.column(column.text());
+    if (column.number() < 1 || column.number() > static_cast<int>(in.columns()))
+        in.text().fail(Field{}, "expected a column from 1 to ", in.columns(), ", received ", column.number());
+    return static_cast<std::size_t>(column.number()) - 1;
+}
+
+/// What a table of events or keys has besides ids and times. A row is read whole before any of it is kept.
+class ColumnFiller {
+public:
+    /// Makes the columns of the table. Throws ArgumentError for a name that is there twice.
+    ColumnFiller(const std::vector<ColumnOptions>& wanted, const std::vector<std::string>& missing,
+                 std::vector<Column>& columns);
+    /// Looks up the columns in the next file.
+    template <class Rows>
+    void open(const Rows& in) {
+        for (One& one : all_) one.at = place_of(in, one.about.column);
+    }
+    /// Nothing where the field is empty or says so.
+    template <class Rows>
+    std::string_view value(const Rows& in, std::size_t at) const {
+        const std::string_view text = in[at].text;
+        for (const std::string& none : missing_)
+            if (text == none) return {};
+        return text;
+    }
+    /// Throws FormatError for a number that is none and a vector of another width.
+    template <class Rows>
+    void read(const Rows& in, std::vector<Column>& columns) {
+        for (One& one : all_) {
+            one.text = value(in, one.at);
+            if (one.text.empty()) continue;
+            if (one.about.kind == ColumnKind::number) one.number = in.template number<float>(in[one.at]);
+            if (one.about.kind == ColumnKind::vector) read_vector(in, one, columns[one.to]);
+        }
+    }
+    void append(std::vector<Column>& columns);
+
+private:
+    struct One {
+        ColumnOptions about;
+        std::size_t to, at = 0;
+        std::string_view text{};
+        float number = 0;
+        std::vector<float> vector{};
+    };
+    /// part(text, its offset in the field) for each part that is not blank.
+    template <class F>
+    static void each_part(std::string_view text, char separator, const F& part) {
+        for (std::size_t begin = 0; begin <= text.size();) {
+            std::size_t end = std::min(text.find(separator, begin), text.size());
+            const std::size_t next = end + 1;
+            while (begin < end && text[begin] == ' ') ++begin;
+            while (end > begin && text[end - 1] == ' ') --end;
+            if (end > begin) part(text.substr(begin, end - begin), begin);
+            begin = next;
+        }
+    }
+    template <class Rows>
+    static void read_vector(const Rows& in, One& one, const Column& column) {
+        one.vector.clear();
+        const Field& field = in[one.at];
+        each_part(one.text, one.about.separator, [&](std::string_view text, std::size_t offset) {
+            one.vector.push_back(in.template number<float>(Field{text, field.offset + offset}));
+        });
+        if (column.width() != 0 && column.width() != static_cast<Index>(one.vector.size()))
+            in.text().fail(field, "expected ", column.width(), " numbers, as in the rows before, received ",
+                           one.vector.size());
+    }
+    std::vector<One> all_;
+    const std::vector<std::string>& missing_;
+    std::vector<std::string_view> parts_;
+};
+
+/// row(wrong) for each row of `in`; `wrong` is to say what is wrong with the row if the next step throws. Rows that
+/// cannot be read are counted, or the first one is an error.
+template <class Rows, class F>
+void each_row(Rows& in, const std::string& source, ReadReport& report, BadRows bad_rows, const F& row) {
+    report.source += (report.source.empty() ? "" : ", ") + source;
+    const char* wrong = "";
+    const auto skip = [&] {
+        ++report.bad;
+        report.skip(wrong, {}, [&] { return in.text().place(Field{}); });
+    };
+    for (;;) {
+        try {
+            wrong = "";
+            if (!in.next()) return;
+            ++report.read;
+            row(wrong);
+        } catch (const RowError&) {
+            if (bad_rows == BadRows::error) throw;
+            ++report.read;
+            wrong = "with another number of fields";
+            skip();
+        } catch (const Error&) {
+            if (bad_rows == BadRows::error || *wrong == '\0') throw;
+            skip();
+        }
+    }
+}
+/// The field of a key. Throws DataError for an empty one.
+template <class Rows>
+std::string_view key_of(const Rows& in, std::size_t at, const ColumnFiller& filler) {
+    const std::string_view text = filler.value(in, at);
+    if (text.empty())
+        in.text().template fail<DataError>(in[at], "expected a key, received ",
+                                           in[at].text.empty() ? "an empty field" : shown(in[at].text),
+                                           "; bad_rows = BadRows::skip passes over such rows");
+    return text;
+}
+/// Throws DataError where no row was kept, or most of them could not be read.
+void check_rows(const ReadReport& report, Index kept);
+
+/// Reads events from any number of sources into one table.
+class EventFiller {
+public:
+    /// Throws ArgumentError for options without meaning.
+    explicit EventFiller(EventColumns options);
+    template <class Rows>
+    void read(Rows& in, const std::string& source) {
+        const auto optional = [&](const ColumnName& column) {
+            return column.empty() ? std::nullopt : std::optional(place_of(in, column));
+        };
+        const std::size_t user = place_of(in, options_.user), item = place_of(in, options_.item);
+        const auto time = optional(options_.time), type = optional(options_.type), rating = optional(options_.rating);
+        filler_.open(in);
+        each_row(in, source, table_.report, options_.bad_rows, [&](const char*& wrong) {
+            const auto place = [&] { return in.text().place(Field{}); };
+            wrong = "without a user";
+            const std::string_view user_key = key_of(in, user, filler_);
+            wrong = "without an item";
+            const std::string_view item_key = key_of(in, item, filler_);
+            float weight = 1;
+            if (type && !options_.types.empty()) {
+                const std::string_view text = filler_.value(in, *type);
+                const std::size_t kind = type_of(text);
+                if (kind == options_.types.size())
+                    return table_.report.skip("of another event type", text.empty() ? "(none)" : text, place);
+                weight = options_.types[kind].weight;
+            }
+            std::int64_t seconds = 0;
+            if (time) {
+                wrong = "with a time that is none";
+                seconds = times_(in.text(), in[*time]);
+            }
+            if (rating) {
+                wrong = "with a rating that is none";
+                if (in.template number<float>(in[*rating]) < options_.min_rating)
+                    return table_.report.skip("rated below min_rating", {}, place);
+            }
+            wrong = "with a number that is none";
+            filler_.read(in, table_.columns);
+            table_.user.push_back(table_.users.add(user_key));
+            table_.item.push_back(table_.items.add(item_key));
+            if (time) table_.time.push_back(seconds);
+            filler_.append(table_.columns);
+            if (weights_) table_.columns.back().add_number(weight);
+        });
+    }
+    /// What needs all rows: checks, duplicates, the least numbers of events, the report.
+    EventTable finish();
+
+private:
+    /// Its place in options_.types; their number for another.
+    std::size_t type_of(std::string_view type);
+    void drop(const char* reason, std::vector<bool>& gone);
+    void drop_duplicates();
+    void keep_core();
+
+    EventColumns options_;
+    EventTable table_;
+    ColumnFiller filler_;
+    TimeColumn times_;
+    bool weights_ = false;
+    std::vector<bool> types_seen_;
+};
+
+/// The same for rows by key.
+class KeyFiller {
+public:
+    KeyFiller(const KeyColumns& options, KeyedTable& table)
+        : options_(options), table_(table), filler_(options.columns, options_.missing, table.columns) {}
+    template <class Rows>
+    void read(Rows& in, const std::string& source) {
+        const std::size_t key = place_of(in, options_.key);
+        filler_.open(in);
+        each_row(in, source, table_.report, options_.bad_rows, [&](const char*& wrong) {
+            wrong = "without a key";
+            const std::string_view text = key_of(in, key, filler_);
+            wrong = "with a key that was there before";
+            if (table_.keys.find(text))
+                in.text().template fail<DataError>(in[key], "expected a key once, received ", shown(text),
+                                                   " again; bad_rows = BadRows::skip keeps the first");
+            wrong = "with a number that is none";
+            filler_.read(in, table_.columns);
+            table_.keys.add(text);
+            filler_.append(table_.columns);
+        });
+    }
+    /// `what` they are, for the report: "items".
+    void finish(const char* what);
+
+private:
+    const KeyColumns options_;
+    KeyedTable& table_;
+    ColumnFiller filler_;
+};
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION ColumnFiller::ColumnFiller(const std::vector<ColumnOptions>& wanted,
+                                            const std::vector<std::string>& missing, std::vector<Column>& columns)
+    : missing_(missing) {
+    for (const ColumnOptions& about : wanted) {
+        const std::string& name = about.name.empty() ? about.column.text() : about.name;
+        for (const Column& column : columns)
+            if (column.name() == name)
+                throw ArgumentError(message("columns: two have the name ", shown(name, "'"), "; give one a .name"));
+        all_.push_back({about, columns.size()});
+        char& separator = all_.back().about.separator;
+        if (separator == 0) separator = about.kind == ColumnKind::vector ? ' ' : '|';
+        columns.emplace_back(name, about.kind);
+    }
+}
+
+DEEPREC_FUNCTION void ColumnFiller::append(std::vector<Column>& columns) {
+    for (One& one : all_) {
+        Column& column = columns[one.to];
+        if (one.text.empty()) {
+            column.add_missing();
+            continue;
+        }
+        switch (one.about.kind) {
+            case ColumnKind::category:
+            case ColumnKind::text: column.add_text(one.text); break;
+            case ColumnKind::number: column.add_number(one.number); break;
+            case ColumnKind::vector: column.add_vector(one.vector); break;
+            case ColumnKind::categories:
+                parts_.clear();
+                each_part(one.text, one.about.separator,
+                          [&](std::string_view text, std::size_t) { parts_.push_back(text); });
+                column.add_texts(parts_);
+        }
+    }
+}
+
+DEEPREC_FUNCTION void check_rows(const ReadReport& report, Index kept) {
+    if (kept == 0)
+        throw DataError(message(report.source, ": expected at least one row to keep, received none of ", report.read,
+                                "; skipped: ", report.skipped_text()));
+    if (2 * report.bad > report.read)
+        throw DataError(message(report.source, ": expected rows that can be read, ", report.bad, " of ", report.read,
+                                " cannot; skipped: ", report.skipped_text()));
+}
+
+DEEPREC_FUNCTION std::vector<ColumnOptions> wanted_columns(const EventColumns& options) {
+    std::vector<ColumnOptions> wanted = options.columns;
+    const auto also = [&](const ColumnName& column, ColumnKind kind) {
+        for (const ColumnOptions& other : wanted)
+            if (other.column.text() == column.text()) return;
+        if (!column.empty()) wanted.push_back({column, kind});
+    };
+    also(options.type, ColumnKind::category);
+    also(options.rating, ColumnKind::number);
+    return wanted;
+}
+
+DEEPREC_FUNCTION EventFiller::EventFiller(EventColumns options)
+    : options_(std::move(options)),
+      filler_(wanted_columns(options_), options_.missing, table_.columns),
+      times_(options_.time_unit, options_.format.decimal),
+      types_seen_(options_.types.size(), false) {
+    if (options_.type.empty() != options_.types.empty() && options_.type.empty())
+        throw ArgumentError("read_events: expected the column of the event types (type), received types alone");
+    if (options_.rating.empty() && options_.min_rating > -std::numeric_limits<float>::infinity())
+        throw ArgumentError("read_events: expected the column of ratings (rating), received min_rating alone");
+    if (options_.min_user_events < 0 || options_.min_item_events < 0)
+        throw ArgumentError(message("read_events: expected least numbers of events from 0, received ",
+                                    options_.min_user_events, " and ", options_.min_item_events));
+    for (const EventType& type : options_.types) {
+        if (!std::isfinite(type.weight) || type.weight < 0)
+            throw ArgumentError(message("read_events: expected weights from 0, received ", type.weight, " for ",
+                                        shown(type.name)));
+        weights_ = weights_ || type.weight != 1;
+    }
+    if (!weights_) return;
+    for (const Column& column : table_.columns)
+        if (column.name() == "weight")
+            throw ArgumentError("read_events: the weights of event types make a column 'weight'; there is another");
+    table_.columns.emplace_back("weight", ColumnKind::number);
+}
+
+DEEPREC_FUNCTION std::size_t EventFiller::type_of(std::string_view type) {
+    std::size_t kind = 0;
+    while (kind < options_.types.size() && options_.types[kind].name != type) ++kind;
+    if (kind < options_.types.size()) types_seen_[kind] = true;
+    return kind;
+}
+
+/// The year, month and day of a time.
+DEEPREC_FUNCTION std::string date_of(std::int64_t seconds) {
+    const std::int64_t days = floor_divided(seconds, 86400);
+    if (days < -700'000 || days > 2'900'000) return message("second ", seconds);  // no year of four digits
+    const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{static_cast<int>(days)}}};
+    const auto two = [](unsigned n) { return (n < 10 ? "0" : "") + std::to_string(n); };
+    return message(static_cast<int>(date.year()), "-", two(static_cast<unsigned>(date.month())), "-",
+                   two(static_cast<unsigned>(date.day())));
+}
+
+DEEPREC_FUNCTION EventTable EventFiller::finish() {
+    ReadReport& report = table_.report;
+    check_rows(report, table_.size());
+    for (std::size_t kind = 0; kind < options_.types.size(); ++kind)
+        if (!types_seen_[kind])
+            throw DataError(message(report.source, ": no event is of type ", shown(options_.types[kind].name),
+                                    "; skipped: ", report.skipped_text()));
+    if (!table_.time.empty()) times_.check(table_.time.own());
+    drop_duplicates();
+    keep_core();
+    check_rows(report, table_.size());
+    report.kept = table_.size();
+    report.who = message(table_.users.size(), " users, ", table_.items.size(), " items");
+    report.when = "in the order of the rows";
+    if (!table_.time.empty()) {
+        const auto [first, last] = std::minmax_element(table_.time.all().begin(), table_.time.all().end());
+        report.when = options_.time_unit == TimeUnit::relative
+                          ? message("second ", *first, " to ", *last)
+                          : message(date_of(*first), " to ", date_of(*last), ", read from ", times_.unit());
+    }
+    for (const Column& column : table_.columns) report.columns.push_back(column.about());
+    table_.user.own().shrink_to_fit();
+    table_.item.own().shrink_to_fit();
+    table_.time.own().shrink_to_fit();
+    return std::move(table_);
+}
+
+DEEPREC_FUNCTION void EventFiller::drop(const char* reason, std::vector<bool>& gone) {
+    const Index count = std::count(gone.begin(), gone.end(), true);
+    table_.report.skip(reason, count);
+    if (count == 0) return;
+    std::vector<Index> rows;
+    for (std::size_t row = 0; row < gone.size(); ++row)
+        if (!gone[row]) rows.push_back(static_cast<Index>(row));
+    table_ = table_.select(rows);
+}
+
+DEEPREC_FUNCTION void EventFiller::drop_duplicates() {
+    if (options_.duplicates == Duplicates::keep) return;
+    const bool once = options_.duplicates == Duplicates::once;
+    const auto equal = [&](Index a, Index b) {
+        if (table_.user[a] != table_.user[b] || table_.item[a] != table_.item[b]) return false;
+        if (!once) return true;
+        return (table_.time.empty() || table_.time[a] == table_.time[b]) &&
+               std::all_of(table_.columns.begin(), table_.columns.end(), [&](const Column& c) { return c.equal(a, b); });
+    };
+    std::vector<std::pair<std::uint64_t, Index>> order;  // equal rows have one hash
+    order.reserve(static_cast<std::size_t>(table_.size()));
+    for (Index row = 0; row < table_.size(); ++row) {
+        std::uint64_t hash = mix64(static_cast<std::uint64_t>(table_.user[row]) << 32 |
+                                   static_cast<std::uint64_t>(table_.item[row]));
+        if (once && !table_.time.empty()) hash = mix64(hash ^ static_cast<std::uint64_t>(table_.time[row]));
+        for (std::size_t c = 0; once && c < table_.columns.size(); ++c) hash = mix64(hash ^ table_.columns[c].hash(row));
+        order.emplace_back(hash, row);
+    }
+    std::sort(order.begin(), order.end());
+    std::vector<bool> gone(order.size(), false);
+    for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+        while (end < order.size() && order[end].first == order[begin].first) ++end;
+        for (std::size_t i = begin; i < end; ++i) {
+            Index& kept = order[i].second;  // of those that are equal to it
+            for (std::size_t j = i + 1; kept >= 0 && j < end; ++j) {
+                Index& other = order[j].second;
+                if (other < 0 || !equal(kept, other)) continue;
+                const bool later = options_.duplicates == Duplicates::last &&
+                                   (table_.time.empty() || table_.time[other] >= table_.time[kept]);
+                const bool earlier = options_.duplicates == Duplicates::first && !table_.time.empty() &&
+                                     table_.time[other] < table_.time[kept];
+                if (later || earlier) std::swap(kept, other);
+                gone[static_cast<std::size_t>(std::exchange(other, -1))] = true;
+            }
+        }
+    }
+    drop(once ? "equal to another" : "of a user and an item that have another", gone);
+}
+
+DEEPREC_FUNCTION void EventFiller::keep_core() {
+    if (options_.min_user_events < 2 && options_.min_item_events < 2) return;
+    std::vector<Index> users(static_cast<std::size_t>(table_.users.size()) + 1, 0);
+    std::vector<Index> items(static_cast<std::size_t>(table_.items.size()) + 1, 0);
+    const auto of_user = [&](Index row) -> Index& { return users[static_cast<std::size_t>(table_.user[row])]; };
+    const auto of_item = [&](Index row) -> Index& { return items[static_cast<std::size_t>(table_.item[row])]; };
+    for (Index row = 0; row < table_.size(); ++row) ++of_user(row), ++of_item(row);
+    std::vector<bool> gone(static_cast<std::size_t>(table_.size()), false);
+    for (bool again = true; again;) {
+        again = false;
+        for (Index row = 0; row < table_.size(); ++row) {
+            if (gone[static_cast<std::size_t>(row)] ||
+                (of_user(row) >= options_.min_user_events && of_item(row) >= options_.min_item_events))
+                continue;
+            gone[static_cast<std::size_t>(row)] = again = true;
+            --of_user(row), --of_item(row);
+        }
+    }
+    drop("of a user or an item with too few", gone);
+    const auto renumber = [](Values<std::int32_t>& ids, Vocabulary& known) {  // those without rows have no id
+        Vocabulary left;
+        for (std::int32_t& id : ids.own()) id = left.add(known.key(id));
+        known = std::move(left);
+    };
+    renumber(table_.user, table_.users);
+    renumber(table_.item, table_.items);
+}
+
+DEEPREC_FUNCTION void KeyFiller::finish(const char* what) {
+    check_rows(table_.report, table_.size());
+    table_.report.kept = table_.size();
+    table_.report.who = message(table_.size(), " ", what);
+    table_.report.when = "no times";
+    for (const Column& column : table_.columns) table_.report.columns.push_back(column.about());
+}
+#endif
+
+}  // namespace detail
+
+DEEPREC_END
