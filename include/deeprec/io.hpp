@@ -7,3 +7,4 @@
 #include <deeprec/io/model_options.hpp>
 #include <deeprec/io/replace_file.hpp>
 #include <deeprec/io/safetensors.hpp>
+#include <deeprec/io/within_memory.hpp>
