@@ -24,7 +24,6 @@
 
 DEEPREC_BEGIN
 
-
 /// Reads a file one line at a time. Line ends are LF or CRLF, the last one may be missing; blank lines and a UTF-8
 /// byte order mark are skipped.
 class TextReader final : public FieldReader {
