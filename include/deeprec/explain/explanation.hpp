@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/tensor.hpp>
 
 DEEPREC_BEGIN
@@ -17,7 +18,9 @@ struct Contribution {
     Index position = 0;   ///< step of the sequence, from 0
     std::int32_t id = 0;  ///< what stands there, never padding
     double value = 0;     ///< positive: it speaks for the item
-    friend bool operator==(const Contribution&, const Contribution&) = default;
+    friend bool operator==(const Contribution& a, const Contribution& b) {
+        return a.position == b.position && a.id == b.id && detail::equal(a.value, b.value);
+    }
 };
 
 /// Why a model scores an item for a user as it does.

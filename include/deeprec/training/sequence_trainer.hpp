@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/data/sequence_samples.hpp>
 #include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/kernels/ranking/softmax_cross_entropy.hpp>
@@ -50,7 +51,7 @@ public:
     void each_prediction(const SequenceBatch&, F&& f) {
         constexpr Index rows_at_once = 128;
         const Index d = width_, n = items_;
-        if (static_cast<Index>(static_cast<T>(n)) != n || static_cast<T>(n) + T(1) == static_cast<T>(n))
+        if (static_cast<Index>(static_cast<T>(n)) != n || detail::equal(static_cast<T>(n) + T(1), static_cast<T>(n)))
             throw ArgumentError(message("NextItemSoftmax: ", n, " items are too many for metrics of classes"));
         for (Index begin = 0; begin < targets_seen_; begin += rows_at_once) {
             const Index rows = std::min(rows_at_once, targets_seen_ - begin);
