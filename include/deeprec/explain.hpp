@@ -4,4 +4,5 @@
 #include <deeprec/explain/counterfactual.hpp>
 #include <deeprec/explain/explain.hpp>
 #include <deeprec/explain/explanation.hpp>
+#include <deeprec/explain/field_path.hpp>
 #include <deeprec/explain/occlusion.hpp>

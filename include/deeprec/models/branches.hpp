@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include <deeprec/core/field_taps.hpp>
 #include <deeprec/models/summary.hpp>
 
 DEEPREC_BEGIN
@@ -173,6 +174,8 @@ public:
         std::tuple<typename detail::PartOf<Parts>::Layer::Cache...> parts;
         std::array<Block<const Scalar>, count> outputs;
         std::array<Buffer<Scalar>, count> gradients;  // by the outputs
+        FieldTaps* taps = nullptr;                    // where the outputs came from, null = from the layers
+        std::array<std::size_t, count> tap{};
         Buffer<Scalar> y;
         Buffer<std::uint8_t> keep;
     };
@@ -228,16 +231,21 @@ public:
     }
 
     Block<const Scalar> apply(const RecordView& x, Cache& cache, const Pass& pass) const {
+        cache.taps = pass.taps && pass.taps->replaces ? pass.taps : nullptr;
         each([&]<std::size_t I>(const auto& layer) {
             guarded<I>([&] {
                 auto& own = std::get<I>(cache.parts);
                 if constexpr (reads_record<LayerAt<I>>) {
                     cache.outputs[I] = layer.apply(x, own, pass.for_part(I));
+                } else if (cache.taps) {
+                    cache.tap[I] = cache.taps->next;
+                    cache.outputs[I] = cache.taps->template take<Scalar>();
                 } else {
                     using Element = typename LayerAt<I>::InputElement;
                     const FieldView* const found = x.find(own_[I].name);
                     if (!found || found->type != element_type<Element>) detail::check_fields(name(), record_, x);
                     cache.outputs[I] = layer.apply(x.template get<Element>(*found), own, pass.for_part(I));
+                    if (pass.taps) pass.taps->add(own_[I].name, cache.outputs[I]);
                 }
             });
         });
@@ -256,7 +264,11 @@ public:
             Scalar* const own = cache.gradients[I].need(rows * width);
             for (Index r = 0; r < rows; ++r) std::copy_n(dy.data + r * dy.last() + offset, width, own + r * width);
             offset += width;
-            layer.apply_backward({own, dy.with_last(width)}, std::get<I>(cache.parts), std::get<I>(gradients.parts), false);
+            if (!reads_record<LayerAt<I>> && cache.taps)
+                cache.taps->taps[cache.tap[I]].gradient = own;
+            else
+                layer.apply_backward({own, dy.with_last(width)}, std::get<I>(cache.parts), std::get<I>(gradients.parts),
+                                     false);
         });
         return {};
     }
