@@ -71,6 +71,8 @@ class FeatureSpec {
     };
 
 public:
+    /// Without features.
+    FeatureSpec() = default;
     /// `rows` are those that training may see and no others. Throws ArgumentError for features without meaning or
     /// beyond the limits, DataError for a feature that no row has, a value or name that is not UTF-8 (no file could
     /// keep it), numbers whose mean or deviation is not finite, and as `transform`.
@@ -218,7 +220,6 @@ private:
         }
     };
 
-    FeatureSpec() = default;
     FeatureSpec(std::vector<Feature> features, const FeatureLimits& limits) {
         for (Feature& feature : features) {
             Fitted fitted;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
@@ -231,11 +232,9 @@ DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const Eve
 DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const KeyedTable& table) {
     if (is_time(about.kind)) fail_kind(about, "a table of events");
     if (about.source() != "key") return of(about, table.column(about.source()));
-    FeatureValues values;
-    for (std::int32_t id = 1; id <= table.keys.size(); ++id) values.own_ids_.push_back(id);
-    const Vocabulary& keys = table.keys;
-    std::vector<std::int32_t> own = std::move(values.own_ids_);
-    values = of_ids(about, own, keys);
+    std::vector<std::int32_t> own(static_cast<std::size_t>(table.size()));
+    std::iota(own.begin(), own.end(), 1);
+    FeatureValues values = of_ids(about, own, table.keys);
     values.own_ids_ = std::move(own);  // a vector that moves keeps its numbers where they are
     return values;
 }
