@@ -3,6 +3,7 @@
 
 #include <deeprec/data/batch.hpp>
 #include <deeprec/data/feature_spec.hpp>
+#include <deeprec/data/feature_values.hpp>
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/item_tokens.hpp>
 #include <deeprec/data/next_item_samples.hpp>
