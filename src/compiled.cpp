@@ -2,3 +2,5 @@
 #define DEEPREC_COMPILED_HERE
 #include <deeprec/compiled.hpp>
 #include <deeprec/data/readers/read_dataset.hpp>
+#include <deeprec/data/readers/read_tables.hpp>
+#include <deeprec/data/tables/table_file.hpp>

@@ -1,4 +1,4 @@
-/// The room data/: interactions, sequences, splits, samplers, features, and the readers of files.
+/// The room data/: tables, interactions, sequences, splits, samplers, features, and the readers of files.
 #pragma once
 
 #include <deeprec/data/batch.hpp>
@@ -9,13 +9,17 @@
 #include <deeprec/data/readers/csv.hpp>
 #include <deeprec/data/readers/csv_format.hpp>
 #include <deeprec/data/readers/encoding.hpp>
+#include <deeprec/data/readers/fields.hpp>
 #include <deeprec/data/readers/interactions_csv.hpp>
 #include <deeprec/data/readers/item_attributes.hpp>
 #include <deeprec/data/readers/movielens.hpp>
 #include <deeprec/data/readers/negatives.hpp>
 #include <deeprec/data/readers/read_dataset.hpp>
+#include <deeprec/data/readers/read_tables.hpp>
 #include <deeprec/data/readers/recbole.hpp>
 #include <deeprec/data/readers/sequences.hpp>
+#include <deeprec/data/readers/table_options.hpp>
+#include <deeprec/data/readers/table_rows.hpp>
 #include <deeprec/data/readers/text.hpp>
 #include <deeprec/data/readers/times.hpp>
 #include <deeprec/data/readers/whole_text.hpp>
@@ -25,5 +29,10 @@
 #include <deeprec/data/sessions.hpp>
 #include <deeprec/data/splits.hpp>
 #include <deeprec/data/synthetic.hpp>
+#include <deeprec/data/tables/column.hpp>
+#include <deeprec/data/tables/read_report.hpp>
+#include <deeprec/data/tables/table_file.hpp>
+#include <deeprec/data/tables/tables.hpp>
+#include <deeprec/data/tables/values.hpp>
 #include <deeprec/data/time_unit.hpp>
 #include <deeprec/data/vocabulary.hpp>

@@ -3,6 +3,7 @@
 
 #include <deeprec/io/dtypes.hpp>
 #include <deeprec/io/json_header.hpp>
+#include <deeprec/io/mapped_file.hpp>
 #include <deeprec/io/model_file.hpp>
 #include <deeprec/io/model_options.hpp>
 #include <deeprec/io/replace_file.hpp>

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include <deeprec/version.hpp>
@@ -14,6 +16,12 @@ namespace detail {
 inline std::size_t find_not_utf8(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(i < text.size() ? text[i] : 0); };
     for (std::size_t i = 0; i < text.size();) {
+        std::uint64_t eight = 0;
+        if (text.size() - i >= 8) std::memcpy(&eight, text.data() + i, 8);
+        if (text.size() - i >= 8 && (eight & 0x8080808080808080u) == 0) {
+            i += 8;
+            continue;
+        }
         const unsigned char lead = byte(i);
         if (lead < 0x80) {
             ++i;

@@ -1,16 +1,19 @@
 /// Names to dense numbers and back: what an embedding needs to look rows up.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/errors.hpp>
+#include <deeprec/core/random.hpp>
 
 DEEPREC_BEGIN
 
@@ -20,17 +23,21 @@ class Vocabulary {
 public:
     /// The id of a key, a new one if the key is new. Throws DataError for the empty key.
     std::int32_t add(std::string_view key) {
-        if (const auto known = ids_.find(key); known != ids_.end()) return known->second;
+        if (2 * keys_.size() >= slots_.size()) grow();
+        Slot& slot = slots_[slot_of(key, hash_of(key))];
+        if (slot.id != 0) return slot.id;
         if (key.empty()) throw DataError("Vocabulary: expected a key, received an empty one (id 0 is padding)");
         if (size() == std::numeric_limits<std::int32_t>::max() - 1)
             throw DataError(message("Vocabulary: at most ", size(), " keys"));
         keys_.emplace_back(key);
-        return ids_.emplace(key, size()).first->second;
+        slot = {static_cast<std::uint32_t>(hash_of(key) >> 32), size()};
+        return slot.id;
     }
     /// The id of a key, if it is there.
     std::optional<std::int32_t> find(std::string_view key) const {
-        const auto known = ids_.find(key);
-        return known == ids_.end() ? std::nullopt : std::optional(known->second);
+        if (slots_.empty()) return std::nullopt;
+        const std::int32_t id = slots_[slot_of(key, hash_of(key))].id;
+        return id == 0 ? std::nullopt : std::optional(id);
     }
     /// The id of a key. Throws DataError that names a key which is not there.
     std::int32_t at(std::string_view key) const {
@@ -47,11 +54,33 @@ public:
     std::int32_t size() const { return static_cast<std::int32_t>(keys_.size()); }
 
 private:
-    struct Hash : std::hash<std::string_view> {
-        using is_transparent = void;  // look up a string_view without making a string
+    /// A place of the table of ids, by the lower half of the key's hash; the upper half is here, so that another key is
+    /// seldom looked at.
+    struct Slot {
+        std::uint32_t hash = 0;
+        std::int32_t id = 0;  // 0 = free
     };
+    static std::uint64_t hash_of(std::string_view key) { return mix64(std::hash<std::string_view>{}(key)); }
+    /// That of the key, or the free one where it would go. At most half of the slots are taken.
+    std::size_t slot_of(std::string_view key, std::uint64_t hash) const {
+        const std::size_t last = slots_.size() - 1;
+        for (std::size_t i = hash & last;; i = (i + 1) & last) {
+            const Slot& slot = slots_[i];
+            if (slot.id == 0) return i;
+            if (slot.hash == hash >> 32 && keys_[static_cast<std::size_t>(slot.id) - 1] == key) return i;
+        }
+    }
+    void grow() {
+        const std::vector<Slot> before =
+            std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(16, 2 * slots_.size())));
+        for (const Slot& slot : before) {
+            if (slot.id == 0) continue;
+            const std::string& key = keys_[static_cast<std::size_t>(slot.id) - 1];
+            slots_[slot_of(key, hash_of(key))] = slot;
+        }
+    }
     std::vector<std::string> keys_;
-    std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> ids_;
+    std::vector<Slot> slots_;
 };
 
 DEEPREC_END

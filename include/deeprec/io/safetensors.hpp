@@ -65,6 +65,8 @@ public:
     const std::string& name() const { return name_; }
     const Metadata& metadata() const { return metadata_; }
     const std::map<std::string, TensorEntry>& tensors() const { return tensors_; }
+    /// Where in the file the bytes of tensors begin: what `TensorEntry::begin` counts from.
+    std::int64_t data_begin() const { return data_; }
     /// Throws FormatError unless the file has this tensor with the dtype of T (float, double, std::int32_t,
     /// std::int64_t or std::uint8_t), or one that may be converted to it, and this shape.
     template <class T>

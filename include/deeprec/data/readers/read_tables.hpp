@@ -49,7 +49,8 @@ UserTable read_users(const Files& files, const KeyColumns& columns = {});
 namespace detail {
 template <class Filler>
 void fill_from(Filler& filler, const Files& files, const CsvFormat& format) {
-    if (files.paths().empty()) throw ArgumentError("read_events, read_items, read_users: expected a file, received none");
+    if (files.paths().empty())
+        throw ArgumentError("read_events, read_items, read_users: expected a file, received none");
     for (const std::filesystem::path& path : files.paths())
         within_memory(path, [&] {
             CsvReader in{path, format};

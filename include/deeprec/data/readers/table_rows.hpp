@@ -92,6 +92,12 @@ private:
     std::vector<std::string_view> parts_;
 };
 
+/// "events.csv:17"
+template <class Rows>
+std::string line_of(const Rows& in) {
+    const std::string place = in.text().place(Field{});
+    return place.substr(0, place.rfind(':'));
+}
 /// row(wrong) for each row of `in`; `wrong` is to say what is wrong with the row if the next step throws. Rows that
 /// cannot be read are counted, or the first one is an error.
 template <class Rows, class F>
@@ -100,7 +106,7 @@ void each_row(Rows& in, const std::string& source, ReadReport& report, BadRows b
     const char* wrong = "";
     const auto skip = [&] {
         ++report.bad;
-        report.skip(wrong, {}, [&] { return in.text().place(Field{}); });
+        report.skip(wrong, {}, [&] { return line_of(in); });
     };
     for (;;) {
         try {
@@ -146,7 +152,7 @@ public:
         const auto time = optional(options_.time), type = optional(options_.type), rating = optional(options_.rating);
         filler_.open(in);
         each_row(in, source, table_.report, options_.bad_rows, [&](const char*& wrong) {
-            const auto place = [&] { return in.text().place(Field{}); };
+            const auto place = [&] { return line_of(in); };
             wrong = "without a user";
             const std::string_view user_key = key_of(in, user, filler_);
             wrong = "without an item";
@@ -299,8 +305,8 @@ DEEPREC_FUNCTION EventFiller::EventFiller(EventColumns options)
                                     options_.min_user_events, " and ", options_.min_item_events));
     for (const EventType& type : options_.types) {
         if (!std::isfinite(type.weight) || type.weight < 0)
-            throw ArgumentError(message("read_events: expected weights from 0, received ", type.weight, " for ",
-                                        shown(type.name)));
+            throw ArgumentError(
+                message("read_events: expected weights from 0, received ", type.weight, " for ", shown(type.name)));
         weights_ = weights_ || type.weight != 1;
     }
     if (!weights_) return;
@@ -317,16 +323,6 @@ DEEPREC_FUNCTION std::size_t EventFiller::type_of(std::string_view type) {
     return kind;
 }
 
-/// The year, month and day of a time.
-DEEPREC_FUNCTION std::string date_of(std::int64_t seconds) {
-    const std::int64_t days = floor_divided(seconds, 86400);
-    if (days < -700'000 || days > 2'900'000) return message("second ", seconds);  // no year of four digits
-    const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{static_cast<int>(days)}}};
-    const auto two = [](unsigned n) { return (n < 10 ? "0" : "") + std::to_string(n); };
-    return message(static_cast<int>(date.year()), "-", two(static_cast<unsigned>(date.month())), "-",
-                   two(static_cast<unsigned>(date.day())));
-}
-
 DEEPREC_FUNCTION EventTable EventFiller::finish() {
     ReadReport& report = table_.report;
     check_rows(report, table_.size());
@@ -338,16 +334,7 @@ DEEPREC_FUNCTION EventTable EventFiller::finish() {
     drop_duplicates();
     keep_core();
     check_rows(report, table_.size());
-    report.kept = table_.size();
-    report.who = message(table_.users.size(), " users, ", table_.items.size(), " items");
-    report.when = "in the order of the rows";
-    if (!table_.time.empty()) {
-        const auto [first, last] = std::minmax_element(table_.time.all().begin(), table_.time.all().end());
-        report.when = options_.time_unit == TimeUnit::relative
-                          ? message("second ", *first, " to ", *last)
-                          : message(date_of(*first), " to ", date_of(*last), ", read from ", times_.unit());
-    }
-    for (const Column& column : table_.columns) report.columns.push_back(column.about());
+    table_.describe(times_.unit());
     table_.user.own().shrink_to_fit();
     table_.item.own().shrink_to_fit();
     table_.time.own().shrink_to_fit();
@@ -371,15 +358,17 @@ DEEPREC_FUNCTION void EventFiller::drop_duplicates() {
         if (table_.user[a] != table_.user[b] || table_.item[a] != table_.item[b]) return false;
         if (!once) return true;
         return (table_.time.empty() || table_.time[a] == table_.time[b]) &&
-               std::all_of(table_.columns.begin(), table_.columns.end(), [&](const Column& c) { return c.equal(a, b); });
+               std::all_of(table_.columns.begin(), table_.columns.end(),
+                           [&](const Column& c) { return c.equal(a, b); });
     };
     std::vector<std::pair<std::uint64_t, Index>> order;  // equal rows have one hash
     order.reserve(static_cast<std::size_t>(table_.size()));
     for (Index row = 0; row < table_.size(); ++row) {
-        std::uint64_t hash = mix64(static_cast<std::uint64_t>(table_.user[row]) << 32 |
-                                   static_cast<std::uint64_t>(table_.item[row]));
+        std::uint64_t hash =
+            mix64(static_cast<std::uint64_t>(table_.user[row]) << 32 | static_cast<std::uint64_t>(table_.item[row]));
         if (once && !table_.time.empty()) hash = mix64(hash ^ static_cast<std::uint64_t>(table_.time[row]));
-        for (std::size_t c = 0; once && c < table_.columns.size(); ++c) hash = mix64(hash ^ table_.columns[c].hash(row));
+        for (std::size_t c = 0; once && c < table_.columns.size(); ++c)
+            hash = mix64(hash ^ table_.columns[c].hash(row));
         order.emplace_back(hash, row);
     }
     std::sort(order.begin(), order.end());
@@ -433,10 +422,7 @@ DEEPREC_FUNCTION void EventFiller::keep_core() {
 
 DEEPREC_FUNCTION void KeyFiller::finish(const char* what) {
     check_rows(table_.report, table_.size());
-    table_.report.kept = table_.size();
-    table_.report.who = message(table_.size(), " ", what);
-    table_.report.when = "no times";
-    for (const Column& column : table_.columns) table_.report.columns.push_back(column.about());
+    table_.describe(what);
 }
 #endif
 

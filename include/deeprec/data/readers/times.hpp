@@ -19,6 +19,7 @@ namespace detail {
 
 /// Whole seconds, fractions rounded down; nothing for what is no such time.
 inline std::optional<std::int64_t> parse_iso8601(std::string_view text) {
+    if (text.size() < 10 || text[4] != '-') return std::nullopt;  // most are numbers
     const auto digits = [&](std::size_t count) {
         int value = 0;
         for (std::size_t i = 0; i < count; ++i) {

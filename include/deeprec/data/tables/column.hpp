@@ -36,6 +36,10 @@ inline constexpr std::array<std::string_view, 5> column_kind_names{"category", "
 /// One value of a row. Nothing, an empty text, list or vector, and a number that is NaN are missing.
 using Cell = std::variant<std::monostate, std::string, double, std::vector<std::string>, std::vector<float>>;
 
+namespace detail {
+struct TableFile;
+}
+
 /// Values of one kind, one a row, rows from 0. Every kind has a missing value: id 0, NaN, an empty text or list, a
 /// vector of NaN.
 class Column {
@@ -100,12 +104,12 @@ public:
     std::string about() const;
 
 private:
-    friend struct TableFile;
+    friend struct detail::TableFile;
     Index at(Index row, ColumnKind kind) const {
         if (kind != kind_) fail_kind(kind);
         if (row < 0 || row >= rows_)
-            throw DataError(message("Column ", detail::shown(name_, "'"), ": expected a row below ", rows_,
-                                    ", received ", row));
+            throw DataError(
+                message("Column ", detail::shown(name_, "'"), ": expected a row below ", rows_, ", received ", row));
         return row;
     }
     [[noreturn]] void fail_kind(ColumnKind wanted) const;
@@ -131,10 +135,10 @@ private:
     ColumnKind kind_;
     Index rows_ = 0, width_ = 0;
     Vocabulary values_;
-    Values<std::int32_t> ids_;     // category, categories
-    Values<float> numbers_;        // number, vector
-    Values<std::int64_t> ends_;    // of text in bytes_ and categories in ids_
-    Values<std::uint8_t> bytes_;   // text
+    Values<std::int32_t> ids_;    // category, categories
+    Values<float> numbers_;       // number, vector
+    Values<std::int64_t> ends_;   // of text in bytes_ and categories in ids_
+    Values<std::uint8_t> bytes_;  // text
 };
 
 #if DEEPREC_BODIES
@@ -284,14 +288,17 @@ DEEPREC_FUNCTION std::uint64_t Column::hash(Index row) const {
 DEEPREC_FUNCTION std::string Column::about() const {
     Index absent = 0;
     float least = std::numeric_limits<float>::infinity(), most = -least;
-    for (Index row = 0; row < rows_; ++row) {
-        absent += missing(row);
-        if (kind_ != ColumnKind::number || missing(row)) continue;
-        least = std::min(least, number(row));
-        most = std::max(most, number(row));
+    if (kind_ == ColumnKind::category) absent = std::ranges::count(ids_.all(), 0);
+    for (const float x : kind_ == ColumnKind::number ? numbers_.all() : std::span<const float>()) {
+        absent += std::isnan(x);
+        least = x < least ? x : least;
+        most = x > most ? x : most;
     }
+    if (kind_ != ColumnKind::category && kind_ != ColumnKind::number)
+        for (Index row = 0; row < rows_; ++row) absent += missing(row);
     std::string text = message(name_, " (", column_kind_names[static_cast<std::size_t>(kind_)]);
-    if (kind_ == ColumnKind::category || kind_ == ColumnKind::categories) text += message(", ", values_.size(), " values");
+    if (kind_ == ColumnKind::category || kind_ == ColumnKind::categories)
+        text += message(", ", values_.size(), " values");
     if (kind_ == ColumnKind::number && absent < rows_) text += message(", ", least, " to ", most);
     if (kind_ == ColumnKind::vector) text += message(", ", width_, " wide");
     if (absent > 0) text += message(", ", absent, " missing");

@@ -21,7 +21,7 @@ struct ReadReport {
     };
     static constexpr std::size_t most_places = 3, most_reasons = 20;
 
-    std::string source;  ///< the files
+    std::string source;                 ///< the files
     Index read = 0, kept = 0, bad = 0;  ///< rows; bad ones could not be read
     std::vector<Skipped> skipped;
     std::string who;                   ///< "19000 users, 7551 items"

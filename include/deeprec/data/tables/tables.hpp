@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <numeric>
@@ -15,6 +16,7 @@
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/tables/column.hpp>
 #include <deeprec/data/tables/read_report.hpp>
+#include <deeprec/data/time_unit.hpp>
 
 DEEPREC_BEGIN
 
@@ -62,6 +64,8 @@ struct EventTable {
     Interactions interactions(std::string_view rating = {}) const;
     /// Throws DataError unless all columns have one length and all ids are known.
     void check() const;
+    /// Writes size, users, items, times and columns into the report; `unit`, in which the file had the times.
+    void describe(std::string_view unit = {});
 };
 
 /// Rows by key: row r is that of the key with id r + 1.
@@ -81,6 +85,8 @@ struct KeyedTable {
     /// there already, another number of cells or a cell of another kind than its column's.
     void add(std::string_view key, std::initializer_list<Cell> cells = {});
     void check() const { detail::check_columns("KeyedTable", columns, size()); }
+    /// Writes size, columns and what the rows are ("items") into the report.
+    void describe(std::string_view what);
 
 protected:
     /// The rows of `order`, -1 = all missing, with these keys.
@@ -150,6 +156,15 @@ DEEPREC_FUNCTION std::vector<Index> aligned(Vocabulary& known, const Vocabulary&
         if (known.add(about.key(id)) > before) order.push_back(id - 1);
     }
     return order;
+}
+/// Year, month and day.
+DEEPREC_FUNCTION std::string date_text(std::int64_t seconds) {
+    const std::int64_t days = floor_divided(seconds, 86400);
+    if (days < -700'000 || days > 2'900'000) return message("second ", seconds);  // no year of four digits
+    const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days}}};
+    const auto two = [](unsigned n) { return (n < 10 ? "-0" : "-") + std::to_string(n); };
+    return std::to_string(static_cast<int>(date.year())) + two(static_cast<unsigned>(date.month())) +
+           two(static_cast<unsigned>(date.day()));
 }
 }  // namespace detail
 
@@ -241,6 +256,27 @@ DEEPREC_FUNCTION void EventTable::check() const {
     if (!time.empty() && time.size() != size())
         throw DataError(message("EventTable: expected ", size(), " times, received ", time.size()));
     detail::check_columns("EventTable", columns, size());
+}
+
+DEEPREC_FUNCTION void EventTable::describe(std::string_view unit) {
+    report.kept = size();
+    report.who = message(users.size(), " users, ", items.size(), " items");
+    report.when = "in the order of the rows";
+    if (!time.empty()) {
+        const auto [first, last] = std::minmax_element(time.all().begin(), time.all().end());
+        report.when = message(detail::date_text(*first), " to ", detail::date_text(*last));
+        if (!unit.empty()) report.when += message(", read from ", unit);
+    }
+    report.columns.clear();
+    for (const Column& each : columns) report.columns.push_back(each.about());
+}
+
+DEEPREC_FUNCTION void KeyedTable::describe(std::string_view what) {
+    report.kept = size();
+    report.who = message(size(), " ", what);
+    report.when = "no times";
+    report.columns.clear();
+    for (const Column& each : columns) report.columns.push_back(each.about());
 }
 
 DEEPREC_FUNCTION Index KeyedTable::bytes() const {
