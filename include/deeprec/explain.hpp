@@ -3,5 +3,6 @@
 
 #include <deeprec/explain/counterfactual.hpp>
 #include <deeprec/explain/explain.hpp>
+#include <deeprec/explain/explain_scorer.hpp>
 #include <deeprec/explain/explanation.hpp>
 #include <deeprec/explain/occlusion.hpp>

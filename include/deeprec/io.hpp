@@ -8,3 +8,4 @@
 #include <deeprec/io/model_options.hpp>
 #include <deeprec/io/replace_file.hpp>
 #include <deeprec/io/safetensors.hpp>
+#include <deeprec/io/stored_fields.hpp>

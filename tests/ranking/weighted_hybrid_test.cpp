@@ -167,3 +167,50 @@ TEST_CASE("Wrong use of a hybrid is refused", "[hybrid]") {
     hybrid.fit(queries(0, 100), items);
     CHECK(hybrid.weights()[0] == Approx(hybrid.weights()[1]));
 }
+
+namespace {
+/// Gives its scores, and says nothing of items from `first_unknown` on.
+struct Partial {
+    std::vector<float> values;
+    std::int32_t first_unknown;
+    void operator()(const Query&, std::span<float> scores) const {
+        std::copy(values.begin(), values.end(), scores.begin());
+    }
+    bool knows(std::int32_t item) const { return item < first_unknown; }
+};
+}  // namespace
+
+TEST_CASE("Members that know an item speak for those that do not", "[hybrid]") {
+    // The first knows items 1 and 2, the second 1 to 3, and item 4 is nobody's.
+    WeightedHybrid hybrid{Partial{{0, 1, 3, -90, 80}, 3}, Partial{{0, 5, 5, 8, -70}, 4}};
+    hybrid.set_weights(std::vector{2.0, 1.0});
+    std::vector<float> scores(5);
+    hybrid(Query{1, {}, 1}, scores);
+    const double deviation = std::sqrt(2.0);
+    CHECK(scores[1] == Approx(-2 - 1 / deviation));
+    CHECK(scores[2] == Approx(2 - 1 / deviation));
+    CHECK(scores[3] == Approx(3 * 2 / deviation));
+    CHECK(scores[4] == 0);
+    CHECK(hybrid.knows(3));
+    CHECK(!hybrid.knows(4));
+}
+
+TEST_CASE("Cold items keep the chance that their best member gives them", "[hybrid]") {
+    // Items 31 to 40 are cold: the neighbourhood knows the others alone, the content knows all.
+    struct Warm : Opinion {
+        bool knows(std::int32_t item) const { return item <= 30; }
+    };
+    const Opinion content{1, 1, 1.5};
+    const Warm neighbourhood{{2, 1, 1}};
+    const auto all = queries(0, 3000);
+    std::vector<Query> warm, cold;
+    for (const Query& query : all) (query.target > 30 ? cold : warm).push_back(query);
+    WeightedHybrid hybrid{content, neighbourhood};
+    hybrid.fit(std::span(warm).first(600), items);
+    const RankingProtocol protocol{.k = 5};
+    const double alone = evaluate_ranking(content, cold, items, protocol).hr;
+    CHECK(alone > 0.2);
+    CHECK(evaluate_ranking(hybrid, cold, items, protocol).hr >= alone);
+    const std::span later = std::span(warm).subspan(600);
+    CHECK(evaluate_ranking(hybrid, later, items, protocol).hr > evaluate_ranking(content, later, items, protocol).hr);
+}

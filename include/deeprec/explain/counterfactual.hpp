@@ -32,12 +32,15 @@ Counterfactual counterfactual(const ItemIndex<Model>& index, const User& user, s
     Tensor<std::int32_t, 2> kept(ids.dimensions());
     std::copy_n(ids.data(), ids.size(), kept.data());
     const auto excluded = std::find(options.exclude.begin(), options.exclude.end(), item) != options.exclude.end();
-    if (excluded || (options.allow && !options.allow(item))) return {true, {}};
+    if (excluded || (options.allow && !options.allow(item)) || (options.eligible && !options.eligible->contains(item)))
+        return {true, {}};
+    if (options.diversity.index() != 0)
+        throw ArgumentError("counterfactual: expected a list by score alone, received options with a diversity");
 
     using T = typename Model::Scalar;
     typename ItemIndex<Model>::Cache cache;
-    const RecommendOptions others{options.exclude,
-                                  [&](std::int32_t i) { return i != item && (!options.allow || options.allow(i)); }};
+    RecommendOptions others = options;
+    others.allow = [&](std::int32_t i) { return i != item && (!options.allow || options.allow(i)); };
     struct Lead {
         double value = 0;
         bool recommended = false;

@@ -22,11 +22,12 @@ struct Contribution {
 
 /// Why a model scores an item for a user as it does.
 struct Explanation {
-    double score = 0;                  ///< before the final activation
-    double baseline = 0;               ///< the same without any event or token
-    std::vector<Contribution> events;  ///< of the user's sequence, the largest value first
-    std::vector<Contribution> tokens;  ///< of the item's sequence, the largest value first
-    double residual = 0;               ///< integrated gradients: what the sum lacked before it was shared out
+    double score = 0;                    ///< before the final activation
+    double baseline = 0;                 ///< the same without any event or token
+    std::vector<Contribution> events;    ///< of the user's sequence, the largest value first
+    std::vector<Contribution> tokens;    ///< of the item's sequence, the largest value first
+    double residual = 0;                 ///< integrated gradients: what the sum lacked before it was shared out
+    std::vector<Explanation> members{};  ///< of a hybrid: what each member adds, in the hybrid's scale
     /// All values together.
     double sum() const {
         double total = 0;

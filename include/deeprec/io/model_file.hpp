@@ -35,6 +35,9 @@ Fields<typename Model::Scalar> named_fields(const Model& model) {
     list_fields(model, none, fields);
     return fields;
 }
+/// Tells models from scorers and others that have a `load` of their own.
+template <class Model>
+concept HasParameters = requires { typename std::remove_cvref_t<Model>::Gradients; };
 template <class T>
 void check_has_parameters(std::string_view function, const Fields<T>& fields) {
     for (const Parameter<T>& p : fields.parameters())
@@ -106,13 +109,13 @@ DEEPREC_FUNCTION void check_options(const std::vector<LayerOptions>& layers, con
 
 /// Writes all parameters and states of a built model, its options and your own texts, in place of the file if there is
 /// one (FileReplacement: whole or not at all). Throws FileError, ArgumentError for a model that is not built.
-template <class Model>
+template <detail::HasParameters Model>
 void save(const Model& model, const std::filesystem::path& path, const Metadata& metadata = {}) {
     auto fields = detail::named_fields(model);
     detail::collect(fields, metadata).write(path);
 }
 /// To a stream, which is flushed. Throws FileError where it does not take everything, ArgumentError as above.
-template <class Model>
+template <detail::HasParameters Model>
 void save(const Model& model, std::ostream& out, const Metadata& metadata = {}) {
     auto fields = detail::named_fields(model);
     detail::collect(fields, metadata).write(out);
@@ -139,7 +142,7 @@ void load(Model& model, const std::filesystem::path& path, const LoadOptions& op
 /// The model that was saved, a Sequential, a TwoTower of Sequentials or a SequenceRecommender. Throws FormatError
 /// unless the file comes from a model of this type. The shapes that its options ask for are compared with those in the
 /// file before anything is made.
-template <class Model>
+template <detail::HasParameters Model>
 std::remove_cvref_t<Model> load(SafetensorsReader& file, const LoadOptions& options = {}) {
     std::remove_cvref_t<Model> model;
     try {
@@ -159,7 +162,7 @@ std::remove_cvref_t<Model> load(SafetensorsReader& file, const LoadOptions& opti
     load(model, file, options);
     return model;
 }
-template <class Model>
+template <detail::HasParameters Model>
 std::remove_cvref_t<Model> load(const std::filesystem::path& path, const LoadOptions& options = {}) {
     SafetensorsReader file(path);
     return load<Model>(file, options);

@@ -61,6 +61,9 @@ public:
     explicit SafetensorsReader(const std::filesystem::path& path);
     /// From any stream; `name` is for messages.
     SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name);
+    /// The tensors and texts of this file whose names begin with `prefix`, by the rest of their names: a file in a
+    /// file. It reads through this one's stream: use one of the two at a time.
+    SafetensorsReader part(const std::string& prefix) const;
 
     const std::string& name() const { return name_; }
     const Metadata& metadata() const { return metadata_; }
@@ -125,7 +128,9 @@ private:
     /// Tensors cover the `available` bytes one after the other, each with the bytes that its shape needs.
     void check_layout(std::int64_t available) const;
 
-    std::unique_ptr<std::istream> stream_;
+    SafetensorsReader() = default;
+
+    std::shared_ptr<std::istream> stream_;
     std::string name_;
     std::int64_t data_ = 0;  // where it begins
     Metadata metadata_;
@@ -177,6 +182,18 @@ DEEPREC_FUNCTION void SafetensorsReader::parse(const std::string& header) {
         }
     });
     json.end();
+}
+
+DEEPREC_FUNCTION SafetensorsReader SafetensorsReader::part(const std::string& prefix) const {
+    SafetensorsReader inner;
+    inner.stream_ = stream_;
+    inner.name_ = name_ + ": " + prefix;
+    inner.data_ = data_;
+    for (const auto& [name, entry] : tensors_)
+        if (name.starts_with(prefix)) inner.tensors_.emplace(name.substr(prefix.size()), entry);
+    for (const auto& [key, text] : metadata_)
+        if (key.starts_with(prefix)) inner.metadata_.emplace(key.substr(prefix.size()), text);
+    return inner;
 }
 
 DEEPREC_FUNCTION TensorEntry SafetensorsReader::parse_entry(detail::JsonReader& json, const std::string& name) const {
@@ -267,6 +284,15 @@ public:
             throw ArgumentError("safetensors: two tensors have the name " + detail::shown(name, "'"));
         items_.push_back({std::move(name), detail::dtype_of<T>, std::move(shape), data, bytes});
     }
+    /// Numbers that the writer keeps until it is gone.
+    template <class T>
+    void add(std::string name, std::vector<Index> shape, std::vector<T>&& kept) {
+        const auto shared = std::make_shared<const std::vector<T>>(std::move(kept));
+        add(std::move(name), std::move(shape), shared->data());
+        kept_.push_back(shared);
+    }
+    /// All tensors and texts of another, under names that begin with `prefix`: a file in a file.
+    void add(const std::string& prefix, const SafetensorsWriter& part);
     /// Replaces the file whole or not at all (see FileReplacement). Throws FileError, ArgumentError for metadata that
     /// are not UTF-8 and for names and metadata of more than 100 MB.
     void write(const std::filesystem::path& path) const;
@@ -295,6 +321,7 @@ private:
     }
     std::vector<Item> items_;
     std::set<std::string> names_;
+    std::vector<std::shared_ptr<const void>> kept_;
 };
 
 #if DEEPREC_BODIES
@@ -317,6 +344,19 @@ DEEPREC_FUNCTION void SafetensorsWriter::write(std::ostream& out) const {
     if (!out.flush())
         throw FileError(
             message("safetensors: expected a stream that takes ", total, " bytes, received one that failed"));
+}
+
+DEEPREC_FUNCTION void SafetensorsWriter::add(const std::string& prefix, const SafetensorsWriter& part) {
+    for (Item item : part.items_) {
+        item.name = prefix + item.name;
+        if (!names_.insert(item.name).second)
+            throw ArgumentError("safetensors: two tensors have the name " + detail::shown(item.name, "'"));
+        items_.push_back(std::move(item));
+    }
+    for (const auto& [key, text] : part.metadata)
+        if (!metadata.emplace(prefix + key, text).second)
+            throw ArgumentError("safetensors: two metadata have the name " + detail::shown(prefix + key, "'"));
+    kept_.insert(kept_.end(), part.kept_.begin(), part.kept_.end());
 }
 
 DEEPREC_FUNCTION void SafetensorsWriter::check_text(std::string_view what, const std::string& name,

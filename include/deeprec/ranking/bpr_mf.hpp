@@ -11,6 +11,7 @@
 
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/io/stored_fields.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/ranking/scorer.hpp>
 
@@ -33,6 +34,9 @@ struct BprMfOptions {
 /// first user or item whose numbers the steps drove beyond all bounds.
 class BprMf {
 public:
+    static constexpr std::string_view kind = "BprMf";  ///< in files
+    /// Of no items, to be loaded.
+    BprMf() = default;
     explicit BprMf(const Sequences& train, BprMfOptions options = {}) : width_(options.width) {
         if (options.width < 1 || options.epochs < 0 || !(options.learning_rate > 0) || !(options.regularization >= 0) ||
             !std::isfinite(options.learning_rate) || !std::isfinite(options.regularization))
@@ -68,6 +72,31 @@ public:
             }
         }
         check_finite(options);
+        const auto counts = train.item_counts();
+        known_.assign(counts.size(), 0);
+        for (std::size_t i = 0; i < counts.size(); ++i) known_[i] = counts[i] > 0;
+    }
+    std::int32_t items() const { return static_cast<std::int32_t>(bias_.size()) - 1; }
+    std::int32_t users() const { return static_cast<std::int32_t>(users_.dimension(0)) - 1; }
+    /// Whether training had the item: others have learnt that nobody wants them.
+    bool knows(std::int32_t item) const { return known_[static_cast<std::size_t>(item)] != 0; }
+    /// Whether it knows the query's user.
+    bool answers(const Query& query) const { return query.user >= 1 && query.user <= users(); }
+    /// The cosine of q_a and q_b.
+    double similarity(std::int32_t a, std::int32_t b) const {
+        for (const std::int32_t item : {a, b}) detail::check_item("BprMf", items(), item);
+        return detail::cosine(&items_(a, 0), &items_(b, 0), width_);
+    }
+    void fields(StoredFields& f) {
+        f.kind(kind);
+        f.matrix("users", users_);
+        f.matrix("items", items_);
+        f.list("bias", bias_);
+        f.list("known", known_);
+        if (f.reading()) width_ = items_.dimension(1);
+        f.require(users_.dimension(1) == width_ && users_.dimension(0) > 0 && width_ > 0 && items_.dimension(0) > 0 &&
+                      std::ssize(bias_) == items_.dimension(0) && known_.size() == bias_.size(),
+                  "expected vectors of one width, and a bias and a mark for each item");
     }
     void operator()(const Query& query, std::span<float> scores) const {
         detail::check_scores("BprMf", std::ssize(bias_) - 1, scores);
@@ -106,9 +135,10 @@ private:
             o[k] += -g * before - decay * o[k];
         }
     }
-    Index width_;
-    Tensor<float, 2> users_, items_;
-    std::vector<float> bias_;
+    Index width_ = 1;
+    Tensor<float, 2> users_{1, 1}, items_{1, 1};
+    std::vector<float> bias_ = {0};
+    std::vector<std::uint8_t> known_ = {0};  // items of the train part
 };
 
 DEEPREC_END

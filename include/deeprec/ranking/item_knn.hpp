@@ -10,9 +10,27 @@ DEEPREC_BEGIN
 /// `ItemKnn{train, {.age_weight = 1}}` weighs all events alike. As a scorer throws DataError for unknown items.
 class ItemKnn {
 public:
+    static constexpr std::string_view kind = "ItemKnn";  ///< in files
+    /// Of no items, to be loaded.
+    ItemKnn() = default;
     explicit ItemKnn(const Sequences& train, HistoryWeights weights = {.age_weight = 1})
         : links_(make(train.distinct(), weights)) {}
     void operator()(const Query& query, std::span<float> scores) const { links_.score(query.history, scores); }
+    std::int32_t items() const { return links_.items(); }
+    /// Whether a history can lead to the item.
+    bool knows(std::int32_t item) const { return links_.reaches(item); }
+    /// cosine(a, b).
+    double similarity(std::int32_t a, std::int32_t b) const { return a == b ? 1 : links_.link(a, b); }
+    const ItemLinks& links() const { return links_; }
+    /// What each event of the history adds to the item's score; returns what is left without any.
+    double contributions(const Query& query, std::int32_t item, std::span<double> events) const {
+        links_.contributions(query.history, item, events);
+        return 0;
+    }
+    void fields(StoredFields& f) {
+        f.kind(kind);
+        f.part("links", links_);
+    }
 
 private:
     static ItemLinks make(const Sequences& sets, HistoryWeights weights) {
@@ -29,7 +47,7 @@ private:
                             if (other != item) add(other, 1 / std::sqrt(size(item) * size(other)));
                 }};
     }
-    ItemLinks links_;
+    ItemLinks links_{"ItemKnn"};
 };
 
 DEEPREC_END

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/io/stored_fields.hpp>
 #include <deeprec/ranking/scorer.hpp>
 
 DEEPREC_BEGIN
@@ -21,9 +22,34 @@ struct HistoryWeights {
     Index last = std::numeric_limits<Index>::max();
 };
 
+namespace detail {
+/// When reading: throws FormatError unless row i of items 0 ... `items` has to[begin[i]] up to to[begin[i + 1]], items
+/// in ascending order.
+void require_rows(StoredFields& f, std::int64_t items, const std::vector<std::int64_t>& begin,
+                  const std::vector<std::int32_t>& to);
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION void require_rows(StoredFields& f, std::int64_t items, const std::vector<std::int64_t>& begin,
+                                   const std::vector<std::int32_t>& to) {
+    if (!f.reading()) return;
+    f.require(std::ssize(begin) == items + 2 && begin.front() == 0 && begin.back() == std::ssize(to) &&
+                  std::is_sorted(begin.begin(), begin.end()),
+              "expected rows of items 0 to ", items, " that cover ", to.size(), " links");
+    for (std::size_t row = 0; row + 1 < begin.size(); ++row)
+        for (std::int64_t i = begin[row]; i < begin[row + 1]; ++i) {
+            const std::int32_t item = to[static_cast<std::size_t>(i)];
+            const bool ascending = i == begin[row] || to[static_cast<std::size_t>(i) - 1] < item;
+            f.require(item >= 1 && item <= items && ascending, "expected links of item ", row, " to items 1 to ", items,
+                      " in ascending order, received ", item);
+        }
+}
+#endif
+}  // namespace detail
+
 /// A sparse matrix of links, row by row.
 class ItemLinks {
 public:
+    /// Of no items, to be loaded; `name` is for messages and outlives it.
+    explicit ItemLinks(std::string_view name) : name_(name) {}
     /// fill(item, add) for each item 1..n calls add(other, weight); weights are positive, those to the same item are
     /// added up.
     template <class Fill>
@@ -42,12 +68,56 @@ public:
             });
             std::sort(touched.begin(), touched.end());
             for (const std::int32_t other : touched) {
-                links_.push_back({other, static_cast<float>(row[static_cast<std::size_t>(other)])});
+                to_.push_back(other);
+                strength_.push_back(static_cast<float>(row[static_cast<std::size_t>(other)]));
                 row[static_cast<std::size_t>(other)] = 0;
             }
             touched.clear();
-            begin_[static_cast<std::size_t>(item) + 1] = links_.size();
+            begin_[static_cast<std::size_t>(item) + 1] = std::ssize(to_);
         }
+        mark_reached();
+    }
+
+    std::int32_t items() const { return static_cast<std::int32_t>(n_); }
+    const HistoryWeights& weights() const { return weights_; }
+    /// Whether some link leads to the item.
+    bool reaches(std::int32_t item) const { return reached_[static_cast<std::size_t>(item)] != 0; }
+    /// The strength of the link; 0 without one. Throws DataError for an unknown item.
+    double link(std::int32_t from, std::int32_t to) const {
+        for (const std::int32_t item : {from, to}) detail::check_item(name_, items(), item);
+        const auto first = to_.begin() + begin_[static_cast<std::size_t>(from)];
+        const auto last = to_.begin() + begin_[static_cast<std::size_t>(from) + 1];
+        const auto found = std::lower_bound(first, last, to);
+        return found < last && *found == to ? double{strength_[static_cast<std::size_t>(found - to_.begin())]} : 0;
+    }
+    /// What each event of a history adds to the item's score; the sum is the score. Throws as `score`.
+    void contributions(std::span<const std::int32_t> history, std::int32_t item, std::span<double> events) const {
+        detail::check_item(name_, items(), item);
+        std::fill(events.begin(), events.end(), 0.0);
+        double weight = 1;
+        const std::size_t used = std::min(history.size(), static_cast<std::size_t>(weights_.last));
+        for (std::size_t age = 0; age < used && weight > 1e-30; ++age, weight *= weights_.age_weight) {
+            const std::size_t at = history.size() - 1 - age;
+            detail::check_history_item(name_, items(), history[at]);
+            events[at] = weight * link(history[at], item);
+        }
+    }
+    void fields(StoredFields& f) {
+        f.number("age_weight", weights_.age_weight);
+        f.number("last", weights_.last);
+        f.list("begin", begin_);
+        f.list("to", to_);
+        f.list("strength", strength_);
+        if (!f.reading()) return;
+        f.require(begin_.size() >= 2, "expected rows of padding and items");
+        n_ = begin_.size() - 2;
+        f.require(weights_.age_weight > 0 && weights_.age_weight <= 1 && weights_.last >= 1,
+                  "expected age_weight in (0, 1] and a positive last, received ", weights_.age_weight, " and ",
+                  weights_.last);
+        f.require(to_.size() == strength_.size(), "expected a strength for each of ", to_.size(), " links, received ",
+                  strength_.size());
+        detail::require_rows(f, items(), begin_, to_);
+        mark_reached();
     }
 
     /// Writes the scores of items 0..n. Throws DataError for another number of scores or an unknown item.
@@ -61,21 +131,25 @@ public:
             const std::int32_t item = history[history.size() - 1 - age];
             detail::check_history_item(name_, n, item);
             const auto from = static_cast<std::size_t>(item);
-            for (std::size_t i = begin_[from]; i < begin_[from + 1]; ++i)
-                scores[static_cast<std::size_t>(links_[i].to)] += static_cast<float>(weight) * links_[i].weight;
+            const auto first = static_cast<std::size_t>(begin_[from]),
+                       last = static_cast<std::size_t>(begin_[from + 1]);
+            for (std::size_t i = first; i < last; ++i)
+                scores[static_cast<std::size_t>(to_[i])] += static_cast<float>(weight) * strength_[i];
         }
     }
 
 private:
-    struct Link {
-        std::int32_t to;
-        float weight;
-    };
-    std::size_t n_;
+    void mark_reached() {
+        reached_.assign(n_ + 1, 0);
+        for (const std::int32_t item : to_) reached_[static_cast<std::size_t>(item)] = 1;
+    }
+    std::size_t n_ = 0;
     std::string_view name_;
     HistoryWeights weights_;
-    std::vector<std::size_t> begin_;  // links_[begin_[i]] up to links_[begin_[i + 1]] leave item i
-    std::vector<Link> links_;
+    std::vector<std::int64_t> begin_ = {0, 0};  // to_[begin_[i]] up to to_[begin_[i + 1]] are linked from item i
+    std::vector<std::int32_t> to_;              // of an item, in ascending order
+    std::vector<float> strength_;
+    std::vector<std::uint8_t> reached_ = {0};
 };
 
 DEEPREC_END

@@ -1,14 +1,32 @@
-/// What scorers over a whole catalogue refuse, in the same words.
+/// What scores a whole catalogue, and what such scorers refuse, in the same words.
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
 #include <deeprec/core/errors.hpp>
+#include <deeprec/data/sequences.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 
 DEEPREC_BEGIN
+
+/// Everything that scores a catalogue: `scorer(query, scores)` writes a score for each of the items 1 ...
+/// `scorer.items()`, and for padding, item 0; many threads may call it. What else a scorer may have:
+///
+///     double similarity(a, b) const;              of two items: for `similar_items` and Mmr
+///     bool knows(item) const;                     false for items of which it has nothing to say: for hybrids
+///     bool answers(query) const;                  false for queries that it would refuse, as those of an unknown user
+///     void operator()(queries, scores) const;     many queries at once, items() + 1 scores for each
+///     void score(query, scores, eligible, pool) const;    leaves items out that are not eligible
+template <class S>
+concept Scorer = requires(const S& scorer, const Query& query, std::span<float> scores) {
+    { scorer.items() } -> std::convertible_to<std::int32_t>;
+    scorer(query, scores);
+};
 
 namespace detail {
 /// Throws DataError unless there is a score for each of items 0 ... `items`; 0 is padding.
@@ -22,11 +40,58 @@ inline void check_history_item(std::string_view name, std::int64_t items, std::i
     if (item < 1 || item > items)
         throw DataError(message(name, ": expected a history of items 1 to ", items, ", received ", item));
 }
+/// Throws DataError unless 1 <= item <= items.
+inline void check_item(std::string_view name, std::int64_t items, std::int32_t item) {
+    if (item < 1 || item > items)
+        throw DataError(message(name, ": expected an item from 1 to ", items, ", received ", item));
+}
 /// Throws NumericError for a score that is not finite.
 template <class T>
 void check_finite_score(std::string_view name, std::int32_t item, T score) {
     if (!std::isfinite(score))
         throw NumericError(message(name, ": the score of item ", item, " is ", std::isnan(score) ? "NaN" : "infinite"));
+}
+template <class S>
+concept HasItems = requires(const S& scorer) {
+    { scorer.items() } -> std::convertible_to<std::int32_t>;
+};
+template <class S>
+concept HasSimilarity = requires(const S& scorer) {
+    { scorer.similarity(1, 1) } -> std::convertible_to<double>;
+};
+template <class S>
+concept SaysWhatItKnows = requires(const S& scorer, std::int32_t item) {
+    { scorer.knows(item) } -> std::same_as<bool>;
+};
+/// Whether the scorer has something to say of the item, which is what it does not deny.
+template <class S>
+bool knows(const S& scorer, std::int32_t item) {
+    if constexpr (SaysWhatItKnows<S>)
+        return scorer.knows(item);
+    else
+        return true;
+}
+/// Whether the scorer has anything to go by in a query, which is what it does not deny: it may throw for others.
+template <class S>
+bool answers(const S& scorer, const Query& query) {
+    if constexpr (requires {
+                      { scorer.answers(query) } -> std::same_as<bool>;
+                  })
+        return scorer.answers(query);
+    else
+        return true;
+}
+/// a . b / (|a| |b|); 0 where one has no length.
+template <class T>
+double cosine(const T* a, const T* b, Index width) {
+    const double squares =
+        static_cast<double>(kernels::dot<T>(a, a, width)) * static_cast<double>(kernels::dot<T>(b, b, width));
+    return squares > 0 ? static_cast<double>(kernels::dot<T>(a, b, width)) / std::sqrt(squares) : 0;
+}
+/// What somebody else keeps alive, as a shared_ptr that does not.
+template <class T>
+std::shared_ptr<const T> borrowed(const T& value) {
+    return {std::shared_ptr<const void>(), std::addressof(value)};
 }
 }  // namespace detail
 

@@ -3,14 +3,18 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/data/sequences.hpp>
+#include <deeprec/io/stored_fields.hpp>
 #include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
-#include <deeprec/ranking/item_index.hpp>
+#include <deeprec/ranking/recommend_options.hpp>
 
 DEEPREC_BEGIN
 
@@ -18,38 +22,73 @@ DEEPREC_BEGIN
 /// `evaluate_ranking`.
 ///
 /// A score is h.v + b with h the tower's output at the last event; the last `length` events are read. An empty history
-/// has no h and ranks by b alone. Reads the model, which must outlive it; it must be built again when the weights
-/// change. Const and safe to call from many threads.
+/// has no h and ranks by b alone. Reads the model, which must outlive it unless it is given as a shared_ptr; it must be
+/// built again when the weights change. Const and safe to call from many threads.
 template <class Model>
 class SequenceIndex {
 public:
+    static constexpr std::string_view kind = "SequenceIndex";  ///< in files
     using T = typename Model::Scalar;
 
     /// Throws ArgumentError unless length is positive.
-    explicit SequenceIndex(const Model& model, Index length = 50) : model_(model), length_(length) {
+    explicit SequenceIndex(const Model& model, Index length = 50) : SequenceIndex(detail::borrowed(model), length) {}
+    /// An index that keeps its model alive.
+    explicit SequenceIndex(std::shared_ptr<const Model> model, Index length = 50)
+        : model_(std::move(model)), length_(length) {
         if (length < 1) throw ArgumentError(message("SequenceIndex: expected a positive length, received ", length));
-        const Index n = model.items() + 1, d = model.width();
-        kernels::pack_transposed<T>(model.vectors(), d, d, n, packed_.need(kernels::packed_size<T>(d, n)));
+        pack();
+    }
+    /// Of no model, to be loaded.
+    SequenceIndex() = default;
+    /// The model; the index is made from it again.
+    void fields(StoredFields& f) {
+        f.kind(kind);
+        f.model("model", model_);
+        f.number("length", length_);
+        f.require(length_ >= 1, "expected a positive length, received ", length_);
+        if (f.reading()) pack();
     }
 
     /// A temporary model would be gone before the first request.
     explicit SequenceIndex(const Model&&, Index = 50) = delete;
 
+    std::int32_t items() const { return static_cast<std::int32_t>(model_->items()); }
+    const Model& model() const { return *model_; }
+    /// Whether training had the item, or attributes say what it is (`SequenceRecommenderOptions::cold`).
+    bool knows(std::int32_t item) const { return unknown_.empty() || !unknown_[static_cast<std::size_t>(item)]; }
+    /// How many of the last events are read.
+    Index length() const { return length_; }
+
     /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.
     /// Throws DataError for items that the model does not know, ShapeError for another number of scores.
-    void operator()(std::span<const Query> queries, std::span<T> scores) const { score(queries, scores, nullptr); }
+    void operator()(std::span<const Query> queries, std::span<T> scores) const {
+        score(queries, scores, nullptr, nullptr);
+    }
     void operator()(const Query& query, std::span<T> scores) const { (*this)(std::span(&query, 1), scores); }
+
+    /// The same for one query with the lowest number for items that are not eligible, over the threads of a pool.
+    void score(const Query& query, std::span<T> scores, const std::optional<ItemSet>& eligible,
+               ThreadPool* pool) const {
+        score(std::span(&query, 1), scores, eligible ? &*eligible : nullptr, pool);
+    }
+    /// The cosine of two items' vectors. Throws DataError for an item that the model does not know.
+    double similarity(std::int32_t a, std::int32_t b) const {
+        for (const std::int32_t item : {a, b}) detail::check_item("SequenceIndex", items(), item);
+        const Index d = model_->width();
+        return detail::cosine(model_->vectors() + a * d, model_->vectors() + b * d, d);
+    }
 
     /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed. Throws
     /// ArgumentError for a negative k, DataError for items that the model does not know, NumericError for the first
     /// item that may be recommended and whose score is not finite.
     std::vector<Hit<T>> recommend(std::span<const std::int32_t> history, Index k,
                                   const RecommendOptions& options = {}) const {
-        std::vector<T> scores(static_cast<std::size_t>(model_.items()) + 1);
-        const Query query{0, history, 0};
-        score(std::span(&query, 1), scores, options.pool);
+        detail::check_eligible("SequenceIndex", options.eligible, items());
+        std::vector<T> scores(static_cast<std::size_t>(items()) + 1);
+        score(Query{0, history, 0}, scores, options.eligible, options.pool);
         Buffer<std::uint8_t> excluded;
-        return detail::best_allowed("SequenceIndex", scores.data() + 1, model_.items(), 1, k, options, excluded);
+        return detail::best_allowed("SequenceIndex", scores.data() + 1, items(), 1, k, history, options, excluded,
+                                    [this](auto a, auto b) { return similarity(a, b); });
     }
 
 private:
@@ -59,8 +98,8 @@ private:
         Buffer<std::int32_t> ids;
         Buffer<T> h;
     };
-    void score(std::span<const Query> queries, std::span<T> scores, ThreadPool* pool) const {
-        const Index rows = static_cast<Index>(queries.size()), n = model_.items() + 1, d = model_.width();
+    void score(std::span<const Query> queries, std::span<T> scores, const ItemSet* eligible, ThreadPool* pool) const {
+        const Index rows = static_cast<Index>(queries.size()), n = model_->items() + 1, d = model_->width();
         if (static_cast<Index>(scores.size()) != rows * n)
             throw ShapeError(message("SequenceIndex: expected ", n, " scores for each of ", rows, " queries, received ",
                                      scores.size()));
@@ -73,7 +112,7 @@ private:
             const auto events = last_of(queries[static_cast<std::size_t>(r)].history, steps);
             std::copy(events.begin(), events.end(), ids + r * steps);
         }
-        const auto y = model_.forward(View<const std::int32_t, 2>{ids, {rows, steps}}, scratch.cache, Inference{pool});
+        const auto y = model_->forward(View<const std::int32_t, 2>{ids, {rows, steps}}, scratch.cache, Inference{pool});
         T* h = scratch.h.need_zeros(rows * d);
         for (Index r = 0; r < rows; ++r) {
             const Index events =
@@ -81,20 +120,49 @@ private:
             if (events > 0) std::copy_n(y.data() + (r * steps + events - 1) * d, d, h + r * d);
         }
         // Whole panels, and the last range has the rest: a column alone would be summed in another order.
-        const T* bias = model_.bias();
+        const T* bias = model_->bias();
+        const auto multiply = [&](Index begin, Index end) {
+            kernels::gemm<T>(kernels::matrix_rows(h, rows, d, d), packed_.data() + begin * d, end - begin,
+                             scores.data() + begin, n, {.bias = bias ? bias + begin : nullptr});
+        };
         const Index ranges = pool ? std::max<Index>(n / columns, 1) : 1;
         run_tasks(pool, ranges, [&](Index range) {
-            const Index begin = range * columns, count = range + 1 < ranges ? columns : n - begin;
-            kernels::gemm<T>(kernels::matrix_rows(h, rows, d, d), packed_.data() + begin * d, count,
-                             scores.data() + begin, n, {.bias = bias ? bias + begin : nullptr});
+            const Index begin = range * columns, end = range + 1 < ranges ? begin + columns : n;
+            if (!eligible) return multiply(begin, end);
+            std::fill(scores.begin() + begin, scores.begin() + end, std::numeric_limits<T>::lowest());
+            each_run(*eligible, begin, end, multiply);
         });
+    }
+    /// f(begin, end) for runs of panels, in each of which an item is eligible.
+    template <class F>
+    static void each_run(const ItemSet& eligible, Index begin, Index end, const F& f) {
+        const Index panel = kernels::packed_size<T>(1, 1);
+        const auto end_of = [&](Index first) { return first + 2 * panel > end - 1 ? end : first + panel; };
+        for (Index first = begin; first < end;) {
+            Index last = first;
+            while (last < end && eligible.any(static_cast<std::int32_t>(last), static_cast<std::int32_t>(end_of(last))))
+                last = end_of(last);
+            if (last > first) f(first, last);
+            first = last < end ? end_of(last) : end;
+        }
     }
     static std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, Index most) {
         return ids.last(std::min(ids.size(), static_cast<std::size_t>(most)));
     }
-    const Model& model_;
-    Index length_;
+    void pack() {
+        const Index n = model_->items() + 1, d = model_->width();
+        kernels::pack_transposed<T>(model_->vectors(), d, d, n, packed_.need(kernels::packed_size<T>(d, n)));
+        unknown_.assign(model_->options().cold.empty() ? 0 : static_cast<std::size_t>(n), 0);
+        for (const std::int32_t item : model_->options().cold)
+            unknown_[static_cast<std::size_t>(item)] = !model_->is_cold(item);
+    }
+
+    std::shared_ptr<const Model> model_;
+    Index length_ = 50;
     Buffer<T> packed_;
+    std::vector<std::uint8_t> unknown_;
 };
+template <class Model>
+explicit SequenceIndex(std::shared_ptr<Model>, Index = 50) -> SequenceIndex<std::remove_const_t<Model>>;
 
 DEEPREC_END

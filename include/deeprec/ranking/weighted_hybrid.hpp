@@ -4,13 +4,18 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include <deeprec/core/function_ref.hpp>
+#include <deeprec/io/stored_fields.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
 
@@ -41,11 +46,134 @@ std::array<double, N> solve_symmetric(std::array<std::array<double, N>, N> a, st
     }
     return b;
 }
+/// One member of a hybrid, whatever its type.
+struct HybridMember {
+    FunctionRef<void(std::span<const Query>, std::span<float>)> score;
+    FunctionRef<void(std::span<std::uint8_t>)> mark_known;  // of items 0 ... N
+    FunctionRef<bool(const Query&)> answers;
+};
+/// f(HybridMember) for a scorer; the member refers to it and to what this call holds.
+template <class S, class F>
+void as_hybrid_member(const S& scorer, F&& f) {
+    const auto score = [&](std::span<const Query> queries, std::span<float> z) {
+        const std::size_t width = z.size() / queries.size();
+        if constexpr (requires { scorer(queries, z); })
+            scorer(queries, z);
+        else
+            for (std::size_t q = 0; q < queries.size(); ++q) scorer(queries[q], z.subspan(q * width, width));
+    };
+    const auto mark_known = [&](std::span<std::uint8_t> known) {
+        for (std::size_t i = 1; i < known.size(); ++i) known[i] = knows(scorer, static_cast<std::int32_t>(i));
+    };
+    const auto answers_to = [&](const Query& query) { return answers(scorer, query); };
+    f(HybridMember{score, mark_known, answers_to});
+}
+/// A member's scores of one query, shifted and scaled to a mean of 0 and a deviation of 1 over what it knows.
+struct Standardised {
+    double mean = 0, scale = 0;  ///< z = (s - mean) scale; a scale of 0 where the deviation is no more than rounding
+};
+/// Replaces row[1 ... N] by z, 0 for items that are not known. Throws NumericError.
+Standardised standardise(std::size_t member, std::span<float> row, std::span<const std::uint8_t> known);
+/// z [queries, N + 1] of a member; rows of 0 for queries that it has no answer to.
+void standardised_scores(const HybridMember& member, std::size_t number, std::span<const Query> queries,
+                         std::span<const std::uint8_t> known, std::span<float> z);
+/// By item: (sum of all |weight|) / (sum of those whose members know it), 0 for nobody's; `known` is [members, N + 1].
+std::vector<float> speaking_for_others(std::span<const double> weights, std::span<const std::uint8_t> known,
+                                       std::size_t width);
+/// What a hybrid says, for any list of members.
+void hybrid_scores(std::span<const HybridMember> members, std::span<const double> weights,
+                   std::span<const Query> queries, std::span<float> scores);
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION Standardised standardise(std::size_t member, std::span<float> row,
+                                          std::span<const std::uint8_t> known) {
+    row[0] = 0;
+    double sum = 0, squares = 0, n = 0;
+    for (std::size_t i = 1; i < row.size(); ++i)
+        if (known[i]) sum += double{row[i]}, ++n;
+    const double mean = n > 0 ? sum / n : 0;
+    for (std::size_t i = 1; i < row.size(); ++i)
+        if (known[i]) squares += (double{row[i]} - mean) * (double{row[i]} - mean);
+    const double deviation = n > 0 ? std::sqrt(squares / n) : 0;
+    if (!std::isfinite(deviation)) {
+        std::size_t bad = 1;
+        while (bad + 1 < row.size() && (!known[bad] || std::isfinite(row[bad]))) ++bad;
+        throw NumericError(message("WeightedHybrid: member ", member,
+                                   " gave scores that are not finite, the first is that of item ", bad));
+    }
+    const double scale = deviation > 1e-6 * std::abs(mean) ? 1 / deviation : 0;
+    for (std::size_t i = 1; i < row.size(); ++i)
+        row[i] = known[i] ? static_cast<float>((double{row[i]} - mean) * scale) : 0.0f;
+    return {mean, scale};
+}
+
+DEEPREC_FUNCTION void standardised_scores(const HybridMember& member, std::size_t number,
+                                          std::span<const Query> queries, std::span<const std::uint8_t> known,
+                                          std::span<float> z) {
+    const std::size_t width = known.size();
+    if (std::all_of(queries.begin(), queries.end(), [&](const Query& query) { return member.answers(query); })) {
+        member.score(queries, z);
+        for (std::size_t q = 0; q < queries.size(); ++q) standardise(number, z.subspan(q * width, width), known);
+        return;
+    }
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+        const auto row = z.subspan(q * width, width);
+        if (member.answers(queries[q])) {
+            member.score(queries.subspan(q, 1), row);
+            standardise(number, row, known);
+        } else {
+            std::fill(row.begin(), row.end(), 0.0f);
+        }
+    }
+}
+
+DEEPREC_FUNCTION std::vector<float> speaking_for_others(std::span<const double> weights,
+                                                        std::span<const std::uint8_t> known, std::size_t width) {
+    std::vector<double> knowing(width, 0.0);
+    double all = 0;
+    for (std::size_t m = 0; m < weights.size(); ++m) {
+        all += std::abs(weights[m]);
+        for (std::size_t i = 1; i < width; ++i)
+            if (known[m * width + i]) knowing[i] += std::abs(weights[m]);
+    }
+    std::vector<float> factors(width, 1.0f);
+    for (std::size_t i = 1; i < width; ++i)
+        if (knowing[i] < all) factors[i] = knowing[i] > 0 ? static_cast<float>(all / knowing[i]) : 0.0f;
+    return factors;
+}
+
+DEEPREC_FUNCTION void hybrid_scores(std::span<const HybridMember> members, std::span<const double> weights,
+                                    std::span<const Query> queries, std::span<float> scores) {
+    const std::size_t width = queries.empty() ? 0 : scores.size() / queries.size();
+    if (width < 2 || width * queries.size() != scores.size())
+        throw ShapeError(message("WeightedHybrid: expected scores of padding and all items for each of ",
+                                 queries.size(), " queries, received ", scores.size()));
+    for (const Query& query : queries)
+        if (std::none_of(members.begin(), members.end(), [&](const HybridMember& m) { return m.answers(query); }))
+            throw DataError(message("WeightedHybrid: no member has an answer to a query of user ", query.user));
+    std::vector<float> z(scores.size());
+    std::vector<std::uint8_t> known(members.size() * width);
+    std::fill(scores.begin(), scores.end(), 0.0f);
+    for (std::size_t m = 0; m < members.size(); ++m) {
+        const auto own = std::span(known).subspan(m * width, width);
+        members[m].mark_known(own);
+        standardised_scores(members[m], m, queries, own, z);
+        kernels::axpy(static_cast<float>(weights[m]), z.data(), scores.data(), static_cast<Index>(z.size()));
+    }
+    const std::vector<float> factors = speaking_for_others(weights, known, width);
+    for (std::size_t i = 1; i < width; ++i)
+        for (std::size_t at = i; at < scores.size() && factors[i] != 1.0f; at += width) scores[at] *= factors[i];
+}
+#endif
 }  // namespace detail
 
 /// score(j) = sum over the members m of weight_m (s_m(j) - mean_m) / deviation_m, with the mean and the deviation of a
-/// member's scores over all items of the query: a weighted hybrid (Burke 2002) of content, behaviour and neighbourhood
+/// member's scores over the items that it knows: a weighted hybrid (Burke 2002) of content, behaviour and neighbourhood
 /// models whose scores need not be on one scale. A member that scores all items alike adds nothing.
+///
+/// Where members do not know an item (their `knows(j)` is false, as a neighbourhood's of an item without events), the
+/// others speak for them: the sum over those that know it, times (sum of all |weight|) / (sum of theirs). So a new item
+/// competes by what its content says. An item that nobody knows has the score 0.
 ///
 /// `WeightedHybrid hybrid{SequenceIndex{rnn}, ItemKnn{train}, BprMf{train}}; hybrid.fit(validation, items);` Members
 /// are scorers as `evaluate_ranking` takes them, and the hybrid is one. All weights start at 1.
@@ -55,9 +183,75 @@ class WeightedHybrid {
     static_assert(count > 0, "WeightedHybrid: there are no members");
 
 public:
+    static constexpr std::string_view kind = "WeightedHybrid";  ///< in files
     static constexpr Index size = sizeof...(Members);
 
     explicit WeightedHybrid(Members... members) : members_(std::move(members)...) { weights_.fill(1); }
+    /// Of members that are to be loaded.
+    WeightedHybrid()
+        requires(std::default_initializable<Members> && ...)
+    {
+        weights_.fill(1);
+    }
+    /// All members and their weights.
+    void fields(StoredFields& f)
+        requires(Stored<Members> && ...)
+    {
+        f.kind(kind);
+        f.list("weights", weights_);
+        std::size_t m = 0;
+        std::apply([&](auto&... member) { (f.part(std::to_string(m++), member), ...); }, members_);
+        if (!f.reading()) return;
+        f.require(std::all_of(weights_.begin(), weights_.end(), [](double w) { return std::abs(w) <= 1e30; }),
+                  "expected finite weights of at most 1e30");
+        each_member([&](const auto& member, std::size_t number) {
+            f.require(member.items() == items(), "expected members of ", items(), " items, member ", number, " has ",
+                      member.items());
+        });
+    }
+
+    /// Those of the first member; all have as many.
+    std::int32_t items() const
+        requires(detail::HasItems<Members> && ...)
+    {
+        return std::get<0>(members_).items();
+    }
+    /// Whether a member has an answer; one that has none adds nothing.
+    bool answers(const Query& query) const {
+        bool any = false;
+        each_member([&](const auto& member, std::size_t) { any = any || detail::answers(member, query); });
+        return any;
+    }
+    /// Whether a member knows the item.
+    bool knows(std::int32_t item) const {
+        bool known = false;
+        each_member([&](const auto& member, std::size_t) { known = known || detail::knows(member, item); });
+        return known;
+    }
+    /// The mean of the members' that have one.
+    double similarity(std::int32_t a, std::int32_t b) const
+        requires(detail::HasSimilarity<Members> || ...)
+    {
+        double sum = 0, having = 0;
+        each_member([&](const auto& member, std::size_t) {
+            if constexpr (detail::HasSimilarity<std::remove_cvref_t<decltype(member)>>) {
+                sum += member.similarity(a, b);
+                ++having;
+            }
+        });
+        return sum / having;
+    }
+    /// f(member, number) for each.
+    template <class F>
+    void each_member(F&& f) const {
+        std::size_t m = 0;
+        std::apply([&](const auto&... member) { (f(member, m++), ...); }, members_);
+    }
+    /// Member number M.
+    template <std::size_t M>
+    const auto& member() const {
+        return std::get<M>(members_);
+    }
 
     std::vector<double> weights() const { return {weights_.begin(), weights_.end()}; }
     /// Throws ArgumentError unless there is one finite weight for each member, of at most 1e30 so that scores are too.
@@ -73,13 +267,13 @@ public:
     }
 
     /// Chooses the weights that make the targets of held-out queries most likely, with P(j) the softmax of the scores
-    /// over a query's candidates (`protocol` as in `evaluate_ranking`; its k plays no part): a conditional logit
+    /// over a query's candidates that all members know (`protocol` as in `evaluate_ranking`): a conditional logit
     /// (McFadden 1974), which has one best solution. Newton's method; a quadratic penalty of half a squared weight
     /// keeps members apart that always agree. The result does not depend on the number of threads.
     ///
     /// Use queries that no member was trained on, a few thousand are enough: each pass, about six, asks every member
     /// for all scores of every query. Throws as `evaluate_ranking` for wrong queries, DataError where no query's target
-    /// is a candidate, NumericError for scores that are not finite.
+    /// is such a candidate, NumericError for scores that are not finite.
     WeightedHybridFit fit(std::span<const Query> queries, std::int32_t items, const RankingProtocol& protocol = {}) {
         detail::check_queries("WeightedHybrid", queries, items, protocol);
         ThreadPool pool(protocol.threads);
@@ -106,18 +300,12 @@ public:
     }
 
     /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.
-    /// Throws what members throw, ShapeError unless there are scores of padding and an item or more for each query,
-    /// NumericError for the first member and item whose score is not finite.
+    /// Throws what members throw, DataError where none has an answer to a query, ShapeError unless there are scores of
+    /// padding and an item or more for each query, NumericError for the first member and item whose score is not
+    /// finite.
     void operator()(std::span<const Query> queries, std::span<float> scores) const {
-        const std::size_t width = queries.empty() ? 0 : scores.size() / queries.size();
-        if (width < 2 || width * queries.size() != scores.size())
-            throw ShapeError(message("WeightedHybrid: expected scores of padding and all items for each of ",
-                                     queries.size(), " queries, received ", scores.size()));
-        std::vector<float> z(scores.size());
-        std::fill(scores.begin(), scores.end(), 0.0f);
-        each_member([&](const auto& member, std::size_t m) {
-            standardised(member, m, queries, z);
-            kernels::axpy(static_cast<float>(weights_[m]), z.data(), scores.data(), static_cast<Index>(z.size()));
+        with_members([&](std::span<const detail::HybridMember> members) {
+            detail::hybrid_scores(members, weights_, queries, scores);
         });
     }
     void operator()(const Query& query, std::span<float> scores) const { (*this)(std::span(&query, 1), scores); }
@@ -138,35 +326,14 @@ private:
         return sum;
     }
 
-    template <class F>
-    void each_member(F&& f) const {
-        std::size_t m = 0;
-        std::apply([&](const auto&... member) { (f(member, m++), ...); }, members_);
-    }
-    /// (s - mean) / deviation of a member's scores, row by row; zeros where the deviation is no more than rounding.
-    template <class Member>
-    static void standardised(const Member& member, std::size_t m, std::span<const Query> queries, std::span<float> z) {
-        const std::size_t width = z.size() / queries.size();
-        if constexpr (requires { member(queries, z); })
-            member(queries, z);
+    /// f(members) with all of them as one type.
+    template <std::size_t M = 0, class F, class... Seen>
+    void with_members(const F& f, const Seen&... seen) const {
+        if constexpr (M == count)
+            f(std::span<const detail::HybridMember>(std::array<detail::HybridMember, count>{seen...}));
         else
-            for (std::size_t q = 0; q < queries.size(); ++q) member(queries[q], z.subspan(q * width, width));
-        for (std::size_t q = 0; q < queries.size(); ++q) {
-            float* row = z.data() + q * width;
-            row[0] = 0;
-            double sum = 0, squares = 0;
-            for (std::size_t i = 1; i < width; ++i) sum += double{row[i]};
-            const double mean = sum / static_cast<double>(width - 1);
-            for (std::size_t i = 1; i < width; ++i) squares += (double{row[i]} - mean) * (double{row[i]} - mean);
-            const double deviation = std::sqrt(squares / static_cast<double>(width - 1));
-            if (!std::isfinite(deviation)) {
-                const float* bad = std::find_if(row + 1, row + width, [](float x) { return !std::isfinite(x); });
-                throw NumericError(message("WeightedHybrid: member ", m,
-                                           " gave scores that are not finite, the first is that of item ", bad - row));
-            }
-            const double scale = deviation > 1e-6 * std::abs(mean) ? 1 / deviation : 0;
-            for (std::size_t i = 1; i < width; ++i) row[i] = static_cast<float>((double{row[i]} - mean) * scale);
-        }
+            detail::as_hybrid_member(std::get<M>(members_),
+                                     [&](const detail::HybridMember& next) { with_members<M + 1>(f, seen..., next); });
     }
 
     Likelihood likelihood(const Weights& weights, std::span<const Query> queries, std::int32_t items,
@@ -174,18 +341,28 @@ private:
         constexpr std::size_t block = 32;  // queries, whose sums are added up in order whatever the threads
         const std::size_t width = static_cast<std::size_t>(items) + 1, blocks = (queries.size() + block - 1) / block;
         std::vector<Likelihood> parts(blocks);
+        std::vector<std::uint8_t> common(width, 1), known(count * width);  // items that all members know
+        each_member([&](const auto& member, std::size_t m) {
+            for (std::size_t i = 1; i < width; ++i) {
+                known[m * width + i] = detail::knows(member, static_cast<std::int32_t>(i));
+                common[i] = common[i] && known[m * width + i];
+            }
+        });
         pool.run(static_cast<Index>(blocks), [&](Index b) {
             const std::size_t first = block * static_cast<std::size_t>(b);
             const auto asked = queries.subspan(first, std::min(block, queries.size() - first));
             const std::size_t one = asked.size() * width;  // scores of a member
             std::vector<float> z(one * count);
-            each_member([&](const auto& member, std::size_t m) {
-                standardised(member, m, asked, std::span(z).subspan(one * m, one));
+            with_members([&](std::span<const detail::HybridMember> members) {
+                for (std::size_t m = 0; m < count; ++m)
+                    detail::standardised_scores(members[m], m, asked, std::span(known).subspan(m * width, width),
+                                                std::span(z).subspan(one * m, one));
             });
             std::vector<std::uint8_t> candidate(width, 0);
             std::vector<float> scratch(2 * width);
             for (std::size_t q = 0; q < asked.size(); ++q) {
                 detail::mark_candidates(asked[q], candidate, protocol);
+                for (std::size_t i = 1; i < width; ++i) candidate[i] &= common[i];
                 if (candidate[static_cast<std::size_t>(asked[q].target)])
                     add_query(weights, z.data() + q * width, one, asked[q].target, candidate, scratch,
                               parts[static_cast<std::size_t>(b)]);

@@ -11,9 +11,27 @@ DEEPREC_BEGIN
 /// As a scorer throws DataError for unknown items; ArgumentError unless the window is positive.
 class WindowRules {
 public:
+    static constexpr std::string_view kind = "WindowRules";  ///< in files
+    /// Of no items, to be loaded.
+    WindowRules() = default;
     explicit WindowRules(const Sequences& train, Index window = 5, HistoryWeights weights = {})
         : links_(make(train, window, weights)) {}
     void operator()(const Query& query, std::span<float> scores) const { links_.score(query.history, scores); }
+    std::int32_t items() const { return links_.items(); }
+    /// Whether a history can lead to the item.
+    bool knows(std::int32_t item) const { return links_.reaches(item); }
+    /// How strongly b follows a: rule(a -> b).
+    double similarity(std::int32_t a, std::int32_t b) const { return links_.link(a, b); }
+    const ItemLinks& links() const { return links_; }
+    /// What each event of the history adds to the item's score; returns what is left without any.
+    double contributions(const Query& query, std::int32_t item, std::span<double> events) const {
+        links_.contributions(query.history, item, events);
+        return 0;
+    }
+    void fields(StoredFields& f) {
+        f.kind(kind);
+        f.part("links", links_);
+    }
 
 private:
     static ItemLinks make(const Sequences& train, Index window, HistoryWeights weights) {
@@ -38,7 +56,7 @@ private:
                     }
                 }};
     }
-    ItemLinks links_;
+    ItemLinks links_{"WindowRules"};
 };
 
 DEEPREC_END

@@ -1,0 +1,96 @@
+/// What may be recommended, and the best of a catalogue's scores under it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <deeprec/core/buffer.hpp>
+#include <deeprec/core/parallel.hpp>
+#include <deeprec/kernels/ranking/top_k_scan.hpp>
+#include <deeprec/ranking/diversity.hpp>
+#include <deeprec/ranking/item_set.hpp>
+#include <deeprec/ranking/scorer.hpp>
+#include <deeprec/ranking/top_k.hpp>
+
+DEEPREC_BEGIN
+
+/// The same for every scorer and index. Whatever is asked for, k items come back wherever k may be recommended.
+struct RecommendOptions {
+    bool exclude_history = false;  ///< items of the query's history are not recommended
+    /// Items never to recommend; one that is listed twice counts once, others than the scorer's are ignored.
+    std::span<const std::int32_t> exclude{};
+    /// Empty, or true for the items that may be recommended; asked about those that would be, in `recommend_all` by the
+    /// threads of the pool.
+    std::function<bool(std::int32_t)> allow{};
+    /// Where there is a set, only its items may be recommended. An index does not score the others where it can help.
+    std::optional<ItemSet> eligible{};
+    Diversity diversity{};  ///< Mmr, MaxPerCategory or Calibrated: a rule about the list as a whole
+    /// Shares the items, and what layers of the user's tower can share, among its threads, with the same bits for any
+    /// number of them; null = the calling thread alone. A pool serves one request at a time, and gains nothing with
+    /// fewer than some thousand items, but for large LSTMs. `recommend_all` shares the queries instead.
+    ThreadPool* pool = nullptr;
+};
+
+namespace detail {
+
+using Similarity = FunctionRef<double(std::int32_t, std::int32_t)>;
+
+/// Throws DataError for a set that is not of items 1 ... `items`.
+inline void check_eligible(std::string_view name, const std::optional<ItemSet>& eligible, Index items) {
+    if (eligible && eligible->items() != items)
+        throw DataError(message(name, ": expected a set of eligible items of the ", items, " items, received one of ",
+                                eligible->items()));
+}
+
+/// The best k of the scores of the items first_item, first_item + 1, ... that the options allow. Throws NumericError,
+/// in the name of who asks, for the first of these items whose score is not finite.
+template <class T>
+std::vector<Hit<T>> best_allowed(std::string_view name, const T* scores, Index items, std::int32_t first_item, Index k,
+                                 std::span<const std::int32_t> history, const RecommendOptions& options,
+                                 Buffer<std::uint8_t>& scratch, Similarity similarity) {
+    check_eligible(name, options.eligible, items + first_item - 1);
+    std::uint8_t* excluded = scratch.need_zeros(items);
+    const auto exclude = [&](std::span<const std::int32_t> list) {
+        for (const std::int32_t item : list)
+            if (item >= first_item && item - first_item < items) excluded[item - first_item] = 1;
+    };
+    exclude(options.exclude);
+    if (options.exclude_history) exclude(history);
+    const auto item_of = [&](Index i) { return static_cast<std::int32_t>(i) + first_item; };
+    const auto allowed = [&](Index i) {
+        return !excluded[i] && (!options.eligible || options.eligible->contains(item_of(i))) &&
+               (!options.allow || options.allow(item_of(i)));
+    };
+    const auto best_of = [&](Index most) {
+        TopK<T> best(std::min(most, items));
+        const bool finite = kernels::scan_scores(scores, items, best.threshold(), [&](Index i, T score) {
+            if (allowed(i)) best.offer(item_of(i), score);
+            return best.threshold();
+        });
+        if (!finite)
+            for (Index i = 0; i < items; ++i)
+                if (!std::isfinite(scores[i]) && allowed(i)) check_finite_score(name, item_of(i), scores[i]);
+        return best.take();
+    };
+    Index most = candidates_for(options.diversity, k);
+    auto ranked = best_of(most);
+    const auto wanted = static_cast<std::size_t>(k);
+    if (k == 0 || options.diversity.index() == 0) return ranked;
+    if (const auto* rule = std::get_if<Mmr>(&options.diversity))
+        return apply(*rule, ranked, wanted, rule->similarity ? Similarity(rule->similarity) : similarity);
+    if (const auto* rule = std::get_if<Calibrated>(&options.diversity)) return apply(*rule, ranked, wanted, history);
+    for (;; ranked = best_of(most *= 8)) {
+        const bool whole = static_cast<Index>(ranked.size()) < most || most >= items;
+        auto list = apply(std::get<MaxPerCategory>(options.diversity), ranked, wanted, whole);
+        if (whole || !list.empty()) return list;
+    }
+}
+
+}  // namespace detail
+
+DEEPREC_END

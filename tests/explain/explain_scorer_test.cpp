@@ -1,0 +1,129 @@
+#include <deeprec/explain/explain_scorer.hpp>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <deeprec/layers/gru.hpp>
+#include <deeprec/ranking/bpr_mf.hpp>
+#include <deeprec/ranking/item_knn.hpp>
+#include <deeprec/ranking/markov.hpp>
+#include <deeprec/ranking/popularity.hpp>
+#include <deeprec/ranking/window_rules.hpp>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+using Ids = std::vector<std::int32_t>;
+
+namespace {
+constexpr std::int32_t n = 20;
+Sequences some_sequences() {
+    Interactions events;
+    for (int i = 1; i <= n; ++i) events.items.add("i" + std::to_string(i));
+    for (int u = 1; u <= 12; ++u) {
+        const auto user = events.users.add("u" + std::to_string(u));
+        for (int t = 0; t < 5; ++t) events.add(user, 1 + (u * 5 + t * t * 3) % 18);
+    }
+    return Sequences(events);
+}
+template <class S>
+float score_of(const S& scorer, const Query& query, std::int32_t item) {
+    std::vector<float> scores(n + 1);
+    scorer(query, std::span(scores));
+    return scores[static_cast<std::size_t>(item)];
+}
+auto sequence_model(double scale) {
+    SequenceRecommender model{n, Sequential{GRU{6, return_sequences}}, {.width = 6, .scale = scale}};
+    model.build(6, Seed{5});
+    std::uint64_t use = 0;
+    for_each_parameter(model, [&](std::string_view, auto& p) { fill_uniform(p, 0.8, Seed{++use}); });
+    model.parameters_changed();
+    return model;
+}
+const Ids history{3, 17, 4, 3, 9};
+const Query query{5, history, 0};
+}  // namespace
+
+TEST_CASE("Neighbourhoods and Markov are explained exactly", "[explain scorer]") {
+    const Sequences train = some_sequences();
+    const auto check = [&](const auto& scorer) {
+        for (std::int32_t item = 1; item <= n; ++item) {
+            const Explanation why = explain(scorer, query, item);
+            CHECK(why.score == Approx(score_of(scorer, query, item)).margin(1e-6));
+            CHECK(why.baseline + why.sum() == Approx(why.score).margin(1e-9));
+            REQUIRE(why.events.size() == history.size());
+            for (const Contribution& c : why.events) CHECK(history[static_cast<std::size_t>(c.position)] == c.id);
+            for (std::size_t i = 1; i < why.events.size(); ++i) CHECK(why.events[i - 1].value >= why.events[i].value);
+        }
+    };
+    check(ItemKnn{train, {.age_weight = 0.5, .last = 4}});
+    check(WindowRules{train});
+    check(Markov{train});
+    check(Popularity{train});
+    const Markov markov{train};
+    std::vector<float> scores(n + 1);
+    markov(query, scores);
+    const auto best = static_cast<std::int32_t>(std::max_element(scores.begin() + 1, scores.end()) - scores.begin());
+    CHECK(explain(markov, query, best).events[0].position == 4);  // the last event alone counts
+}
+
+TEST_CASE("A sequence model's contributions add up to the score difference", "[explain scorer]") {
+    for (const double scale : {0.0, 8.0}) {
+        const auto model = sequence_model(scale);
+        const SequenceIndex index{model, 4};
+        for (std::int32_t item = 1; item <= n; ++item) {
+            const Explanation why = explain(index, query, item);
+            CHECK(why.score == score_of(index, query, item));
+            CHECK(why.sum() == Approx(why.score - why.baseline).margin(1e-5));
+            CHECK(std::abs(why.residual) <= 0.01 * std::abs(why.score - why.baseline) + 1e-5);
+            for (const Contribution& c : why.events)
+                if (c.position == 0) CHECK(c.value == 0);  // out of the index's reach
+        }
+        const Explanation empty = explain(index, {1, {}, 0}, 7);
+        CHECK(empty.events.empty());
+        CHECK(empty.baseline == empty.score);
+        const Explanation without = explain_by_occlusion(index, query, 7);
+        for (const Contribution& c : without.events) {
+            Ids kept = history;
+            kept.erase(kept.begin() + c.position);
+            CHECK(c.value == Approx(score_of(index, query, 7) - score_of(index, {5, kept, 0}, 7)).margin(1e-6));
+        }
+    }
+}
+
+TEST_CASE("A hybrid is explained by member, then by event", "[explain scorer]") {
+    const Sequences train = some_sequences();
+    const auto model = sequence_model(0);
+    WeightedHybrid hybrid{SequenceIndex{model}, ItemKnn{train},
+                          WeightedHybrid{Markov{train}, BprMf{train, {.width = 3, .epochs = 2}}}};
+    hybrid.set_weights(std::vector{0.5, 2.0, -1.0});
+    for (const std::int32_t item : {2, 7, 19, 20}) {  // training had neither 19 nor 20
+        const Explanation why = explain(hybrid, query, item);
+        CHECK(why.score == Approx(score_of(hybrid, query, item)).margin(1e-4));
+        REQUIRE(why.members.size() == 3);
+        double scores = 0, sums = 0;
+        for (const Explanation& member : why.members) {
+            scores += member.score;
+            sums += member.sum();
+        }
+        CHECK(scores == Approx(why.score).margin(1e-9));
+        CHECK(sums == Approx(why.sum()).margin(1e-9));
+        CHECK(why.members[2].members.size() == (item > 18 ? 0 : 2));  // of what it does not know it says nothing
+        CHECK((why.members[1].score == 0) == (item > 18));
+    }
+}
+
+TEST_CASE("What has no explanation is refused", "[explain scorer]") {
+    const Markov markov{some_sequences()};
+    CHECK(message_of<DataError>([&] { explain(markov, query, 0); }) ==
+          "explain: expected an item from 1 to 20, received 0");
+    CHECK(message_of<ArgumentError>([&] { explain(markov, query, 1, {.max_points = 0}); }) ==
+          "explain: expected a positive tolerance and max_points >= 1, received 0.002 and 0");
+    const Ids strange{21};
+    CHECK(message_of<DataError>([&] {
+              explain(ItemKnn{some_sequences()}, {1, strange, 0}, 1);
+          }) == "ItemKnn: expected a history of items 1 to 20, received 21");
+}

@@ -1,0 +1,77 @@
+#include <deeprec/ranking/diversity.hpp>
+
+#include <cmath>
+#include <vector>
+
+#include <deeprec/ranking/recommend.hpp>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+using Ids = std::vector<std::int32_t>;
+
+namespace {
+/// Item i of n scores n - i; items are similar that are equal modulo 3, their category.
+struct Falling {
+    std::int32_t n = 30;
+    std::int32_t items() const { return n; }
+    void operator()(const Query&, std::span<float> scores) const {
+        for (std::int32_t i = 1; i <= n; ++i) scores[static_cast<std::size_t>(i)] = static_cast<float>(n - i);
+    }
+    double similarity(std::int32_t a, std::int32_t b) const { return a % 3 == b % 3 ? 1 : 0; }
+};
+std::vector<Ids> thirds(std::int32_t n) {
+    std::vector<Ids> categories(1);
+    for (std::int32_t i = 1; i <= n; ++i) categories.push_back({i <= n / 3 ? 0 : i <= 2 * n / 3 ? 1 : 2});
+    return categories;
+}
+Ids best(const Query& query, Index k, Diversity rule, std::span<const std::int32_t> exclude = {}) {
+    Ids items;
+    for (const auto& hit : recommend(Falling{}, query, k, {.exclude = exclude, .diversity = rule}))
+        items.push_back(hit.item);
+    return items;
+}
+}  // namespace
+
+TEST_CASE("Mmr trades score for difference", "[diversity]") {
+    CHECK(best({}, 4, Mmr{0}) == Ids{1, 2, 3, 4});
+    CHECK(best({}, 6, Mmr{0.5}) == Ids{1, 2, 3, 4, 5, 6});  // three kinds, then all are alike again
+    const auto pairs = [](std::int32_t a, std::int32_t b) { return (a - 1) / 2 == (b - 1) / 2 ? 1.0 : 0.0; };
+    CHECK(best({}, 4, Mmr{0.5, pairs}) == Ids{1, 3, 5, 7});
+    CHECK(best({}, 4, Mmr{0.5, pairs, 4}) == Ids{1, 3, 2, 4});  // among four candidates
+    CHECK(best({}, 40, Mmr{1}).size() == 30);
+    CHECK(message_of<ArgumentError>([] { best({}, 2, Mmr{1.5}); }) ==
+          "Mmr: expected a strength from 0 to 1 and 0 or more candidates, received 1.5 and 0");
+    CHECK(message_of<NumericError>([] {
+              best({}, 2, Mmr{0.3, [](auto, auto) { return std::nan(""); }});
+          }).starts_with("Mmr: the similarity of items 1 and 1 is "));
+}
+
+TEST_CASE("At most so many of one category, and the list is full all the same", "[diversity]") {
+    const auto categories = thirds(30);
+    CHECK(best({}, 5, MaxPerCategory{2, categories}) == Ids{1, 2, 11, 12, 21});
+    CHECK(best({}, 8, MaxPerCategory{2, categories}) == Ids{1, 2, 11, 12, 21, 22, 3, 4});
+    CHECK(best({}, 30, MaxPerCategory{1, categories}).size() == 30);
+    const Ids gone{1, 11};
+    CHECK(best({}, 3, MaxPerCategory{1, categories}, gone) == Ids{2, 12, 21});
+    CHECK(best({}, 0, MaxPerCategory{1, categories}).empty());
+    CHECK(message_of<ArgumentError>([&] {
+              best({}, 2, MaxPerCategory{0, categories});
+          }) == "MaxPerCategory: expected most >= 1, received 0");
+    CHECK(message_of<DataError>([] { best({}, 2, MaxPerCategory{1}); }) ==
+          "MaxPerCategory: item 1 has no list of categories, there are 0 lists with that of padding");
+}
+
+TEST_CASE("A calibrated list has the history's categories in their shares", "[diversity]") {
+    const auto categories = thirds(30);
+    const Ids history{3, 25, 4, 5};  // three quarters of category 0, one of 2
+    const Query query{0, history, 0};
+    Ids shares(3, 0);
+    for (const std::int32_t item : best(query, 8, Calibrated{0.9, categories, 30}))
+        ++shares[static_cast<std::size_t>(categories[static_cast<std::size_t>(item)][0])];
+    CHECK(shares == Ids{6, 0, 2});
+    CHECK(best(query, 3, Calibrated{0, categories}) == Ids{1, 2, 3});
+    CHECK(best({}, 3, Calibrated{0.9, categories}) == Ids{1, 2, 3});  // no history to go by
+}

@@ -1,0 +1,39 @@
+#include <deeprec/ranking/item_set.hpp>
+
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+
+TEST_CASE("A set has its items, once each", "[item set]") {
+    const std::vector<std::int32_t> listed{1, 64, 130, 64};
+    const ItemSet some(130, listed);
+    CHECK(some.items() == 130);
+    CHECK(some.count() == 3);
+    CHECK(some.contains(64));
+    CHECK(!some.contains(63));
+    CHECK(!some.contains(0));
+    CHECK(some.any(2, 65));
+    CHECK(!some.any(2, 64));
+    CHECK(!some.any(65, 130));
+    CHECK(some.any(65, 131));
+    CHECK(!some.any(5, 5));
+    const auto even = ItemSet::where(130, [](std::int32_t i) { return i % 2 == 0; });
+    CHECK((some & even).count() == 2);
+    CHECK((some | even).count() == 66);
+    CHECK((~some).count() == 127);
+    CHECK(!(~some).contains(0));
+    CHECK(ItemSet(0, {}).count() == 0);
+}
+
+TEST_CASE("Sets refuse what no catalogue has", "[item set]") {
+    const std::vector<std::int32_t> padding{0}, beyond{4};
+    CHECK(message_of<DataError>([&] { ItemSet(3, padding); }) == "ItemSet: expected items from 1 to 3, received 0");
+    CHECK(message_of<DataError>([&] { ItemSet(3, beyond); }) == "ItemSet: expected items from 1 to 3, received 4");
+    CHECK(message_of<ArgumentError>([&] { ItemSet(-1, {}); }) == "ItemSet: expected 0 or more items, received -1");
+    CHECK(message_of<DataError>([&] { ItemSet(3, {}) & ItemSet(4, {}); }) ==
+          "ItemSet: expected two sets of one catalogue, received sets of 3 and 4 items");
+}
