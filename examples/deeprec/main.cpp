@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
     program::add_explain(app);
     program::add_batch(app);
     program::add_serve(app);
+    for (int i = 0; i < argc; ++i) program::command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
     try {
         app.parse(argc, argv);
         return 0;

@@ -34,6 +34,8 @@ void add_explain(CLI::App& app);
 void add_batch(CLI::App& app);
 void add_serve(CLI::App& app);
 
+// What the program was called with, for "go on with".
+inline std::string command_line;
 // Thrown after Ctrl-C, once it has been said how to go on: the program ends with 130.
 struct Stopped : std::exception {};
 

@@ -84,7 +84,7 @@ AnyScorer train_recipe(Training& t) {
     return hybrid;
 }
 
-void train(const Options& o, const std::string& command) {
+void train(const Options& o) {
     const Prepared prepared = read_prepared(o.data);
     const Split split = split_by(prepared.data, o.split);
     Training t{.prepared = prepared, .split = split, .recipe = o.recipe, .directory = o.directory.empty() ? o.out + ".run" : o.directory, .validation = {}, .attributes = {}};
@@ -102,7 +102,7 @@ void train(const Options& o, const std::string& command) {
     try {
         scorer = train_recipe(t);
     } catch (const Stopped&) {
-        std::fprintf(stderr, "\nStopped. The epochs that were whole are kept; go on with:\n  %s%s\n", command.c_str(),
+        std::fprintf(stderr, "\nStopped. The epochs that were whole are kept; go on with:\n  %s%s\n", command_line.c_str(),
                      o.recipe.resume ? "" : " --resume");
         throw;
     }
@@ -169,7 +169,7 @@ void add_train(CLI::App& app) {
             std::printf("Written: %s. Next: deeprec train --config %s\n", write_config->c_str(), write_config->c_str());
             return;
         }
-        train(*o, "deeprec train " + o->data + " -o " + o->out + " --recipe " + o->recipe.name + (o->split == "last" ? "" : " --split " + o->split));
+        train(*o);
     });
 }
 

@@ -1,4 +1,7 @@
 /// The room recommender/: a recommender in one file, served by key, refreshed while it is read. Not in deeprec.hpp.
 #pragma once
 
+#include <deeprec/recommender/any_scorer.hpp>
+#include <deeprec/recommender/grow.hpp>
+#include <deeprec/recommender/recommender.hpp>
 #include <deeprec/recommender/snapshot.hpp>

@@ -67,3 +67,29 @@ TEST_CASE("the events without which an item is not recommended", "[explain]") {
     const auto only_1 = [](std::int32_t i) { return i == 1; };
     CHECK(counterfactual(unusable, world.user(0), 1, 5, {.allow = only_1}).events.empty());  // there is room for it
 }
+
+namespace {
+/// Item 9 by what the history has of 1 (3 points each) and 2 (2 points each); item 8 has 4 points always.
+struct Points {
+    std::int32_t items() const { return 9; }
+    void operator()(const Query& query, std::span<float> scores) const {
+        std::fill(scores.begin(), scores.end(), 0.0f);
+        scores[8] = 4;
+        for (const std::int32_t event : query.history) scores[9] += event == 1 ? 3.0f : event == 2 ? 2.0f : 0.0f;
+    }
+};
+}  // namespace
+
+TEST_CASE("Without the fewest events of its history a scorer no longer recommends an item", "[counterfactual]") {
+    const std::vector<std::int32_t> history{2, 5, 1, 2};
+    const Query query{0, history, 0};
+    const Counterfactual why = counterfactual(Points{}, query, 9, 1);
+    REQUIRE(why.found);  // 7 points against 4: without the 1 they are tied, and the lower item comes first
+    CHECK(why.events == std::vector<Contribution>{{2, 1, 3}});
+    CHECK(counterfactual(Points{}, query, 9, 2).events.size() == 3);  // second place is lost with the last point
+    CHECK(!counterfactual(Points{}, query, 8, 2).found);
+    CHECK(counterfactual(Points{}, query, 9, 1, {.exclude = std::vector<std::int32_t>{9}}).found);
+    CHECK_THROWS_AS(counterfactual(Points{}, query, 9, 0), ArgumentError);
+    CHECK_THROWS_AS(counterfactual(Points{}, query, 10, 1), DataError);
+    CHECK_THROWS_AS(counterfactual(Points{}, query, 9, 1, {.diversity = Mmr{}}), ArgumentError);
+}

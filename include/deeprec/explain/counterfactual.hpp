@@ -3,6 +3,7 @@
 
 #include <deeprec/explain/explanation.hpp>
 #include <deeprec/ranking/item_index.hpp>
+#include <deeprec/ranking/recommend.hpp>
 
 DEEPREC_BEGIN
 
@@ -11,6 +12,50 @@ struct Counterfactual {
     bool found = false;                ///< without `events` the item is not among the best k
     std::vector<Contribution> events;  ///< the strongest first; value: what its removal took off the item's lead
 };
+
+namespace detail {
+/// How far an item is before the last one that it has to beat.
+struct Lead {
+    double value = 0;
+    bool recommended = false;
+};
+/// Greedily the event that takes most off the lead, then without each that turns out not to be needed. `set(event,
+/// there)` takes an event out or puts it back, `lead()` ranks.
+template <class Set, class LeadNow>
+Counterfactual fewest_events(std::vector<Contribution> left, const Set& set, const LeadNow& lead) {
+    Counterfactual result;
+    Lead now = lead();
+    while (now.recommended && !left.empty()) {
+        std::size_t best = 0;
+        Lead lowest{};
+        for (std::size_t i = 0; i < left.size(); ++i) {
+            set(left[i], false);
+            const Lead without = lead();
+            set(left[i], true);
+            if (i == 0 || std::pair(without.recommended, without.value) < std::pair(lowest.recommended, lowest.value)) {
+                best = i;
+                lowest = without;
+            }
+        }
+        set(left[best], false);
+        left[best].value = now.value - lowest.value;
+        result.events.push_back(left[best]);
+        left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
+        now = lowest;
+    }
+    if (now.recommended) return {};
+    for (std::size_t i = result.events.size(); i-- > 0;) {
+        set(result.events[i], true);
+        if (!lead().recommended)
+            result.events.erase(result.events.begin() + static_cast<std::ptrdiff_t>(i));
+        else
+            set(result.events[i], false);
+    }
+    result.found = !lead().recommended;
+    sort_contributions(result.events);
+    return result;
+}
+}  // namespace detail
 
 /// A small set of events whose removal (padding, id 0, in their place) drops `item` out of `index.recommend(user, k,
 /// options)`: greedily the event that takes most off the item's lead over the k-th other item, then without each event
@@ -21,6 +66,7 @@ struct Counterfactual {
 /// Shapes: user [1, T] ids. Throws ShapeError for more than one user, ArgumentError for k < 1, DataError for an item
 /// that is not in the index, NumericError for scores that are not finite.
 template <class Model, class User>
+    requires(!std::is_same_v<User, Query>)
 Counterfactual counterfactual(const ItemIndex<Model>& index, const User& user, std::int32_t item, Index k,
                               const RecommendOptions& options = {}) {
     if (k < 1) throw ArgumentError(message("counterfactual: expected k >= 1, received ", k));
@@ -41,12 +87,8 @@ Counterfactual counterfactual(const ItemIndex<Model>& index, const User& user, s
     typename ItemIndex<Model>::Cache cache;
     RecommendOptions others = options;
     others.allow = [&](std::int32_t i) { return i != item && (!options.allow || options.allow(i)); };
-    struct Lead {
-        double value = 0;
-        bool recommended = false;
-    };
     // How far the item is before the k-th of the others, which is the last one that it has to beat.
-    const auto lead = [&]() -> Lead {
+    const auto lead = [&]() -> detail::Lead {
         const auto hits = index.recommend(kept, k, others, cache);
         if (static_cast<Index>(hits.size()) < k) return {0, true};  // there is room for it whatever its score
         const std::int32_t rival = hits.back().item;
@@ -56,38 +98,46 @@ Counterfactual counterfactual(const ItemIndex<Model>& index, const User& user, s
         return {static_cast<double>(own) - static_cast<double>(best), own > best || (!(own < best) && item < rival)};
     };
 
-    Counterfactual result;
-    std::vector<Contribution> left = detail::contributions_of(ids);
-    Lead now = lead();
-    while (now.recommended && !left.empty()) {
-        std::size_t best = 0;
-        Lead lowest{};
-        for (std::size_t i = 0; i < left.size(); ++i) {
-            kept(0, left[i].position) = 0;
-            const Lead without = lead();
-            kept(0, left[i].position) = left[i].id;
-            if (i == 0 || std::pair(without.recommended, without.value) < std::pair(lowest.recommended, lowest.value)) {
-                best = i;
-                lowest = without;
-            }
-        }
-        kept(0, left[best].position) = 0;
-        left[best].value = now.value - lowest.value;
-        result.events.push_back(left[best]);
-        left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
-        now = lowest;
-    }
-    if (now.recommended) return {};
-    for (std::size_t i = result.events.size(); i-- > 0;) {
-        kept(0, result.events[i].position) = result.events[i].id;
-        if (!lead().recommended)
-            result.events.erase(result.events.begin() + static_cast<std::ptrdiff_t>(i));
-        else
-            kept(0, result.events[i].position) = 0;
-    }
-    result.found = !lead().recommended;
-    detail::sort_contributions(result.events);
-    return result;
+    const auto set = [&](const Contribution& c, bool there) { kept(0, c.position) = there ? c.id : 0; };
+    return detail::fewest_events(detail::contributions_of(ids), set, lead);
+}
+
+/// The same for any scorer and a query: events are taken out of the history, and what is left moves together. With
+/// `exclude_history` the whole history stays excluded. `position` counts in the query's history. Costs a ranking for
+/// each event and each event of the set.
+template <Scorer S>
+Counterfactual counterfactual(const S& scorer, const Query& query, std::int32_t item, Index k,
+                              const RecommendOptions& options = {}) {
+    if (k < 1) throw ArgumentError(message("counterfactual: expected k >= 1, received ", k));
+    detail::check_item("counterfactual", scorer.items(), item);
+    if (options.diversity.index() != 0)
+        throw ArgumentError("counterfactual: expected a list by score alone, received options with a diversity");
+    std::vector<std::int32_t> excluded(options.exclude.begin(), options.exclude.end()), kept;
+    if (options.exclude_history) excluded.insert(excluded.end(), query.history.begin(), query.history.end());
+    if (std::find(excluded.begin(), excluded.end(), item) != excluded.end() ||
+        (options.allow && !options.allow(item)) || (options.eligible && !options.eligible->contains(item)))
+        return {true, {}};
+    RecommendOptions ranked = options;
+    ranked.exclude_history = false;
+    ranked.exclude = excluded;
+    ranked.diversity = {};
+    std::vector<Contribution> events;
+    for (std::size_t t = 0; t < query.history.size(); ++t)
+        events.push_back({static_cast<Index>(t), query.history[t], 0});
+    std::vector<std::uint8_t> there(events.size(), 1);
+    const auto set = [&](const Contribution& c, bool is) { there[static_cast<std::size_t>(c.position)] = is; };
+    const auto lead = [&]() -> detail::Lead {
+        kept.clear();
+        for (std::size_t t = 0; t < there.size(); ++t)
+            if (there[t]) kept.push_back(query.history[t]);
+        const auto hits = recommend(scorer, Query{query.user, kept, query.target}, k + 1, ranked);
+        const auto own = std::find_if(hits.begin(), hits.end(), [&](const auto& hit) { return hit.item == item; });
+        if (std::ssize(hits) <= k) return {0, true};  // there is room for all
+        if (own == hits.end()) return {-1, false};
+        const auto& rival = own == hits.end() - 1 ? hits[hits.size() - 2] : hits.back();
+        return {static_cast<double>(own->score) - static_cast<double>(rival.score), own != hits.end() - 1};
+    };
+    return detail::fewest_events(std::move(events), set, lead);
 }
 
 DEEPREC_END

@@ -65,6 +65,12 @@ public:
         from_->read(at(name), shape, values.data());
         check_finite(name, values.data(), shape[0]);
     }
+    /// A list that is gone before the file is written.
+    template <class V>
+    void kept_list(std::string_view name, std::vector<V>& values) {
+        if (to_) return to_->add(at(name), {std::ssize(values)}, std::vector<V>(values));
+        list(name, values);
+    }
     /// As many as the thing has.
     template <class V, std::size_t N>
     void list(std::string_view name, std::array<V, N>& values) {

@@ -150,8 +150,9 @@ public:
     }
     template <class X>
         requires(!std::is_same_v<X, View<const std::int32_t, 2>>)
-    View<const T, 3> forward_with(const T* item_vectors, const X& ids, Cache& cache, const Pass& pass = {})
-    const { return forward_with(item_vectors, View<const std::int32_t, 2>(view(ids)), cache, pass); }
+    View<const T, 3> forward_with(const T* item_vectors, const X& ids, Cache& cache, const Pass& pass = {}) const {
+        return forward_with(item_vectors, View<const std::int32_t, 2>(view(ids)), cache, pass);
+    }
     /// Adds to the gradients of the tower and of the item vectors that it read.
     template <class DH>
     void backward(const DH& dh, Cache& cache, PassGradients& gradients) const {
@@ -202,6 +203,44 @@ public:
             for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
                 kernels::axpy<T>(T(1) / static_cast<T>(begin_[i + 1] - begin_[i]), dv + static_cast<Index>(i) * d,
                                  gradients.attributes.data() + attribute_of_[k] * d, d);
+    }
+
+    /// New items N + 1 ... N + count, each with its list of attributes (none, without lists): they join the `cold`
+    /// ones, whose attributes alone say what they are; one without attributes has the vector 0 and b = 0. Old rows keep
+    /// their bits. With a `seed` they are to be trained instead: rows of their own, drawn as `build` draws them. Throws
+    /// ArgumentError for a negative count, other than `count` lists, and attributes that the model has no rows for.
+    void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
+                   std::optional<Seed> seed = {}) {
+        check_built();
+        if (count < 0 || (!attributes.empty() && static_cast<Index>(attributes.size()) != count))
+            throw ArgumentError(message(name(), ": expected attributes of ", count, " new items, received ",
+                                        attributes.size(), " lists"));
+        for (const auto& list : attributes)
+            for (const std::int32_t a : list)
+                if (a < 1 || a >= attribute_rows_)
+                    throw ArgumentError(message(name(), ": expected attributes of new items from 1 to ",
+                                                attribute_rows_ - 1, ", received ", a));
+        auto& lists = options_.attributes;
+        if (!lists.empty()) lists.resize(lists.size() + static_cast<std::size_t>(count));
+        if (!lists.empty())
+            std::copy(attributes.begin(), attributes.end(),
+                      lists.end() - static_cast<std::ptrdiff_t>(attributes.size()));
+        const Index rows_before = n_ + 1;
+        for (Index i = 0; i < count && !seed; ++i) options_.cold.push_back(static_cast<std::int32_t>(rows_before + i));
+        n_ += count;
+        if (options_.use_ids) {
+            Tensor<T, 2> rows(n_ + 1, width());
+            if (seed) fill_uniform(rows.data(), Shape{n_ + 1, width()}, 0.05, *seed);
+            std::copy_n(items_.data(), items_.size(), rows.data());
+            items_ = std::move(rows);
+        }
+        if (options_.use_bias) {
+            Tensor<T, 1> bias(n_ + 1);
+            std::copy_n(bias_.data(), bias_.size(), bias.data());
+            bias_ = std::move(bias);
+        }
+        take_options();
+        parameters_changed();
     }
 
     Index items() const { return n_; }

@@ -116,6 +116,9 @@ public:
         for (const Parameter<T>& p : list)
             if (!p.is_state()) f(p.path, state<T>(number++, p.size()), Rule::slots(options_) * p.size());
     }
+    /// Of trained parameter `number`, which has grown at its end: old state stays, the rule's start values follow.
+    template <class T>
+    void grow_state(std::size_t number, Index before, Index after);
     /// Steps made so far, as a checkpoint has them.
     void set_iterations(Index steps) { iterations_ = steps; }
 
@@ -234,6 +237,21 @@ void Optimizer<Rule>::step(const ParameterList<T>& list, ThreadPool* pool) {
             optimize(p.values + begin, g, state, n, terms, formula, ahead);
         });
     }
+}
+
+template <class Rule>
+template <class T>
+void Optimizer<Rule>::grow_state(std::size_t number, Index before, Index after) {
+    if (number >= states_.size() || states_[number].capacity() == 0) return;  // no step has used it
+    const T* from = state<T>(number, before);
+    const int slots = Rule::slots(options_);
+    Buffer<std::byte> grown;
+    T* to = reinterpret_cast<T*>(grown.need(slots * after * static_cast<Index>(sizeof(T))));
+    for (int s = 0; s < slots; ++s) {
+        to = std::copy_n(from + s * before, before, to);
+        to = std::fill_n(to, after - before, static_cast<T>(Rule::initial(options_, s)));
+    }
+    states_[number] = std::move(grown);
 }
 
 template <class Rule>

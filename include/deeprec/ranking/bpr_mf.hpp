@@ -82,6 +82,14 @@ public:
     bool knows(std::int32_t item) const { return known_[static_cast<std::size_t>(item)] != 0; }
     /// Whether it knows the query's user.
     bool answers(const Query& query) const { return query.user >= 1 && query.user <= users(); }
+    /// New items, of which nothing is learnt: they score as the lowest bias.
+    void add_items(Index count) {
+        Tensor<float, 2> more(items_.dimension(0) + count, width_);
+        std::copy_n(items_.data(), items_.size(), more.data());
+        items_ = std::move(more);
+        bias_.resize(bias_.size() + static_cast<std::size_t>(count), *std::min_element(bias_.begin(), bias_.end()));
+        known_.resize(bias_.size(), 0);
+    }
     /// The cosine of q_a and q_b.
     double similarity(std::int32_t a, std::int32_t b) const {
         for (const std::int32_t item : {a, b}) detail::check_item("BprMf", items(), item);

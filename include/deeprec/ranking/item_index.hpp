@@ -84,6 +84,23 @@ public:
                   "expected item numbers from 0 to 2147483647, received ", items_, " items from ", options_.first_item);
     }
 
+    /// New items by what the item tower takes, [count, ...]; old ones keep their scores to the bit. Throws
+    /// ArgumentError for another number of rows, and for more than 2^31 - 1 item numbers.
+    template <class Items>
+    void add_items(Index count, const Items& features) {
+        const auto vectors = predict(model_->item, features, {.threads = options_.threads});
+        if (vectors.dimension(0) != count || items_ + count > (Index{1} << 31) - options_.first_item)
+            throw ArgumentError(message("ItemIndex: expected features of ", count, " new items beside ", items_,
+                                        ", received ", vectors.dimension(0)));
+        Buffer<T> more, all;
+        model_->head.item_term(view(vectors), more);
+        T* const to = all.need((items_ + count) * width());
+        std::copy_n(cached_.data(), items_ * width(), to);
+        std::copy_n(more.data(), count * width(), to + items_ * width());
+        cached_ = std::move(all);
+        items_ += count;
+    }
+
     /// A temporary model would be gone before the first request.
     template <class Items>
     ItemIndex(const Model&&, const Items&, ItemIndexOptions = {}) = delete;
@@ -123,6 +140,7 @@ public:
     /// among the eligible ones, where those are given.
     template <class X>
     const T* score(const X& user, Cache& cache, ThreadPool* pool = nullptr, const ItemSet* eligible = nullptr) const {
+        if (!model_) throw ArgumentError("ItemIndex: it has no model, expected one to be loaded");
         const auto u = model_->user.forward(user, cache.user, Inference{pool});
         if (u.extent(0) != 1) throw ShapeError(message("ItemIndex: expected one user, received ", u.extent(0)));
         const T* const query = model_->head.user_term(u, cache.query);

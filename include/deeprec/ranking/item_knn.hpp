@@ -27,6 +27,8 @@ public:
         links_.contributions(query.history, item, events);
         return 0;
     }
+    /// New items, without neighbours yet.
+    void add_items(Index count) { links_.add_items(count); }
     void fields(StoredFields& f) {
         f.kind(kind);
         f.part("links", links_);

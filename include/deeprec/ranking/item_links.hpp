@@ -82,6 +82,12 @@ public:
     const HistoryWeights& weights() const { return weights_; }
     /// Whether some link leads to the item.
     bool reaches(std::int32_t item) const { return reached_[static_cast<std::size_t>(item)] != 0; }
+    /// New items without links.
+    void add_items(Index count) {
+        n_ += static_cast<std::size_t>(count);
+        begin_.resize(n_ + 2, begin_.back());
+        reached_.resize(n_ + 1, 0);
+    }
     /// The strength of the link; 0 without one. Throws DataError for an unknown item.
     double link(std::int32_t from, std::int32_t to) const {
         for (const std::int32_t item : {from, to}) detail::check_item(name_, items(), item);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <deeprec/data/sequences.hpp>
@@ -37,6 +38,14 @@ public:
         f.require(!counts_.empty() && counts_[0] == 0 && *std::min_element(counts_.begin(), counts_.end()) >= 0,
                   "expected counts of 0 for padding and 0 or more for items");
     }
+    /// Of counts [N + 1], as of another time or another kind of event. Throws DataError unless there are counts of 0
+    /// for padding and 0 or more for each item.
+    explicit Popularity(std::vector<std::int64_t> counts) : counts_(std::move(counts)) {
+        if (counts_.empty() || counts_[0] != 0 || *std::min_element(counts_.begin(), counts_.end()) < 0)
+            throw DataError("Popularity: expected counts of 0 for padding and 0 or more for each item");
+    }
+    /// New items, that nobody took yet.
+    void add_items(Index count) { counts_.resize(counts_.size() + static_cast<std::size_t>(count), 0); }
     void operator()(const Query&, std::span<float> scores) const {
         detail::check_scores("Popularity", std::ssize(counts_) - 1, scores);
         for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = static_cast<float>(counts_[i]);

@@ -71,6 +71,16 @@ bool knows(const S& scorer, std::int32_t item) {
     else
         return true;
 }
+/// Whether it can do without a history: whether it scores by the user.
+template <class S>
+bool goes_by_user(const S& scorer) {
+    if constexpr (requires {
+                      { scorer.goes_by_user() } -> std::same_as<bool>;
+                  })
+        return scorer.goes_by_user();
+    else
+        return requires { scorer.users(); };
+}
 /// Whether the scorer has anything to go by in a query, which is what it does not deny: it may throw for others.
 template <class S>
 bool answers(const S& scorer, const Query& query) {

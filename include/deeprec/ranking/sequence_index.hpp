@@ -49,10 +49,19 @@ public:
         if (f.reading()) pack();
     }
 
+    /// New items that the model knows by their attributes, see SequenceRecommender::add_items, in a copy of the model;
+    /// old ones keep their scores to the bit.
+    void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {}) {
+        auto grown = std::make_shared<Model>(*model_);
+        grown->add_items(count, attributes);
+        model_ = std::move(grown);
+        pack();
+    }
+
     /// A temporary model would be gone before the first request.
     explicit SequenceIndex(const Model&&, Index = 50) = delete;
 
-    std::int32_t items() const { return static_cast<std::int32_t>(model_->items()); }
+    std::int32_t items() const { return model_ ? static_cast<std::int32_t>(model_->items()) : 0; }
     const Model& model() const { return *model_; }
     /// Whether training had the item, or attributes say what it is (`SequenceRecommenderOptions::cold`).
     bool knows(std::int32_t item) const { return unknown_.empty() || !unknown_[static_cast<std::size_t>(item)]; }
@@ -99,6 +108,7 @@ private:
         Buffer<T> h;
     };
     void score(std::span<const Query> queries, std::span<T> scores, const ItemSet* eligible, ThreadPool* pool) const {
+        if (!model_) throw ArgumentError("SequenceIndex: it has no model, expected one to be loaded");
         const Index rows = static_cast<Index>(queries.size()), n = model_->items() + 1, d = model_->width();
         if (static_cast<Index>(scores.size()) != rows * n)
             throw ShapeError(message("SequenceIndex: expected ", n, " scores for each of ", rows, " queries, received ",

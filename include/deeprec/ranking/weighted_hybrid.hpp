@@ -216,10 +216,20 @@ public:
     {
         return std::get<0>(members_).items();
     }
+    /// New items: each member gets the features where it takes them, else knows nothing of the items.
+    template <class... Features>
+    void add_items(Index count_of_items, const Features&... features) {
+        std::apply([&](auto&... member) { (add_to(member, count_of_items, features...), ...); }, members_);
+    }
     /// Whether a member has an answer; one that has none adds nothing.
     bool answers(const Query& query) const {
         bool any = false;
         each_member([&](const auto& member, std::size_t) { any = any || detail::answers(member, query); });
+        return any;
+    }
+    bool goes_by_user() const {
+        bool any = false;
+        each_member([&](const auto& member, std::size_t) { any = any || detail::goes_by_user(member); });
         return any;
     }
     /// Whether a member knows the item.
@@ -326,6 +336,13 @@ private:
         return sum;
     }
 
+    template <class Member, class... Features>
+    static void add_to(Member& member, Index count_of_items, const Features&... features) {
+        if constexpr (requires { member.add_items(count_of_items, features...); })
+            member.add_items(count_of_items, features...);
+        else
+            member.add_items(count_of_items);
+    }
     /// f(members) with all of them as one type.
     template <std::size_t M = 0, class F, class... Seen>
     void with_members(const F& f, const Seen&... seen) const {

@@ -1,0 +1,529 @@
+/// A recommender as one thing to keep: what scores, by keys, with what it takes to serve it.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <deeprec/data/feature_spec.hpp>
+#include <deeprec/data/interactions.hpp>
+#include <deeprec/recommender/any_scorer.hpp>
+
+DEEPREC_BEGIN
+
+/// A request by keys: `{.history = {"SKU-1", "SKU-2"}, .user = "u17"}`.
+struct KeyQuery {
+    std::vector<std::string> history{};  ///< oldest first; empty: what the recommender has of the user
+    std::string user{};                  ///< empty: nobody in particular
+};
+
+/// RecommendOptions by keys.
+struct KeyOptions {
+    bool exclude_history = false;                   ///< items of the history are not recommended
+    std::vector<std::string> exclude{};             ///< items never to recommend
+    std::function<bool(std::string_view)> allow{};  ///< empty, or true for the keys that may be recommended
+    std::optional<ItemSet> filter{};                ///< `shop.where("category", "shoes")`
+    Diversity diversity{};                          ///< with `shop.categories("category")` where it goes by those
+    /// Most reasons a hit has; not set: 3 where they are looked up (neighbourhoods, Markov and hybrids of them), else
+    /// 0, since a network's cost more than the request.
+    std::optional<Index> reasons{};
+    ThreadPool* pool = nullptr;
+};
+
+/// An item of the history that speaks for the hit, and how much it adds to the score (`explain`).
+struct Reason {
+    std::string key;
+    double value = 0;
+};
+struct KeyHit {
+    std::string key;
+    float score = 0;
+    std::vector<Reason> because{};  ///< the strongest first
+};
+/// Best first.
+struct KeyHits : std::vector<KeyHit> {
+    std::vector<std::string> unknown{};  ///< keys of the request that the recommender does not know, passed over
+    bool fallback = false;               ///< ranked by popularity: there was nothing known to go by
+};
+
+/// A scorer with the keys of users and items, the users' histories, what is known of items (`where`), a fallback for
+/// requests with nothing to go by, texts about it, and a request with its answer that is run again when it is loaded.
+///
+///     Recommender shop{std::move(model), data, spec};
+///     shop.about["protocol"] = "leave one out, full ranking, history removed: HR@10 .31";
+///     save(shop, "shop.deeprec");                                     // one safetensors file
+///     const AnyRecommender same = load_recommender<Model>("shop.deeprec");
+///     const auto hits = same.recommend({.history = {"SKU-1"}}, 10, {.filter = same.where("genres", "Drama")});
+///
+/// `Model` is a SequenceRecommender, of which it makes the index, or any StoredScorer: ItemIndex of a TwoTower given as
+/// a shared_ptr, ItemKnn and the other baselines, WeightedHybrid, AnyScorer. Const and safe to call from many threads.
+///
+/// The fallback is the popularity in the newest fifth of the events, equals by that in all.
+template <class Model>
+class Recommender {
+public:
+    using Scores = typename detail::ScorerFor<Model>::type;
+    static constexpr std::string_view format_version = "1";  ///< of the file
+
+    /// Of nothing, to be loaded.
+    Recommender() = default;
+    /// Keys, histories and what is known of items come from `data`; `spec` is kept for whoever serves. Throws DataError
+    /// unless the model has the items of the data, NumericError for a model whose scores are not finite.
+    Recommender(Model model, const Dataset& data, std::optional<FeatureSpec> spec = {})
+        : users_(data.interactions.users), items_(data.interactions.items), spec_(std::move(spec)) {
+        if constexpr (std::is_same_v<Model, Scores>) {
+            scorer_ = std::move(model);
+        } else {
+            const Index steps = std::max<Index>(model.steps(), 1);
+            scorer_ = Scores(std::make_shared<const Model>(std::move(model)), steps);
+        }
+        if (scorer_.items() != items_.size())
+            throw DataError(message("Recommender: expected a model of the ", items_.size(),
+                                    " items of the data, received ", "one of ", scorer_.items()));
+        take_events(data.interactions);
+        if (data.items.size() == items_.size()) take_catalogue(data.items);
+        check_ = answer_itself();
+    }
+
+    const Scores& scorer() const { return scorer_; }
+    const Vocabulary& users() const { return users_; }
+    const Vocabulary& items() const { return items_; }
+    const std::optional<FeatureSpec>& spec() const { return spec_; }
+    /// Texts that are kept with it, such as the protocol and the metrics that it was judged by.
+    Metadata about;
+
+    /// The best k items for a request, by key. Keys that are not known are passed over and listed in `unknown`. Where
+    /// no item of the history is known and the scorer does not go by the user, popularity answers, and `fallback` says
+    /// so. k items come back wherever k may be recommended, none for k = 0. Throws ArgumentError for a negative k.
+    KeyHits recommend(const KeyQuery& query, Index k, const KeyOptions& options = {}) const {
+        KeyHits found;
+        std::int32_t user = 0;
+        if (!query.user.empty()) user = id_of(users_, query.user, found);
+        std::vector<std::int32_t> given = ids_of(query.history, found);
+        const std::vector<std::int32_t> excluded = ids_of(options.exclude, found);
+        const auto history =
+            query.history.empty() && user != 0 ? history_of(user) : std::span<const std::int32_t>(given);
+        RecommendOptions by_id{.exclude_history = options.exclude_history,
+                               .exclude = excluded,
+                               .eligible = eligible(options.filter),
+                               .diversity = options.diversity,
+                               .pool = options.pool};
+        if (options.allow) by_id.allow = [&](std::int32_t item) { return options.allow(items_.key(item)); };
+        const Query asked{user, history, 0};
+        found.fallback =
+            !detail::answers(scorer_, asked) || (history.empty() && (user == 0 || !detail::goes_by_user(scorer_)));
+        const auto hits = found.fallback ? popular(asked, k, by_id) : deeprec::recommend(scorer_, asked, k, by_id);
+        const Index reasons = options.reasons.value_or(detail::explains_exactly(scorer_) ? 3 : 0);
+        for (const auto& hit : hits) {
+            found.push_back({items_.key(hit.item), hit.score});
+            if (!found.fallback && reasons > 0) found.back().because = reasons_for(asked, hit.item, reasons);
+        }
+        return found;
+    }
+    /// The k items most similar to one. Throws DataError for a key that is not known, ArgumentError for a scorer
+    /// without similarities.
+    KeyHits similar_items(std::string_view key, Index k, const KeyOptions& options = {}) const {
+        KeyHits found;
+        const std::vector<std::int32_t> excluded = ids_of(options.exclude, found);
+        RecommendOptions by_id{.exclude = excluded,
+                               .eligible = eligible(options.filter),
+                               .diversity = options.diversity,
+                               .pool = options.pool};
+        if (options.allow) by_id.allow = [&](std::int32_t item) { return options.allow(items_.key(item)); };
+        if constexpr (detail::HasSimilarity<Scores>) {
+            for (const auto& hit : deeprec::similar_items(scorer_, items_.at(key), k, by_id))
+                found.push_back({items_.key(hit.item), hit.score});
+            return found;
+        } else {
+            throw ArgumentError("similar_items: this scorer knows no similarity of items");
+        }
+    }
+
+    /// The items with a value in a column: those of the data's catalogue are "title", "year" and "genres". No item, for
+    /// a value that none has. Throws DataError for a column that there is not.
+    ItemSet where(std::string_view column, std::string_view value) const {
+        const auto& values = column_of(column);
+        return ItemSet::where(items_.size(), [&](std::int32_t item) {
+            const auto& own = values[static_cast<std::size_t>(item)];
+            return std::find(own.begin(), own.end(), value) != own.end();
+        });
+    }
+    /// The values of a column as numbers from 0, in the order of their first item: for MaxPerCategory and Calibrated.
+    /// Element 0 is padding. Throws DataError for a column that there is not.
+    std::vector<std::vector<std::int32_t>> categories(std::string_view column) const {
+        Vocabulary numbers;
+        std::vector<std::vector<std::int32_t>> categories;
+        for (const auto& values : column_of(column)) {
+            categories.emplace_back();
+            for (const std::string& value : values) categories.back().push_back(numbers.add(value) - 1);
+        }
+        return categories;
+    }
+    /// The names of all columns.
+    std::vector<std::string> column_names() const {
+        std::vector<std::string> names;
+        for (const auto& [name, values] : columns_) names.push_back(name);
+        return names;
+    }
+    /// What a column says of an item. Throws DataError for a column that there is not and an unknown key.
+    const std::vector<std::string>& values(std::string_view column, std::string_view key) const {
+        return column_of(column)[static_cast<std::size_t>(items_.at(key))];
+    }
+    /// The events of a user, oldest first. Throws DataError for a key that is not known.
+    std::vector<std::string> history(std::string_view user) const {
+        std::vector<std::string> keys;
+        for (const std::int32_t item : history_of(users_.at(user))) keys.push_back(items_.key(item));
+        return keys;
+    }
+    /// Sets a column: the values of each item by key, of items that are not named none. Throws DataError for an unknown
+    /// key and an empty value.
+    void set_column(const std::string& column, const std::map<std::string, std::vector<std::string>>& values) {
+        std::vector<std::vector<std::string>> by_item(static_cast<std::size_t>(items_.size()) + 1);
+        for (const auto& [key, own] : values) {
+            if (std::find(own.begin(), own.end(), "") != own.end())
+                throw DataError(message("Recommender: column ", column, " has an empty value for item ", key));
+            by_item[static_cast<std::size_t>(items_.at(key))] = own;
+        }
+        columns_[column] = std::move(by_item);
+    }
+
+    /// Adds items of which the scorer knows what `features` says (see the scorer's `add_items`): of a
+    /// SequenceRecommender a list of attributes for each, of an ItemIndex what its item tower takes, of baselines
+    /// nothing. They can be asked for and recommended at once; old items keep their scores to the bit. Throws DataError
+    /// for a key that is there, and what the scorer throws; then nothing has changed.
+    template <class... Features>
+    void add_items(const std::vector<std::string>& keys, const Features&... features) {
+        Vocabulary items = items_;
+        for (const std::string& key : keys) {
+            if (items.find(key))
+                throw DataError(message("Recommender: expected new items, received '", key, "' again"));
+            items.add(key);
+        }
+        Scores scorer = scorer_;
+        scorer.add_items(std::ssize(keys), features...);
+        if (scorer.items() != items.size())
+            throw DataError(message("Recommender: expected features of ", keys.size(), " items, the scorer has ",
+                                    scorer.items() - items_.size(), " more"));
+        scorer_ = std::move(scorer);
+        items_ = std::move(items);
+        fallback_.add_items(std::ssize(keys));
+        for (auto& [name, values] : columns_) values.resize(static_cast<std::size_t>(items_.size()) + 1);
+        removed_.resize(static_cast<std::size_t>(items_.size()) + 1, 0);
+        renew();
+    }
+    /// Items that are not recommended any more; in histories they still speak. Throws DataError for an unknown key.
+    void remove_items(const std::vector<std::string>& keys) { set_removed(keys, 1); }
+    /// Takes them back.
+    void restore_items(const std::vector<std::string>& keys) { set_removed(keys, 0); }
+
+    /// Everything in a file; `read_scorer(f)` reads the scorer's part.
+    template <class ReadScorer>
+    void fields(StoredFields& f, const ReadScorer& read_scorer) {
+        std::string format(format_version);
+        f.text("deeprec.bundle", format);
+        f.require(format == format_version, "expected a bundle of version ", format_version, ", received ",
+                  detail::shown(format, "'"));
+        StoredFields scorer_fields = f.inner("scorer");
+        read_scorer(scorer_fields);
+        vocabulary(f, "users", users_);
+        vocabulary(f, "items", items_);
+        f.list("history.items", events_);
+        f.list("history.ends", ends_);
+        f.part("fallback", fallback_);
+        f.list("removed", removed_);
+        texts_about(f);
+        columns(f);
+        f.list("check.history", check_.history);
+        f.number("check.user", check_.user);
+        f.list("check.items", check_.items);
+        f.list("check.scores", check_.scores);
+        if (f.reading()) check_read(f);
+    }
+    void fields(StoredFields& f) {
+        fields(f, [&](StoredFields& scorer) { scorer_.fields(scorer); });
+    }
+    /// The same recommender behind one type.
+    Recommender<AnyScorer> any() const
+        requires(!std::is_same_v<Model, AnyScorer>)
+    {
+        Recommender<AnyScorer> same;
+        same.take(*this, AnyScorer(scorer_));
+        return same;
+    }
+
+private:
+    template <class>
+    friend class Recommender;
+    template <class... Known>
+    friend Recommender<AnyScorer> load_recommender(const std::filesystem::path& path);
+
+    struct Answer {
+        std::int32_t user = 0;
+        std::vector<std::int32_t> history, items;
+        std::vector<float> scores;
+    };
+
+    static std::int32_t id_of(const Vocabulary& known, const std::string& key, KeyHits& found) {
+        const auto id = known.find(key);
+        if (!id) found.unknown.push_back(key);
+        return id.value_or(0);
+    }
+    std::vector<std::int32_t> ids_of(const std::vector<std::string>& keys, KeyHits& found) const {
+        std::vector<std::int32_t> ids;
+        for (const std::string& key : keys)
+            if (const std::int32_t id = id_of(items_, key, found)) ids.push_back(id);
+        return ids;
+    }
+    std::span<const std::int32_t> history_of(std::int32_t user) const {
+        const auto u = static_cast<std::size_t>(user);
+        const auto begin = static_cast<std::size_t>(ends_[u - 1]), end = static_cast<std::size_t>(ends_[u]);
+        return std::span(events_).subspan(begin, end - begin);
+    }
+    std::optional<ItemSet> eligible(const std::optional<ItemSet>& filter) const {
+        if (!available_) return filter;
+        return filter ? *filter & *available_ : *available_;
+    }
+    std::vector<Hit<float>> popular(const Query& query, Index k, RecommendOptions options) const {
+        if (auto* mmr = std::get_if<Mmr>(&options.diversity); mmr && !mmr->similarity)
+            mmr->similarity = [this](auto a, auto b) { return detail::similarity_of(scorer_, a, b); };
+        return deeprec::recommend(fallback_, query, k, options);
+    }
+    std::vector<Reason> reasons_for(const Query& query, std::int32_t item, Index most) const {
+        std::map<std::int32_t, double> by_item;
+        for (const Contribution& c : explain(scorer_, query, item).events) by_item[c.id] += c.value;
+        std::vector<Reason> reasons;
+        for (const auto& [id, value] : by_item)
+            if (value > 0) reasons.push_back({items_.key(id), value});
+        std::stable_sort(reasons.begin(), reasons.end(), [](auto& a, auto& b) { return a.value > b.value; });
+        if (std::ssize(reasons) > most) reasons.resize(static_cast<std::size_t>(most));
+        return reasons;
+    }
+    const std::vector<std::vector<std::string>>& column_of(std::string_view column) const {
+        const auto found = columns_.find(column);
+        if (found != columns_.end()) return found->second;
+        std::string names;
+        for (const auto& [name, values] : columns_) names += (names.empty() ? "" : ", ") + name;
+        throw DataError(message("Recommender: expected one of the columns ", names.empty() ? "(none)" : names,
+                                ", received ", detail::shown(column)));
+    }
+    void take_events(const Interactions& events) {
+        const Sequences sequences(events);
+        ends_.assign(1, 0);
+        for (std::int32_t user = 1; user <= sequences.users(); ++user) {
+            events_.insert(events_.end(), sequences[user].begin(), sequences[user].end());
+            ends_.push_back(std::ssize(events_));
+        }
+        std::vector<std::size_t> order(events.item.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        if (!events.timestamp.empty())
+            std::stable_sort(order.begin(), order.end(),
+                             [&](auto a, auto b) { return events.timestamp[a] < events.timestamp[b]; });
+        std::vector<std::int64_t> counts(static_cast<std::size_t>(items_.size()) + 1, 0);
+        const auto all = static_cast<std::int64_t>(order.size());
+        for (std::size_t i = 0; i < order.size(); ++i)
+            counts[static_cast<std::size_t>(events.item[order[i]])] += 5 * i >= 4 * order.size() ? all + 1 : 1;
+        fallback_ = Popularity(std::move(counts));
+        removed_.assign(static_cast<std::size_t>(items_.size()) + 1, 0);
+    }
+    void take_catalogue(const Catalogue& catalogue) {
+        const auto n = static_cast<std::size_t>(items_.size()) + 1;
+        auto &titles = columns_["title"], &years = columns_["year"], &genres = columns_["genres"];
+        titles.resize(n), years.resize(n), genres.resize(n);
+        for (std::int32_t item = 1; item <= items_.size(); ++item) {
+            const auto i = static_cast<std::size_t>(item);
+            if (!catalogue[item].title.empty()) titles[i] = {catalogue[item].title};
+            if (catalogue[item].year != 0) years[i] = {std::to_string(catalogue[item].year)};
+            for (const std::string& genre : catalogue[item].genres)
+                if (!genre.empty()) genres[i].push_back(genre);
+        }
+    }
+    void set_removed(const std::vector<std::string>& keys, std::uint8_t removed) {
+        for (const std::string& key : keys) items_.at(key);
+        for (const std::string& key : keys) removed_[static_cast<std::size_t>(items_.at(key))] = removed;
+        renew();
+    }
+    void renew() {
+        available_.reset();
+        if (std::find(removed_.begin(), removed_.end(), 1) != removed_.end())
+            available_ =
+                ItemSet::where(items_.size(), [&](auto i) { return removed_[static_cast<std::size_t>(i)] == 0; });
+        check_ = answer_itself();
+    }
+    /// The answer to the newest events of the first user who has some.
+    Answer answer_itself() const {
+        Answer answer;
+        for (std::int32_t user = 1; user <= users_.size() && answer.history.empty(); ++user) {
+            const auto events = history_of(user);
+            const auto newest = events.last(std::min<std::size_t>(events.size(), 5));
+            answer.user = user;
+            answer.history.assign(newest.begin(), newest.end());
+        }
+        const Query query{answer.user, answer.history, 0};
+        if (answer.history.empty() || !detail::answers(scorer_, query)) return {};
+        for (const auto& hit : deeprec::recommend(scorer_, query, 10)) {
+            answer.items.push_back(hit.item);
+            answer.scores.push_back(hit.score);
+        }
+        return answer;
+    }
+    template <class Other>
+    void take(const Recommender<Other>& other, Scores scorer) {
+        scorer_ = std::move(scorer);
+        about = other.about;
+        users_ = other.users_, items_ = other.items_, spec_ = other.spec_;
+        events_ = other.events_, ends_ = other.ends_, fallback_ = other.fallback_, removed_ = other.removed_;
+        available_ = other.available_, columns_ = other.columns_;
+        check_ = answer_itself();
+    }
+
+    static void vocabulary(StoredFields& f, std::string_view name, Vocabulary& keys) {
+        std::vector<std::string> texts;
+        for (std::int32_t id = 1; id <= keys.size(); ++id) texts.push_back(keys.key(id));
+        f.texts(name, texts);
+        if (!f.reading()) return;
+        keys = {};
+        for (const std::string& text : texts)
+            f.require(!text.empty() && keys.add(text) > 0, name, ": expected keys, received an empty one");
+        f.require(keys.size() == std::ssize(texts), name, ": expected ", texts.size(), " different keys, received ",
+                  keys.size());
+    }
+    void texts_about(StoredFields& f) {
+        std::vector<std::string> names, values;
+        for (const auto& [name, value] : about) names.push_back(name), values.push_back(value);
+        f.texts("about.names", names);
+        f.texts("about.values", values);
+        std::vector<std::string> specs;
+        if (spec_) specs.push_back(spec_->json());
+        f.texts("spec", specs);
+        if (!f.reading()) return;
+        f.require(names.size() == values.size() && specs.size() <= 1,
+                  "expected a text for each name and one spec at most");
+        about.clear();
+        for (std::size_t i = 0; i < names.size(); ++i) about[names[i]] = values[i];
+        spec_.reset();
+        if (!specs.empty()) spec_ = FeatureSpec::parse(specs[0], "the bundle's FeatureSpec");
+    }
+    void columns(StoredFields& f) {
+        std::vector<std::string> names;
+        for (const auto& [name, values] : columns_) names.push_back(name);
+        f.texts("columns", names);
+        for (std::size_t c = 0; c < names.size(); ++c) {
+            std::vector<std::string> texts;
+            std::vector<std::int64_t> ends;
+            for (const auto& own : columns_[names[c]]) {
+                texts.insert(texts.end(), own.begin(), own.end());
+                ends.push_back(std::ssize(texts));
+            }
+            f.texts(message("column.", c), texts);
+            f.kept_list(message("column.", c, ".of_item"), ends);
+            if (!f.reading()) continue;
+            auto& values = columns_[names[c]];
+            values.clear();
+            std::int64_t begin = 0;
+            for (const std::int64_t end : ends) {
+                f.require(end >= begin && end <= std::ssize(texts), "column ", c, ": expected ends of items up to ",
+                          texts.size(), " in ascending order, received ", end);
+                values.emplace_back(texts.begin() + begin, texts.begin() + end);
+                begin = end;
+            }
+        }
+    }
+    /// That the parts fit each other, and that the file's own request has the file's own answer.
+    void check_read(StoredFields& f) {
+        const std::int32_t n = items_.size();
+        f.require(scorer_.items() == n && fallback_.items() == n && std::ssize(removed_) == n + 1,
+                  "expected a scorer, a fallback and marks of ", n, " items, received ", scorer_.items(), ", ",
+                  fallback_.items(), " and ", std::ssize(removed_) - 1);
+        for (const auto& [name, values] : columns_)
+            f.require(std::ssize(values) == n + 1, "column ", detail::shown(name), ": expected values of ", n,
+                      " items");
+        f.require(std::ssize(ends_) == users_.size() + 1 && ends_.front() == 0 && ends_.back() == std::ssize(events_) &&
+                      std::is_sorted(ends_.begin(), ends_.end()),
+                  "expected histories of ", users_.size(), " users");
+        for (const auto* items : {&events_, &check_.history, &check_.items})
+            for (const std::int32_t item : *items)
+                f.require(item >= 1 && item <= n, "expected items from 1 to ", n, ", received ", item);
+        f.require(check_.items.size() == check_.scores.size(), "expected a score for each item of the self-check");
+        const Answer stored = check_;
+        renew();
+        if (stored.items.empty()) return;
+        std::vector<float> scores(static_cast<std::size_t>(n) + 1);
+        scorer_(Query{stored.user, stored.history, 0}, std::span(scores));
+        for (std::size_t i = 0; i < stored.items.size(); ++i) {
+            const double now = static_cast<double>(scores[static_cast<std::size_t>(stored.items[i])]);
+            const double then = static_cast<double>(stored.scores[i]);
+            f.require(std::abs(now - then) <= 1e-3 * (1 + std::abs(then)), "the self-check: expected the score ", then,
+                      " for item ", stored.items[i], ", this program gives ", now,
+                      "; the file is damaged, or the program is built with other flags");
+        }
+    }
+
+    Scores scorer_;
+    Vocabulary users_, items_;
+    std::optional<FeatureSpec> spec_;
+    std::vector<std::int32_t> events_;      // of all users one after the other
+    std::vector<std::int64_t> ends_ = {0};  // user u has events_[ends_[u - 1]] up to events_[ends_[u]]
+    Popularity fallback_;
+    std::vector<std::uint8_t> removed_ = {0};
+    std::optional<ItemSet> available_;  // where items are removed
+    std::map<std::string, std::vector<std::vector<std::string>>, std::less<>> columns_;
+    Answer check_;
+};
+
+/// A recommender whose scorer is known at run time.
+using AnyRecommender = Recommender<AnyScorer>;
+
+/// Writes all of it into one safetensors file, in place of the one that is there (FileReplacement).
+template <class Model>
+void save(const Recommender<Model>& recommender, const std::filesystem::path& path) {
+    SafetensorsWriter writer;
+    StoredFields fields(writer);
+    const_cast<Recommender<Model>&>(recommender).fields(fields);  // written from
+    writer.write(path);
+}
+
+/// The recommender of a file, whatever scores in it: `load_recommender("shop.deeprec")` for baselines and hybrids of
+/// them. Networks have a type: `load_recommender<Model, Other>(path)` names those that the program can expect
+/// (`read_scorer`); a SequenceRecommender stands for its index, and ItemIndex<Model> for a TwoTower's. Throws
+/// FileError, FormatError for a file that is damaged, of another version or of a kind that is not known, or whose own
+/// request does not get its own answer here.
+template <class... Known>
+AnyRecommender load_recommender(const std::filesystem::path& path) {
+    SafetensorsReader file(path);
+    StoredFields fields(file);
+    AnyRecommender recommender;
+    recommender.fields(fields, [&](StoredFields& scorer) { recommender.scorer_ = read_scorer<Known...>(scorer); });
+    fields.check_all_used();
+    return recommender;
+}
+
+namespace detail {
+template <class T>
+inline constexpr bool is_recommender = false;
+template <class Model>
+inline constexpr bool is_recommender<Recommender<Model>> = true;
+}  // namespace detail
+
+/// The same where the type is known: `load<Recommender<Model>>(path)`.
+template <class R>
+    requires detail::is_recommender<R>
+R load(const std::filesystem::path& path) {
+    SafetensorsReader file(path);
+    StoredFields fields(file);
+    R recommender;
+    recommender.fields(fields);
+    fields.check_all_used();
+    return recommender;
+}
+
+DEEPREC_END

@@ -1,0 +1,273 @@
+#include <deeprec/recommender/recommender.hpp>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <deeprec/layers/gru.hpp>
+
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+using support::message_of;
+using Keys = std::vector<std::string>;
+
+namespace {
+constexpr std::int32_t n = 20;
+
+/// SKU-1 to SKU-20, of which nobody took the last two, and 12 users.
+Dataset some_data() {
+    Dataset data;
+    Interactions& events = data.interactions;
+    for (int i = 1; i <= n; ++i) {
+        events.items.add("SKU-" + std::to_string(i));
+        data.items.add({"thing " + std::to_string(i), 1990 + i % 3, {i % 2 ? "odd" : "even", "all"}});
+    }
+    for (int u = 1; u <= 12; ++u) {
+        const auto user = events.users.add("u" + std::to_string(u));
+        for (int t = 0; t < 5; ++t) events.add(user, 1 + (u * 5 + t * t * 3) % 18, {}, 1'700'000'000 + 100 * t + u);
+    }
+    return data;
+}
+SequenceRecommender<Sequential<GRU<float, ReturnSequences>>> sequence_model() {
+    SequenceRecommenderOptions options{.width = 4};
+    options.attributes.assign(n + 1, {});
+    for (std::int32_t i = 1; i <= n; ++i) options.attributes[static_cast<std::size_t>(i)] = {1 + i % 4};
+    SequenceRecommender model{n, Sequential{GRU{4, return_sequences}}, options};
+    model.build(6, Seed{5});
+    return model;
+}
+using Model = decltype(sequence_model());
+Sequences train() { return Sequences(some_data().interactions); }
+Keys keys_of(const KeyHits& hits) {
+    Keys keys;
+    for (const KeyHit& hit : hits) keys.push_back(hit.key);
+    return keys;
+}
+void check_same(const KeyHits& a, const KeyHits& b) {
+    REQUIRE(a.size() == b.size());
+    CHECK(!a.empty());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        CHECK(a[i].key == b[i].key);
+        CHECK(a[i].score == b[i].score);
+        REQUIRE(a[i].because.size() == b[i].because.size());
+        for (std::size_t r = 0; r < a[i].because.size(); ++r) CHECK(a[i].because[r].key == b[i].because[r].key);
+    }
+}
+std::string bytes_of(const std::filesystem::path& path) {
+    std::ostringstream all;
+    all << std::ifstream(path, std::ios::binary).rdbuf();
+    return all.str();
+}
+/// Rewrites metadata and lists of a file.
+void rewrite(const std::filesystem::path& path, const Metadata& texts, const std::vector<float>& check_scores = {}) {
+    SafetensorsReader file(path);
+    SafetensorsWriter writer;
+    writer.metadata = file.metadata();
+    for (const auto& [key, text] : texts) writer.metadata[key] = text;
+    for (const auto& [name, entry] : file.tensors()) {
+        const auto copy = [&]<class T>(T) {
+            Index size = 1;
+            for (const Index extent : entry.shape) size *= extent;
+            std::vector<T> values(static_cast<std::size_t>(size));
+            file.read(name, entry.shape, values.data());
+            if constexpr (std::is_same_v<T, float>)
+                if (name == "check.scores" && !check_scores.empty()) values = check_scores;
+            writer.add(name, entry.shape, std::move(values));
+        };
+        if (entry.dtype == "F32") copy(float{});
+        if (entry.dtype == "F64") copy(double{});
+        if (entry.dtype == "I32") copy(std::int32_t{});
+        if (entry.dtype == "I64") copy(std::int64_t{});
+        if (entry.dtype == "U8") copy(std::uint8_t{});
+    }
+    writer.write(path);
+}
+}  // namespace
+
+TEST_CASE("Keys go in; keys, scores and reasons come out", "[recommender]") {
+    const Recommender shop{ItemKnn{train()}, some_data()};
+    const auto hits = shop.recommend({.history = {"SKU-3", "SKU-9", "nothing"}, .user = "stranger"}, 5,
+                                     {.exclude_history = true, .exclude = {"SKU-4", "no key", "SKU-4"}});
+    CHECK(hits.unknown == Keys{"stranger", "nothing", "no key"});
+    CHECK(!hits.fallback);
+    REQUIRE(hits.size() == 5);
+    const std::vector<std::int32_t> history{3, 9}, excluded{4};
+    const auto by_id = recommend(ItemKnn{train()}, {0, history, 0}, 5, {.exclude_history = true, .exclude = excluded});
+    for (std::size_t i = 0; i < 5; ++i) {
+        CHECK(hits[i].key == "SKU-" + std::to_string(by_id[i].item));
+        CHECK(hits[i].score == by_id[i].score);
+        double sum = 0;
+        for (const Reason& reason : hits[i].because) sum += reason.value;
+        CHECK(sum == Approx(hits[i].score).margin(1e-6));
+    }
+    CHECK((hits[0].because[0].key == "SKU-3" || hits[0].because[0].key == "SKU-9"));
+    CHECK(shop.recommend({.history = {"SKU-3"}}, 3, {.reasons = 0})[0].because.empty());
+    // A known user stands for what is known of them.
+    const auto events = train()[7];
+    Keys own;
+    for (const std::int32_t item : events) own.push_back("SKU-" + std::to_string(item));
+    check_same(shop.recommend({.user = "u7"}, 5), shop.recommend({.history = own}, 5));
+    CHECK(keys_of(shop.similar_items("SKU-3", 2)) ==
+          keys_of(shop.recommend({.history = {"SKU-3"}}, 2, {.exclude_history = true})));
+    CHECK(message_of<DataError>([&] { shop.similar_items("SKU-99", 2); }).find("SKU-99") != std::string::npos);
+}
+
+TEST_CASE("Requests with nothing to go by get what is popular now", "[recommender]") {
+    const Recommender shop{ItemKnn{train()}, some_data()};
+    for (const KeyQuery& query : {KeyQuery{}, KeyQuery{{"nothing"}, {}}, KeyQuery{{}, "stranger"}}) {
+        const auto hits = shop.recommend(query, 20);
+        CHECK(hits.fallback);
+        CHECK(hits.size() == 20);
+        for (std::size_t i = 1; i < hits.size(); ++i) CHECK(hits[i - 1].score >= hits[i].score);
+        CHECK(hits[0].because.empty());
+    }
+    const Recommender factors{BprMf{train(), {.width = 3, .epochs = 2}}, some_data()};
+    CHECK(factors.recommend({.history = {"SKU-1"}}, 3).fallback);
+    CHECK(factors.recommend({.history = {"SKU-1"}, .user = "stranger"}, 3).fallback);
+    CHECK(!factors.recommend({.user = "u3"}, 3).fallback);
+    CHECK(shop.recommend({}, 0).empty());
+    CHECK_THROWS_AS(shop.recommend({}, -1), ArgumentError);
+}
+
+TEST_CASE("What is known of items filters and spreads lists", "[recommender]") {
+    Recommender shop{ItemKnn{train()}, some_data()};
+    const KeyQuery query{.history = {"SKU-3", "SKU-9"}};
+    const ItemSet even = shop.where("genres", "even");
+    CHECK(even.count() == 10);
+    const auto hits = shop.recommend(query, 20, {.filter = even & shop.where("year", "1991")});
+    CHECK(hits.size() == 3);  // 4, 10, 16
+    CHECK(shop.recommend(query, 5, {.filter = shop.where("genres", "nobody's")}).empty());
+    CHECK(message_of<DataError>([&] { shop.where("colour", "red"); }) ==
+          "Recommender: expected one of the columns genres, title, year, received \"colour\"");
+    CHECK(shop.recommend(query, 20, {.allow = [](std::string_view key) { return key.size() == 5; }}).size() == 9);
+    shop.set_column("category", {{"SKU-3", {"shoes"}}, {"SKU-5", {"shoes", "sale"}}});
+    CHECK(shop.where("category", "shoes").count() == 2);
+    CHECK_THROWS_AS(shop.set_column("category", {{"SKU-77", {"shoes"}}}), DataError);
+    const auto genres = shop.categories("genres");
+    CHECK(genres[1] == std::vector<std::int32_t>{0, 1});
+    CHECK(genres[2] == std::vector<std::int32_t>{2, 1});
+    const auto spread = shop.recommend(query, 6, {.diversity = Mmr{0.9}});
+    CHECK(spread.size() == 6);
+    CHECK(keys_of(spread) != keys_of(shop.recommend(query, 6)));
+}
+
+TEST_CASE("One file keeps all of it", "[recommender]") {
+    const support::TemporaryDirectory directory;
+    const auto path = directory.path() / "shop.deeprec";
+    const KeyQuery query{.history = {"SKU-3", "SKU-9"}, .user = "u3"};
+    const FeatureRow row{{"name", std::vector<std::string>{"a", "a b"}}};
+    const auto spec = FeatureSpec::fit({{.name = "name", .kind = FeatureKind::bag}}, std::vector{row, row});
+    const auto check = [&](auto scorer, auto&& load_any) {
+        Recommender shop{std::move(scorer), some_data(), spec};
+        shop.about["protocol"] = "leave one out";
+        shop.remove_items({"SKU-8"});
+        save(shop, path);
+        const auto same = load<decltype(shop)>(path);
+        const AnyRecommender any = load_any();
+        const KeyOptions options{.filter = shop.where("genres", "all"), .reasons = 2};
+        check_same(same.recommend(query, 20, options), shop.recommend(query, 20, options));
+        check_same(any.recommend(query, 20, options), shop.recommend(query, 20, options));
+        check_same(any.recommend({}, 20), shop.recommend({}, 20));
+        CHECK(any.recommend(query, 20).size() == 19);
+        CHECK(any.about.at("protocol") == "leave one out");
+        CHECK(any.spec()->json() == spec.json());
+        const std::string bytes = bytes_of(path);
+        save(any, path);
+        CHECK(bytes_of(path) == bytes);
+        check_same(shop.any().recommend(query, 20), shop.recommend(query, 20));
+    };
+    const auto by_kind = [&] { return load_recommender(path); };
+    const auto by_model = [&] { return load_recommender<BprMf, Model>(path); };
+    check(ItemKnn{train()}, by_kind);
+    check(BprMf{train(), {.width = 3, .epochs = 2}}, by_kind);
+    check(WeightedHybrid{ItemKnn{train()}, WeightedHybrid{Markov{train()}, Popularity{train()}}}, by_kind);
+    check(sequence_model(), by_model);
+    const auto model = std::make_shared<const Model>(sequence_model());
+    check(WeightedHybrid{SequenceIndex(model), ItemKnn{train()}}, by_model);
+    CHECK(message_of<FormatError>([&] {
+              load_recommender(path);
+          }).find("the kind 'SequenceIndex', which nothing here can read: name the type") != std::string::npos);
+    CHECK_THROWS_AS(load<Recommender<ItemKnn>>(path), FormatError);
+}
+
+TEST_CASE("Files that are damaged, of another version or built otherwise are refused", "[recommender]") {
+    const support::TemporaryDirectory directory;
+    const auto path = directory.path() / "shop.deeprec";
+    const Recommender shop{ItemKnn{train()}, some_data()};
+    save(shop, path);
+    const std::string whole = bytes_of(path);
+    for (std::size_t size = 0; size < whole.size(); size += 1 + whole.size() / 20)
+        CHECK_THROWS_AS(load_recommender(directory.write("cut", whole.substr(0, size))), FormatError);
+    for (std::size_t at = 0; at < whole.size(); at += 1 + whole.size() / 150) {
+        std::string broken = whole;
+        broken[at] = static_cast<char>(broken[at] ^ 0x5a);
+        try {
+            const auto read = load_recommender(directory.write("broken", broken));
+            read.recommend({.history = {"SKU-3"}, .user = "u1"}, 5);
+        } catch (const Error&) {
+        }
+    }
+    rewrite(path, {{"deeprec.bundle", "2"}});
+    CHECK(message_of<FormatError>([&] { load_recommender(path); }) ==
+          path.string() + ": expected a bundle of version 1, received '2'");
+    rewrite(path, {{"deeprec.bundle", "1"}}, std::vector<float>(10, 0.75f));
+    CHECK(message_of<FormatError>([&] {
+              load_recommender(path);
+          }).find("the self-check: expected the score 0.75 for item ") != std::string::npos);
+    save(ItemKnn{train()}, path);
+    CHECK(message_of<FormatError>([&] {
+              load_recommender(path);
+          }).find("expected the text 'deeprec.bundle', the file has none") != std::string::npos);
+    CHECK(message_of<DataError>([&] {
+              Recommender{Popularity{train()}, Dataset{{}, Catalogue{}, {}}};
+          }) == "Recommender: expected a model of the 0 items of the data, received one of 20");
+    CHECK(message_of<ArgumentError>([] { AnyRecommender{}.recommend({.history = {}, .user = {}}, 3); }) ==
+          "AnyScorer: there is no scorer in it");
+}
+
+TEST_CASE("Items come and go, and the scores of the others stay", "[recommender]") {
+    Recommender shop{sequence_model(), some_data()};
+    const KeyQuery query{.history = {"SKU-3", "SKU-9"}};
+    const auto before = shop.recommend(query, 20);
+    shop.add_items({"NEW-1", "NEW-2"}, std::vector<std::vector<std::int32_t>>{{2}, {}});
+    const auto after = shop.recommend(query, 22);
+    REQUIRE(after.size() == 22);
+    for (const KeyHit& old : before) {
+        const auto same =
+            std::find_if(after.begin(), after.end(), [&](const KeyHit& hit) { return hit.key == old.key; });
+        REQUIRE(same != after.end());
+        CHECK(same->score == old.score);
+    }
+    // By its attribute alone the new item is as what only the attribute says.
+    const auto& vectors = shop.scorer().model();
+    for_each_parameter(vectors, [&](std::string_view name, const auto& values) {
+        if (name == "attributes")
+            for (Index i = 0; i < 4; ++i) CHECK(vectors.vectors()[21 * 4 + i] == values.data()[2 * 4 + i]);
+    });
+    CHECK(shop.recommend({.history = {"NEW-1"}}, 3).unknown.empty());
+    CHECK(message_of<DataError>([&] { shop.add_items({"NEW-1"}); }) ==
+          "Recommender: expected new items, received 'NEW-1' again");
+    CHECK(message_of<ArgumentError>([&] { shop.add_items({"NEW-3"}, std::vector<std::vector<std::int32_t>>{{9}}); }) ==
+          "SequenceRecommender: expected attributes of new items from 1 to 4, received 9");
+    CHECK(shop.items().size() == 22);
+
+    shop.remove_items({"SKU-3", "NEW-2"});
+    CHECK(shop.recommend(query, 22).size() == 20);
+    shop.restore_items({"SKU-3"});
+    CHECK(shop.recommend(query, 22).size() == 21);
+    CHECK_THROWS_AS(shop.remove_items({"SKU-100"}), DataError);
+    const support::TemporaryDirectory directory;
+    save(shop, directory.path() / "shop");
+    check_same(load_recommender<Model>(directory.path() / "shop").recommend(query, 22), shop.recommend(query, 22));
+
+    AnyRecommender any =
+        Recommender{WeightedHybrid{ItemKnn{train()}, Markov{train()}, BprMf{train(), {.epochs = 1}}}, some_data()}
+            .any();
+    const auto old = any.recommend(query, 1);
+    any.add_items({"NEW-1"});
+    check_same(any.recommend(query, 1), old);
+    CHECK(any.recommend({.history = {"NEW-1"}, .user = "u1"}, 21).size() == 21);
+}
