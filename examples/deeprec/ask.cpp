@@ -59,19 +59,22 @@ void evaluate_bundles(const EvaluateOptions& o) {
         const AnyRecommender& shop = shops.back();
         const auto split = shop.about.find("split");
         if (split == shop.about.end() || split->second == "none")
-            throw DataError(path + ": it was trained on all events, there is nothing to test with; train with --split last");
+            throw DataError(path +
+                            ": it was trained on all events, there is nothing to test with; train with --split last");
         if (!how.empty() && split->second != how)
             throw DataError(message(path, ": it was trained with --split ", split->second, ", the others with ", how));
         how = split->second;
         for (std::int32_t i = 1; i <= std::max(items, shop.items().size()); ++i)
             if (i > items || i > shop.items().size() || shop.items().key(i) != prepared.data.interactions.items.key(i))
-                throw DataError(message(path, ": its items are not those of ", o.data, "; evaluate with the data that it was trained on"));
+                throw DataError(message(path, ": its items are not those of ", o.data,
+                                        "; evaluate with the data that it was trained on"));
     }
     const Split split = split_by(prepared.data, how);
     std::vector<Query> queries = o.validation ? split.validation_queries() : split.test_queries();
     if (o.queries > 0 && std::ssize(queries) > o.queries) {
         std::vector<Query> some;
-        for (Index i = 0; i < o.queries; ++i) some.push_back(queries[static_cast<std::size_t>(i * std::ssize(queries) / o.queries)]);
+        for (Index i = 0; i < o.queries; ++i)
+            some.push_back(queries[static_cast<std::size_t>(i * std::ssize(queries) / o.queries)]);
         queries = some;
     }
     std::printf("%zu queries (--split %s, %s), each target ranked among all %d items without those of the history\n",
@@ -85,14 +88,17 @@ void evaluate_bundles(const EvaluateOptions& o) {
         const Interval sure = bootstrap(r).ndcg;
         const PopularityRows rows = by_popularity(r, queries, split.train());
         const auto part = [](const RankingFigures& f) { return f.queries > 0 ? fixed(f.ndcg, 4) : std::string("-"); };
-        table.add({name, fixed(r.auc, 4), fixed(r.hr, 4), fixed(r.ndcg, 4), fixed(sure.low, 4) + " to " + fixed(sure.high, 4),
-                   part(rows.head), part(rows.torso), part(rows.tail), part(rows.cold)});
+        table.add({name, fixed(r.auc, 4), fixed(r.hr, 4), fixed(r.ndcg, 4),
+                   fixed(sure.low, 4) + " to " + fixed(sure.high, 4), part(rows.head), part(rows.torso),
+                   part(rows.tail), part(rows.cold)});
     };
     row("popularity", Popularity(split.train()));
     row("markov", Markov(split.train()));
-    for (std::size_t b = 0; b < shops.size(); ++b) row(o.bundles[b] + " (" + shops[b].about["recipe"] + ")", shops[b].scorer());
+    for (std::size_t b = 0; b < shops.size(); ++b)
+        row(o.bundles[b] + " (" + shops[b].about["recipe"] + ")", shops[b].scorer());
     table.print();
-    std::printf("head, torso, tail: NDCG%s of the targets that have a third of the training events each; cold: none\n", k.c_str());
+    std::printf("head, torso, tail: NDCG%s of the targets that have a third of the training events each; cold: none\n",
+                k.c_str());
     for (std::size_t b = 0; b < shops.size(); ++b) {
         const std::size_t other = b == 0 ? 1 : 2;  // markov, then the first bundle
         const auto [mean, sure] = paired_difference(reports[other], reports[b + 2], Seed{1});
@@ -114,18 +120,23 @@ std::vector<std::pair<std::string, std::string>> pairs_of(const std::vector<std:
     std::vector<std::pair<std::string, std::string>> pairs;
     for (const std::string& filter : filters) {
         const std::size_t at = filter.find('=');
-        if (at == std::string::npos) throw ArgumentError("--filter: expected a column and a value, as in genres=Drama; received " + filter);
+        if (at == std::string::npos)
+            throw ArgumentError("--filter: expected a column and a value, as in genres=Drama; received " + filter);
         pairs.emplace_back(filter.substr(0, at), filter.substr(at + 1));
     }
     return pairs;
 }
 KeyOptions key_options(const AnyRecommender& shop, const AskOptions& o) {
-    KeyOptions options{.exclude_history = !o.repeat, .exclude = o.exclude, .filter = filter_by(shop, pairs_of(o.filters)), .reasons = o.reasons};
+    KeyOptions options{.exclude_history = !o.repeat,
+                       .exclude = o.exclude,
+                       .filter = filter_by(shop, pairs_of(o.filters)),
+                       .reasons = o.reasons};
     if (o.diversity > 0) options.diversity = Mmr{.strength = o.diversity};
     return options;
 }
 void print_hits(const AnyRecommender& shop, const KeyHits& hits) {
-    for (const std::string& key : hits.unknown) std::fprintf(stderr, "deeprec: unknown key %s, passed over\n", key.c_str());
+    for (const std::string& key : hits.unknown)
+        std::fprintf(stderr, "deeprec: unknown key %s, passed over\n", key.c_str());
     if (hits.fallback) std::fprintf(stderr, "deeprec: nothing known to go by, these are the popular ones\n");
     Table table({"rank", "key", "score", "title", "because of"});
     int rank = 0;
@@ -133,7 +144,8 @@ void print_hits(const AnyRecommender& shop, const KeyHits& hits) {
         std::string because;
         for (const Reason& reason : hit.because)
             because += (because.empty() ? "" : ", ") + label(shop, reason.key) + " (" + fixed(reason.value, 2) + ")";
-        table.add({std::to_string(++rank), hit.key, fixed(static_cast<double>(hit.score), 4), label(shop, hit.key), because});
+        table.add(
+            {std::to_string(++rank), hit.key, fixed(static_cast<double>(hit.score), 4), label(shop, hit.key), because});
     }
     table.print();
 }
@@ -154,7 +166,8 @@ void explain_item(const AskOptions& o) {
         ids.push_back(shop.items().at(key));
     if (ids.empty()) throw ArgumentError("explain: expected --history KEY ... or a --user with events");
     const Explanation why = explain(shop.scorer(), Query{user, ids, 0}, shop.items().at(o.item));
-    std::printf("%s: score %.4f, %.4f of it without the events; what each adds:\n", label(shop, o.item).c_str(), why.score, why.baseline);
+    std::printf("%s: score %.4f, %.4f of it without the events; what each adds:\n", label(shop, o.item).c_str(),
+                why.score, why.baseline);
     Table table({"adds", "event", "key", "title"});
     for (const Contribution& c : why.events) {
         const std::string& key = shop.items().key(c.id);
@@ -189,7 +202,8 @@ void batch(const BatchOptions& o) {
         for (std::string line; std::getline(in, line);)
             if (!line.empty()) users.push_back(line);
     }
-    const KeyOptions options{.exclude_history = !o.repeat, .filter = filter_by(shop, pairs_of(o.filters)), .reasons = 0};
+    const KeyOptions options{
+        .exclude_history = !o.repeat, .filter = filter_by(shop, pairs_of(o.filters)), .reasons = 0};
     FileReplacement file(o.out);
     file.write("user,rank,item,score\n");
     ThreadPool pool(o.threads);
@@ -199,7 +213,8 @@ void batch(const BatchOptions& o) {
         const std::size_t count = std::min(block, users.size() - first);
         std::vector<KeyHits> lists(count);
         pool.run(static_cast<Index>(count), [&](Index i) {
-            lists[static_cast<std::size_t>(i)] = shop.recommend({{}, users[first + static_cast<std::size_t>(i)]}, o.k, options);
+            lists[static_cast<std::size_t>(i)] =
+                shop.recommend({{}, users[first + static_cast<std::size_t>(i)]}, o.k, options);
         });
         for (std::size_t i = 0; i < count; ++i) {
             fallbacks += lists[i].fallback;
@@ -207,21 +222,23 @@ void batch(const BatchOptions& o) {
             std::string lines;
             int rank = 0;
             for (const KeyHit& hit : lists[i])
-                lines += csv(users[first + i]) + "," + std::to_string(++rank) + "," + csv(hit.key) + "," + fixed(static_cast<double>(hit.score), 6) + "\n";
+                lines += csv(users[first + i]) + "," + std::to_string(++rank) + "," + csv(hit.key) + "," +
+                         fixed(static_cast<double>(hit.score), 6) + "\n";
             file.write(lines);
         }
         if (is_terminal(stderr)) std::fprintf(stderr, "\r%zu of %zu users \033[K", first + count, users.size());
     }
     if (is_terminal(stderr)) std::fprintf(stderr, "\r\033[K");
     file.commit();
-    std::printf("Written: %s, the best %ld items of %zu users (%zu of them unknown; %zu lists are what is popular)\n", o.out.c_str(),
-                static_cast<long>(o.k), users.size(), unknown, fallbacks);
+    std::printf("Written: %s, the best %ld items of %zu users (%zu of them unknown; %zu lists are what is popular)\n",
+                o.out.c_str(), static_cast<long>(o.k), users.size(), unknown, fallbacks);
 }
 
 void add_common(CLI::App* c, AskOptions& o) {
     c->add_option("BUNDLE", o.bundle, "what deeprec train wrote")->required();
     c->add_option("-k", o.k, "how many")->check(CLI::Range(0, 100000));
-    c->add_option("--filter", o.filters, "only items with a value in a column, as in genres=Drama; values of one column are alternatives");
+    c->add_option("--filter", o.filters,
+                  "only items with a value in a column, as in genres=Drama; values of one column are alternatives");
     c->add_option("--exclude", o.exclude, "keys of items that are not to come");
     c->add_option("--diversity", o.diversity, "0: by score alone, towards 1: less alike")->check(CLI::Range(0.0, 1.0));
 }
@@ -249,7 +266,8 @@ void add_recommend(CLI::App& app) {
     CLI::App* const c = app.add_subcommand("recommend", "the best items for a user or a history");
     add_common(c, *o);
     add_person(c, *o);
-    c->add_option("--reasons", o->reasons, "events of the history that are named for each item")->check(CLI::Range(0, 100));
+    c->add_option("--reasons", o->reasons, "events of the history that are named for each item")
+        ->check(CLI::Range(0, 100));
     c->add_flag("--repeat", o->repeat, "items of the history may come again");
     c->footer("Example:\n  deeprec recommend shop.deeprec --history SKU-1 SKU-7 -k 5 --filter genres=Drama");
     c->callback([o] { recommend_to(*o); });

@@ -26,10 +26,11 @@ int main(int argc, char** argv) {
     app.option_defaults()->always_capture_default();
     app.set_version_flag("--version", std::string(deeprec::version));
     app.set_config("--config", "", "a TOML file with options, as --write-config of a command writes it");
-    app.footer("Each command has its own --help. The way from a log to a page:\n"
-               "  deeprec prepare events.csv --items items.csv -o data.deeprec\n"
-               "  deeprec train data.deeprec -o shop.deeprec\n"
-               "  deeprec serve shop.deeprec");
+    app.footer(
+        "Each command has its own --help. The way from a log to a page:\n"
+        "  deeprec prepare events.csv --items items.csv -o data.deeprec\n"
+        "  deeprec train data.deeprec -o shop.deeprec\n"
+        "  deeprec serve shop.deeprec");
     program::add_prepare(app);
     program::add_train(app);
     program::add_evaluate(app);
@@ -44,7 +45,10 @@ int main(int argc, char** argv) {
         return 0;
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-        return fail((std::string(error.what()) + "; deeprec --help lists the commands, deeprec COMMAND --help the options of one").c_str(), 2);
+        return fail((std::string(error.what()) +
+                     "; deeprec --help lists the commands, deeprec COMMAND --help the options of one")
+                        .c_str(),
+                    2);
     } catch (const program::Stopped&) {
         return 130;
     } catch (const std::exception& error) {

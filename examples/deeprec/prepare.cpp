@@ -34,12 +34,15 @@ std::string plain(std::string_view name) {
             text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     return text;
 }
-const std::set<std::string, std::less<>> user_names{"user", "userid", "uid", "customer", "customerid", "visitor", "visitorid", "member", "memberid",
-                                                    "client", "clientid", "person", "account", "accountid", "reviewerid", "session", "sessionid"};
-const std::set<std::string, std::less<>> item_names{"item", "itemid", "iid", "sku", "product", "productid", "movie", "movieid", "article", "articleid",
-                                                    "book", "bookid", "isbn", "song", "songid", "track", "trackid", "artist", "artistid", "asin",
-                                                    "video", "videoid", "game", "gameid", "parentasin", "id"};
-const std::set<std::string, std::less<>> time_names{"time", "timestamp", "ts", "date", "datetime", "createdat", "eventtime", "unixtime", "when"};
+const std::set<std::string, std::less<>> user_names{
+    "user",   "userid",   "uid",    "customer", "customerid", "visitor",    "visitorid", "member",   "memberid",
+    "client", "clientid", "person", "account",  "accountid",  "reviewerid", "session",   "sessionid"};
+const std::set<std::string, std::less<>> item_names{
+    "item",      "itemid", "iid",    "sku",     "product", "productid", "movie",      "movieid", "article",
+    "articleid", "book",   "bookid", "isbn",    "song",    "songid",    "track",      "trackid", "artist",
+    "artistid",  "asin",   "video",  "videoid", "game",    "gameid",    "parentasin", "id"};
+const std::set<std::string, std::less<>> time_names{"time",      "timestamp", "ts",       "date", "datetime",
+                                                    "createdat", "eventtime", "unixtime", "when"};
 
 // The first rows of a file, to see how it is written.
 struct Glance {
@@ -156,9 +159,10 @@ ColumnOptions column_options(const Glance& g, const std::string& text) {
     }
     const auto kind = std::find(column_kind_names.begin(), column_kind_names.end(), text.substr(colon + 1));
     if (kind == column_kind_names.end())
-        throw ArgumentError(message("expected a column as in price:number, with one of the kinds category, number, text, "
-                                    "categories, vector; received ",
-                                    text));
+        throw ArgumentError(
+            message("expected a column as in price:number, with one of the kinds category, number, text, "
+                    "categories, vector; received ",
+                    text));
     options.kind = static_cast<ColumnKind>(kind - column_kind_names.begin());
     return options;
 }
@@ -180,8 +184,9 @@ KeyColumns key_columns(const std::string& path, const Glance& g, const Options& 
 }
 EventColumns event_columns(const Glance& g, const Options& o) {
     static const std::map<std::string, TimeUnit> units{
-        {"guessed", TimeUnit::guessed},           {"seconds", TimeUnit::seconds},   {"milliseconds", TimeUnit::milliseconds},
-        {"microseconds", TimeUnit::microseconds}, {"iso8601", TimeUnit::iso8601}, {"relative", TimeUnit::relative}};
+        {"guessed", TimeUnit::guessed},           {"seconds", TimeUnit::seconds},
+        {"milliseconds", TimeUnit::milliseconds}, {"microseconds", TimeUnit::microseconds},
+        {"iso8601", TimeUnit::iso8601},           {"relative", TimeUnit::relative}};
     const std::string user = need_column(o.log, g, "--user", find_column(g, o.user, user_names, 0));
     const std::string item = need_column(o.log, g, "--item", find_column(g, o.item, item_names, 1));
     const std::string time = find_time(g, o.time);
@@ -213,13 +218,15 @@ void prepare(const Options& o) {
     tables.events = read_events(o.log, event_columns(look_at(o.log, o), o));
     std::cout << tables.events.report;
     if (!o.items.empty()) {
-        const auto columns = key_columns(o.items, look_at(o.items, o), o, "--item-key", o.item_key, item_names, o.item_columns);
+        const auto columns =
+            key_columns(o.items, look_at(o.items, o), o, "--item-key", o.item_key, item_names, o.item_columns);
         tables.items = read_items(o.items, columns);
         std::cout << tables.items.report;
         align(tables.events, tables.items);
     }
     if (!o.users.empty()) {
-        const auto columns = key_columns(o.users, look_at(o.users, o), o, "--user-key", o.user_key, user_names, o.user_columns);
+        const auto columns =
+            key_columns(o.users, look_at(o.users, o), o, "--user-key", o.user_key, user_names, o.user_columns);
         tables.users = read_users(o.users, columns);
         std::cout << tables.users.report;
         align(tables.events, tables.users);
@@ -234,12 +241,15 @@ void prepare(const Options& o) {
 
 void add_prepare(CLI::App& app) {
     const auto o = std::make_shared<Options>();
-    CLI::App* const c = app.add_subcommand("prepare", "read a log of events, and what is known of items and users, into one file");
+    CLI::App* const c =
+        app.add_subcommand("prepare", "read a log of events, and what is known of items and users, into one file");
     c->add_option("LOG", o->log, "a table of events: who, what and when, with a separator that is guessed")->required();
     c->add_option("-o,--out", o->out, "the file to write");
     c->add_option("--items", o->items, "a table of items, such as their titles and genres");
     c->add_option("--users", o->users, "a table of users");
-    c->add_option("--user", o->user, "column of the user; by default guessed from the names. Columns of files without a header are 1, 2, ...");
+    c->add_option(
+        "--user", o->user,
+        "column of the user; by default guessed from the names. Columns of files without a header are 1, 2, ...");
     c->add_option("--item", o->item, "column of the item");
     c->add_option("--time", o->time, "column of the time; without one the order of the rows is the order in time");
     c->add_option("--time-unit", o->time_unit, "of that column")
@@ -250,7 +260,9 @@ void add_prepare(CLI::App& app) {
     c->add_option("--min-rating", o->min_rating, "events with a lower one are not kept");
     c->add_option("--columns", o->columns, "further columns of events, as in price:number,device")->delimiter(',');
     c->add_option("--item-key", o->item_key, "column of the key in --items");
-    c->add_option("--item-columns", o->item_columns, "columns of items, as in title:text,genres:categories; default: all, with kinds by their values")->delimiter(',');
+    c->add_option("--item-columns", o->item_columns,
+                  "columns of items, as in title:text,genres:categories; default: all, with kinds by their values")
+        ->delimiter(',');
     c->add_option("--user-key", o->user_key, "column of the key in --users");
     c->add_option("--user-columns", o->user_columns, "columns of users; default: all")->delimiter(',');
     c->add_option("--min-user-events", o->min_user_events, "users with fewer events are left out");
@@ -259,7 +271,8 @@ void add_prepare(CLI::App& app) {
     c->add_option("--separator", o->separator, "one character, or tab");
     c->add_option("--encoding", o->encoding, "of the files")
         ->check(CLI::IsMember({"utf8", "utf8_or_latin1", "latin1", "windows1252"}));
-    c->add_flag("--no-header", o->no_header, "the first line is a row; found out by itself where a field of it is a number");
+    c->add_flag("--no-header", o->no_header,
+                "the first line is a row; found out by itself where a field of it is a number");
     c->add_flag("--skip-bad-rows", o->skip_bad_rows, "rows that cannot be read are counted instead of being an error");
     c->add_flag("--once", o->once, "of events that are equal in all columns the first is kept");
     c->footer("Example:\n  deeprec prepare events.csv --items items.csv --type event --types view,buy -o data.deeprec");

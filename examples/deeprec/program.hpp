@@ -53,8 +53,8 @@ Prepared read_prepared(const std::filesystem::path& path);
 void set_columns(AnyRecommender& shop, const Prepared& prepared);
 
 // A way to hold events out, which the bundle keeps, so that `evaluate` tests with what training did not see.
-// last: of each user the last event tests, the one before validates; time: the last tenth of all events tests, the tenth
-// before validates; none: everything trains.
+// last: of each user the last event tests, the one before validates; time: the last tenth of all events tests, the
+// tenth before validates; none: everything trains.
 inline constexpr std::string_view split_names[] = {"last", "time", "none"};
 Split split_by(const Dataset& data, std::string_view how);
 
@@ -64,7 +64,8 @@ AnyRecommender load_bundle(const std::filesystem::path& path);
 // "Heat (1995)", or the key where there is no title.
 std::string label(const AnyRecommender& shop, std::string_view key);
 // The items with "genres=Drama" and so on: all of the filters, for each column one of its values.
-std::optional<ItemSet> filter_by(const AnyRecommender& shop, const std::vector<std::pair<std::string, std::string>>& filters);
+std::optional<ItemSet> filter_by(const AnyRecommender& shop,
+                                 const std::vector<std::pair<std::string, std::string>>& filters);
 
 // Rows of texts under a header: columns that line up on a terminal, tabs in files.
 class Table {

@@ -15,9 +15,11 @@ SequenceIndex<SequenceRecommender<Tower>> train_sequences(Training& training, To
     auto model = std::make_shared<SequenceRecommender<Tower>>(training.split.all().items(), std::move(tower), options);
     model->build(r.length, Seed{r.seed});
     SequenceSamples samples{training.split.train(), r.length};
-    fit_best(training, *model, samples, NextItemSoftmax{}, defaults,
-             [&](const auto& trained) { return SequenceIndex{trained, r.length}; });
-    return SequenceIndex<SequenceRecommender<Tower>>(std::shared_ptr<const SequenceRecommender<Tower>>(std::move(model)), r.length);
+    fit_best(training, *model, samples, NextItemSoftmax{}, defaults, [&](const auto& trained) {
+        return SequenceIndex{trained, r.length};
+    });
+    return SequenceIndex<SequenceRecommender<Tower>>(
+        std::shared_ptr<const SequenceRecommender<Tower>>(std::move(model)), r.length);
 }
 // Small logs want small steps and many of them.
 Recipe defaults_for(const Training& training) {
@@ -32,10 +34,10 @@ Recipe defaults_for(const Training& training) {
 
 SequenceIndex<RnnModel> train_rnn(Training& training) {
     const Recipe& r = training.recipe;
-    return train_sequences(
-        training,
-        RnnTower{Dropout{r.dropout}, Residual{Sequential{LSTM{r.hidden, return_sequences}, Dropout{r.dropout}, Dense{r.width}}}},
-        defaults_for(training));
+    return train_sequences(training,
+                           RnnTower{Dropout{r.dropout}, Residual{Sequential{LSTM{r.hidden, return_sequences},
+                                                                            Dropout{r.dropout}, Dense{r.width}}}},
+                           defaults_for(training));
 }
 AnyScorer train_cnn(Training& training) {
     const Recipe& r = training.recipe;
@@ -52,10 +54,11 @@ AnyScorer train_attention(Training& training) {
     const TransformerBlockOptions causal{.dropout = r.dropout, .use_causal_mask = true};
     Recipe defaults = defaults_for(training);
     defaults.learning_rate = 0.001;
-    return train_sequences(training,
-                           AttentionTower{PositionEmbedding{r.length}, Dropout{r.dropout}, TransformerBlock{2, r.hidden, causal},
-                                          TransformerBlock{2, r.hidden, causal}, LayerNorm{}},
-                           defaults);
+    return train_sequences(
+        training,
+        AttentionTower{PositionEmbedding{r.length}, Dropout{r.dropout}, TransformerBlock{2, r.hidden, causal},
+                       TransformerBlock{2, r.hidden, causal}, LayerNorm{}},
+        defaults);
 }
 
 }  // namespace program

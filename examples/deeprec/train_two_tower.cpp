@@ -23,15 +23,17 @@ AnyScorer train_sides(Training& training, const Side& user, const Side& item, co
     defaults.batch_size = 128;
     defaults.learning_rate = 2e-3;
     const ItemIndexOptions options{.first_item = 1, .threads = r.threads};
-    fit_best(training, *model, samples, SampledSoftmax{}, defaults,
-             [&](const auto& trained) { return ItemIndex{trained, items, options}; });
+    fit_best(training, *model, samples, SampledSoftmax{}, defaults, [&](const auto& trained) {
+        return ItemIndex{trained, items, options};
+    });
     return ItemIndex<Model>(std::shared_ptr<const Model>(std::move(model)), items, options);
 }
 }  // namespace
 
 AnyScorer train_two_tower(Training& training, bool recurrent) {
     const Index width = training.recipe.width, hidden = training.recipe.hidden;
-    const ItemTokenizer tokenizer{training.prepared.data.items, training.split.train(), {.length = tokens, .ids = true}};
+    const ItemTokenizer tokenizer{
+        training.prepared.data.items, training.split.train(), {.length = tokens, .ids = true}};
     const Index items = training.split.all().items() + 1, words = tokenizer.vocabulary().size() + 1;
     if (recurrent) {
         const auto side = [&](Index ids) {

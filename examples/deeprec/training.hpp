@@ -31,14 +31,15 @@ struct Training {
     const Prepared& prepared;
     const Split& split;
     Recipe recipe;
-    std::string directory;        // of checkpoints and the history
-    std::vector<Query> validation;  // empty = a fixed number of epochs
+    std::string directory;                              // of checkpoints and the history
+    std::vector<Query> validation;                      // empty = a fixed number of epochs
     std::vector<std::vector<std::int32_t>> attributes;  // of items, element 0 is padding
-    double best = -1;             // result: NDCG@10 on the validation queries
+    double best = -1;                                   // result: NDCG@10 on the validation queries
 };
 
 using CnnTower =
-    Sequential<Dropout<>, Residual<Sequential<Conv1D<float, ReLU>, Dropout<>, Conv1D<float, ReLU>, Dropout<>, Dense<>>>>;
+    Sequential<Dropout<>,
+               Residual<Sequential<Conv1D<float, ReLU>, Dropout<>, Conv1D<float, ReLU>, Dropout<>, Dense<>>>>;
 using RnnTower = Sequential<Dropout<>, Residual<Sequential<LSTM<float, ReturnSequences>, Dropout<>, Dense<>>>>;
 using AttentionTower = Sequential<PositionEmbedding<>, Dropout<>, TransformerBlock<>, TransformerBlock<>, LayerNorm<>>;
 using PairHead = Sequential<Dense<float, ReLU>, Dense<float, Sigmoid>>;
@@ -71,14 +72,16 @@ void fit_best(Training& training, Model& model, Samples& samples, const Loss& lo
     const std::string monitor = validates ? "val_ndcg@10" : "loss";
     const auto validate = [&](const EpochEnd& e) {
         if (!validates) return;
-        const auto report = evaluate_ranking(index(model), training.validation, training.split.all().items(), {.threads = r.threads});
+        const auto report =
+            evaluate_ranking(index(model), training.validation, training.split.all().items(), {.threads = r.threads});
         e.log.set(monitor, report.ndcg);
     };
     EarlyStopping stopping{.monitor = monitor,
                            .patience = static_cast<long>(r.patience),
                            .mode = validates ? MonitorMode::max : MonitorMode::min,
                            .restore_best_weights = true};
-    Checkpoint checkpoint{.directory = training.directory, .monitor = monitor, .save_best_only = true, .mode = stopping.mode};
+    Checkpoint checkpoint{
+        .directory = training.directory, .monitor = monitor, .save_best_only = true, .mode = stopping.mode};
     TimeLimit limit{.seconds = r.seconds > 0 ? r.seconds : 1e12};
     StopOnSignal signal;
     Adam adam{{.learning_rate = r.learning_rate > 0 ? r.learning_rate : defaults.learning_rate}};
@@ -90,7 +93,8 @@ void fit_best(Training& training, Model& model, Samples& samples, const Loss& lo
     fit(model, samples, loss, adam, options, validate, stopping, checkpoint,
         HistoryFile{training.directory + "/history.csv"}, limit, signal, ProgressBar{.label = r.name});
     check_signal(signal.signal(), training);
-    if (stopping.best_epoch < 0) throw ArgumentError("train: the time was over before the first epoch; give it more with --time");
+    if (stopping.best_epoch < 0)
+        throw ArgumentError("train: the time was over before the first epoch; give it more with --time");
     if (validates) training.best = stopping.best_value;
 }
 
