@@ -182,7 +182,7 @@ private:
         return found == json_.end() || found->is_null() ? nullptr : &*found;
     }
     static std::vector<std::string> texts_of(const char* name, const Json& list) {
-        if (!list.is_array() || list.size() > 10000) fail(name, "a list of at most 10000 texts", list);
+        if (!list.is_array() || list.size() > 1000) fail(name, "a list of at most 1000 texts", list);
         std::vector<std::string> texts;
         for (const Json& one : list) {
             if (!one.is_string()) fail(name, "a list of texts", one);
@@ -264,6 +264,7 @@ public:
     }
 
 private:
+    static constexpr Index most_explained = 100;  // items of a list, and the last events of a history
     using Answer = Json (Service::*)(const Request&, const Served&);
 
     // The JSON of an answer, or of a refusal; timed.
@@ -330,7 +331,7 @@ private:
 
     Json recommend(const Request& request, const Served& served) {
         Body body(request);
-        const KeyQuery query{body.texts("history"), body.text("user")};
+        KeyQuery query{body.texts("history"), body.text("user")};
         const Index k = body.number("k", 10, options_.most);
         const bool explained = body.flag("explain", false);
         const double diversity = body.share("diversity");
@@ -339,7 +340,18 @@ private:
                            .filter = filter_by(served.shop, body.pairs("filters")),
                            .reasons = explained ? 3 : 0};
         body.end();
+        if ((explained || diversity > 0) && k > most_explained)  // what these cost grows faster than the list
+            throw Refusal(400, message("\"k\": expected at most ", most_explained, " with explain or diversity"));
         if (diversity > 0) options.diversity = Mmr{.strength = diversity};
+        if (explained) {
+            if (query.history.empty() && served.shop.users().find(query.user))
+                query.history = served.shop.history(query.user);
+            if (std::ssize(query.history) > most_explained) {
+                if (options.exclude_history)
+                    options.exclude.insert(options.exclude.end(), query.history.begin(), query.history.end());
+                query.history.erase(query.history.begin(), query.history.end() - most_explained);
+            }
+        }
         return hits(served, served.shop.recommend(query, k, options));
     }
     Json similar(const Request& request, const Served& served) {
@@ -347,14 +359,14 @@ private:
         return hits(served, served.shop.similar_items(key, number(request, "k", 10, options_.most)));
     }
     Json search(const Request& request, const Served& served) {
-        const std::string wanted = Served::small(request.get_param_value("search"));
+        const std::string key = request.get_param_value("search"), wanted = Served::small(key);
         const auto most = static_cast<std::size_t>(number(request, "limit", 20, 200));
         std::array<std::vector<std::int32_t>, 3> found;  // begins so, has a word that begins so, has it anywhere
         const Vocabulary& items = served.shop.items();
         for (std::int32_t id = 1; id <= items.size() && found[0].size() < most; ++id) {
             const std::string& title = served.small_titles[static_cast<std::size_t>(id)];
             const std::size_t at = title.find(wanted);
-            if (at == 0 || items.key(id) == wanted)
+            if (at == 0 || items.key(id) == key)
                 found[0].push_back(id);
             else if (at != title.npos)
                 found[title.find(" " + wanted) != title.npos ? 1 : 2].push_back(id);
