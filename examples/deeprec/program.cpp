@@ -51,7 +51,8 @@ std::size_t width_of(std::string_view text) {
 }  // namespace
 
 Prepared read_prepared(const std::filesystem::path& path) {
-    Prepared p{load_tables(path), {}, {}};
+    Prepared p;
+    p.tables = load_tables(path);
     p.data.interactions = p.tables.events.interactions();
     p.data.items = Catalogue(p.data.interactions.items.size());
     p.data.description = path.string();
