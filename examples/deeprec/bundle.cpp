@@ -4,7 +4,12 @@
 namespace program {
 
 AnyRecommender load_bundle(const std::filesystem::path& path) {
-    return load_recommender<RnnModel, CnnModel, AttentionModel, ItemIndex<TwoTowerCnn>, ItemIndex<TwoTowerRnn>>(path);
+    try {
+        return load_recommender<RnnModel, CnnModel, AttentionModel, ItemIndex<TwoTowerCnn>, ItemIndex<TwoTowerRnn>>(
+            path);
+    } catch (const FormatError& error) {
+        throw FormatError(error.what() + std::string("; expected a bundle that deeprec train wrote"));
+    }
 }
 
 }  // namespace program

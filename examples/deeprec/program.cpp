@@ -52,7 +52,11 @@ std::size_t width_of(std::string_view text) {
 
 Prepared read_prepared(const std::filesystem::path& path) {
     Prepared p;
-    p.tables = load_tables(path);
+    try {
+        p.tables = load_tables(path);
+    } catch (const FormatError& error) {
+        throw FormatError(error.what() + std::string("; expected a file that deeprec prepare wrote"));
+    }
     p.data.interactions = p.tables.events.interactions();
     p.data.items = Catalogue(p.data.interactions.items.size());
     p.data.description = path.string();

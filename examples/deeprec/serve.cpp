@@ -47,19 +47,22 @@ struct Refusal : std::runtime_error {
 struct Served {
     AnyRecommender shop;
     std::uint64_t version = 1;
-    std::vector<std::string> small_titles;  // lower case, by item id
+    std::vector<std::string> titles, small_titles;  // by item id; small: lower case
     Json about;
 
     Served(AnyRecommender bundle, std::uint64_t number) : shop(std::move(bundle)), version(number) {
-        small_titles.emplace_back();
-        for (std::int32_t id = 1; id <= shop.items().size(); ++id)
-            small_titles.push_back(small(label(shop, shop.items().key(id))));
+        titles.emplace_back();
+        for (std::int32_t id = 1; id <= shop.items().size(); ++id) titles.push_back(label(shop, shop.items().key(id)));
+        for (const std::string& title : titles) small_titles.push_back(small(title));
         about = {{"recipe", shop.about["recipe"]},
                  {"validation", shop.about["validation"]},
                  {"items", shop.items().size()},
                  {"users", shop.users().size()},
                  {"version", version},
                  {"columns", columns()}};
+    }
+    const std::string& title(std::string_view key) const {
+        return titles[static_cast<std::size_t>(shop.items().at(key))];
     }
     static std::string small(std::string text) {
         for (char& c : text)
@@ -375,7 +378,7 @@ private:
         for (const auto& part : found)
             for (const std::int32_t id : part)
                 if (list.size() < most)
-                    list.push_back({{"key", items.key(id)}, {"title", label(served.shop, items.key(id))}});
+                    list.push_back({{"key", items.key(id)}, {"title", served.titles[static_cast<std::size_t>(id)]}});
         return {{"items", list}};
     }
     Json about(const Request&, const Served& served) { return served.about; }
@@ -465,12 +468,12 @@ private:
     static Json hits(const Served& served, const KeyHits& hits) {
         Json list = Json::array();
         for (const KeyHit& hit : hits) {
-            Json one{{"key", hit.key}, {"score", hit.score}, {"title", label(served.shop, hit.key)}};
+            Json one{{"key", hit.key}, {"score", hit.score}, {"title", served.title(hit.key)}};
             if (!hit.because.empty()) {
                 one["because"] = Json::array();
                 for (const Reason& reason : hit.because)
                     one["because"].push_back(
-                        {{"key", reason.key}, {"title", label(served.shop, reason.key)}, {"value", reason.value}});
+                        {{"key", reason.key}, {"title", served.title(reason.key)}, {"value", reason.value}});
             }
             list.push_back(std::move(one));
         }
