@@ -304,7 +304,8 @@ private:
         server_.set_tcp_nodelay(true);
         server_.set_default_headers(
             {{"X-Content-Type-Options", "nosniff"},
-             {"Content-Security-Policy", "default-src 'self' 'unsafe-inline'; frame-ancestors 'none'"}});
+             {"Content-Security-Policy",
+              "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"}});
         server_.Post("/api/recommend", handler("/api/recommend", &Service::recommend));
         server_.Get(R"(/api/items/(.+)/similar)", handler("/api/items/{key}/similar", &Service::similar));
         server_.Get("/api/items", handler("/api/items", &Service::search));
