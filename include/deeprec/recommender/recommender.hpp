@@ -169,6 +169,22 @@ public:
         }
         return categories;
     }
+    /// The names of all columns.
+    std::vector<std::string> column_names() const {
+        std::vector<std::string> names;
+        for (const auto& [name, values] : columns_) names.push_back(name);
+        return names;
+    }
+    /// What a column says of an item. Throws DataError for a column that there is not and an unknown key.
+    const std::vector<std::string>& values(std::string_view column, std::string_view key) const {
+        return column_of(column)[static_cast<std::size_t>(items_.at(key))];
+    }
+    /// The events of a user, oldest first. Throws DataError for a key that is not known.
+    std::vector<std::string> history(std::string_view user) const {
+        std::vector<std::string> keys;
+        for (const std::int32_t item : history_of(users_.at(user))) keys.push_back(items_.key(item));
+        return keys;
+    }
     /// Sets a column: the values of each item by key, of items that are not named none. Throws DataError for an unknown
     /// key and an empty value.
     void set_column(const std::string& column, const std::map<std::string, std::vector<std::string>>& values) {

@@ -161,6 +161,24 @@ TEST_CASE("A table comes back from its file, mapped", "[data][io]") {
     CHECK(load_events(file).size() == 0);
 }
 
+TEST_CASE("Tables of events, items and users go into one file", "[data][io]") {
+    const support::TemporaryDirectory directory;
+    const auto file = directory.path() / "data.deeprec";
+    Tables tables{shop(), ItemTable{{Column{"title", ColumnKind::text}}}, {}};
+    tables.items.add("a", {"A"});
+    tables.users.add("ann");
+    save(tables, file);
+    const Tables loaded = load_tables(file);
+    same(tables.events, loaded.events);
+    CHECK(loaded.items.column("title").text(0) == "A");
+    CHECK(loaded.users.keys.key(1) == "ann");
+    CHECK(message_of<FormatError>([&] { load_events(file); }) ==
+          file.string() + ": expected a table of events, received \"events, items and users\"");
+    save(tables.items, file);
+    CHECK(message_of<FormatError>([&] { load_tables(file); }) ==
+          file.string() + ": expected a table of events, items and users, received \"items\"");
+}
+
 TEST_CASE("A damaged file is an error, whichever byte it is", "[data][io]") {
     const support::TemporaryDirectory directory;
     const auto file = directory.path() / "events.safetensors";

@@ -26,6 +26,16 @@ EventTable load_events(const std::filesystem::path& path);
 ItemTable load_items(const std::filesystem::path& path);
 UserTable load_users(const std::filesystem::path& path);
 
+/// A log with what is known of its items and users (tables without rows: nothing), in one file.
+struct Tables {
+    EventTable events;
+    ItemTable items;
+    UserTable users;
+};
+void save(const Tables& tables, const std::filesystem::path& path);
+/// Throws as `load_events`.
+Tables load_tables(const std::filesystem::path& path);
+
 #if DEEPREC_BODIES
 namespace detail {
 /// The parts of a table by their names in the file: "user", "item", "time", and of column 2 "2.ids", "2.numbers",
@@ -34,6 +44,7 @@ struct TableFile {
     SafetensorsWriter writer;
     std::deque<std::vector<std::int64_t>> ends;  // what the writer looks at
     std::deque<std::vector<std::uint8_t>> bytes;
+    std::string prefix{};  // of all names, where a file has several tables
 
     void add(const std::string& name, const Vocabulary& keys) {
         auto& key_ends = ends.emplace_back();
@@ -42,12 +53,12 @@ struct TableFile {
             key_bytes.insert(key_bytes.end(), keys.key(id).begin(), keys.key(id).end());
             key_ends.push_back(static_cast<std::int64_t>(key_bytes.size()));
         }
-        writer.add(name + ".ends", {static_cast<Index>(key_ends.size())}, key_ends.data());
-        writer.add(name + ".bytes", {static_cast<Index>(key_bytes.size())}, key_bytes.data());
+        writer.add(prefix + name + ".ends", {static_cast<Index>(key_ends.size())}, key_ends.data());
+        writer.add(prefix + name + ".bytes", {static_cast<Index>(key_bytes.size())}, key_bytes.data());
     }
     template <class T>
     void add(const std::string& name, const Values<T>& values) {
-        writer.add(name, {values.size()}, values.all().data());
+        writer.add(prefix + name, {values.size()}, values.all().data());
     }
     void add(const std::vector<Column>& columns) {
         std::string list = "[";
@@ -65,7 +76,19 @@ struct TableFile {
                 if (part == Part::values) add(name + ".values", column.values_);
             });
         }
-        writer.metadata["columns"] = list + "]";
+        writer.metadata[prefix + "columns"] = list + "]";
+    }
+    void add(const EventTable& table) {
+        add("users", table.users);
+        add("items", table.items);
+        add("user", table.user);
+        add("item", table.item);
+        if (!table.time.empty()) add("time", table.time);
+        add(table.columns);
+    }
+    void add(const KeyedTable& table) {
+        add("keys", table.keys);
+        add(table.columns);
     }
 
     enum class Part { ids, numbers, ends, bytes, values };
@@ -88,16 +111,17 @@ struct TableFile {
                              found == file_.metadata().end() ? "a file without tables" : shown(found->second)));
         }
         [[noreturn]] void fail(const std::string& what) const { throw FormatError(file_.name() + ": " + what); }
+        std::string prefix{};
         template <class T>
         Values<T> values(const std::string& name, Index size) {
             ++taken_;
-            return {file_.values<T>(name, {size}), file_.keeper()};
+            return {file_.values<T>(prefix + name, {size}), file_.keeper()};
         }
-        bool has(const std::string& name) const { return file_.tensors().count(name) > 0; }
+        bool has(const std::string& name) const { return file_.tensors().count(prefix + name) > 0; }
         /// The length of a tensor of one axis.
         Index size_of(const std::string& name) const {
-            const auto found = file_.tensors().find(name);
-            if (found == file_.tensors().end()) fail(message("expected a tensor ", shown(name, "'")));
+            const auto found = file_.tensors().find(prefix + name);
+            if (found == file_.tensors().end()) fail(message("expected a tensor ", shown(prefix + name, "'")));
             if (found->second.shape.size() != 1)
                 fail(message("tensor ", shown(name, "'"), ": expected one axis, received ",
                              shape_text(found->second.shape)));
@@ -142,7 +166,7 @@ struct TableFile {
         }
         std::vector<Column> columns(Index rows) {
             std::vector<Column> all;
-            const auto list = file_.metadata().find("columns");
+            const auto list = file_.metadata().find(prefix + "columns");
             if (list == file_.metadata().end()) fail("expected a list of columns, the file has none");
             JsonReader json(list->second, file_.name());
             json.array([&] {
@@ -167,10 +191,31 @@ struct TableFile {
                                      width));
             });
             json.end();
+            return all;
+        }
+        void read(EventTable& table) {
+            table.users = vocabulary("users");
+            table.items = vocabulary("items");
+            const Index rows = size_of("user");
+            table.user = ids("user", rows, 1, table.users);
+            table.item = ids("item", rows, 1, table.items);
+            if (has("time")) table.time = values<std::int64_t>("time", rows);
+            table.columns = columns(rows);
+            table.report.source = file_.name();
+            table.report.read = rows;
+            table.describe();
+        }
+        void read(KeyedTable& table, const char* kind) {
+            table.keys = vocabulary("keys");
+            table.columns = columns(table.size());
+            table.report.source = file_.name();
+            table.report.read = table.size();
+            table.describe(kind);
+        }
+        void end() const {
             if (taken_ != file_.tensors().size())
                 fail(message("expected ", taken_, " tensors of a table with these columns, received ",
                              file_.tensors().size()));
-            return all;
         }
 
     private:
@@ -210,17 +255,13 @@ DEEPREC_FUNCTION void save_keyed(const KeyedTable& table, const char* kind, cons
     table.check();
     TableFile file;
     file.writer.metadata["deeprec.table"] = kind;
-    file.add("keys", table.keys);
-    file.add(table.columns);
+    file.add(table);
     file.writer.write(path);
 }
 DEEPREC_FUNCTION void load_keyed(KeyedTable& table, const char* kind, const std::filesystem::path& path) {
     TableFile::In in(path, kind);
-    table.keys = in.vocabulary("keys");
-    table.columns = in.columns(table.size());
-    table.report.source = path.string();
-    table.report.read = table.size();
-    table.describe(kind);
+    in.read(table, kind);
+    in.end();
 }
 }  // namespace detail
 
@@ -228,12 +269,7 @@ DEEPREC_FUNCTION void save(const EventTable& table, const std::filesystem::path&
     table.check();
     detail::TableFile file;
     file.writer.metadata["deeprec.table"] = "events";
-    file.add("users", table.users);
-    file.add("items", table.items);
-    file.add("user", table.user);
-    file.add("item", table.item);
-    if (!table.time.empty()) file.add("time", table.time);
-    file.add(table.columns);
+    file.add(table);
     file.writer.write(path);
 }
 DEEPREC_FUNCTION void save(const ItemTable& table, const std::filesystem::path& path) {
@@ -242,20 +278,26 @@ DEEPREC_FUNCTION void save(const ItemTable& table, const std::filesystem::path& 
 DEEPREC_FUNCTION void save(const UserTable& table, const std::filesystem::path& path) {
     detail::save_keyed(table, "users", path);
 }
+DEEPREC_FUNCTION void save(const Tables& tables, const std::filesystem::path& path) {
+    tables.events.check();
+    tables.items.check();
+    tables.users.check();
+    detail::TableFile file;
+    file.writer.metadata["deeprec.table"] = "events, items and users";
+    file.prefix = "events.";
+    file.add(tables.events);
+    file.prefix = "items.";
+    file.add(tables.items);
+    file.prefix = "users.";
+    file.add(tables.users);
+    file.writer.write(path);
+}
 
 DEEPREC_FUNCTION EventTable load_events(const std::filesystem::path& path) {
     detail::TableFile::In in(path, "events");
     EventTable table;
-    table.users = in.vocabulary("users");
-    table.items = in.vocabulary("items");
-    const Index rows = in.size_of("user");
-    table.user = in.ids("user", rows, 1, table.users);
-    table.item = in.ids("item", rows, 1, table.items);
-    if (in.has("time")) table.time = in.values<std::int64_t>("time", rows);
-    table.columns = in.columns(rows);
-    table.report.source = path.string();
-    table.report.read = rows;
-    table.describe();
+    in.read(table);
+    in.end();
     return table;
 }
 DEEPREC_FUNCTION ItemTable load_items(const std::filesystem::path& path) {
@@ -267,6 +309,18 @@ DEEPREC_FUNCTION UserTable load_users(const std::filesystem::path& path) {
     UserTable table;
     detail::load_keyed(table, "users", path);
     return table;
+}
+DEEPREC_FUNCTION Tables load_tables(const std::filesystem::path& path) {
+    detail::TableFile::In in(path, "events, items and users");
+    Tables tables;
+    in.prefix = "events.";
+    in.read(tables.events);
+    in.prefix = "items.";
+    in.read(tables.items, "items");
+    in.prefix = "users.";
+    in.read(tables.users, "users");
+    in.end();
+    return tables;
 }
 #endif
 

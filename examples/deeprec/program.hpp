@@ -1,0 +1,83 @@
+// What the commands of the program `deeprec` share: their data, what they print, how they fail.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include <deeprec/data/readers/read_tables.hpp>
+#include <deeprec/data/splits.hpp>
+#include <deeprec/data/tables/table_file.hpp>
+#include <deeprec/recommender/recommender.hpp>
+
+namespace CLI {
+class App;
+}
+
+namespace program {
+
+using namespace deeprec;
+
+// Each adds its command, which runs when the arguments are parsed.
+void add_prepare(CLI::App& app);
+void add_train(CLI::App& app);
+void add_evaluate(CLI::App& app);
+void add_recommend(CLI::App& app);
+void add_similar(CLI::App& app);
+void add_explain(CLI::App& app);
+void add_batch(CLI::App& app);
+void add_serve(CLI::App& app);
+
+// What the program was called with, for "go on with".
+inline std::string command_line;
+// Thrown after Ctrl-C, once it has been said how to go on: the program ends with 130.
+struct Stopped : std::exception {};
+
+inline bool is_terminal(std::FILE* stream) { return ::isatty(::fileno(stream)) != 0; }
+
+// What `prepare` wrote, as the library's data sets are.
+struct Prepared {
+    Tables tables;
+    Dataset data;
+    std::string title;  // the column of the items' titles; empty = none
+};
+Prepared read_prepared(const std::filesystem::path& path);
+
+// The tables as a bundle keeps them: every column of items that has texts or numbers.
+void set_columns(AnyRecommender& shop, const Prepared& prepared);
+
+// A way to hold events out, which the bundle keeps, so that `evaluate` tests with what training did not see.
+// last: of each user the last event tests, the one before validates; time: the last tenth of all events tests, the
+// tenth before validates; none: everything trains.
+inline constexpr std::string_view split_names[] = {"last", "time", "none"};
+Split split_by(const Dataset& data, std::string_view how);
+
+// A bundle with any of the program's models in it.
+AnyRecommender load_bundle(const std::filesystem::path& path);
+
+// "Heat (1995)", or the key where there is no title.
+std::string label(const AnyRecommender& shop, std::string_view key);
+// The items with "genres=Drama" and so on: all of the filters, for each column one of its values.
+std::optional<ItemSet> filter_by(const AnyRecommender& shop,
+                                 const std::vector<std::pair<std::string, std::string>>& filters);
+
+// Rows of texts under a header: columns that line up on a terminal, tabs in files.
+class Table {
+public:
+    explicit Table(std::vector<std::string> header) { rows_.push_back(std::move(header)); }
+    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    void print(std::FILE* stream = stdout) const;
+
+private:
+    std::vector<std::vector<std::string>> rows_;
+};
+// A number with so many digits behind the point.
+std::string fixed(double x, int digits);
+
+}  // namespace program

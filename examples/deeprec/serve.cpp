@@ -1,0 +1,542 @@
+// `deeprec serve`: a bundle behind HTTP, and the page that asks it.
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <pthread.h>
+
+#include <httplib.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <deeprec/recommender/snapshot.hpp>
+
+#include "page.hpp"
+#include "program.hpp"
+
+namespace program {
+
+namespace {
+
+using Json = nlohmann::json;
+using httplib::Request;
+using httplib::Response;
+
+struct Options {
+    std::string bundle, host = "127.0.0.1", token;
+    int port = 8080, threads = 16;
+    Index most = 1000;  // the largest k
+    double body_kb = 1024;
+};
+
+// What a client did wrong, with the status that says so.
+struct Refusal : std::runtime_error {
+    Refusal(int code, const std::string& what) : std::runtime_error(what), status(code) {}
+    int status;
+};
+
+// A bundle and what is looked up in it: never changed, replaced as a whole.
+struct Served {
+    AnyRecommender shop;
+    std::uint64_t version = 1;
+    std::vector<std::string> titles, small_titles;  // by item id; small: lower case
+    Json about;
+
+    Served(AnyRecommender bundle, std::uint64_t number) : shop(std::move(bundle)), version(number) {
+        titles.emplace_back();
+        for (std::int32_t id = 1; id <= shop.items().size(); ++id) titles.push_back(label(shop, shop.items().key(id)));
+        for (const std::string& title : titles) small_titles.push_back(small(title));
+        about = {{"recipe", shop.about["recipe"]},
+                 {"validation", shop.about["validation"]},
+                 {"items", shop.items().size()},
+                 {"users", shop.users().size()},
+                 {"version", version},
+                 {"columns", columns()}};
+    }
+    const std::string& title(std::string_view key) const {
+        return titles[static_cast<std::size_t>(shop.items().at(key))];
+    }
+    static std::string small(std::string text) {
+        for (char& c : text)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+        return text;
+    }
+
+private:
+    // Columns with few values, for the page's filter; those that most items have come first.
+    Json columns() const {
+        Json columns = Json::object();
+        for (const std::string& name : shop.column_names()) {
+            if (name == "title") continue;
+            std::map<std::string, int> counts;
+            for (std::int32_t id = 1; id <= shop.items().size() && counts.size() <= 200; ++id)
+                for (const std::string& value : shop.values(name, shop.items().key(id))) ++counts[value];
+            if (counts.empty() || counts.size() > 200) continue;
+            std::vector<std::pair<int, std::string>> order;
+            for (const auto& [value, count] : counts) order.emplace_back(-count, value);
+            std::sort(order.begin(), order.end());
+            for (const auto& entry : order) columns[name].push_back(entry.second);
+        }
+        return columns;
+    }
+};
+
+// A body, field by field: what has another type, or a name that nobody asked for, is refused in a sentence.
+class Body {
+public:
+    explicit Body(const Request& request) {
+        const std::string type = request.get_header_value("Content-Type");
+        if (type.substr(0, type.find(';')) != "application/json")  // which no page of another site can send unasked
+            throw Refusal(415, "expected the header Content-Type: application/json");
+        try {
+            json_ = Json::parse(request.body);
+        } catch (const Json::exception& error) {
+            throw Refusal(400, std::string("expected JSON: ") + error.what());
+        }
+        if (!json_.is_object()) throw Refusal(400, std::string("expected an object, received ") + json_.type_name());
+    }
+    explicit Body(Json json) : json_(std::move(json)) {
+        if (!json_.is_object()) throw Refusal(400, std::string("expected an object, received ") + json_.type_name());
+    }
+    std::string text(const char* name, bool needed = false) {
+        const Json* found = find(name);
+        if (!found && needed) throw Refusal(400, message("expected \"", name, "\""));
+        if (!found) return {};
+        if (!found->is_string()) fail(name, "a text", *found);
+        return found->get<std::string>();
+    }
+    std::vector<std::string> texts(const char* name) {
+        const Json* found = find(name);
+        return found ? texts_of(name, *found) : std::vector<std::string>{};
+    }
+    // A text stands for a list of one.
+    std::vector<std::string> text_or_texts(const char* name) {
+        const Json* found = find(name);
+        if (!found) return {};
+        return found->is_string() ? std::vector{found->get<std::string>()} : texts_of(name, *found);
+    }
+    Index number(const char* name, Index otherwise, Index most) {
+        const Json* found = find(name);
+        if (!found) return otherwise;
+        if (!found->is_number_integer() || *found < 0 || *found > most)
+            fail(name, message("a whole number from 0 to ", most).c_str(), *found);
+        return found->get<Index>();
+    }
+    double share(const char* name) {
+        const Json* found = find(name);
+        if (!found) return 0;
+        if (!found->is_number() || !(*found >= 0) || !(*found <= 1)) fail(name, "a number from 0 to 1", *found);
+        return found->get<double>();
+    }
+    bool flag(const char* name, bool otherwise) {
+        const Json* found = find(name);
+        if (!found) return otherwise;
+        if (!found->is_boolean()) fail(name, "true or false", *found);
+        return found->get<bool>();
+    }
+    std::vector<Body> objects(const char* name, std::size_t most) {
+        const Json* found = find(name);
+        if (!found || !found->is_array() || found->empty() || found->size() > most)
+            throw Refusal(400, message("\"", name, "\": expected a list of 1 to ", most, " objects"));
+        std::vector<Body> all;
+        for (const Json& one : *found) all.emplace_back(one);
+        return all;
+    }
+    // {"genres": "Drama", "year": ["1994", "1995"]}
+    std::vector<std::pair<std::string, std::string>> pairs(const char* name) {
+        std::vector<std::pair<std::string, std::string>> pairs;
+        const Json* found = find(name);
+        if (!found) return pairs;
+        if (!found->is_object()) fail(name, "an object of columns and values", *found);
+        for (const auto& [column, values] : found->items())
+            for (const std::string& value :
+                 values.is_string() ? std::vector{values.get<std::string>()} : texts_of(name, values))
+                pairs.emplace_back(column, value);
+        return pairs;
+    }
+    // The names that nobody has asked for.
+    std::vector<std::string> others() const {
+        std::vector<std::string> names;
+        for (const auto& [name, value] : json_.items())
+            if (!asked_.count(name)) names.push_back(name);
+        return names;
+    }
+    void end() const {
+        if (others().empty()) return;
+        std::string known;
+        for (const std::string& name : asked_) known += (known.empty() ? "" : ", ") + name;
+        throw Refusal(
+            400, message("unknown field ", Json(others().front()).dump(-1, ' ', false, Json::error_handler_t::replace),
+                         "; expected ", known));
+    }
+
+private:
+    const Json* find(const char* name) {
+        asked_.insert(name);
+        const auto found = json_.find(name);
+        return found == json_.end() || found->is_null() ? nullptr : &*found;
+    }
+    static std::vector<std::string> texts_of(const char* name, const Json& list) {
+        if (!list.is_array() || list.size() > 1000) fail(name, "a list of at most 1000 texts", list);
+        std::vector<std::string> texts;
+        for (const Json& one : list) {
+            if (!one.is_string()) fail(name, "a list of texts", one);
+            texts.push_back(one.get<std::string>());
+        }
+        return texts;
+    }
+    [[noreturn]] static void fail(const char* name, const char* expected, const Json& received) {
+        std::string shown = received.dump(-1, ' ', false, Json::error_handler_t::replace);
+        if (shown.size() > 60) shown = std::string("a long ") + received.type_name();
+        throw Refusal(400, message("\"", name, "\": expected ", expected, ", received ", shown));
+    }
+    Json json_;
+    std::set<std::string, std::less<>> asked_;
+};
+
+// Counts for Prometheus: requests by path and status, and how long they took.
+class Metrics {
+public:
+    void add(const std::string& path, int status, double seconds) {
+        const std::lock_guard lock(mutex_);
+        ++requests_[{path, status}];
+        for (std::size_t b = 0; b < bounds.size(); ++b) buckets_[b] += seconds <= bounds[b];
+        ++count_;
+        sum_ += seconds;
+    }
+    std::string text(const Served& served) const {
+        const std::lock_guard lock(mutex_);
+        std::string text = "# TYPE deeprec_requests_total counter\n";
+        for (const auto& [what, count] : requests_)
+            text +=
+                message("deeprec_requests_total{path=\"", what.first, "\",status=\"", what.second, "\"} ", count, "\n");
+        text += "# TYPE deeprec_request_seconds histogram\n";
+        for (std::size_t b = 0; b < bounds.size(); ++b)
+            text += message("deeprec_request_seconds_bucket{le=\"", bounds[b], "\"} ", buckets_[b], "\n");
+        text += message("deeprec_request_seconds_bucket{le=\"+Inf\"} ", count_, "\ndeeprec_request_seconds_sum ", sum_,
+                        "\ndeeprec_request_seconds_count ", count_,
+                        "\n# TYPE deeprec_model_version gauge\ndeeprec_model_version ", served.version,
+                        "\n# TYPE deeprec_items gauge\ndeeprec_items ", served.shop.items().size(), "\n");
+        return text;
+    }
+
+private:
+    static constexpr std::array<double, 10> bounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1};
+    mutable std::mutex mutex_;
+    std::map<std::pair<std::string, int>, std::uint64_t> requests_;
+    std::array<std::uint64_t, bounds.size()> buckets_{};
+    std::uint64_t count_ = 0;
+    double sum_ = 0;
+};
+
+class Service {
+public:
+    explicit Service(const Options& options) : options_(options), live_(Served(load_bundle(options.bundle), 1)) {
+        routes();
+    }
+    // Until SIGINT or SIGTERM; requests that have begun are answered.
+    void run() {
+        if (!server_.bind_to_port(options_.host, options_.port))
+            throw FileError(message("serve: cannot listen on ", options_.host, " port ", options_.port,
+                                    "; is another program there? --port chooses another"));
+        sigset_t ends;
+        sigemptyset(&ends);
+        sigaddset(&ends, SIGINT);
+        sigaddset(&ends, SIGTERM);
+        pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // of all threads that begin from here on
+        std::thread stopper([&] {
+            int signal = 0;
+            sigwait(&ends, &signal);
+            server_.stop();
+        });
+        const auto served = live_.get();
+        std::printf("%s: %d items, %d users. http://%s:%d/ until Ctrl-C\n", options_.bundle.c_str(),
+                    served->shop.items().size(), served->shop.users().size(), options_.host.c_str(), options_.port);
+        std::fflush(stdout);
+        server_.listen_after_bind();
+        stopper.join();
+        std::printf("Stopped\n");
+    }
+
+private:
+    static constexpr Index most_explained = 100;  // items of a list, and the last events of a history
+    using Answer = Json (Service::*)(const Request&, const Served&);
+
+    // The JSON of an answer, or of a refusal; timed.
+    httplib::Server::Handler handler(const std::string& path, Answer answer) {
+        return [this, path, answer](const Request& request, Response& response) {
+            const auto begin = std::chrono::steady_clock::now();
+            Json json;
+            response.status = 200;
+            try {
+                const auto served = live_.get();
+                json = (this->*answer)(request, *served);
+            } catch (const Refusal& refusal) {
+                response.status = refusal.status;
+                json = {{"error", refusal.what()}};
+            } catch (const Error& error) {  // the library's words about what it was asked for
+                response.status = 422;
+                json = {{"error", error.what()}};
+            } catch (const std::exception& error) {
+                response.status = 500;
+                json = {{"error", error.what()}};
+            }
+            response.set_content(json.dump(-1, ' ', false, Json::error_handler_t::replace), "application/json");
+            metrics_.add(path, response.status,
+                         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+        };
+    }
+    void routes() {
+        server_.new_task_queue = [this] { return new httplib::ThreadPool(static_cast<std::size_t>(options_.threads)); };
+        server_.set_payload_max_length(static_cast<std::size_t>(options_.body_kb * 1024));
+        server_.set_read_timeout(5);
+        server_.set_write_timeout(5);
+        server_.set_keep_alive_timeout(2);
+        server_.set_keep_alive_max_count(1000000);
+        server_.set_tcp_nodelay(true);
+        server_.set_default_headers(
+            {{"X-Content-Type-Options", "nosniff"},
+             {"Content-Security-Policy",
+              "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"}});
+        server_.Post("/api/recommend", handler("/api/recommend", &Service::recommend));
+        server_.Get(R"(/api/items/(.+)/similar)", handler("/api/items/{key}/similar", &Service::similar));
+        server_.Get("/api/items", handler("/api/items", &Service::search));
+        server_.Get("/api/about", handler("/api/about", &Service::about));
+        server_.Post("/api/items", handler("POST /api/items", &Service::add));
+        server_.Delete(R"(/api/items/(.+))", handler("DELETE /api/items/{key}", &Service::remove));
+        server_.Post("/api/reload", handler("/api/reload", &Service::reload));
+        server_.Get("/healthz", handler("/healthz", &Service::health));
+        server_.Get("/metrics", [this](const Request&, Response& response) {
+            response.set_content(metrics_.text(*live_.get()), "text/plain; version=0.0.4");
+        });
+        server_.Get("/", [](const Request&, Response& response) {
+            response.set_content(page, sizeof page - 1, "text/html; charset=utf-8");
+        });
+        server_.set_error_handler([](const Request& request, Response& response) {
+            if (!response.body.empty()) return;
+            const std::string what = response.status == 404
+                                         ? "there is nothing at " + request.method + " " + request.path
+                                     : response.status == 413 ? "the body is too large"
+                                                              : "status " + std::to_string(response.status);
+            response.set_content(Json{{"error", what}}.dump(-1, ' ', false, Json::error_handler_t::replace),
+                                 "application/json");
+        });
+    }
+
+    // Answers
+
+    Json recommend(const Request& request, const Served& served) {
+        Body body(request);
+        KeyQuery query{body.texts("history"), body.text("user")};
+        const Index k = body.number("k", 10, options_.most);
+        const bool explained = body.flag("explain", false);
+        const double diversity = body.share("diversity");
+        KeyOptions options{.exclude_history = body.flag("exclude_history", true),
+                           .exclude = body.texts("exclude"),
+                           .filter = filter_by(served.shop, body.pairs("filters")),
+                           .reasons = explained ? 3 : 0};
+        body.end();
+        if ((explained || diversity > 0) && k > most_explained)  // what these cost grows faster than the list
+            throw Refusal(400, message("\"k\": expected at most ", most_explained, " with explain or diversity"));
+        if (diversity > 0) options.diversity = Mmr{.strength = diversity};
+        if (explained) {
+            if (query.history.empty() && served.shop.users().find(query.user))
+                query.history = served.shop.history(query.user);
+            if (std::ssize(query.history) > most_explained) {
+                if (options.exclude_history)
+                    options.exclude.insert(options.exclude.end(), query.history.begin(), query.history.end());
+                query.history.erase(query.history.begin(), query.history.end() - most_explained);
+            }
+        }
+        return hits(served, served.shop.recommend(query, k, options));
+    }
+    Json similar(const Request& request, const Served& served) {
+        const std::string key = known_key(request, served);
+        return hits(served, served.shop.similar_items(key, number(request, "k", 10, options_.most)));
+    }
+    Json search(const Request& request, const Served& served) {
+        const std::string key = request.get_param_value("search"), wanted = Served::small(key);
+        const auto most = static_cast<std::size_t>(number(request, "limit", 20, 200));
+        std::array<std::vector<std::int32_t>, 3> found;  // begins so, has a word that begins so, has it anywhere
+        const Vocabulary& items = served.shop.items();
+        for (std::int32_t id = 1; id <= items.size() && found[0].size() < most; ++id) {
+            const std::string& title = served.small_titles[static_cast<std::size_t>(id)];
+            const std::size_t at = title.find(wanted);
+            if (at == 0 || items.key(id) == key)
+                found[0].push_back(id);
+            else if (at != title.npos)
+                found[title.find(" " + wanted) != title.npos ? 1 : 2].push_back(id);
+        }
+        Json list = Json::array();
+        for (const auto& part : found)
+            for (const std::int32_t id : part)
+                if (list.size() < most)
+                    list.push_back({{"key", items.key(id)}, {"title", served.titles[static_cast<std::size_t>(id)]}});
+        return {{"items", list}};
+    }
+    Json about(const Request&, const Served& served) { return served.about; }
+    Json health(const Request&, const Served& served) { return {{"status", "ok"}, {"version", served.version}}; }
+
+    // {"items": [{"key": "SKU-9", "title": "Lamp", "genres": ["Light"]}]}: new ones are added, removed ones come back.
+    Json add(const Request& request, const Served&) {
+        check_token(request);
+        Body body(request);
+        std::vector<Body> items = body.objects("items", 10000);
+        body.end();
+        const std::lock_guard lock(changing_);
+        const auto now = live_.get();
+        AnyRecommender shop = now->shop;
+        const auto names = shop.column_names();
+        std::vector<std::string> fresh, back;
+        std::map<std::string, std::map<std::string, std::vector<std::string>>> values;  // of columns, by key
+        for (Body& item : items) {
+            const std::string key = item.text("key", true);
+            if (key.empty()) throw Refusal(400, "\"key\": expected a text that is not empty");
+            if (std::find(fresh.begin(), fresh.end(), key) != fresh.end())
+                throw Refusal(400, "\"items\": the key " + key + " is there twice");
+            (shop.items().find(key) ? back : fresh).push_back(key);
+            for (const std::string& name : item.others()) {
+                if (std::find(names.begin(), names.end(), name) == names.end()) {
+                    std::string known;
+                    for (const std::string& column : names) known += (known.empty() ? "" : ", ") + column;
+                    throw Refusal(400, "unknown field \"" + name + "\" of an item; expected key" +
+                                           (known.empty() ? "" : ", " + known));
+                }
+                values[name][key] = item.text_or_texts(name.c_str());
+            }
+        }
+        shop.restore_items(back);
+        if (!fresh.empty()) shop.add_items(fresh, attributes(shop, fresh, values));
+        for (const auto& [name, own] : values) {
+            std::map<std::string, std::vector<std::string>> all;
+            for (std::int32_t id = 1; id <= shop.items().size(); ++id) {
+                const std::string& key = shop.items().key(id);
+                const auto given = own.find(key);
+                all[key] = given == own.end() ? shop.values(name, key) : given->second;
+            }
+            shop.set_column(name, all);
+        }
+        return put(std::move(shop), {{"added", fresh.size()}, {"restored", back.size()}});
+    }
+    Json remove(const Request& request, const Served&) {
+        check_token(request);
+        const std::lock_guard lock(changing_);
+        const auto now = live_.get();
+        const std::string key = known_key(request, *now);
+        AnyRecommender shop = now->shop;
+        shop.remove_items({key});
+        return put(std::move(shop), {{"removed", 1}});
+    }
+    Json reload(const Request& request, const Served&) {
+        check_token(request);
+        const std::lock_guard lock(changing_);
+        return put(load_bundle(options_.bundle), {{"reloaded", options_.bundle}});
+    }
+
+    // Helpers
+
+    Json put(AnyRecommender shop, Json done) {
+        const std::uint64_t next = live_.get()->version + 1;
+        live_.put(Served(std::move(shop), next));
+        done["version"] = next;
+        return done;
+    }
+    // What a model that knows items by their categories learns of new ones: none where it goes by keys alone.
+    static std::vector<std::vector<std::int32_t>> attributes(
+        const AnyRecommender& shop, const std::vector<std::string>& keys,
+        const std::map<std::string, std::map<std::string, std::vector<std::string>>>& values) {
+        const auto names = shop.about.find("attributes");
+        if (names == shop.about.end() || names->second.empty()) return {};
+        Vocabulary numbers;
+        for (std::size_t begin = 0, end; (end = names->second.find('\n', begin)) != std::string::npos; begin = end + 1)
+            numbers.add(names->second.substr(begin, end - begin));
+        std::vector<std::vector<std::int32_t>> lists(keys.size());
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            for (const auto& [column, own] : values)
+                if (const auto given = own.find(keys[i]); given != own.end())
+                    for (const std::string& value : given->second)
+                        if (const auto number = numbers.find(column + "=" + value)) lists[i].push_back(*number);
+        return lists;
+    }
+    static Json hits(const Served& served, const KeyHits& hits) {
+        Json list = Json::array();
+        for (const KeyHit& hit : hits) {
+            Json one{{"key", hit.key}, {"score", hit.score}, {"title", served.title(hit.key)}};
+            if (!hit.because.empty()) {
+                one["because"] = Json::array();
+                for (const Reason& reason : hit.because)
+                    one["because"].push_back(
+                        {{"key", reason.key}, {"title", served.title(reason.key)}, {"value", reason.value}});
+            }
+            list.push_back(std::move(one));
+        }
+        return {{"items", std::move(list)},
+                {"unknown", hits.unknown},
+                {"fallback", hits.fallback},
+                {"version", served.version}};
+    }
+    static std::string known_key(const Request& request, const Served& served) {
+        const std::string key = request.matches[1];
+        if (!served.shop.items().find(key)) throw Refusal(404, "there is no item " + key);
+        return key;
+    }
+    static Index number(const Request& request, const char* name, Index otherwise, Index most) {
+        if (!request.has_param(name)) return otherwise;
+        const std::string text = request.get_param_value(name);
+        const bool digits = !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == text.npos;
+        if (!digits || std::stol(text) > most)
+            throw Refusal(400, message(name, ": expected a whole number from 0 to ", most));
+        return std::stol(text);
+    }
+    void check_token(const Request& request) const {
+        if (options_.token.empty()) return;
+        const std::string expected = "Bearer " + options_.token, given = request.get_header_value("Authorization");
+        unsigned char different = given.size() == expected.size() ? 0 : 1;  // in the same time wherever they differ
+        for (std::size_t i = 0; i < expected.size() && i < given.size(); ++i)
+            different = static_cast<unsigned char>(different | (expected[i] ^ given[i]));
+        if (different) throw Refusal(401, "expected the header Authorization: Bearer with the server's token");
+    }
+
+    Options options_;
+    Snapshot<Served> live_;
+    std::mutex changing_;  // one change at a time, each of the newest version
+    Metrics metrics_;
+    httplib::Server server_;
+};
+
+}  // namespace
+
+void add_serve(CLI::App& app) {
+    const auto o = std::make_shared<Options>();
+    CLI::App* const c = app.add_subcommand("serve", "answer over HTTP, with a page to look at");
+    c->add_option("BUNDLE", o->bundle, "what deeprec train wrote")->required();
+    c->add_option("--port", o->port, "to listen on")->check(CLI::Range(1, 65535));
+    c->add_option("--host", o->host, "address to listen on; 0.0.0.0 = all of this machine, which wants a --token");
+    c->add_option("--token", o->token, "asked of what changes state: POST and DELETE /api/items, POST /api/reload")
+        ->envname("DEEPREC_TOKEN")
+        ->configurable(false);
+    c->add_option("--threads", o->threads, "connections that are served at once")->check(CLI::Range(1, 1024));
+    c->add_option("--max-k", o->most, "the longest list")->check(CLI::Range(1, 100000));
+    c->add_option("--max-body", o->body_kb, "KB of a request")->check(CLI::Range(1.0, 1e6));
+    c->footer(
+        "Example:\n  deeprec serve shop.deeprec --port 8080\n"
+        "  curl -H 'Content-Type: application/json' -d '{\"history\": [\"SKU-1\"], \"k\": 5}' "
+        "http://127.0.0.1:8080/api/recommend");
+    c->callback([o] {
+        const bool local = o->host == "127.0.0.1" || o->host == "localhost" || o->host == "::1";
+        if (!local && o->token.empty())
+            throw ArgumentError("serve: other machines could change what is served; with --host " + o->host +
+                                " give a --token (or DEEPREC_TOKEN)");
+        Service(*o).run();
+    });
+}
+
+}  // namespace program

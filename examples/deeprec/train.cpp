@@ -1,0 +1,199 @@
+// `deeprec train`: a recommender by the name of its recipe, kept as one bundle.
+#include "training.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+namespace program {
+
+namespace {
+
+const std::vector<std::string> recipes{"two-tower-cnn", "two-tower-rnn", "cnn",    "rnn",     "attention",
+                                       "hybrid",        "popularity",    "markov", "item-knn"};
+
+struct Options {
+    std::string data, out = "shop.deeprec", split = "last", directory, time;
+    Index validation_queries = 2000;
+    bool no_attributes = false;
+    Recipe recipe;
+};
+
+// "90s", "10m", "2h"; a number alone is seconds.
+double seconds_of(const std::string& text) {
+    if (text.empty()) return 0;
+    char* end = nullptr;
+    const double number = std::strtod(text.c_str(), &end);
+    const std::string unit(end);
+    const double factor = unit == "h" ? 3600 : unit == "m" ? 60 : unit.empty() || unit == "s" ? 1 : 0;
+    if (!(number * factor > 0)) throw ArgumentError("--time: expected a time such as 90s, 10m or 2h, received " + text);
+    return number * factor;
+}
+
+// Values of items' categories as numbers from 1, in the order of the bundle's text "attributes", by which new items are
+// told what they are.
+std::vector<std::vector<std::int32_t>> attributes_of(const Prepared& prepared, std::string& names) {
+    const ItemTable& items = prepared.tables.items;
+    Vocabulary numbers;
+    std::vector<std::vector<std::int32_t>> lists(1);
+    for (Index row = 0; row < items.size(); ++row) {
+        lists.emplace_back();
+        for (const Column& column : items.columns) {
+            if (column.name() == prepared.title) continue;
+            const auto add = [&](std::string_view value) {
+                if (value.find('\n') != value.npos) return;
+                lists.back().push_back(numbers.add(column.name() + "=" + std::string(value)));
+            };
+            if (column.kind() == ColumnKind::category && !column.missing(row)) add(column.text(row));
+            if (column.kind() == ColumnKind::categories)
+                for (const std::int32_t id : column.ids(row)) add(column.values().key(id));
+        }
+    }
+    if (numbers.size() == 0) return {};
+    for (std::int32_t id = 1; id <= numbers.size(); ++id) names += numbers.key(id) + "\n";
+    return lists;
+}
+
+// Not more than `most`, evenly from all.
+std::vector<Query> some_of(std::vector<Query> queries, Index most) {
+    if (most <= 0 || std::ssize(queries) <= most) return queries;
+    std::vector<Query> some;
+    for (Index i = 0; i < most; ++i) some.push_back(queries[static_cast<std::size_t>(i * std::ssize(queries) / most)]);
+    return some;
+}
+
+AnyScorer train_recipe(Training& t) {
+    const std::string& name = t.recipe.name;
+    const Sequences& train = t.split.train();
+    if (name == "popularity") return Popularity(train);
+    if (name == "markov") return Markov(train);
+    if (name == "item-knn") return ItemKnn(train);
+    if (name == "rnn") return train_rnn(t);
+    if (name == "cnn") return train_cnn(t);
+    if (name == "attention") return train_attention(t);
+    if (name == "two-tower-cnn") return train_two_tower(t, false);
+    if (name == "two-tower-rnn") return train_two_tower(t, true);
+    WeightedHybrid hybrid{train_rnn(t), ItemKnn(train), Markov(train)};
+    if (!t.validation.empty()) {
+        hybrid.fit(t.validation, t.split.all().items(), {.threads = t.recipe.threads});
+        std::printf("Weights: rnn %.2f, item-knn %.2f, markov %.2f\n", hybrid.weights()[0], hybrid.weights()[1],
+                    hybrid.weights()[2]);
+    }
+    return hybrid;
+}
+
+void train(const Options& o) {
+    const Prepared prepared = read_prepared(o.data);
+    const Split split = split_by(prepared.data, o.split);
+    Training t{.prepared = prepared,
+               .split = split,
+               .recipe = o.recipe,
+               .directory = o.directory.empty() ? o.out + ".run" : o.directory,
+               .validation = {},
+               .attributes = {}};
+    t.recipe.seconds = seconds_of(o.time);
+    t.validation = some_of(split.validation_queries(), o.validation_queries);
+    std::string attribute_names;
+    if (!o.no_attributes) t.attributes = attributes_of(prepared, attribute_names);
+    std::printf("%s: %ld events of %d users train, %zu validate; %d items\n", o.data.c_str(),
+                static_cast<long>(split.train().size()), split.train().users(), t.validation.size(),
+                split.all().items());
+    if (t.recipe.resume && !std::filesystem::exists(t.directory + "/last.state"))
+        std::fprintf(stderr, "deeprec: there is no %s/last.state to go on with, training begins\n",
+                     t.directory.c_str());
+    std::fflush(stdout);
+
+    AnyScorer scorer;
+    try {
+        scorer = train_recipe(t);
+    } catch (const Stopped&) {
+        std::fprintf(stderr, "\nStopped. The epochs that were whole are kept; go on with:\n  %s%s\n",
+                     command_line.c_str(), o.recipe.resume ? "" : " --resume");
+        throw;
+    }
+    AnyRecommender shop(scorer, Dataset{prepared.data.interactions, Catalogue{}, prepared.data.description});
+    set_columns(shop, prepared);
+    shop.about = {{"recipe", t.recipe.name},
+                  {"split", o.split},
+                  {"data", o.data},
+                  {"seed", std::to_string(t.recipe.seed)},
+                  {"deeprec", version}};
+    if (t.recipe.name == "rnn" || t.recipe.name == "cnn" || t.recipe.name == "attention" || t.recipe.name == "hybrid")
+        shop.about["attributes"] = attribute_names;
+    if (!t.validation.empty()) {
+        const auto rank = [&](const auto& any) {
+            return evaluate_ranking(any, t.validation, split.all().items(), {.threads = t.recipe.threads});
+        };
+        const RankingReport own = rank(scorer), popular = rank(Popularity(split.train()));
+        shop.about["validation"] = message("HR@10 ", fixed(own.hr, 4), ", NDCG@10 ", fixed(own.ndcg, 4));
+        std::printf("Validation, full ranking: HR@10 %.4f, NDCG@10 %.4f (popularity: %.4f and %.4f)\n", own.hr,
+                    own.ndcg, popular.hr, popular.ndcg);
+    }
+    save(shop, o.out);
+    std::printf("Written: %s. Next: deeprec evaluate %s %s, or deeprec serve %s\n", o.out.c_str(), o.data.c_str(),
+                o.out.c_str(), o.out.c_str());
+}
+
+}  // namespace
+
+void check_signal(int signal, const Training&) {
+    if (signal != 0) throw Stopped{};
+}
+
+void add_train(CLI::App& app) {
+    const auto o = std::make_shared<Options>();
+    CLI::App* const c = app.add_subcommand("train", "train a recommender and keep it as one file");
+    Recipe& r = o->recipe;
+    const auto write_config = std::make_shared<std::string>();
+    c->add_option("DATA", o->data, "what deeprec prepare wrote")->required();
+    c->add_option("-o,--out", o->out, "the bundle to write");
+    c->add_option("--recipe", r.name, "what to train")->check(CLI::IsMember(recipes));
+    c->add_option("--split", o->split,
+                  "what is held out. last: of each user the last event for tests, the one before for validation; "
+                  "time: the last tenth of all events and the tenth before; none: everything trains, for --epochs")
+        ->check(CLI::IsMember(std::vector<std::string>(std::begin(split_names), std::end(split_names))));
+    c->add_option("--epochs", r.epochs, "at most; 0 = the recipe's")->check(CLI::Range(0, 1000000));
+    c->add_option("--patience", r.patience, "epochs without a better validation NDCG@10 before it stops")
+        ->check(CLI::Range(1, 1000000));
+    c->add_option("--time", o->time, "stop after a time such as 10m; the best epoch counts");
+    c->add_option("--seed", r.seed, "of everything random");
+    c->add_option("--threads", r.threads, "0 = all cores; the results are the same for any number")
+        ->check(CLI::Range(0, 1024));
+    c->add_option("--batch-size", r.batch_size, "0 = the recipe's")->check(CLI::Range(0, 1 << 20));
+    c->add_option("--learning-rate", r.learning_rate, "0 = the recipe's")->check(CLI::Range(0.0, 10.0));
+    c->add_option("--length", r.length, "events that are read of a user")->check(CLI::Range(1, 10000));
+    c->add_option("--width", r.width, "numbers of an item's vector")->check(CLI::Range(1, 4096));
+    c->add_option("--hidden", r.hidden, "units of the hidden layers")->check(CLI::Range(1, 4096));
+    c->add_option("--dropout", r.dropout, "rate")->check(CLI::Range(0.0, 0.99));
+    c->add_option("--scale", r.scale, "of the cosine of cnn, rnn, attention and hybrid; 0 = plain products")
+        ->check(CLI::Range(0.0, 1000.0));
+    c->add_option("--samples", r.samples, "of an epoch of the two towers; 0 = all")->check(CLI::Range(0, 1 << 30));
+    c->add_option("--negatives", r.negatives, "of the two towers, for each block of people")
+        ->check(CLI::Range(1, 1 << 20));
+    c->add_option("--validation-queries", o->validation_queries, "at most so many after each epoch; 0 = all")
+        ->check(CLI::Range(0, 1 << 30));
+    c->add_flag("--no-attributes", o->no_attributes,
+                "categories of items are left out of cnn, rnn, attention and hybrid");
+    c->add_option("--run", o->directory, "where checkpoints and history.csv go; default: OUT.run");
+    c->add_flag("--resume", r.resume, "go on with the last whole epoch of --run")->configurable(false);
+    c->add_option("--write-config", *write_config, "write these options as TOML, for --config, and train nothing")
+        ->configurable(false);
+    c->footer(
+        "Example:\n  deeprec train data.deeprec -o shop.deeprec --recipe rnn --epochs 20\n"
+        "After Ctrl-C the same line with --resume goes on, to the same bits as if it had not been stopped.");
+    c->callback([o, c, write_config] {
+        if (!write_config->empty()) {
+            std::ofstream file(*write_config);
+            file << "[train]\n" << c->config_to_str(true, false);
+            if (!file.flush()) throw FileError("cannot write " + *write_config);
+            std::printf("Written: %s. Next: deeprec train --config %s\n", write_config->c_str(), write_config->c_str());
+            return;
+        }
+        train(*o);
+    });
+}
+
+}  // namespace program

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# The whole way with the program `deeprec`, on a log made here: prepare, train, evaluate, recommend, explain, batch,
+# serve. Prints what goes wrong and returns 1. usage: whole_way.sh PROGRAM
+set -euo pipefail
+deeprec="$(realpath "$1")"
+cd "$(mktemp -d)"
+server=""
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$PWD"' EXIT
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+# has TEXT COMMAND...: what the command prints has the text.
+has() {
+    local text="$1" printed
+    shift
+    printed="$("$@" 2>&1)" || true
+    case "$printed" in *"$text"*) ;; *) fail "expected '$text' of '$*', received: $printed" ;; esac
+}
+# ends CODE COMMAND...
+ends() {
+    local wanted="$1" code=0
+    shift
+    "$@" >out.txt 2>&1 || code=$?
+    [ "$code" = "$wanted" ] || fail "expected exit code $wanted of '$*', received $code: $(cat out.txt)"
+}
+
+# 60 users walk around 30 items, mostly from one to the next; items are of 3 genres.
+awk 'BEGIN {
+    print "user_id,sku,timestamp"
+    x = 1
+    for (u = 1; u <= 60; ++u) {
+        item = u % 30
+        for (t = 0; t < 12; ++t) {
+            print "u" u ",i" item + 1 "," 1700000000 + 1000 * t + u
+            x = (x * 1103 + 12345) % 65536
+            item = (item + (x % 10 < 8 ? 1 : x % 7)) % 30
+        }
+    }
+}' >events.csv
+awk 'BEGIN {
+    print "sku,title,genres"
+    split("Drama Comedy Drama|Crime", genre, " ")
+    for (i = 1; i <= 30; ++i) print "i" i ",\"Film " i ", the one\"," genre[1 + i % 3]
+    print "i31,Nobody saw it,Crime"
+}' >items.csv
+
+# Errors are one sentence, and their codes say whose they are.
+ends 0 "$deeprec" --help
+for command in prepare train evaluate recommend similar explain batch serve; do
+    has "Example:" "$deeprec" "$command" --help
+done
+ends 2 "$deeprec" train
+ends 2 "$deeprec" fly
+ends 1 "$deeprec" prepare missing.csv
+[ "$(wc -l <out.txt)" = 1 ] || fail "expected one line, received: $(cat out.txt)"
+ends 1 "$deeprec" train events.csv
+
+has "720 rows read, 720 kept" "$deeprec" prepare events.csv --items items.csv -o data.deeprec
+has "which of the columns" "$deeprec" prepare items.csv -o other.deeprec
+ends 0 "$deeprec" train data.deeprec -o shop.deeprec --recipe markov
+ends 0 "$deeprec" train data.deeprec -o knn.deeprec --recipe item-knn
+ends 0 "$deeprec" train data.deeprec --recipe item-knn --write-config train.toml
+has 'recipe="item-knn"' cat train.toml
+ends 0 "$deeprec" train --config train.toml data.deeprec -o again.deeprec
+cmp -s knn.deeprec again.deeprec || fail "a configuration trains something else than the options that wrote it"
+has "60 queries" "$deeprec" evaluate data.deeprec shop.deeprec knn.deeprec
+has "i11" "$deeprec" recommend shop.deeprec --history i10 -k 1
+has "Film 10, the one" "$deeprec" recommend shop.deeprec --history i10 -k 1
+has "column" "$deeprec" recommend shop.deeprec --history i10 --filter colour=red
+has "unknown key i99" "$deeprec" recommend shop.deeprec --history i10 i99
+"$deeprec" recommend shop.deeprec --history i10 -k 5 --filter genres=Comedy | tail -n +2 | cut -f 2 | tr -d i |
+    while read -r i; do [ $((i % 3)) = 1 ] || fail "i$i is no comedy"; done
+has "i11" "$deeprec" similar shop.deeprec i10 -k 1
+has "adds" "$deeprec" explain shop.deeprec i11 --history i10
+ends 0 "$deeprec" batch shop.deeprec -k 3 -o lists.csv
+[ "$(wc -l <lists.csv)" = 181 ] || fail "expected lists of 3 for 60 users, received $(wc -l <lists.csv) lines"
+
+# The server. http METHOD PATH [BODY [HEADER]] prints status and answer.
+port=$((20000 + $$ % 20000))
+"$deeprec" serve shop.deeprec --port "$port" --token secret >server.txt 2>&1 &
+server=$!
+http() {
+    local body="${3:-}"
+    exec 3<>"/dev/tcp/127.0.0.1/$port"
+    printf '%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %s\r\n%s\r\n%s' \
+        "$1" "$2" "${#body}" "${4:+$4$'\r\n'}" "$body" >&3
+    cat <&3
+    exec 3>&-
+}
+for _ in $(seq 100); do grep -q "until Ctrl-C" server.txt && break; sleep 0.1; done
+grep -q "until Ctrl-C" server.txt || fail "the server does not start: $(cat server.txt)"
+token="Authorization: Bearer secret"
+has '"status":"ok"' http GET /healthz
+has '<title>deeprec</title>' http GET /
+has '"key":"i11"' http POST /api/recommend '{"history": ["i10"], "k": 1, "explain": true}'
+has '"because":[{"key":"i10"' http POST /api/recommend '{"history": ["i10"], "k": 1, "explain": true}'
+has '"unknown":["i99"]' http POST /api/recommend '{"history": ["i10", "i99"], "k": 1}'
+has '"key":"i11"' http GET '/api/items/i10/similar?k=1'
+has 'Nobody saw it' http GET '/api/items?search=nobody'
+has ' 404 ' http GET /api/items/i99/similar
+has ' 404 ' http GET /nothing
+for body in '{' '[]' '{"k": -1}' '{"k": 1001}' '{"k": "ten"}' '{"history": "i10"}' '{"history": [1]}' '{"colour": 1}' '{"diversity": 2}'; do
+    has ' 400 ' http POST /api/recommend "$body"
+    has '"error":' http POST /api/recommend "$body"
+done
+has ' 422 ' http POST /api/recommend '{"filters": {"colour": "red"}}'
+has ' 401 ' http DELETE /api/items/i11
+has '"removed":1' http DELETE /api/items/i11 '' "$token"
+case "$(http POST /api/recommend '{"history": ["i10"], "k": 1}')" in *'"key":"i11"'*) fail "i11 was removed" ;; esac
+has '"added":1' http POST /api/items '{"items": [{"key": "i11"}, {"key": "new", "title": "New one", "genres": ["Drama"]}]}' "$token"
+has '"key":"i11"' http POST /api/recommend '{"history": ["i10"], "k": 1}'
+has '"title":"New one"' http GET '/api/items?search=new'
+has '"version":4' http POST /api/reload '{}' "$token"
+has 'deeprec_model_version 4' http GET /metrics
+has 'deeprec_requests_total{path="/api/recommend",status="400"}' http GET /metrics
+kill -TERM "$server"
+wait "$server" || fail "the server ended with $?: $(cat server.txt)"
+server=""
+echo "The whole way: all passed"
