@@ -94,9 +94,9 @@ private:
         scratch.records.clear();
         for (std::size_t r = 0; r < fields.size(); ++r)
             scratch.records.add(last_of(fields[r], static_cast<Index>(queries[r].history.size()), steps));
-        const auto y = model_.forward(View<const std::int32_t, 2>{ids, {rows, steps}},
-                                      {scratch.records.events(steps), scratch.records.users()}, scratch.cache,
-                                      Inference{pool});
+        const auto y =
+            model_.forward(View<const std::int32_t, 2>{ids, {rows, steps}},
+                           {scratch.records.events(steps), scratch.records.users()}, scratch.cache, Inference{pool});
         T* h = scratch.h.need_zeros(rows * d);
         for (Index r = 0; r < rows; ++r) {
             const Index events =
@@ -118,8 +118,8 @@ private:
     static FieldsOfSequence last_of(FieldsOfSequence fields, Index events, Index most) {
         if (fields.events.fields.empty()) return fields;
         if (fields.events.batch() != events)
-            throw ShapeError(message("SequenceIndex: expected fields of the ", events, " events of the history, received ",
-                                     fields.events.batch(), " rows"));
+            throw ShapeError(message("SequenceIndex: expected fields of the ", events,
+                                     " events of the history, received ", fields.events.batch(), " rows"));
         fields.events = fields.events.slice(events - std::min(events, most), events);
         return fields;
     }
