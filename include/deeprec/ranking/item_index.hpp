@@ -49,7 +49,7 @@ public:
         typename decltype(Model::user)::Cache user;
         std::vector<Range> ranges;
         Buffer<T> query, scores;
-        Buffer<std::uint8_t> excluded;
+        Buffer<std::int32_t> excluded;
     };
 
     /// Throws ShapeError unless the head gives one number, ArgumentError for item numbers outside 0 to 2^31 - 1.
