@@ -62,4 +62,4 @@ void ask_from_threads(int rounds) {
 }  // namespace
 
 TEST_CASE("Models and indices answer many threads at once", "[ranking][threads]") { ask_from_threads(50); }
-TEST_CASE("Models and indices answer 800,000 calls from 8 threads", "[.long]") { ask_from_threads(10'000); }
+TEST_CASE("Models and indices answer 800000 calls from 8 threads", "[.long]") { ask_from_threads(10'000); }

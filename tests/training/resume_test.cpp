@@ -224,6 +224,7 @@ TEST_CASE("A damaged state is refused, and the model stays as it was", "[trainin
         INFO(from);
         CHECK_THROWS_AS(train_pairs(directory.path(), 1, 2), FormatError);
     }
+    CHECK_THROWS_AS(Resume(directory.path() / std::string(300, 'n')).exists(), FileError);
 }
 
 TEST_CASE("StopOnSignal ends a training after the batch and puts the handlers back", "[training]") {
