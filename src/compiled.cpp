@@ -2,3 +2,4 @@
 #define DEEPREC_COMPILED_HERE
 #include <deeprec/compiled.hpp>
 #include <deeprec/data/readers/read_dataset.hpp>
+#include <deeprec/io/onnx.hpp>
