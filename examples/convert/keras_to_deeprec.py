@@ -61,7 +61,8 @@ def numbered(group, kind, config, prefix=""):
     values = [variables[str(i)][()] for i in range(len(variables))]
     if values:
         found.update({prefix + name: value for name, value in named(kind, values, config).items()})
-    for part, inner in group.items():
+    for key, inner in group.items():
+        part = key.lstrip("_")
         if part == "vars" or not has_weights(inner):
             continue
         if part == "cell":

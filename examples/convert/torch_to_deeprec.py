@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Weights of a PyTorch state dict (.pt, .pth or .safetensors) as a safetensors file with deeprec's names and layouts, for
-`load(model, "weights.safetensors")` into a built model. Needs numpy; no PyTorch, and nothing in the file is run.
+"""Weights of a PyTorch state dict (.pt, .pth or .safetensors) as a safetensors file with deeprec's names and layouts,
+for `load(model, "weights.safetensors")` into a built model. Needs numpy; no PyTorch, and nothing in the file is run.
 
     torch_to_deeprec.py model.pt weights.safetensors conv1=user.0 fc1=head.0 out=head.1 ...
 
@@ -49,7 +49,7 @@ class Restricted(pickle.Unpickler):
             return lambda tensor, *_: tensor
         if module == "torch" and name in STORAGES:
             return types.SimpleNamespace(dtype=STORAGES[name])
-        raise SystemExit(f"the file asks for {module}.{name}: expected a state dict, torch.save(model.state_dict(), path)")
+        raise SystemExit(f"the file asks for {module}.{name}: expected torch.save(model.state_dict(), path)")
 
     def persistent_load(self, key):
         kind, storage, name, _, size = key
@@ -118,7 +118,7 @@ def converted(name, layer, places):
                 for weight, array in recurrent(layer, number, suffix).items():
                     found[f"{path}.{part}{weight}"] = array
         if layer or options:
-            raise SystemExit(f"{name}: left over: {', '.join([*layer, *options])}; each layer of the module needs a path")
+            raise SystemExit(f"{name}: left over: {', '.join([*layer, *options])}; each of its layers needs a path")
         return found
 
     weight, bias = layer.pop("weight", None), layer.pop("bias", None)
@@ -144,7 +144,8 @@ def converted(name, layer, places):
             weight = weight.reshape(len(weight), channels, -1).transpose(0, 2, 1).reshape(weight.shape)
         found = {"kernel": weight.T, "bias": bias}
     else:
-        raise SystemExit(f"{name}: a weight of {list(weight.shape)} without bias: write {name}=PATH:embedding or :linear")
+        shape = list(weight.shape)
+        raise SystemExit(f"{name}: a weight of {shape} without bias: write {name}=PATH:embedding or :linear")
     return {f"{paths[0]}.{weight}": array for weight, array in found.items() if array is not None}
 
 

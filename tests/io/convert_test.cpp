@@ -27,7 +27,7 @@ bool runs(const std::string& command) { return std::system((command + " >/dev/nu
 /// A Python with numpy and h5py; "" after saying loudly what is skipped.
 const std::string& python(const char* skipped) {
     static const std::string found = [] {
-        for (const std::string name : {"python3", "/usr/bin/python3"})
+        for (const std::string name : {"python3 -B", "/usr/bin/python3 -B"})
             if (runs(name + " -c 'import h5py, numpy' 2>/dev/null")) return name;
         return std::string();
     }();

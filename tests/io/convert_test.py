@@ -1,5 +1,7 @@
-"""The converters of examples/convert on small files made here, and the example of docs/exchange.md that reads a saved
-model. Run by tests/io/convert_test.cpp; arguments: MODEL, what that test saved, and INPUT and OUTPUT, its .npy files."""
+"""The converters of examples/convert on small files made here, and the lines of docs/exchange.md that read a model.
+
+Run by tests/io/convert_test.cpp. Arguments: the MODEL that it saved, and its INPUT and OUTPUT, .npy files.
+"""
 import collections
 import os
 import pickle
@@ -21,7 +23,8 @@ import safetensors_file  # noqa: E402
 
 
 def run(script, *arguments):
-    return subprocess.run([sys.executable, os.path.join(CONVERT, script), *arguments], capture_output=True, text=True)
+    command = [sys.executable, "-B", os.path.join(CONVERT, script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 class Tensor:
@@ -106,8 +109,10 @@ class Converters(unittest.TestCase):
         for name, gates, suffixes in (("lstm", 4, ("_l0", "_l0_reverse")), ("gru", 3, ("_l0", "_l1"))):
             for suffix in suffixes:
                 inputs = 2 if suffix == "_l1" else 3
-                state[f"{name}.weight_ih{suffix}"], state[f"{name}.weight_hh{suffix}"] = new(gates * 2, inputs), new(gates * 2, 2)
-                state[f"{name}.bias_ih{suffix}"], state[f"{name}.bias_hh{suffix}"] = new(gates * 2), new(gates * 2)
+                state[f"{name}.weight_ih{suffix}"] = new(gates * 2, inputs)
+                state[f"{name}.weight_hh{suffix}"] = new(gates * 2, 2)
+                state[f"{name}.bias_ih{suffix}"] = new(gates * 2)
+                state[f"{name}.bias_hh{suffix}"] = new(gates * 2)
         got = self.torch(state, "lstm=0", "gru=1,2")
         np.testing.assert_array_equal(got["0.backward.kernel"], state["lstm.weight_ih_l0_reverse"].T)
         np.testing.assert_array_equal(got["0.forward.bias"], state["lstm.bias_ih_l0"] + state["lstm.bias_hh_l0"])
@@ -116,8 +121,10 @@ class Converters(unittest.TestCase):
         np.testing.assert_array_equal(got["1.bias"][1], state["gru.bias_hh_l0"][z_first])
 
     def test_torch_refuses(self):
-        complain = lambda state, *layers: (save_torch(self.path("m.pt"), state),
-                                           run("torch_to_deeprec.py", self.path("m.pt"), self.path("o"), *layers))[1].stderr  # fmt: skip
+        def complain(state, *layers):
+            save_torch(self.path("m.pt"), state)
+            return run("torch_to_deeprec.py", self.path("m.pt"), self.path("o"), *layers).stderr
+
         weight = Tensor("0", np.ones((2, 3)))
         self.assertIn("without bias: write a=PATH:embedding or :linear", complain({"a.weight": weight}, "a=0"))
         self.assertIn("no LAYER=PATH for a", complain({"a.weight": weight}))
@@ -132,12 +139,18 @@ class Converters(unittest.TestCase):
             for part in ("forward_layer", "backward_layer"):
                 for i, shape in enumerate(((3, 8), (2, 8), (8,))):
                     file[f"layers/bidirectional/{part}/cell/vars/{i}"] = self.random.normal(size=shape)
+            for part in ("_query_dense", "_output_dense"):
+                file[f"layers/multi_head_attention/{part}/vars/0"] = np.ones((3, 2, 4))
+                file[f"layers/multi_head_attention/{part}/vars/1"] = np.ones(3)
             for i in range(4):
                 file[f"layers/batch_normalization_1/vars/{i}"] = np.full(3, i)
-        got = self.convert("keras_to_deeprec.py", self.path("model.weights.h5"), "bidirectional=0", "batch_normalization_1=1")
-        self.assertEqual(sorted(got), sorted([f"0.{d}.{w}" for d in ("forward", "backward") for w in
-                         ("kernel", "recurrent_kernel", "bias")] + [f"1.{w}" for w in
-                         ("gamma", "beta", "moving_mean", "moving_variance")]))  # fmt: skip
+        layers = ("bidirectional=0", "batch_normalization_1=1", "multi_head_attention=2")
+        got = self.convert("keras_to_deeprec.py", self.path("model.weights.h5"), *layers)
+        names = ("kernel", "recurrent_kernel", "bias")
+        cell = [f"0.{part}.{name}" for part in ("forward", "backward") for name in names]
+        norm = [f"1.{name}" for name in ("gamma", "beta", "moving_mean", "moving_variance")]
+        attention = [f"2.{part}.{name}" for part in ("query", "attention_output") for name in ("kernel", "bias")]
+        self.assertEqual(sorted(got), sorted(cell + norm + attention))
         self.assertEqual(got["1.moving_mean"][0], 2)
 
 

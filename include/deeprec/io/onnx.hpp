@@ -51,6 +51,7 @@ auto inputs(Graph& g, const Model& model, std::string_view name, std::string_vie
 /// Throws ArgumentError for a model whose parameters have no numbers yet.
 template <class Model>
 void check_built(const Model& model) {
+    check_float<Model>();
     typename Model::Gradients none;
     Fields<typename Model::Scalar> fields;
     detail::list_fields(model, none, fields);

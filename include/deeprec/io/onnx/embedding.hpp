@@ -67,7 +67,7 @@ DEEPREC_FUNCTION Value embedding_bag(Graph& g, const LayerFields& f, const Value
     const auto sum = [&](const std::string& x) {
         return g.node("ReduceSum", {x, axis}, {{"keepdims", std::int64_t{0}}});
     };
-    Value y{"", ids.rank, ids.rank > 2 ? ids.mask : ""};
+    Value y{"", ids.rank};
     if (mode == "max") {
         if (counts.empty()) return y.name = largest(rows), y;
         const double lowest = -std::numeric_limits<float>::infinity();

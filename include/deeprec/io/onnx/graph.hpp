@@ -47,8 +47,8 @@ public:
     /// The version of the operators: ONNX 1.12 (2022) and later, ONNX Runtime 1.12 and later.
     static constexpr std::int64_t opset = 17;
 
-    /// Axes are numbers, or names of those that are known when the graph runs.
-    using Axis = std::variant<Index, std::string_view>;
+    /// Axes are numbers, or names of those that are known when the graph runs, or nothing.
+    using Axis = std::variant<std::monostate, Index, std::string_view>;
     std::string input(std::string_view name, Element element, const std::vector<Axis>& axes);
     void output(std::string_view name, const Value& value, Element element = Element::float32);
 
@@ -93,7 +93,7 @@ private:
     std::string unique(std::string_view name);
     std::string whole(const std::vector<std::int64_t>& values, const std::vector<Index>& dims);
     void tensor(const std::string& name, Element element, const std::vector<Index>& dims, std::string_view bytes);
-    static Message value_info(std::string_view name, Element element, const std::vector<Axis>* axes);
+    static Message value_info(std::string_view name, Element element, const std::vector<Axis>& axes);
     static Message attribute(const Attribute& attribute);
 
     Message graph_;
@@ -110,29 +110,26 @@ DEEPREC_FUNCTION std::string Graph::unique(std::string_view name) {
     for (std::size_t i = names_.size(); !names_.insert(free).second; ++i) free = full + "_" + std::to_string(i);
     return free;
 }
-DEEPREC_FUNCTION Message Graph::value_info(std::string_view name, Element element, const std::vector<Axis>* axes) {
-    Message type;
-    type.integer(1, static_cast<std::int64_t>(element));
-    if (axes) {
-        Message shape;
-        for (const Axis& axis : *axes)
-            if (const auto* number = std::get_if<Index>(&axis))
-                shape.message(1, Message().integer(1, *number));
-            else
-                shape.message(1, Message().text(2, std::get<std::string_view>(axis)));
-        type.message(2, shape);
+DEEPREC_FUNCTION Message Graph::value_info(std::string_view name, Element element, const std::vector<Axis>& axes) {
+    Message shape;
+    for (const Axis& axis : axes) {
+        Message extent;
+        if (const auto* number = std::get_if<Index>(&axis)) extent.integer(1, *number);
+        if (const auto* text = std::get_if<std::string_view>(&axis)) extent.text(2, *text);
+        shape.message(1, extent);
     }
+    const Message type = Message().integer(1, static_cast<std::int64_t>(element)).message(2, shape);
     return Message().text(1, name).message(2, Message().message(1, type));
 }
 DEEPREC_FUNCTION std::string Graph::input(std::string_view name, Element element, const std::vector<Axis>& axes) {
     if (!names_.insert(std::string(name)).second) refuse("two inputs have the name '", name, "'");
-    graph_.message(11, value_info(name, element, &axes));
+    graph_.message(11, value_info(name, element, axes));
     return std::string(name);
 }
 DEEPREC_FUNCTION void Graph::output(std::string_view name, const Value& value, Element element) {
     if (!names_.insert(std::string(name)).second) refuse("an input has the name of the output '", name, "'");
     graph_.message(1, Message().text(1, value.name).text(2, name).text(3, name).text(4, "Identity"));
-    graph_.message(12, value_info(name, element, nullptr));
+    graph_.message(12, value_info(name, element, std::vector<Axis>(static_cast<std::size_t>(value.rank))));
 }
 DEEPREC_FUNCTION Message Graph::attribute(const Attribute& attribute) {
     Message m;

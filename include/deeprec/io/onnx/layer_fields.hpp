@@ -14,6 +14,14 @@ DEEPREC_BEGIN
 
 namespace onnx {
 
+/// Fails to compile for a layer or model of another scalar than float.
+template <class L>
+constexpr void check_float() {
+    static_assert(std::is_same_v<typename L::Scalar, float>,
+                  "export_onnx: the model must be of float, for which runtimes have their operators; "
+                  "`load<FloatModel>(path, {.convert = Convert::yes})` makes one of a file of double");
+}
+
 /// The options and parameters that a layer names in `fields` (core/fields.hpp). They point into the layer.
 class LayerFields {
 public:
@@ -21,9 +29,7 @@ public:
     /// pass over.
     template <class L>
     LayerFields(const Graph& g, const L& layer, std::initializer_list<std::string_view> known) {
-        static_assert(std::is_same_v<typename L::Scalar, float>,
-                      "export_onnx: the model must be of float, for which ONNX Runtime has its operators; "
-                      "`load<FloatModel>(path, {.convert = Convert::yes})` makes one of a file of double");
+        check_float<L>();
         typename L::Gradients none;
         Fields<float> fields(Fields<float>::With::names);
         detail::list_fields(layer, none, fields);
@@ -35,7 +41,7 @@ public:
         return o.kind == OptionKind::fixed ? o.text == "true" : *static_cast<const bool*>(o.value);
     }
     Index index(std::string_view name) const { return *static_cast<const Index*>(option(name).value); }
-    /// Of a double or float.
+    /// Of a double or float, or the number of an activation that has one.
     double number(std::string_view name) const {
         const Option& o = option(name);
         return o.kind == OptionKind::single ? double{*static_cast<const float*>(o.value)}
@@ -45,11 +51,6 @@ public:
     std::string_view text(std::string_view name) const {
         const Option& o = option(name);
         return o.kind == OptionKind::choice ? o.words[o.get(o.value)] : o.text;
-    }
-    /// The number of an activation, `none` where it has no number.
-    double number_of(std::string_view activation, double none = 0) const {
-        const Option& o = option(activation);
-        return o.value ? *static_cast<const double*>(o.value) : none;
     }
     const RecordShape& record(std::string_view name) const {
         return *static_cast<const RecordShape*>(option(name).value);

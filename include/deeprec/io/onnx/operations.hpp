@@ -61,8 +61,8 @@ DEEPREC_FUNCTION std::string activate(Graph& g, const LayerFields& f, std::strin
     if (name == "softsign") return same("Softsign");
     if (name == "exponential") return same("Exp");
     if (name == "softmax") return g.node("Softmax", {x}, {{"axis", std::int64_t{-1}}});
-    if (name == "leaky_relu") return with("LeakyRelu", "alpha", f.number_of(option));
-    if (name == "elu") return with("Elu", "alpha", f.number_of(option));
+    if (name == "leaky_relu") return with("LeakyRelu", "alpha", f.number(option));
+    if (name == "elu") return with("Elu", "alpha", f.number(option));
     if (name == "relu6") return g.node("Clip", {x, g.number(0), g.number(6)});
     if (name == "hard_sigmoid") return g.node("HardSigmoid", {x}, {{"alpha", 1.0f / 6}, {"beta", 0.5f}});
     if (name == "selu")

@@ -100,9 +100,9 @@ inline void add_activations(Graph& g, const LayerFields& f, const RecurrentForm&
         else if (name == "hard_sigmoid")
             names.push_back("HardSigmoid"), alphas.push_back(1.0f / 6), betas.push_back(0.5f);
         else if (name == "leaky_relu")
-            names.push_back("LeakyRelu"), alphas.push_back(static_cast<float>(f.number_of(option)));
+            names.push_back("LeakyRelu"), alphas.push_back(static_cast<float>(f.number(option)));
         else if (name == "elu")
-            names.push_back("Elu"), alphas.push_back(static_cast<float>(f.number_of(option)));
+            names.push_back("Elu"), alphas.push_back(static_cast<float>(f.number(option)));
         else
             g.refuse("the ", option, " ", name, " has no form in ONNX's ", form.operation);
     }
