@@ -101,15 +101,18 @@ void close(const support::OnnxRuntime::Output& a, const V& b) {
     worst = std::max(worst, difference / largest);
     CHECK(difference / largest < 1e-5);
 }
-const support::OnnxRuntime* runtime = support::OnnxRuntime::find("comparison of exported models with ONNX Runtime");
+const support::OnnxRuntime* runtime() {
+    static const auto* const found = support::OnnxRuntime::find("comparison of exported models with ONNX Runtime");
+    return found;
+}
 
 /// A built model gives the same there; for other numbers of samples and steps too.
 template <class Model, class... Xs>
 void same(const Model& model, const Xs&... xs) {
     INFO(model.name());
     const std::string file = onnx::graph_of(model).bytes();
-    if (!runtime) return;
-    support::OnnxRuntime::Session session(*runtime, file);
+    if (!runtime()) return;
+    support::OnnxRuntime::Session session(*runtime(), file);
     session.input(Model::reads == Reads::ids ? "ids" : "x", xs...);
     typename Model::Cache cache;
     close(session.run("y"), model.forward(xs..., cache));
@@ -221,11 +224,11 @@ TEST_CASE("ONNX: batch and time are those of the input, and ids outside of a tab
     Tensor<std::int32_t, 2> x(1, 3);
     x(0, 0) = -1, x(0, 1) = 99;
     same(known, x);
-    if (!runtime) return;
+    if (!runtime()) return;
     const std::string file = onnx::graph_of(model).bytes();
     for (const std::int32_t bad : {-1, 11}) {
         x(0, 1) = bad;
-        support::OnnxRuntime::Session session(*runtime, file);
+        support::OnnxRuntime::Session session(*runtime(), file);
         session.input("ids", x);
         CHECK_THROWS_AS(session.run("y"), std::runtime_error);
     }
@@ -239,25 +242,25 @@ void same_towers(Head head) {
     model.build({{6}, {4}}, Seed{1});
     randomize(model);
     const std::string file = onnx::graph_of(model).bytes(), of_head = onnx::graph_of(model.head).bytes();
-    if (!runtime) return;
+    if (!runtime()) return;
     typename decltype(model)::Cache cache;
     typename decltype(model.user)::Cache user;
     typename decltype(model.item)::Cache item;
     const auto users = ids(8, 6, 11), items = ids(8, 4, 13, 4);
     {
-        support::OnnxRuntime::Session session(*runtime, file);
+        support::OnnxRuntime::Session session(*runtime(), file);
         close(session.input("user", users).input("item", items).run("score"), model.forward(users, items, cache));
     }
     {  // one user with all items
         const auto one = ids(1, 6, 11);
-        support::OnnxRuntime::Session session(*runtime, file);
+        support::OnnxRuntime::Session session(*runtime(), file);
         const auto score = model.forward(Pair{view(one), view(items)}, cache);
         close(session.input("user", one).input("item", items).run("score"), score);
     }
     same(model.user, users);
     same(model.item, items);
     const Tensor<float, 2> u(model.user.forward(users, user)), v(model.item.forward(items, item));
-    support::OnnxRuntime::Session session(*runtime, of_head);
+    support::OnnxRuntime::Session session(*runtime(), of_head);
     close(session.input("user", u).input("item", v).run("score"), model.forward(users, items, cache));
 }
 }  // namespace
@@ -278,10 +281,10 @@ TEST_CASE("ONNX: a sequence recommender's tower", "[onnx]") {
             {.width = 6, .scale = scale, .attributes = std::vector<std::vector<std::int32_t>>(11, {1, 2})}};
         model.build(7, Seed{1});
         const std::string file = onnx::graph_of(model).bytes();
-        if (!runtime) continue;
+        if (!runtime()) continue;
         decltype(model)::Cache cache;
         const auto x = ids(4, 7, 11);
-        support::OnnxRuntime::Session session(*runtime, file);
+        support::OnnxRuntime::Session session(*runtime(), file);
         close(session.input("ids", x).run("h"), model.forward(x, cache));
     }
 }
@@ -293,14 +296,14 @@ TEST_CASE("ONNX: named fields", "[onnx]") {
     model.build({{"item", {6}}, {"price", {6, 1}}, {"tags", {6, 2}}}, Seed{1});
     randomize(model);
     const std::string file = onnx::graph_of(model).bytes();
-    if (!runtime) return;
+    if (!runtime()) return;
     const auto items = ids(8, 6, 11);
     const auto prices = numbers(8, 6, 1);
     Tensor<std::int32_t, 3> tags(8, 6, 2);
     const auto flat = ids(8, 12, 11, 5);
     std::copy_n(flat.data(), flat.size(), tags.data());
     decltype(model)::Cache cache;
-    support::OnnxRuntime::Session session(*runtime, file);
+    support::OnnxRuntime::Session session(*runtime(), file);
     close(session.input("item", items).input("price", prices).input("tags", tags).run("y"),
           model.forward(Record{{"item", items}, {"price", prices}, {"tags", tags}}, cache));
 }
@@ -404,5 +407,5 @@ TEST_CASE("ONNX: the file is made of the messages of the format", "[onnx]") {
     for (auto [in_tower, end] = whole.equal_range(11); in_tower != end; ++in_tower)
         inputs += parse(in_tower->second.bytes).find(1)->second.bytes + " ";
     CHECK(inputs == "user.item user.price item ");
-    if (runtime) std::printf("onnx: largest relative difference %.2g\n", worst);
+    if (runtime()) std::printf("onnx: largest relative difference %.2g\n", worst);
 }

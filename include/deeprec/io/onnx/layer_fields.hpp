@@ -55,6 +55,8 @@ public:
     const RecordShape& record(std::string_view name) const {
         return *static_cast<const RecordShape*>(option(name).value);
     }
+    /// Throws ArgumentError where the layer has other parts than those.
+    void check_parts(const Graph& g, std::initializer_list<std::string_view> known) const;
     /// Numbers of a parameter or state, row-major; empty for one that the layer does without.
     std::span<const float> values(std::string_view name) const;
     /// Shape of a parameter or state.
@@ -66,6 +68,7 @@ private:
     const Parameter<float>* parameter(std::string_view name) const;
 
     std::vector<Option> options_;
+    std::vector<std::string> parts_;  // names of layers inside
     std::vector<Parameter<float>> parameters_;
 };
 
@@ -74,9 +77,16 @@ DEEPREC_FUNCTION void LayerFields::take(const Graph& g, Fields<float>& fields,
                                         std::initializer_list<std::string_view> known) {
     options_ = fields.layers().front().options;
     parameters_ = std::move(fields.parameters());
+    for (const LayerOptions& inner : fields.layers())
+        if (!inner.path.empty() && inner.path.find('.') == std::string::npos) parts_.push_back(inner.path);
     for (const Option& o : options_)
         if (std::find(known.begin(), known.end(), o.name) == known.end())
             g.refuse("the export knows nothing of the option '", o.name, "'");
+}
+DEEPREC_FUNCTION void LayerFields::check_parts(const Graph& g, std::initializer_list<std::string_view> known) const {
+    for (const std::string& part : parts_)
+        if (std::find(known.begin(), known.end(), part) == known.end())
+            g.refuse("the export knows nothing of the part '", part, "'");
 }
 DEEPREC_FUNCTION const Option& LayerFields::option(std::string_view name) const {
     for (const Option& o : options_)

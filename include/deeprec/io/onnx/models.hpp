@@ -98,6 +98,7 @@ template <class Tower>
 Value to_onnx(Graph& g, const SequenceRecommender<Tower>& model, const Value& ids) {
     const LayerFields f(
         g, model, {"items", "steps", "width", "scale", "use_bias", "use_ids", "attributes", "id_dropout", "cold"});
+    f.check_parts(g, {"tower"});
     const Index rows = model.items() + 1, width = model.width();
     const std::span<const float> vectors{model.vectors(), static_cast<std::size_t>(rows * width)};
     const Value x{rows_by_id(g, g.constant("items", vectors, {rows, width}), rows, ids.name), 3};
