@@ -1,6 +1,7 @@
 // The library behind deeprec::compiled.
 #define DEEPREC_COMPILED_HERE
 #include <deeprec/compiled.hpp>
+#include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/readers/read_dataset.hpp>
 #include <deeprec/data/readers/read_tables.hpp>
 #include <deeprec/data/tables/table_file.hpp>

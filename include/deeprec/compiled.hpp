@@ -111,7 +111,7 @@ DEEPREC_OPTIMIZER_ONCE(SgdRule)
     DEEPREC_ONCE void write_state<T>(const std::filesystem::path&, const TrainingState<T>&);                           \
     DEEPREC_ONCE void read_state<T>(const std::filesystem::path&, TrainingState<T>&);                                  \
     DEEPREC_ONCE SafetensorsWriter collect<T>(Fields<T>&, const Metadata&);                                            \
-    DEEPREC_ONCE void check_tensors<T>(const Fields<T>&, const SafetensorsReader&, const LoadOptions&);                \
+    DEEPREC_ONCE LoadReport check_tensors<T>(const Fields<T>&, const SafetensorsReader&, const LoadOptions&);          \
     DEEPREC_ONCE void read_tensors<T>(const Fields<T>&, SafetensorsReader&, const LoadOptions&);                       \
     DEEPREC_ONCE Block<const T> join<T>(const RecordShape&, std::span<const Block<const T>>, Buffer<T>&,               \
                                         Buffer<std::uint8_t>&);                                                        \

@@ -5,6 +5,7 @@
 #include <deeprec/core/buffer.hpp>
 #include <deeprec/core/equal.hpp>
 #include <deeprec/core/errors.hpp>
+#include <deeprec/core/field_taps.hpp>
 #include <deeprec/core/fields.hpp>
 #include <deeprec/core/function_ref.hpp>
 #include <deeprec/core/initializers.hpp>

@@ -3,6 +3,7 @@
 
 #include <deeprec/data/batch.hpp>
 #include <deeprec/data/feature_spec.hpp>
+#include <deeprec/data/feature_values.hpp>
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/item_tokens.hpp>
 #include <deeprec/data/next_item_samples.hpp>
@@ -24,6 +25,7 @@
 #include <deeprec/data/readers/times.hpp>
 #include <deeprec/data/readers/whole_text.hpp>
 #include <deeprec/data/samplers.hpp>
+#include <deeprec/data/sequence_fields.hpp>
 #include <deeprec/data/sequence_samples.hpp>
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/sessions.hpp>

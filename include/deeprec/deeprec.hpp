@@ -11,6 +11,7 @@
 #include <deeprec/data/item_tokens.hpp>
 #include <deeprec/data/next_item_samples.hpp>
 #include <deeprec/data/samplers.hpp>
+#include <deeprec/data/sequence_fields.hpp>
 #include <deeprec/data/sequence_samples.hpp>
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/sessions.hpp>

@@ -5,4 +5,5 @@
 #include <deeprec/explain/explain.hpp>
 #include <deeprec/explain/explain_scorer.hpp>
 #include <deeprec/explain/explanation.hpp>
+#include <deeprec/explain/field_path.hpp>
 #include <deeprec/explain/occlusion.hpp>

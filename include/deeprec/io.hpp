@@ -9,3 +9,4 @@
 #include <deeprec/io/replace_file.hpp>
 #include <deeprec/io/safetensors.hpp>
 #include <deeprec/io/stored_fields.hpp>
+#include <deeprec/io/within_memory.hpp>

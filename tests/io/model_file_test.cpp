@@ -28,6 +28,7 @@
 #include <deeprec/layers/spatial_dropout1d.hpp>
 #include <deeprec/layers/zero_padding1d.hpp>
 #include <deeprec/models/residual.hpp>
+#include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/models/transformer_block.hpp>
 #include <deeprec/models/two_tower.hpp>
 
@@ -328,6 +329,109 @@ TEST_CASE("numbers of another type are converted on request", "[io]") {
     load(twice, converted, {.convert = Convert::yes});
     CHECK(twice.layer<0>().parameters().kernel(2, 1) ==
           static_cast<double>(single.layer<0>().parameters().kernel(2, 1)));
+}
+
+TEST_CASE("A file of another program is read by a table of names", "[io]") {
+    // As PyTorch has them: Linear [out, in], Conv1d [out, in, taps], a number that nobody needs.
+    const float conv[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, fc[] = {1, 2, 3, 4, 5, 6, 7, 8}, bias[] = {20, 21};
+    const std::int64_t batches[] = {7};
+    SafetensorsWriter writer;
+    writer.add<float>("conv.weight", {2, 3, 2}, conv);
+    writer.add<float>("conv.bias", {2}, bias);
+    writer.add<float>("fc.weight", {2, 4}, fc);
+    writer.add<float>("fc.bias", {2}, bias);
+    writer.add<std::int64_t>("bn.num_batches_tracked", {}, batches);
+    std::ostringstream out;
+    writer.write(out);
+    const std::string bytes = out.str();
+
+    Sequential model{Conv1D{2, 2}, Flatten{}, Dense{2}};
+    model.build({3, 3}, Seed{1});
+    const LoadOptions options{.names = {{"0.kernel", {"conv.weight", Axes::reversed}},
+                                        {"0.bias", "conv.bias"},
+                                        {"2.kernel", {"fc.weight", Axes::reversed}},
+                                        {"2.bias", "fc.bias"}},
+                              .unread = {"num_batches_tracked"}};
+    const auto attempt = [&](const LoadOptions& how) {
+        const std::string before = saved(model);
+        const std::string complaint = message_of<Error>([&] {
+            auto file = reader(bytes);
+            load(model, file, how);
+        });
+        CHECK((saved(model) == before) == !complaint.empty());
+        return complaint;
+    };
+    auto refused = options;
+    refused.unread.clear();
+    CHECK(attempt(refused) ==
+          "model.safetensors: tensor 'bn.num_batches_tracked' of []: the model has no parameter of this name");
+    refused.unread = {"batches_tracked"};  // no part of a name
+    CHECK(attempt(refused).find("bn.num_batches_tracked") != std::string::npos);
+    refused = options;
+    refused.names.at("2.kernel").axes = Axes::same;
+    CHECK(attempt(refused) == "model.safetensors: tensor 'fc.weight': expected F32 [4, 2], received F32 [2, 4]");
+    refused = options;
+    refused.names.at("0.bias").name = "conv.bais";
+    CHECK(attempt(refused) == "model.safetensors: expected a tensor 'conv.bais', the file has none");
+    refused.names.at("0.bias").name = "fc.bias";
+    CHECK(attempt(refused) == "load: two parameters have the tensor 'fc.bias'");
+    refused = options;
+    refused.names.emplace("3.kernel", "fc.weight");
+    CHECK(attempt(refused) == "load: names: the model has no parameter '3.kernel' for the tensor 'fc.weight'");
+    CHECK(attempt(options) == "");
+
+    const auto& c = model.layer<0>().parameters();
+    const auto& d = model.layer<2>().parameters();
+    for (Index o = 0; o < 2; ++o)
+        for (Index i = 0; i < 3; ++i)
+            for (Index t = 0; t < 2; ++t) CHECK(c.kernel(t, i, o) == conv[(o * 3 + i) * 2 + t]);
+    for (Index o = 0; o < 2; ++o)
+        for (Index i = 0; i < 4; ++i) CHECK(d.kernel(i, o) == fc[o * 4 + i]);
+    CHECK((c.bias(1) == 21 && d.bias(0) == 20));
+}
+
+TEST_CASE("A file that has a part of the model says what was read", "[io]") {
+    Sequential pretrained{Dense{4, relu}, Dense{2}};
+    pretrained.build({3}, Seed{1});
+    Sequential model{Dense{4, relu}, LayerNorm{}, Dense{1}};
+    model.build({3}, Seed{2});
+    const std::string before = saved(model), bytes = saved(pretrained);
+    auto file = reader(bytes);
+    const LoadReport report =
+        load(model, file, {.names = {{"2.kernel", "old.kernel"}, {"2.bias", "old.bias"}}, .partial = true});
+    CHECK(report.read == std::vector<std::string>{"0.kernel", "0.bias"});
+    CHECK(report.missing == std::vector<std::string>{"1.gamma", "1.beta", "2.kernel", "2.bias"});
+    CHECK(report.unread == std::vector<std::string>{"1.bias", "1.kernel"});
+    const auto fresh = loaded<decltype(model)>(before);
+    CHECK(same_bits(view(model.layer<0>().parameters().kernel), view(pretrained.layer<0>().parameters().kernel)));
+    CHECK(same_bits(view(model.layer<2>().parameters().kernel), view(fresh.layer<2>().parameters().kernel)));
+
+    Sequential wider{Dense{5, relu}};
+    wider.build({3}, Seed{1});
+    CHECK(message_of<FormatError>([&] { load(wider, file, {.partial = true}); }) ==
+          "model.safetensors: tensor '0.kernel': expected F32 [3, 5], received F32 [3, 4]");
+    CHECK(message_of<ArgumentError>([&] { load<decltype(model)>(file, {.partial = true}); }) ==
+          "load: partial: expected a model that has been built, load(model, path)");
+    auto whole = reader(bytes);
+    const LoadReport all = load(pretrained, whole);
+    CHECK(all.read.size() == 4);
+    CHECK((all.missing.empty() && all.unread.empty()));
+}
+
+TEST_CASE("Long lists of options come back from a small header", "[io]") {
+    SequenceRecommenderOptions options{.width = 2, .attributes = {{}}};
+    for (std::int32_t item = 1; item <= 60'000; ++item)
+        options.attributes.push_back({item % 1000 + 1, item % 77 + 1000});
+    for (std::int32_t item = 1; item <= 60'000; item += 2) options.cold.push_back(item);
+    SequenceRecommender model{60'000, SimpleRNN{2, return_sequences}, options};
+    model.build(3, Seed{1});
+    const std::string bytes = saved(model);
+    std::uint64_t header = 0;
+    std::memcpy(&header, bytes.data(), 8);
+    CHECK(header < 2000);
+    const auto again = loaded<decltype(model)>(bytes);
+    CHECK(saved(again) == bytes);
+    CHECK((again.is_cold(1) && !again.is_cold(2)));
 }
 
 TEST_CASE("hostile options build nothing that the file has no numbers for", "[io]") {

@@ -100,7 +100,8 @@ TEST_CASE("what is not asked for as it is stored is refused by name", "[io]") {
           }) == "test.safetensors: tensor 'a': expected F64 [2, 3], received F32 [2, 3]");
     SafetensorsWriter writer = sample();
     CHECK_THROWS_AS(writer.add<float>("a", {1}, floats), ArgumentError);
-    CHECK_THROWS_AS(writer.add<float>("__metadata__", {1}, floats), ArgumentError);
+    for (const char* name : {"__metadata__", "deeprec.text.a"})
+        CHECK_THROWS_AS(writer.add<float>(name, {1}, floats), ArgumentError);
 }
 
 TEST_CASE("escapes of JSON", "[io]") {
@@ -291,10 +292,12 @@ TEST_CASE("What no reader would take is not written", "[io]") {
     CHECK(refused(writer) == "safetensors: expected UTF-8 in the metadata 'title', received byte 233 at 3");
     writer.metadata = {{"caf\xe9", "title"}};
     CHECK(refused(writer) == "safetensors: expected UTF-8 in the metadata key 'caf\\xe9', received byte 233 at 3");
-    writer.metadata = {{"small", "text"}, {"log", std::string(100'000'000, 'x')}};
+    const std::string longest(std::size_t{1} << 16, 'x');  // that stays in the header
+    writer.metadata.clear();
+    for (int i = 1000; i < 2526; ++i) writer.metadata[std::to_string(i)] = longest;
     const std::string complaint = refused(writer);
     CHECK(complaint.find("safetensors: expected a header of at most 100000000 bytes") == 0);
-    CHECK(complaint.find("the largest is metadata 'log' with 100000008") != std::string::npos);
+    CHECK(complaint.find("the largest is metadata '1000' with 65545") != std::string::npos);
 
     CHECK(message_of<ArgumentError>([&] { writer.add<float>("caf\xe9", {1}, floats); }) ==
           "safetensors: expected UTF-8 in the name of tensor 'caf\\xe9', received byte 233 at 3");
@@ -303,15 +306,50 @@ TEST_CASE("What no reader would take is not written", "[io]") {
           }) == "safetensors: tensor 'c': expected a shape of a tensor in memory, received [2, -1]");
     CHECK_THROWS_AS(writer.add<float>("c", {Index{1} << 40, Index{1} << 40}, floats), ArgumentError);
 
-    // As much as fits: a text that fills the header to the last byte.
+    // As much as fits: texts that fill the header to the last byte.
     SafetensorsWriter full;
-    const std::size_t around = std::string(R"({"__metadata__":{"log":""}})").size();
-    full.metadata = {{"log", std::string(100'000'000 - around, 'x')}};
+    for (int i = 1000; i < 2525; ++i) full.metadata[std::to_string(i)] = longest;
+    std::ostringstream most;
+    full.write(most);
+    const std::size_t header = most.str().size() - 8;  // padded to a multiple of 8
+    full.metadata["9999"] = std::string(100'000'000 - header - 10, 'x');
     full.write(path);
     CHECK(SafetensorsReader(path).metadata() == full.metadata);
-    full.metadata["log"] += 'x';
+    full.metadata["9999"] += std::string(8, 'x');
     CHECK_THROWS_AS(full.write(path), ArgumentError);
-    CHECK(SafetensorsReader(path).metadata().at("log").size() == 100'000'000 - around);
+    CHECK(SafetensorsReader(path).metadata().at("9999").size() + 8 == full.metadata.at("9999").size());
+}
+
+TEST_CASE("Long texts are tensors, and come back as texts", "[io]") {
+    SafetensorsWriter writer = sample();
+    const std::string text = "caf\xc3\xa9 \"" + std::string(std::size_t{1} << 20, '\n');
+    writer.metadata["vocabulary"] = text;
+    const std::string bytes = written(writer);
+    std::uint64_t header = 0;
+    std::memcpy(&header, bytes.data(), 8);
+    CHECK(header < 1000);
+    CHECK(bytes.substr(8, header).find("\"deeprec.text.vocabulary\":{\"dtype\":\"U8\"") != std::string::npos);
+    auto stored = reader(bytes);
+    CHECK(stored.metadata() == writer.metadata);
+    CHECK(stored.tensors().size() == 4);
+    float a[6];
+    stored.read("a", {2, 3}, a);
+    CHECK(std::memcmp(a, floats, sizeof a) == 0);
+
+    const auto refused = [](const std::string& entries, const std::string& why) {
+        const std::string received = message_of<FormatError>([&] { reader(file("{" + entries + "}", 4)); });
+        INFO(received);
+        CHECK(received.find(why) != std::string::npos);
+    };
+    const std::string texts = R"("deeprec.text.a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]})";
+    CHECK(reader(file("{" + texts + "}", 4)).metadata().at("a") == "xxxx");
+    refused(R"("deeprec.text.a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})",
+            "expected the bytes of a text as U8");
+    refused(R"("__metadata__":{"a":""},)" + texts, "tensor 'deeprec.text.a': the metadata have this text too");
+    std::string bad = file("{" + texts + "}", 4);
+    bad.back() = '\xff';
+    CHECK(message_of<FormatError>([&] { reader(bad); }) ==
+          "test.safetensors: tensor 'deeprec.text.a': expected UTF-8, received byte 255 at 3");
 }
 
 TEST_CASE("Many tensors take no longer than their number", "[io]") {

@@ -10,6 +10,7 @@
 #include <deeprec/layers/embedding.hpp>
 #include <deeprec/layers/flatten.hpp>
 #include <deeprec/layers/lstm.hpp>
+#include <deeprec/models/branches.hpp>
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
@@ -327,4 +328,27 @@ TEST_CASE("An index names the first item that may be recommended and has no fini
     unknown(0, 3) = nan;
     CHECK(message_of<NumericError>([&] { index.recommend(unknown, 3); }) == "ItemIndex: the score of item 0 is NaN");
     CHECK(index.recommend(user, 3).size() == 3);
+}
+
+TEST_CASE("An index of towers that read records", "[item_index][branches]") {
+    TwoTower model{Sequential{Branches{field("item", Embedding{9, 4}), field("price", Dense{3})}, LSTM{5}},
+                   Branches{field("id", Embedding{n_items, 4}), field("year", Dense{1})}, Dot{}};
+    model.build({{{"item", {6}}, {"price", {6, 2}}}, {{"id", {}}, {"year", {1}}}}, Seed{3});
+    Tensor<std::int32_t, 2> history(2, 6);
+    Tensor<float, 3> price(2, 6, 2);
+    Tensor<std::int32_t, 1> id(n_items);
+    for (Index i = 0; i < history.size(); ++i) history.data()[i] = static_cast<std::int32_t>(i % 9);
+    for (Index i = 0; i < price.size(); ++i) price.data()[i] = static_cast<float>(i % 5) - 2;
+    for (Index i = 0; i < n_items; ++i) id(i) = static_cast<std::int32_t>(i);
+    const Record users{{"item", history}, {"price", price}}, items{{"id", id}, {"year", features(n_items, 1, 4)}};
+    const ItemIndex index{model, items, {.first_item = 1, .threads = 1}};
+    const RecordView second = users.slice(1, 2);
+    const auto hits = index.recommend(second, 5);
+    REQUIRE(hits.size() == 5);
+    decltype(model)::Cache cache;
+    const auto scores = model.forward(Pair{second, view(items)}, cache);
+    const float best = *std::max_element(scores.data(), scores.data() + n_items);
+    CHECK(hits[0].score == Approx(best));
+    CHECK(scores(hits[4].item - 1, 0) == Approx(hits[4].score));
+    CHECK_THROWS_AS(index.recommend(users, 5), ShapeError);
 }

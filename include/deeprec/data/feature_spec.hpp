@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <iterator>
 #include <limits>
@@ -13,52 +14,35 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <deeprec/core/random.hpp>
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/core/utf8.hpp>
+#include <deeprec/data/feature_values.hpp>
 #include <deeprec/data/vocabulary.hpp>
 #include <deeprec/io/json_header.hpp>
 
 DEEPREC_BEGIN
 
-enum class FeatureKind {
-    id,        ///< a key, as of a user: one text; a min_count of 2 trains the row of unseen ones
-    category,  ///< one of a few values: one text
-    hashed,    ///< a text of too many values for a vocabulary: one of `buckets` rows by its hash
-    bag,       ///< a set of texts, as genres: for EmbeddingBag with mask_zero
-    tokens,    ///< texts in order, as the words of a title: for Embedding with mask_zero
-    number     ///< a number, for Dense
-};
-inline constexpr std::array<std::string_view, 6> feature_kind_names{"id",  "category", "hashed",
-                                                                    "bag", "tokens",   "number"};
-
-/// One feature: `{.name = "city", .kind = FeatureKind::hashed, .buckets = 1000}`.
-struct Feature {
-    std::string name;
-    FeatureKind kind = FeatureKind::category;
-    Index buckets = 0;    ///< of hashed
-    Index length = 0;     ///< of bag and tokens, ids a row; 0 = the most that a training row has
-    Index min_count = 0;  ///< values that fewer training rows have share the row of unseen ones; 0 = 1 for ids, else 2
-};
-
-/// A text, a number (NaN is missing) or several texts. Nothing and empty texts are missing.
-using FeatureValue = std::variant<std::monostate, std::string, double, std::vector<std::string>>;
-/// What is known of one user or item, by feature. What is not there is missing.
-using FeatureRow = std::map<std::string, FeatureValue, std::less<>>;
-
 /// What layers take, for n rows.
 struct FeatureTensors {
     /// By feature: [n, 1], of bag and tokens [n, length] with padding at the end. Id 0 is missing (padding), 1 a value
-    /// that training did not have (hashed: none), 2 and up the others.
+    /// that training did not have (hashed: none), 2 and up the others. Buckets and times have ids from 1.
     std::map<std::string, Tensor<std::int32_t, 2>, std::less<>> ids;
-    /// [n, 2 numbers]: of each number feature, in order, (x - mean) / deviation and a flag. A missing number is 0, the
-    /// mean, with flag 1; one that is there has flag 0.
+    /// By feature: of a number [n, 2], (x - mean) / deviation and a flag; of a vector [n, width + 1], the numbers and a
+    /// flag. What is missing is 0 with flag 1; what is there has flag 0.
+    std::map<std::string, Tensor<float, 2>, std::less<>> floats;
+    /// [n, 2 numbers]: the number features side by side, in order.
     Tensor<float, 2> numbers;
+
+    /// f(name, tensor) for each feature: what a model with named fields reads.
+    template <class F>
+    void each(F&& f) const {
+        for (const auto& [name, tensor] : ids) f(name, tensor);
+        for (const auto& [name, tensor] : floats) f(name, tensor);
+    }
 };
 
 /// What the features of one model may ask for, whoever wrote them: a short text can name any number.
@@ -68,95 +52,66 @@ struct FeatureLimits {
 };
 
 /// The features of a model with what was fitted: vocabularies, means and deviations (of the training rows that have the
-/// number, 1 where all are equal but for rounding: a deviation below 256 epsilon |mean|). It cannot be fitted again,
-/// and goes into the model's file:
+/// number, 1 where all are equal but for rounding: a deviation below 256 epsilon |mean|), bounds of buckets (the
+/// quantiles k / buckets of the training rows). It cannot be fitted again, and goes into the model's file:
 ///
 ///     const auto spec = FeatureSpec::fit({{.name = "user", .kind = FeatureKind::id}, ...}, training_rows);
 ///     Embedding{spec.rows("user"), 16};                               // on spec.transform(rows).ids.at("user")
 ///     save(model, path, {{"features", spec.json()}});
 ///     FeatureSpec::parse(SafetensorsReader(path).metadata().at("features"));
+///
+/// Rows are a range of FeatureRow, or a table: an EventTable, whose columns and "user", "item" and "time" are the
+/// fields, or an ItemTable or UserTable with "key". Categories, and texts as one, serve id, category and hashed;
+/// categories serve bag and tokens, texts tokens by `title_words`; numbers serve number and bucket; the time of an
+/// event gap (since the user's event before), hour and weekday.
 class FeatureSpec {
-public:
-    /// `rows` is any range of FeatureRow: those that training may see and no others. Throws ArgumentError for features
-    /// without meaning or beyond the limits, DataError for a feature that no row has, a value or name that is not UTF-8
-    /// (no file could keep it), numbers whose mean or deviation is not finite, and as `transform`.
     template <class Rows>
+    static constexpr bool is_rows = requires(Rows& rows) {
+        { *std::begin(rows) } -> std::convertible_to<const FeatureRow&>;
+    };
+
+public:
+    /// Without features.
+    FeatureSpec() = default;
+    /// `rows` are those that training may see and no others. Throws ArgumentError for features without meaning or
+    /// beyond the limits, DataError for a feature that no row has, a value or name that is not UTF-8 (no file could
+    /// keep it), numbers whose mean or deviation is not finite, and as `transform`.
+    template <class Rows>
+        requires is_rows<Rows>
     static FeatureSpec fit(std::vector<Feature> features, Rows&& rows, const FeatureLimits& limits = {}) {
-        FeatureSpec spec;
-        std::vector<Counts> counts(features.size());
-        for (Feature& feature : features) {
-            Fitted fitted;
-            fitted.about = std::move(feature);
-            spec.add(std::move(fitted), limits);
-        }
-        for (const FeatureRow& row : rows) {
-            spec.check_names(row);
-            for (std::size_t f = 0; f < counts.size(); ++f) {
-                const Feature& about = spec.features_[f].about;
-                counts[f].add(about, value_of(row, about));
-            }
-        }
-        Index ids = 0;
-        for (std::size_t f = 0; f < counts.size(); ++f) {
-            counts[f].finish(spec.features_[f]);
-            spec.check_length(ids, spec.features_[f].about, limits);
-        }
+        FeatureSpec spec(std::move(features), limits);
+        auto values = spec.values_of(rows);
+        spec.finish([&](std::size_t f) { return std::move(values[f]); }, limits);
         return spec;
     }
+    static FeatureSpec fit(std::vector<Feature> features, const EventTable& events, const FeatureLimits& limits = {});
+    static FeatureSpec fit(std::vector<Feature> features, const KeyedTable& table, const FeatureLimits& limits = {});
 
-    /// Throws DataError for a name that the spec does not have, a value of another kind, a number that is infinite, or
-    /// is after scaling.
+    /// Throws DataError for a name that the spec does not have (in a FeatureRow) or the table lacks, a value of another
+    /// kind, a number that is infinite, or is after scaling, a vector of another width.
     template <class Rows>
+        requires is_rows<Rows>
     FeatureTensors transform(Rows&& rows) const {
-        const auto n = static_cast<Index>(std::distance(std::begin(rows), std::end(rows)));
-        FeatureTensors tensors;
-        Index numbers = 0;
-        std::vector<std::int32_t*> ids;
-        for (const Fitted& f : features_) {
-            numbers += f.about.kind == FeatureKind::number;
-            ids.push_back(nullptr);
-            if (f.about.kind == FeatureKind::number) continue;
-            auto& tensor = tensors.ids[f.about.name];
-            tensor.resize(n, f.about.length);
-            tensor.setZero();
-            ids.back() = tensor.data();
-        }
-        tensors.numbers.resize(n, 2 * numbers);
-        float* number = tensors.numbers.data();
-        std::unordered_set<std::int32_t> in_bag;
-        for (const FeatureRow& row : rows) {
-            check_names(row);
-            for (std::size_t i = 0; i < features_.size(); ++i) {
-                const Fitted& f = features_[i];
-                if (f.about.kind == FeatureKind::number) {
-                    const double x = number_of(f.about, value_of(row, f.about));
-                    const bool missing = std::isnan(x);
-                    *number++ = missing ? 0.0f : f.scaled(x);
-                    *number++ = missing ? 1.0f : 0.0f;
-                    continue;
-                }
-                Index at = 0;
-                in_bag.clear();
-                for_each_text(f.about, value_of(row, f.about), [&](std::string_view text) {
-                    if (at == f.about.length) return;
-                    const std::int32_t id = f.id(text);
-                    if (f.about.kind == FeatureKind::bag && !in_bag.insert(id).second) return;
-                    ids[i][at++] = id;
-                });
-                ids[i] += f.about.length;
-            }
-        }
-        return tensors;
+        auto values = values_of(rows);
+        return tensors(rows_of(values, rows), [&](std::size_t f) { return std::move(values[f]); });
     }
+    FeatureTensors transform(const EventTable& events) const;
+    FeatureTensors transform(const KeyedTable& table) const;
 
-    /// Rows that an embedding of the feature needs. Throws ArgumentError for an unknown name and a number.
+    /// Rows that an embedding of the feature needs. Throws ArgumentError for an unknown name and one without ids.
     Index rows(std::string_view name) const {
         const std::int32_t place = names_.find(name).value_or(0);
-        if (place != 0 && features_[static_cast<std::size_t>(place) - 1].about.kind != FeatureKind::number) {
-            const Fitted& f = features_[static_cast<std::size_t>(place) - 1];
-            return f.about.kind == FeatureKind::hashed ? f.about.buckets + 1 : Index{f.values.size()} + 2;
+        if (place == 0 || detail::has_numbers(features_[static_cast<std::size_t>(place) - 1].about.kind))
+            throw ArgumentError(message("FeatureSpec: there is no feature '", name, "' with ids"));
+        const Fitted& f = features_[static_cast<std::size_t>(place) - 1];
+        switch (f.about.kind) {
+            case FeatureKind::hashed: return f.about.buckets + 1;
+            case FeatureKind::bucket: return static_cast<Index>(f.bounds.size()) + 2;
+            case FeatureKind::gap: return time_gap_ids;
+            case FeatureKind::hour: return 25;
+            case FeatureKind::weekday: return 8;
+            default: return Index{f.values.size()} + 2;
         }
-        throw ArgumentError(message("FeatureSpec: there is no feature '", name, "' with ids"));
     }
 
     /// Everything as one text.
@@ -165,14 +120,25 @@ public:
         std::string text = "[";
         for (const Fitted& f : features_) {
             text += message(text.size() > 1 ? "," : "", "{\"name\":", json_quoted(f.about.name),
-                            ",\"kind\":", json_quoted(kind_name(f.about)));
+                            ",\"kind\":", json_quoted(detail::kind_name(f.about)));
+            if (!f.about.field.empty()) text += ",\"field\":" + json_quoted(f.about.field);
+            if (f.about.log) text += ",\"log\":1";
+            const auto list = [&](const char* name, std::size_t n, auto&& each) {
+                text += message(",\"", name, "\":[");
+                for (std::size_t i = 0; i < n; ++i) text += (i > 0 ? "," : "") + each(i);
+                text += "]";
+            };
             if (f.about.kind == FeatureKind::number)
                 text += message(",\"mean\":\"", exact(f.mean), "\",\"deviation\":\"", exact(f.deviation), "\"");
-            else
-                text += message(",\"length\":", f.about.length, ",\"buckets\":", f.about.buckets, ",\"values\":[");
-            for (std::int32_t id = 1; id <= f.values.size(); ++id)
-                text += message(id > 1 ? "," : "", json_quoted(f.values.key(id)));
-            text += f.about.kind == FeatureKind::number ? "}" : "]}";
+            if (f.about.kind == FeatureKind::vector) text += message(",\"width\":", f.width);
+            if (f.about.kind == FeatureKind::bucket)
+                list("bounds", f.bounds.size(), [&](std::size_t i) { return json_quoted(exact(f.bounds[i])); });
+            if (detail::has_texts(f.about.kind)) {
+                text += message(",\"length\":", f.about.length, ",\"buckets\":", f.about.buckets);
+                list("values", static_cast<std::size_t>(f.values.size()),
+                     [&](std::size_t i) { return json_quoted(f.values.key(static_cast<std::int32_t>(i) + 1)); });
+            }
+            text += "}";
         }
         return text + "]";
     }
@@ -194,17 +160,17 @@ public:
                 if (!parts.insert(key).second) in.fail(message("\"", key, "\" once before this"));
                 parse_part(in, key, f);
             });
-            const bool is_number = f.about.kind == FeatureKind::number;
-            const std::span<const std::string_view> expected =
-                is_number ? std::span<const std::string_view>(number_parts) : id_parts;
+            const auto expected = parts_of(f.about.kind);
             for (const std::string_view part : expected)
                 if (parts.find(part) == parts.end()) in.fail(message("\"", part, "\" of the feature before this"));
-            if (parts.size() != expected.size())
-                in.fail(message("no other parts of a feature of kind ", kind_name(f.about), " before this"));
-            if (f.deviation <= 0 || (!is_number && f.about.length < 1))
+            if (parts.size() != expected.size() + parts.count("field") + parts.count("log") ||
+                (parts.count("log") && f.about.kind != FeatureKind::number))
+                in.fail(message("no other parts of a feature of kind ", detail::kind_name(f.about), " before this"));
+            if (f.deviation <= 0 || (detail::has_texts(f.about.kind) && f.about.length < 1) || f.width < 0)
                 in.fail("a deviation and length above 0 before this");
             if (f.about.kind == FeatureKind::hashed && f.values.size() > 0)
                 in.fail("no values of a hashed feature before this");
+            if (f.about.kind == FeatureKind::bucket) f.about.buckets = static_cast<Index>(f.bounds.size()) + 1;
             try {
                 spec.add(std::move(f), limits);
                 spec.check_length(ids, spec.features_.back().about, limits);
@@ -217,10 +183,13 @@ public:
     }
 
 private:
+    using Values = detail::FeatureValues;
     struct Fitted {
         Feature about;
         Vocabulary values;
         double mean = 0, deviation = 1;
+        std::vector<double> bounds;  // of buckets, ascending
+        Index width = 0;             // of a vector
 
         std::int32_t id(std::string_view text) const {
             if (about.kind == FeatureKind::hashed) {
@@ -230,33 +199,127 @@ private:
             }
             return 1 + values.find(text).value_or(0);
         }
+        /// The id of each id of another vocabulary; missing stays 0.
+        std::vector<std::int32_t> ids_of(const Vocabulary* others) const {
+            std::vector<std::int32_t> mine{0};
+            for (std::int32_t other = 1; others && other <= others->size(); ++other)
+                mine.push_back(id(others->key(other)));
+            return mine;
+        }
+        double transformed(double x) const { return about.log ? std::copysign(std::log1p(std::abs(x)), x) : x; }
         float scaled(double x) const {
-            const double scaled = (x - mean) / deviation;
+            const double scaled = (transformed(x) - mean) / deviation;
             if (!(std::abs(scaled) <= std::numeric_limits<float>::max()))
                 throw DataError(message("FeatureSpec: '", about.name, "' expected a number that is finite after (x - ",
                                         mean, ") / ", deviation, " as a float, received ", x));
             return static_cast<float>(scaled);
         }
+        std::int32_t bucket(double x) const {
+            if (std::isnan(x)) return 0;
+            return 1 + static_cast<std::int32_t>(std::upper_bound(bounds.begin(), bounds.end(), x) - bounds.begin());
+        }
     };
-    static constexpr std::array<std::string_view, 4> number_parts{"name", "kind", "mean", "deviation"};
-    static constexpr std::array<std::string_view, 5> id_parts{"name", "kind", "length", "buckets", "values"};
+
+    FeatureSpec(std::vector<Feature> features, const FeatureLimits& limits) {
+        for (Feature& feature : features) {
+            Fitted fitted;
+            fitted.about = std::move(feature);
+            add(std::move(fitted), limits);
+        }
+    }
+    template <class Rows>
+    std::vector<Values> values_of(Rows& rows) const {
+        std::vector<Values> values(features_.size());
+        for (const FeatureRow& row : rows) {
+            check_names(row);
+            for (std::size_t f = 0; f < values.size(); ++f)
+                values[f].add(features_[f].about, value_of(row, features_[f].about));
+        }
+        for (Values& each : values) each.look();
+        return values;
+    }
+    template <class Rows>
+    static Index rows_of(const std::vector<Values>& values, Rows& rows) {
+        return values.empty() ? static_cast<Index>(std::distance(std::begin(rows), std::end(rows))) : values[0].rows;
+    }
+    /// Fits each feature to the values that `values_of` gives for its number.
+    template <class F>
+    void finish(const F& values_of, const FeatureLimits& limits) {
+        Index ids = 0;
+        for (std::size_t f = 0; f < features_.size(); ++f) {
+            fit_one(features_[f], values_of(f));
+            check_length(ids, features_[f].about, limits);
+        }
+    }
+    template <class F>
+    FeatureTensors tensors(Index rows, const F& values_of) const {
+        FeatureTensors x;
+        Index number = 0, numbers = 0;
+        for (const Fitted& f : features_) numbers += f.about.kind == FeatureKind::number;
+        x.numbers.resize(rows, 2 * numbers);
+        for (std::size_t f = 0; f < features_.size(); ++f) {
+            const Fitted& fitted = features_[f];
+            const Values values = values_of(f);
+            if (detail::has_numbers(fitted.about.kind))
+                fill(fitted, values, x.floats[fitted.about.name]);
+            else
+                fill(fitted, values, x.ids[fitted.about.name]);
+            if (fitted.about.kind != FeatureKind::number) continue;
+            const Tensor<float, 2>& own = x.floats.at(fitted.about.name);
+            for (Index row = 0; row < rows; ++row)
+                std::copy_n(&own(row, 0), 2, x.numbers.data() + row * 2 * numbers + number);
+            number += 2;
+        }
+        return x;
+    }
+    static void fit_one(Fitted& f, const Values& values);
+    static void fill(const Fitted& f, const Values& values, Tensor<std::int32_t, 2>& ids);
+    static void fill(const Fitted& f, const Values& values, Tensor<float, 2>& floats);
+
+    static std::span<const std::string_view> parts_of(FeatureKind kind) {
+        static constexpr std::array<std::string_view, 5> texts{"name", "kind", "length", "buckets", "values"};
+        static constexpr std::array<std::string_view, 4> number{"name", "kind", "mean", "deviation"};
+        static constexpr std::array<std::string_view, 3> bucket{"name", "kind", "bounds"},
+            vector{"name", "kind", "width"};
+        static constexpr std::array<std::string_view, 2> time{"name", "kind"};
+        if (kind == FeatureKind::number) return number;
+        if (kind == FeatureKind::bucket) return bucket;
+        if (kind == FeatureKind::vector) return vector;
+        return detail::is_time(kind) ? std::span<const std::string_view>(time) : texts;
+    }
+    static double exact_number(detail::JsonReader& in) {
+        const std::string digits = in.string();
+        double x = 0;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), x);
+        if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(x))
+            in.fail("a finite number before this");
+        return x;
+    }
     static void parse_part(detail::JsonReader& in, const std::string& key, Fitted& f) {
         if (key == "name") {
             f.about.name = in.string();
+        } else if (key == "field") {
+            f.about.field = in.string();
+            if (f.about.field.empty()) in.fail("the name of a field before this");
         } else if (key == "kind") {
             const auto found = std::find(feature_kind_names.begin(), feature_kind_names.end(), in.string());
             if (found == feature_kind_names.end()) in.fail("the kind of a feature before this");
             f.about.kind = static_cast<FeatureKind>(found - feature_kind_names.begin());
-        } else if (key == "length" || key == "buckets") {
+        } else if (key == "log") {
+            if (in.number() != 1) in.fail("1 before this");
+            f.about.log = true;
+        } else if (key == "length" || key == "buckets" || key == "width") {
             const std::int64_t n = in.number();
             if (n > std::numeric_limits<std::int32_t>::max() - 2) in.fail("a number below 2^31 before this");
-            (key == "length" ? f.about.length : f.about.buckets) = n;
+            (key == "length" ? f.about.length : key == "width" ? f.width : f.about.buckets) = n;
         } else if (key == "mean" || key == "deviation") {
-            const std::string digits = in.string();
-            double& x = key == "mean" ? f.mean : f.deviation;
-            const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), x);
-            if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(x))
-                in.fail("a finite number before this");
+            (key == "mean" ? f.mean : f.deviation) = exact_number(in);
+        } else if (key == "bounds") {
+            in.array([&] {
+                const double bound = exact_number(in);
+                if (!f.bounds.empty() && bound <= f.bounds.back()) in.fail("ascending bounds before this");
+                f.bounds.push_back(bound);
+            });
         } else if (key == "values") {
             in.array([&] {
                 const std::int32_t before = f.values.size();
@@ -267,87 +330,40 @@ private:
             in.fail("no other part of a feature before this");
         }
     }
-    /// What the training rows have of one feature.
-    struct Counts {
-        Vocabulary values;
-        std::vector<Index> rows;  // with each value
-        Index known = 0, most = 0;
-        double mean = 0, squares = 0;
-
-        void add(const Feature& about, const FeatureValue& value) {
-            if (about.kind == FeatureKind::number) {
-                const double x = number_of(about, value);
-                if (std::isnan(x)) return;
-                const double before = x - mean;  // Welford
-                mean += before / static_cast<double>(++known);
-                squares += before * (x - mean);
-                return;
-            }
-            std::vector<std::int32_t> ids;
-            Index texts = 0;
-            for_each_text(about, value, [&](std::string_view text) {
-                ++texts;
-                if (about.kind == FeatureKind::hashed) return;
-                const std::int32_t before = values.size();
-                ids.push_back(values.add(text));
-                if (values.size() > before && detail::find_not_utf8(text) != text.npos)
-                    fail_kind(about, "texts of UTF-8, received " + detail::shown(text));
-            });
-            std::sort(ids.begin(), ids.end());
-            ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-            rows.resize(static_cast<std::size_t>(values.size()), 0);
-            for (const std::int32_t id : ids) ++rows[static_cast<std::size_t>(id) - 1];
-            known += texts > 0;
-            most = std::max(most, about.kind == FeatureKind::bag ? static_cast<Index>(ids.size()) : texts);
-        }
-        void finish(Fitted& f) const {
-            if (known == 0) throw DataError(message("FeatureSpec: no training row has '", f.about.name, "'"));
-            if (f.about.kind == FeatureKind::number) {
-                const double deviation = std::sqrt(squares / static_cast<double>(known));
-                if (!std::isfinite(mean) || !std::isfinite(deviation))
-                    throw DataError(message("FeatureSpec: '", f.about.name,
-                                            "' expected numbers with a finite mean and deviation, received ", mean,
-                                            " and ", deviation));
-                f.mean = mean;
-                if (deviation > 256 * std::numeric_limits<double>::epsilon() * std::abs(mean)) f.deviation = deviation;
-                return;
-            }
-            if (f.about.length == 0) f.about.length = most;
-            const Index least = f.about.min_count != 0 ? f.about.min_count : f.about.kind == FeatureKind::id ? 1 : 2;
-            for (std::int32_t id = 1; id <= values.size(); ++id)
-                if (rows[static_cast<std::size_t>(id) - 1] >= least) f.values.add(values.key(id));
-        }
-    };
-
-    static std::string_view kind_name(const Feature& f) { return feature_kind_names[static_cast<std::size_t>(f.kind)]; }
     static std::string exact(double x) {
         char digits[32];
         return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
     }
     void add(Fitted f, const FeatureLimits& limits) {
         const Feature& about = f.about;
-        const bool many = about.kind == FeatureKind::bag || about.kind == FeatureKind::tokens;
+        const bool many = detail::is_many(about.kind);
+        const bool has_buckets = about.kind == FeatureKind::hashed || about.kind == FeatureKind::bucket;
         if (about.name.empty()) throw ArgumentError("FeatureSpec: expected a name, received an empty one");
-        if (detail::find_not_utf8(about.name) != about.name.npos)
-            throw ArgumentError(message("FeatureSpec: expected a name of UTF-8, received ", detail::shown(about.name)));
+        for (const std::string& name : {about.name, about.field})
+            if (detail::find_not_utf8(name) != name.npos)
+                throw ArgumentError(message("FeatureSpec: expected a name of UTF-8, received ", detail::shown(name)));
         if (about.buckets > limits.buckets)
             throw ArgumentError(message("FeatureSpec: feature '", about.name, "' expected at most ", limits.buckets,
                                         " buckets (FeatureLimits::buckets), received ", about.buckets));
-        if ((about.buckets > 0) != (about.kind == FeatureKind::hashed) || about.buckets < 0 || about.length < 0 ||
+        if ((about.buckets > 0) != has_buckets || about.buckets < 0 || about.length < 0 ||
             (about.length > 1 && !many) || about.min_count < 0)
-            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' of kind ", kind_name(about),
+            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' of kind ", detail::kind_name(about),
                                         ": expected positive buckets if hashed, a length if bag or tokens, min_count "
                                         ">= 0, received ",
                                         about.buckets, ", ", about.length, " and ", about.min_count));
+        if (about.log && about.kind != FeatureKind::number)
+            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' of kind ", detail::kind_name(about),
+                                        ": expected a number to take the log of"));
         if (names_.find(about.name))
             throw ArgumentError(message("FeatureSpec: feature '", about.name, "' is there twice"));
         names_.add(about.name);
+        sources_.add(about.source());
         features_.push_back(std::move(f));
         if (!many) features_.back().about.length = 1;
     }
     /// Adds the length of one feature to those of others.
     static void check_length(Index& ids, const Feature& about, const FeatureLimits& limits) {
-        if (about.kind == FeatureKind::number) return;
+        if (!detail::has_texts(about.kind)) return;
         if (about.length > limits.ids_a_row - ids)
             throw ArgumentError(message("FeatureSpec: feature '", about.name, "' expected lengths up to ",
                                         limits.ids_a_row, " in all (FeatureLimits::ids_a_row), received ", about.length,
@@ -356,42 +372,167 @@ private:
     }
     void check_names(const FeatureRow& row) const {
         for (const auto& part : row) {
-            if (!names_.find(part.first))
+            if (!sources_.find(part.first))
                 throw DataError(message("FeatureSpec: a row has '", part.first, "', which is no feature of the spec"));
         }
     }
     static const FeatureValue& value_of(const FeatureRow& row, const Feature& about) {
         static const FeatureValue missing;
-        const auto found = row.find(about.name);
+        const auto found = row.find(about.source());
         return found == row.end() ? missing : found->second;
     }
-    [[noreturn]] static void fail_kind(const Feature& about, const std::string& expected) {
-        throw DataError(message("FeatureSpec: '", about.name, "' of kind ", kind_name(about), " expected ", expected));
-    }
-    /// NaN is missing.
-    static double number_of(const Feature& about, const FeatureValue& value) {
-        if (std::holds_alternative<std::monostate>(value)) return std::nan("");
-        const double* x = std::get_if<double>(&value);
-        if (!x || std::isinf(*x))
-            fail_kind(about, x ? "a finite number, received an infinite one" : "a number, received text");
-        return *x;
-    }
-    template <class F>
-    static void for_each_text(const Feature& about, const FeatureValue& value, F&& f) {
-        const bool many = about.kind == FeatureKind::bag || about.kind == FeatureKind::tokens;
-        const auto* texts = std::get_if<std::vector<std::string>>(&value);
-        const auto* text = std::get_if<std::string>(&value);
-        if (std::holds_alternative<std::monostate>(value)) return;
-        if (many && !texts) fail_kind(about, "several texts, received one value");
-        if (!many && !text) fail_kind(about, "one text, received another value");
-        if (text && !text->empty()) f(*text);
-        if (texts)
-            for (const std::string& each : *texts)
-                if (!each.empty()) f(each);
-    }
 
-    Vocabulary names_;  // of the features, in order
+    Vocabulary names_, sources_;  // of the features, in order, and of what they are made of
     std::vector<Fitted> features_;
 };
+
+#if DEEPREC_BODIES
+namespace detail {
+/// f(row, its ids) for each row of texts.
+template <class F>
+void each_row_of(const FeatureValues& values, const F& f) {
+    std::size_t begin = 0;
+    for (Index row = 0; row < values.rows; ++row) {
+        const std::size_t end =
+            values.ends.empty() ? begin + 1 : static_cast<std::size_t>(values.ends[static_cast<std::size_t>(row)]);
+        f(row, values.ids.subspan(begin, end - begin));
+        begin = end;
+    }
+}
+}  // namespace detail
+
+DEEPREC_FUNCTION FeatureSpec FeatureSpec::fit(std::vector<Feature> features, const EventTable& events,
+                                              const FeatureLimits& limits) {
+    events.check();
+    FeatureSpec spec(std::move(features), limits);
+    spec.finish([&](std::size_t f) { return Values::of(spec.features_[f].about, events); }, limits);
+    return spec;
+}
+DEEPREC_FUNCTION FeatureSpec FeatureSpec::fit(std::vector<Feature> features, const KeyedTable& table,
+                                              const FeatureLimits& limits) {
+    table.check();
+    FeatureSpec spec(std::move(features), limits);
+    spec.finish([&](std::size_t f) { return Values::of(spec.features_[f].about, table); }, limits);
+    return spec;
+}
+DEEPREC_FUNCTION FeatureTensors FeatureSpec::transform(const EventTable& events) const {
+    events.check();
+    return tensors(events.size(), [&](std::size_t f) { return Values::of(features_[f].about, events); });
+}
+DEEPREC_FUNCTION FeatureTensors FeatureSpec::transform(const KeyedTable& table) const {
+    table.check();
+    return tensors(table.size(), [&](std::size_t f) { return Values::of(features_[f].about, table); });
+}
+
+DEEPREC_FUNCTION void FeatureSpec::fit_one(Fitted& f, const Values& values) {
+    const auto check_known = [&](Index known) {
+        if (known == 0) throw DataError(message("FeatureSpec: no training row has '", f.about.name, "'"));
+    };
+    if (f.about.kind == FeatureKind::vector) {
+        check_known(values.width);
+        f.width = values.width;
+        return;
+    }
+    if (detail::is_time(f.about.kind)) return check_known(values.rows);
+    if (!detail::has_texts(f.about.kind)) {
+        std::vector<double> known;
+        double mean = 0, squares = 0;
+        for (const double number : values.numbers) {
+            if (std::isnan(number)) continue;
+            const double x = f.transformed(number), before = x - mean;  // Welford
+            known.push_back(x);
+            mean += before / static_cast<double>(known.size());
+            squares += before * (x - mean);
+        }
+        check_known(static_cast<Index>(known.size()));
+        if (f.about.kind == FeatureKind::bucket) {
+            std::sort(known.begin(), known.end());
+            for (Index k = 1; k < f.about.buckets; ++k) {
+                const double bound =
+                    known[static_cast<std::size_t>(k * static_cast<Index>(known.size()) / f.about.buckets)];
+                if (bound > known[0] && (f.bounds.empty() || bound > f.bounds.back())) f.bounds.push_back(bound);
+            }
+            return;
+        }
+        const double deviation = std::sqrt(squares / static_cast<double>(known.size()));
+        if (!std::isfinite(mean) || !std::isfinite(deviation))
+            throw DataError(message("FeatureSpec: '", f.about.name,
+                                    "' expected numbers with a finite mean and deviation, received ", mean, " and ",
+                                    deviation));
+        f.mean = mean;
+        if (deviation > 256 * std::numeric_limits<double>::epsilon() * std::abs(mean)) f.deviation = deviation;
+        return;
+    }
+    const std::size_t texts = values.texts ? static_cast<std::size_t>(values.texts->size()) : 0;
+    std::vector<Index> rows(texts + 1, 0), last(texts + 1, -1);  // with each text; the last row that has it
+    Index known = 0, most = 0;
+    detail::each_row_of(values, [&](Index row, std::span<const std::int32_t> ids) {
+        Index all = 0, different = 0;
+        for (const std::int32_t id : ids) {
+            if (id == 0) continue;
+            ++all;
+            if (std::exchange(last[static_cast<std::size_t>(id)], row) == row) continue;
+            ++different;
+            ++rows[static_cast<std::size_t>(id)];
+        }
+        known += all > 0;
+        most = std::max(most, f.about.kind == FeatureKind::bag ? different : all);
+    });
+    check_known(known);
+    if (f.about.length == 0) f.about.length = most;
+    if (f.about.kind == FeatureKind::hashed) return;
+    const Index least = f.about.min_count != 0 ? f.about.min_count : f.about.kind == FeatureKind::id ? 1 : 2;
+    for (std::size_t id = 1; id <= texts; ++id) {
+        if (rows[id] == 0) continue;
+        const std::string& text = values.texts->key(static_cast<std::int32_t>(id));
+        if (detail::find_not_utf8(text) != text.npos)
+            detail::fail_kind(f.about, "texts of UTF-8, received " + detail::shown(text));
+        if (rows[id] >= least) f.values.add(text);
+    }
+}
+
+DEEPREC_FUNCTION void FeatureSpec::fill(const Fitted& f, const Values& values, Tensor<std::int32_t, 2>& ids) {
+    ids.resize(values.rows, detail::has_texts(f.about.kind) ? f.about.length : 1);
+    ids.setZero();
+    std::int32_t* to = ids.data();
+    if (detail::is_time(f.about.kind)) {
+        std::copy(values.codes.begin(), values.codes.end(), to);
+    } else if (f.about.kind == FeatureKind::bucket) {
+        for (const double x : values.numbers) *to++ = f.bucket(x);
+    } else {
+        const std::vector<std::int32_t> mine = f.ids_of(values.texts);
+        std::vector<Index> last(f.about.kind == FeatureKind::bag ? static_cast<std::size_t>(f.values.size()) + 2 : 0,
+                                -1);
+        detail::each_row_of(values, [&](Index row, std::span<const std::int32_t> theirs) {
+            Index at = 0;
+            for (const std::int32_t other : theirs) {
+                const std::int32_t id = mine[static_cast<std::size_t>(other)];
+                if (id == 0 || at == f.about.length) continue;
+                if (!last.empty() && std::exchange(last[static_cast<std::size_t>(id)], row) == row) continue;  // a set
+                to[row * f.about.length + at++] = id;
+            }
+        });
+    }
+}
+
+DEEPREC_FUNCTION void FeatureSpec::fill(const Fitted& f, const Values& values, Tensor<float, 2>& floats) {
+    const bool number = f.about.kind == FeatureKind::number;
+    const Index width = number ? 1 : f.width;
+    if (!number && values.width != 0 && values.width != f.width)
+        detail::fail_kind(f.about, message(f.width, " numbers, as in training, received ", values.width));
+    floats.resize(values.rows, width + 1);
+    floats.setZero();
+    for (Index row = 0; row < values.rows; ++row) {
+        const auto at = static_cast<std::size_t>(row * width);
+        const bool missing =
+            number ? std::isnan(values.numbers[at]) : values.width == 0 || std::isnan(values.vectors[at]);
+        floats(row, width) = missing ? 1.0f : 0.0f;
+        for (Index i = 0; !missing && i < width; ++i) {
+            floats(row, i) = number ? f.scaled(values.numbers[at]) : values.vectors[at + static_cast<std::size_t>(i)];
+            if (!std::isfinite(floats(row, i))) detail::fail_kind(f.about, "finite numbers, received others");
+        }
+    }
+}
+#endif
 
 DEEPREC_END

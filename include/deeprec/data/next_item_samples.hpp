@@ -38,7 +38,7 @@ struct NextItemOptions {
 ///     std::optional index{ItemIndex{model, rows, {.first_item = 1}}};
 ///     options.hardest_of = 8;
 ///     options.scorer = [&](const Query& query, std::span<float> scores) { (*index)(query, scores); };
-///     OnEpochEnd renew{[&](auto& now, EpochLog&) { index.emplace(now, rows, ItemIndexOptions{.first_item = 1}); }};
+///     auto renew = [&](const EpochEnd&) { index.emplace(model, rows, ItemIndexOptions{.first_item = 1}); };
 class NextItemSamples {
 public:
     using Tokens = Tensor<std::int32_t, 2>;

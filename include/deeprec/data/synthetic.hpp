@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/random.hpp>
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/sequences.hpp>
@@ -239,7 +240,7 @@ private:
     /// Makes the sum 1; leaves p alone and returns false if it is 0.
     static bool normalise(std::vector<double>& p) {
         const double total = std::accumulate(p.begin(), p.end(), 0.0);
-        if (total == 0) return false;
+        if (detail::equal(total, 0)) return false;
         for (double& x : p) x /= total;
         return true;
     }
@@ -288,7 +289,7 @@ private:
         double point = uniform * std::accumulate(weights.begin(), weights.end(), 0.0);
         std::size_t chosen = 0;
         for (std::size_t i = 0; i < weights.size(); ++i) {
-            if (weights[i] == 0) continue;
+            if (detail::equal(weights[i], 0)) continue;
             chosen = i;
             if ((point -= weights[i]) < 0) break;
         }

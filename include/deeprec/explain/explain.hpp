@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <deeprec/explain/explanation.hpp>
+#include <deeprec/explain/field_path.hpp>
 #include <deeprec/models/two_tower.hpp>
 
 DEEPREC_BEGIN
@@ -29,17 +30,31 @@ class EmbeddingPath {
                   "explain: towers start with an Embedding of ids");
 
 public:
-    EmbeddingPath(const Tower& tower, const View<const std::int32_t, 2>& ids) {
+    template <class X>
+    EmbeddingPath(const Tower& tower, const X& x) : tower_(tower), ids_(one_sequence("explain", x)) {
+        const auto& ids = ids_;
         typename std::decay_t<decltype(tower.template layer<0>())>::Cache cache;
         const Tensor<std::int32_t, 2> padding = Tensor<std::int32_t, 2>(ids.dimensions()).setZero();
         const auto b = tower.template layer<0>().forward(padding, cache);
         start_.assign(b.data(), b.data() + b.size());
-        const auto x = tower.template layer<0>().forward(ids, cache);
-        steps_ = x.extent(1);
-        width_ = x.last();
-        if (x.mask) keep_.assign(x.mask.keep, x.mask.keep + steps_);
-        for (std::size_t i = 0; i < start_.size(); ++i) line_.push_back(x.data()[i] - start_[i]);
+        const auto e = tower.template layer<0>().forward(ids, cache);
+        steps_ = e.extent(1);
+        width_ = e.last();
+        if (e.mask) keep_.assign(e.mask.keep, e.mask.keep + steps_);
+        for (std::size_t i = 0; i < start_.size(); ++i) line_.push_back(e.data()[i] - start_[i]);
     }
+    std::vector<Contribution> contributions() const { return contributions_of(ids_); }
+    /// The vectors of the tower for points of the line.
+    Block<const T> run(const std::vector<double>& at, typename Tower::Cache& cache, const Pass& pass) {
+        return tower_.template apply_from<1>(Block(points(at)), cache, pass);
+    }
+    /// Adds weight * sum over points of line * gradient to the contribution of each step.
+    void back(const Block<const T>& dy, typename Tower::Cache& cache, typename Tower::Gradients& gradients,
+              double weight, std::vector<Contribution>& to) const {
+        add(tower_.template apply_backward_to<1>(dy, cache, gradients, true), weight, to);
+    }
+
+private:
     /// start + at[p] * line for each point p, under the mask of the sequence.
     View<const T, 3> points(const std::vector<double>& at) {
         const Index n = static_cast<Index>(at.size()), size = steps_ * width_;
@@ -53,7 +68,6 @@ public:
             for (Index p = 0; p < n; ++p) masks_.insert(masks_.end(), keep_.begin(), keep_.end());
         return {points_.data(), {n, steps_, width_}, Mask{masks_.empty() ? nullptr : masks_.data()}};
     }
-    /// Adds weight * sum over points and features of line * gradient to the contribution of each step.
     void add(const Block<const T>& gradients, double weight, std::vector<Contribution>& to) const {
         for (Index p = 0; p < gradients.batch(); ++p)
             for (Contribution& c : to) {
@@ -64,19 +78,28 @@ public:
             }
     }
 
-private:
+    const Tower& tower_;
+    View<const std::int32_t, 2> ids_;
     Index steps_ = 0, width_ = 0;
     std::vector<T> start_, line_, points_;
     std::vector<std::uint8_t> keep_, masks_;
 };
 
-/// Both towers from their embeddings on.
+template <class Tower>
+using PathOf = std::conditional_t<std::is_same_v<typename Tower::InputElement, Named>, FieldPath<Tower>,
+                                  EmbeddingPath<Tower>>;
+
+/// Both towers from their embeddings, or the layers of their fields, on.
 template <class Model>
 class ScorePath {
 public:
-    ScorePath(const Model& model, const View<const std::int32_t, 2>& user, const View<const std::int32_t, 2>& item)
+    template <class User, class Item>
+    ScorePath(const Model& model, const User& user, const Item& item)
         : model_(model), user_(model.user, user), item_(model.item, item), gradients_(model.zero_gradients()) {}
 
+    /// Contributions of 0 for all that can have one.
+    std::vector<Contribution> events() const { return user_.contributions(); }
+    std::vector<Contribution> tokens() const { return item_.contributions(); }
     /// The score at one point of the line, 1 being the input.
     double score(double at) { return run({at}); }
     /// The mean of line * gradient over points at (p + 1/2) / n, into `why`.
@@ -101,8 +124,8 @@ private:
 
     double run(const std::vector<double>& at) {
         const DifferentiableInference pass;
-        const auto u = model_.user.template apply_from<1>(Block(user_.points(at)), cache_.user, pass);
-        const auto v = model_.item.template apply_from<1>(Block(item_.points(at)), cache_.item, pass);
+        const auto u = user_.run(at, cache_.user, pass);
+        const auto v = item_.run(at, cache_.item, pass);
         const auto y = model_.head.forward(u.template as<2>(), v.template as<2>(), 1, cache_.head, pass.on_logits());
         if (y.last() != 1) throw ShapeError(message("explain: expected one score, received ", y.last()));
         return static_cast<double>(y.data()[0]);
@@ -111,15 +134,13 @@ private:
         Tensor<typename Model::Scalar, 2> ones(points, 1);
         ones.setConstant(1);
         const auto d = model_.head.backward(view(ones), cache_.head, gradients_.head);
-        user_.add(model_.user.template apply_backward_to<1>(Block(d.user), cache_.user, gradients_.user, true), weight,
-                  why.events);
-        item_.add(model_.item.template apply_backward_to<1>(Block(d.item), cache_.item, gradients_.item, true), weight,
-                  why.tokens);
+        user_.back(d.user, cache_.user, gradients_.user, weight, why.events);
+        item_.back(d.item, cache_.item, gradients_.item, weight, why.tokens);
     }
 
     const Model& model_;
-    EmbeddingPath<decltype(Model::user)> user_;
-    EmbeddingPath<decltype(Model::item)> item_;
+    PathOf<decltype(Model::user)> user_;
+    PathOf<decltype(Model::item)> item_;
     typename Model::Cache cache_;
     typename Model::Gradients gradients_;  // of parameters: nobody reads them
 };
@@ -146,19 +167,20 @@ inline void share_out(Explanation& why) {
 /// many points lacks, `residual`, is shared out in proportion to the absolute values. Scores are those before the final
 /// activation. Dropout does nothing.
 ///
-/// Shapes: user [1, T], item [1, L] ids; each tower is a Sequential that starts with an Embedding. Throws ShapeError
-/// unless both are one sequence and the model gives one score, ArgumentError for options without meaning, NumericError
-/// where a score or a gradient is not finite.
+/// Of a tower that reads named fields the line is that of the outputs of the fields' layers, from those for ids of 0 and
+/// numbers of 0, and each field has a contribution at each step where it is not 0: `why.events[0].field`.
+///
+/// Shapes: user [1, T], item [1, L] ids, each tower being a Sequential that starts with an Embedding; or records of one
+/// sample. Throws ShapeError unless both are one sample and the model gives one score, ArgumentError for options without
+/// meaning, NumericError where a score or a gradient is not finite.
 template <class Model, class User, class Item>
 Explanation explain(const Model& model, const User& user, const Item& item, ExplainOptions options = {}) {
     if (!(options.tolerance > 0))
         throw ArgumentError(message("explain: expected a positive tolerance, received ", options.tolerance));
     if (options.max_points < 1)
         throw ArgumentError(message("explain: expected max_points >= 1, received ", options.max_points));
-    const auto u = detail::one_sequence("explain", user);
-    const auto v = detail::one_sequence("explain", item);
-    detail::ScorePath path(model, u, v);
-    Explanation why{path.score(1), path.score(0), detail::contributions_of(u), detail::contributions_of(v), 0};
+    detail::ScorePath path(model, user, item);
+    Explanation why{path.score(1), path.score(0), path.events(), path.tokens(), 0};
     detail::check_finite("explain", why);
     if (options.method == Attribution::gradient_input) {
         path.at_input(why);

@@ -4,20 +4,25 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/tensor.hpp>
 
 DEEPREC_BEGIN
 
-/// What one id of a sequence did.
+/// What one id of a sequence did, or one step of a field.
 struct Contribution {
-    Index position = 0;   ///< step of the sequence, from 0
-    std::int32_t id = 0;  ///< what stands there, never padding
+    Index position = 0;   ///< step of the sequence, from 0; 0 for a field without steps
+    std::int32_t id = 0;  ///< what stands there, never padding; 0 for numbers and bags
     double value = 0;     ///< positive: it speaks for the item
-    friend bool operator==(const Contribution&, const Contribution&) = default;
+    std::string field{};  ///< of a tower of named fields; else empty
+    friend bool operator==(const Contribution& a, const Contribution& b) {
+        return a.position == b.position && a.id == b.id && detail::equal(a.value, b.value) && a.field == b.field;
+    }
 };
 
 /// Why a model scores an item for a user as it does.
@@ -42,7 +47,7 @@ namespace detail {
 inline std::vector<Contribution> contributions_of(const View<const std::int32_t, 2>& ids) {
     std::vector<Contribution> found;
     for (Index t = 0; t < ids.extent(1); ++t)
-        if (ids.data()[t] != 0) found.push_back({t, ids.data()[t], 0});
+        if (ids.data()[t] != 0) found.push_back({t, ids.data()[t], 0, {}});
     return found;
 }
 /// Throws NumericError for a value that is not finite.

@@ -6,17 +6,46 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
-#include <stdexcept>
 
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/io/model_options.hpp>
+#include <deeprec/io/within_memory.hpp>
 
 DEEPREC_BEGIN
+
+/// Where a parameter's numbers are in a file of another program: `"fc.bias"`, `{"fc.weight", Axes::reversed}`.
+struct TensorSource {
+    /// Whether the file has the axes in the model's order, or from the last to the first, as PyTorch's weights of
+    /// Linear, Conv1d and recurrent layers have them.
+    enum class Axes { same, reversed };
+
+    TensorSource(const char* tensor) : name(tensor) {}
+    TensorSource(std::string tensor, Axes order = Axes::same) : name(std::move(tensor)), axes(order) {}
+
+    std::string name;
+    Axes axes = Axes::same;
+};
+using Axes = TensorSource::Axes;
 
 struct LoadOptions {
     Convert convert = Convert::no;  ///< yes: floating numbers of another type become the model's
     bool check_finite = true;       ///< NumericError for a NaN or an infinity, with its parameter
+    /// The file's tensors for parameters that it names otherwise: `{{"0.kernel", {"fc.weight", Axes::reversed}}}`.
+    std::map<std::string, TensorSource> names{};
+    /// Tensors of the file that may stay unread, by name or by the last part of it: `{"num_batches_tracked"}`.
+    std::vector<std::string> unread{};
+    /// Parameters that the file does not have stay as they were, its tensors that the model does not have stay unread.
+    /// What is in both must agree all the same.
+    bool partial = false;
+};
+
+/// What became of a file: names in the order of the model, and of the file.
+struct LoadReport {
+    std::vector<std::string> read;     ///< parameters and states that the file had
+    std::vector<std::string> missing;  ///< those that stay as they were (`partial`)
+    std::vector<std::string> unread;   ///< tensors of the file (`unread`, `partial`)
 };
 
 namespace detail {
@@ -25,6 +54,30 @@ inline std::vector<Index> extents_of(const Shape& shape) {
     std::vector<Index> extents;
     for (int axis = 0; axis < shape.rank(); ++axis) extents.push_back(shape[axis]);
     return extents;
+}
+inline std::vector<Index> extents_in_file(const Shape& shape, Axes axes) {
+    std::vector<Index> extents = extents_of(shape);
+    if (axes == Axes::reversed) std::reverse(extents.begin(), extents.end());
+    return extents;
+}
+/// Numbers that stand in the reverse order of the shape's axes, put in its order.
+template <class T>
+void reverse_axes(const Shape& shape, T* numbers) {
+    const auto from_last = [&](int axis) { return shape.rank() > axis ? shape[shape.rank() - 1 - axis] : 1; };
+    const Index a = from_last(2), b = from_last(1), c = from_last(0);
+    const std::vector<T> from(numbers, numbers + a * b * c);  // [c, b, a]: parameters have at most 3 axes
+    for (Index i = 0; i < a; ++i)
+        for (Index j = 0; j < b; ++j)
+            for (Index k = 0; k < c; ++k) *numbers++ = from[static_cast<std::size_t>((k * b + j) * a + i)];
+}
+inline TensorSource source_of(const std::string& path, const LoadOptions& options) {
+    const auto found = options.names.find(path);
+    return found == options.names.end() ? TensorSource(path) : found->second;
+}
+inline bool may_stay_unread(std::string_view name, const LoadOptions& options) {
+    return std::any_of(options.unread.begin(), options.unread.end(), [&](const std::string& end) {
+        return name == end || name.ends_with("." + end) || name.ends_with("/" + end);
+    });
 }
 /// All fields of a model by name.
 template <class Model>
@@ -47,9 +100,10 @@ void check_has_parameters(std::string_view function, const Fields<T>& fields) {
 /// What `save` writes. Throws ArgumentError for a model that is not built.
 template <class T>
 SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata);
-/// Throws FormatError unless the file has exactly these tensors.
+/// What `read_tensors` will read. Throws FormatError unless the file has exactly these tensors, or what the options
+/// want; ArgumentError for a name in the options that no parameter has.
 template <class T>
-void check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const LoadOptions& options);
+LoadReport check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const LoadOptions& options);
 /// All numbers are read before the first goes into the model.
 template <class T>
 void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOptions& options);
@@ -70,31 +124,51 @@ SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata) {
     return writer;
 }
 template <class T>
-void check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const LoadOptions& options) {
-    std::set<std::string> names;
-    for (const Parameter<T>& p : fields.parameters())
-        if (!p.shape.empty())
-            file.template check<T>(*names.emplace(p.path).first, extents_of(p.shape), options.convert);
-    for (const auto& [name, entry] : file.tensors())
-        if (!names.count(name))
+LoadReport check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const LoadOptions& options) {
+    LoadReport report;
+    std::set<std::string> ours, taken;
+    for (const Parameter<T>& p : fields.parameters()) {
+        if (p.shape.empty()) continue;
+        ours.insert(p.path);
+        const TensorSource source = source_of(p.path, options);
+        const bool there = file.tensors().count(source.name) > 0;
+        if (there || !options.partial)
+            file.template check<T>(source.name, extents_in_file(p.shape, source.axes), options.convert);
+        if (there && !taken.insert(source.name).second)
+            throw ArgumentError("load: two parameters have the tensor " + shown(source.name, "'"));
+        (there ? report.read : report.missing).push_back(p.path);
+    }
+    for (const auto& [path, source] : options.names)
+        if (!ours.count(path))
+            throw ArgumentError(message("load: names: the model has no parameter ", shown(path, "'"),
+                                        " for the tensor ", shown(source.name, "'")));
+    for (const auto& [name, entry] : file.tensors()) {
+        if (taken.count(name)) continue;
+        if (!options.partial && !may_stay_unread(name, options))
             throw FormatError(message(file.name(), ": tensor ", shown(name, "'"), " of ", shape_text(entry.shape),
                                       ": the model has no parameter of this name"));
+        report.unread.push_back(name);
+    }
+    return report;
 }
 template <class T>
 void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOptions& options) {
     std::vector<Buffer<T>> numbers(fields.parameters().size());
     for (std::size_t i = 0; i < numbers.size(); ++i) {
         const Parameter<T>& p = fields.parameters()[i];
-        if (p.shape.empty()) continue;
+        const TensorSource source = source_of(p.path, options);
+        if (p.shape.empty() || (options.partial && !file.tensors().count(source.name))) continue;
         T* const read = numbers[i].need(p.size());
-        file.read(p.path, extents_of(p.shape), read, options.convert);
+        file.read(source.name, extents_in_file(p.shape, source.axes), read, options.convert);
         const T* const bad = std::find_if(read, read + p.size(), [](T x) { return !std::isfinite(x); });
         if (options.check_finite && bad != read + p.size())
-            throw NumericError(message(file.name(), ": tensor ", shown(p.path, "'"), ": number ", bad - read, " is ",
-                                       *bad, "; expected finite numbers (LoadOptions::check_finite)"));
+            throw NumericError(message(file.name(), ": tensor ", shown(source.name, "'"), ": number ", bad - read,
+                                       " is ", *bad, "; expected finite numbers (LoadOptions::check_finite)"));
+        if (source.axes == Axes::reversed) reverse_axes(p.shape, read);
     }
     for (std::size_t i = 0; i < numbers.size(); ++i)
-        std::copy_n(numbers[i].data(), fields.parameters()[i].size(), fields.parameters()[i].values);
+        if (numbers[i].data())
+            std::copy_n(numbers[i].data(), fields.parameters()[i].size(), fields.parameters()[i].values);
 }
 DEEPREC_FUNCTION void read_options(const LayerOptions& layer, const SafetensorsReader& file) {
     OptionReader(file, layer).read();
@@ -122,45 +196,52 @@ void save(const Model& model, std::ostream& out, const Metadata& metadata = {}) 
 }
 
 /// Reads all parameters and states into a built model, from a file of this library or any other that uses its names and
-/// shapes. Throws FormatError, leaving the model as it was, unless the file has exactly the model's tensors: the
-/// message has the first that is missing, additional or of another shape or type. Throws NumericError for numbers that
-/// are not finite.
+/// shapes, or names that the options translate. Throws FormatError, leaving the model as it was, unless the file has
+/// exactly the model's tensors (LoadOptions::unread and partial allow for others): the message has the first that is
+/// missing, additional or of another shape or type. Throws NumericError for numbers that are not finite, ArgumentError
+/// for names in the options that the model does not have.
 template <class Model>
-void load(Model& model, SafetensorsReader& file, const LoadOptions& options = {}) {
+LoadReport load(Model& model, SafetensorsReader& file, const LoadOptions& options = {}) {
     const auto fields = detail::named_fields(model);
     detail::check_has_parameters("load", fields);
-    detail::check_tensors(fields, file, options);
-    detail::read_tensors(fields, file, options);
-    model.parameters_changed();
+    return detail::within_memory(file.name(), [&] {
+        LoadReport report = detail::check_tensors(fields, file, options);
+        detail::read_tensors(fields, file, options);
+        model.parameters_changed();
+        return report;
+    });
 }
 template <class Model>
-void load(Model& model, const std::filesystem::path& path, const LoadOptions& options = {}) {
+LoadReport load(Model& model, const std::filesystem::path& path, const LoadOptions& options = {}) {
     SafetensorsReader file(path);
-    load(model, file, options);
+    return load(model, file, options);
 }
 
 /// The model that was saved, a Sequential, a TwoTower of Sequentials or a SequenceRecommender. Throws FormatError
-/// unless the file comes from a model of this type. The shapes that its options ask for are compared with those in the
-/// file before anything is made.
+/// unless the file comes from a model of this type, ArgumentError for LoadOptions::partial, which needs a model that
+/// has been built. The shapes that its options ask for are compared with those in the file before anything is made.
 template <detail::HasParameters Model>
 std::remove_cvref_t<Model> load(SafetensorsReader& file, const LoadOptions& options = {}) {
-    std::remove_cvref_t<Model> model;
-    try {
-        // One layer at a time, outer ones first: the names of fields are options, and lead to the layers behind them.
-        for (std::size_t i = 0; i < detail::named_fields(model).layers().size(); ++i)
-            detail::read_options(detail::named_fields(model).layers()[i], file);
-        detail::check_options(detail::named_fields(model).layers(), file);
-        model.restore();
+    if (options.partial) throw ArgumentError("load: partial: expected a model that has been built, load(model, path)");
+    return detail::within_memory(file.name(), [&] {
+        std::remove_cvref_t<Model> model;
+        try {
+            // One layer at a time, outer ones first: the names of fields are options, and lead to the layers behind them.
+            for (std::size_t i = 0; i < detail::named_fields(model).layers().size(); ++i)
+                detail::read_options(detail::named_fields(model).layers()[i], file);
+            detail::check_options(detail::named_fields(model).layers(), file);
+            model.restore();
+        } catch (const FormatError&) {
+            throw;
+        } catch (const Error& error) {  // options that do not fit each other
+            throw FormatError(message(file.name(), ": the model that it describes cannot be built: ", error.what()));
+        }
         const auto fields = detail::named_fields(model);
         detail::check_tensors(fields, file, options);
         for (const auto& p : fields.parameters()) p.resize(p.tensor, p.shape);
-    } catch (const FormatError&) {
-        throw;
-    } catch (const std::exception& error) {  // options that do not fit each other, or memory
-        throw FormatError(message(file.name(), ": the model that it describes cannot be built: ", error.what()));
-    }
-    load(model, file, options);
-    return model;
+        load(model, file, options);
+        return model;
+    });
 }
 template <detail::HasParameters Model>
 std::remove_cvref_t<Model> load(const std::filesystem::path& path, const LoadOptions& options = {}) {

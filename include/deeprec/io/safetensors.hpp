@@ -4,7 +4,8 @@
 ///     n bytes    {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {"key": "text"}}
 ///     the rest   row-major, little-endian; offsets count from here, without gaps or overlaps
 ///
-/// Texts are UTF-8, and n is at most 100,000,000.
+/// Texts are UTF-8, and n is at most 100,000,000. A text of more than 64 KiB in the metadata, such as the vocabulary of
+/// a FeatureSpec, is no part of the header: it is the tensor "deeprec.text.KEY" of its bytes (U8).
 #pragma once
 
 #include <algorithm>
@@ -24,6 +25,7 @@
 #include <deeprec/io/dtypes.hpp>
 #include <deeprec/io/json_header.hpp>
 #include <deeprec/io/replace_file.hpp>
+#include <deeprec/io/within_memory.hpp>
 
 DEEPREC_BEGIN
 
@@ -33,6 +35,10 @@ static_assert(std::endian::native == std::endian::little, "deeprec: safetensors 
 using Metadata = std::map<std::string, std::string>;
 
 namespace detail {
+/// Metadata of more than `longest_text` bytes are tensors with this before their names.
+inline constexpr std::string_view text_tensor = "deeprec.text.";
+inline constexpr std::size_t longest_text = std::size_t{1} << 16;
+
 inline std::string shape_text(const std::vector<Index>& shape) {
     std::string text = "[";
     for (const Index extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
@@ -66,6 +72,7 @@ public:
     SafetensorsReader part(const std::string& prefix) const;
 
     const std::string& name() const { return name_; }
+    /// All texts, long ones too.
     const Metadata& metadata() const { return metadata_; }
     const std::map<std::string, TensorEntry>& tensors() const { return tensors_; }
     /// Where in the file the bytes of tensors begin: what `TensorEntry::begin` counts from.
@@ -127,6 +134,8 @@ private:
     std::int64_t bytes_of(const std::string& name, const TensorEntry& entry, std::int64_t available) const;
     /// Tensors cover the `available` bytes one after the other, each with the bytes that its shape needs.
     void check_layout(std::int64_t available) const;
+    /// Makes metadata of the tensors that are long texts.
+    void take_texts();
 
     SafetensorsReader() = default;
 
@@ -155,8 +164,11 @@ DEEPREC_FUNCTION SafetensorsReader::SafetensorsReader(std::unique_ptr<std::istre
     std::string header(length, ' ');
     read_bytes(8, header.data(), header.size());
     data_ = 8 + static_cast<std::int64_t>(length);
-    parse(header);
-    check_layout(size - data_);
+    detail::within_memory(name_, [&] {
+        parse(header);
+        check_layout(size - data_);
+        take_texts();
+    });
 }
 
 DEEPREC_FUNCTION void SafetensorsReader::read_bytes(std::int64_t from, void* to, std::size_t bytes) {
@@ -257,6 +269,25 @@ DEEPREC_FUNCTION void SafetensorsReader::check_layout(std::int64_t available) co
     }
     if (at != available) fail(message("expected ", at, " bytes of data, received ", available));
 }
+
+DEEPREC_FUNCTION void SafetensorsReader::take_texts() {
+    for (auto item = tensors_.begin(); item != tensors_.end();) {
+        const auto& [name, entry] = *item;
+        if (!name.starts_with(detail::text_tensor)) {
+            ++item;
+            continue;
+        }
+        if (entry.dtype != "U8") fail(name, "expected the bytes of a text as U8, received " + entry.dtype);
+        std::string text(static_cast<std::size_t>(entry.end - entry.begin), ' ');
+        read_bytes(data_ + entry.begin, text.data(), text.size());
+        if (const std::size_t bad = detail::find_not_utf8(text); bad != text.npos)
+            fail(name,
+                 message("expected UTF-8, received byte ", int{static_cast<unsigned char>(text[bad])}, " at ", bad));
+        if (!metadata_.emplace(name.substr(detail::text_tensor.size()), std::move(text)).second)
+            fail(name, "the metadata have this text too");
+        item = tensors_.erase(item);
+    }
+}
 #endif
 
 /// Collects tensors and writes them to a file or stream. It looks at the tensors' memory until then. What no reader
@@ -265,12 +296,13 @@ class SafetensorsWriter {
 public:
     Metadata metadata;
 
-    /// Throws ArgumentError for a name that it has already or that is not UTF-8, for the reserved "__metadata__", and
-    /// for a shape that no memory can have.
+    /// Throws ArgumentError for a name that it has already or that is not UTF-8, for the reserved "__metadata__" and
+    /// "deeprec.text....", and for a shape that no memory can have.
     template <class T>
     void add(std::string name, std::vector<Index> shape, const T* data) {
         static_assert(detail::dtype_of<T> != "", "safetensors: tensors are of float, double, int32, int64 or uint8");
-        if (name == "__metadata__") throw ArgumentError("safetensors: no tensor can have the name __metadata__");
+        if (name == "__metadata__" || name.starts_with(detail::text_tensor))
+            throw ArgumentError("safetensors: no tensor can have the name " + detail::shown(name, "'"));
         check_text("the name of tensor ", name, name);
         std::int64_t bytes = std::find(shape.begin(), shape.end(), 0) == shape.end() ? sizeof(T) : 0;
         for (const Index extent : shape) {
@@ -294,7 +326,7 @@ public:
     /// All tensors and texts of another, under names that begin with `prefix`: a file in a file.
     void add(const std::string& prefix, const SafetensorsWriter& part);
     /// Replaces the file whole or not at all (see FileReplacement). Throws FileError, ArgumentError for metadata that
-    /// are not UTF-8 and for names and metadata of more than 100 MB.
+    /// are not UTF-8 and for names and short metadata of more than 100 MB.
     void write(const std::filesystem::path& path) const;
     /// Writes and flushes. Throws FileError for a stream that is not open or does not take everything, ArgumentError as
     /// above.
@@ -309,15 +341,17 @@ private:
         std::int64_t bytes;
     };
     static void check_text(std::string_view what, const std::string& name, const std::string& text);
-    /// The largest elements first: with a header of a multiple of 8, all data is aligned for who maps the file.
-    std::vector<const Item*> in_order() const;
-    std::string header_of(const std::vector<const Item*>& order) const;
+    static bool is_long(const std::string& text) { return text.size() > detail::longest_text; }
+    /// Tensors and long texts, the largest elements first: with a header of a multiple of 8, all data is aligned for
+    /// who maps the file.
+    std::vector<Item> in_order() const;
+    std::string header_of(const std::vector<Item>& order) const;
     template <class F>
-    static void each_part(const std::vector<const Item*>& order, const std::string& header, F&& f) {
+    static void each_part(const std::vector<Item>& order, const std::string& header, F&& f) {
         const std::uint64_t length = header.size();
         f(&length, sizeof length);
         f(header.data(), header.size());
-        for (const Item* item : order) f(item->data, static_cast<std::size_t>(item->bytes));
+        for (const Item& item : order) f(item.data, static_cast<std::size_t>(item.bytes));
     }
     std::vector<Item> items_;
     std::set<std::string> names_;
@@ -367,16 +401,25 @@ DEEPREC_FUNCTION void SafetensorsWriter::check_text(std::string_view what, const
                                     ", received byte ", int{static_cast<unsigned char>(text[bad])}, " at ", bad));
 }
 
-DEEPREC_FUNCTION std::vector<const SafetensorsWriter::Item*> SafetensorsWriter::in_order() const {
-    std::vector<const Item*> order;
-    for (const Item& item : items_) order.push_back(&item);
-    std::stable_sort(order.begin(), order.end(), [](const Item* a, const Item* b) {
-        return detail::dtype_bits(a->dtype) > detail::dtype_bits(b->dtype);
+DEEPREC_FUNCTION std::vector<SafetensorsWriter::Item> SafetensorsWriter::in_order() const {
+    std::vector<Item> order = items_;
+    for (const auto& [key, text] : metadata) {
+        check_text("the metadata key ", key, key);
+        check_text("the metadata ", key, text);
+        if (is_long(text))
+            order.push_back({std::string(detail::text_tensor) + key,
+                             "U8",
+                             {static_cast<Index>(text.size())},
+                             text.data(),
+                             static_cast<std::int64_t>(text.size())});
+    }
+    std::stable_sort(order.begin(), order.end(), [](const Item& a, const Item& b) {
+        return detail::dtype_bits(a.dtype) > detail::dtype_bits(b.dtype);
     });
     return order;
 }
 
-DEEPREC_FUNCTION std::string SafetensorsWriter::header_of(const std::vector<const Item*>& order) const {
+DEEPREC_FUNCTION std::string SafetensorsWriter::header_of(const std::vector<Item>& order) const {
     std::string header = "{", largest;
     std::size_t largest_bytes = 0;
     const auto add = [&](const std::string& what, const std::string& entry) {
@@ -389,18 +432,17 @@ DEEPREC_FUNCTION std::string SafetensorsWriter::header_of(const std::vector<cons
     if (!metadata.empty()) {
         header += "\"__metadata__\":{";
         for (const auto& [key, text] : metadata) {
-            check_text("the metadata key ", key, key);
-            check_text("the metadata ", key, text);
+            if (is_long(text)) continue;
             add("metadata " + detail::shown(key, "'"), detail::json_quoted(key) + ":" + detail::json_quoted(text));
         }
         header += '}';
     }
     std::int64_t at = 0;
-    for (const Item* item : order) {
-        add("tensor " + detail::shown(item->name, "'"),
-            message(detail::json_quoted(item->name), ":{\"dtype\":\"", item->dtype, "\",\"shape\":",
-                    detail::shape_text(item->shape), ",\"data_offsets\":[", at, ",", at + item->bytes, "]}"));
-        at += item->bytes;
+    for (const Item& item : order) {
+        add("tensor " + detail::shown(item.name, "'"),
+            message(detail::json_quoted(item.name), ":{\"dtype\":\"", item.dtype, "\",\"shape\":",
+                    detail::shape_text(item.shape), ",\"data_offsets\":[", at, ",", at + item.bytes, "]}"));
+        at += item.bytes;
     }
     header += '}';
     header.append((8 - header.size() % 8) % 8, ' ');

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include <deeprec/core/field_taps.hpp>
 #include <deeprec/models/summary.hpp>
 
 DEEPREC_BEGIN
@@ -173,6 +174,8 @@ public:
         std::tuple<typename detail::PartOf<Parts>::Layer::Cache...> parts;
         std::array<Block<const Scalar>, count> outputs;
         std::array<Buffer<Scalar>, count> gradients;  // by the outputs
+        FieldTaps* taps = nullptr;                    // where the outputs came from, null = from the layers
+        std::array<std::size_t, count> tap{};
         Buffer<Scalar> y;
         Buffer<std::uint8_t> keep;
     };
@@ -228,16 +231,21 @@ public:
     }
 
     Block<const Scalar> apply(const RecordView& x, Cache& cache, const Pass& pass) const {
+        cache.taps = pass.taps && pass.taps->replaces ? pass.taps : nullptr;
         each([&]<std::size_t At>(const auto& layer) {
             guarded<At>([&] {
                 auto& own = std::get<At>(cache.parts);
                 if constexpr (reads_record<LayerAt<At>>) {
                     cache.outputs[At] = layer.apply(x, own, pass.for_part(At));
+                } else if (cache.taps) {
+                    cache.tap[At] = cache.taps->next;
+                    cache.outputs[At] = cache.taps->template take<Scalar>();
                 } else {
                     using Element = typename LayerAt<At>::InputElement;
                     const FieldView* const found = x.find(own_[At].name);
                     if (!found || found->type != element_type<Element>) detail::check_fields(name(), record_, x);
                     cache.outputs[At] = layer.apply(x.template get<Element>(*found), own, pass.for_part(At));
+                    if (pass.taps) pass.taps->add(own_[At].name, cache.outputs[At]);
                 }
             });
         });
@@ -256,7 +264,11 @@ public:
             Scalar* const own = cache.gradients[At].need(rows * width);
             for (Index r = 0; r < rows; ++r) std::copy_n(dy.data + r * dy.last() + offset, width, own + r * width);
             offset += width;
-            layer.apply_backward({own, dy.with_last(width)}, std::get<At>(cache.parts), std::get<At>(gradients.parts), false);
+            if (!reads_record<LayerAt<At>> && cache.taps)
+                cache.taps->taps[cache.tap[At]].gradient = own;
+            else
+                layer.apply_backward({own, dy.with_last(width)}, std::get<At>(cache.parts), std::get<At>(gradients.parts),
+                                     false);
         });
         return {};
     }

@@ -14,6 +14,7 @@
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/kernels/linear/gather.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
+#include <deeprec/models/field_model.hpp>
 #include <deeprec/models/sequential.hpp>
 
 DEEPREC_BEGIN
@@ -26,6 +27,14 @@ struct SequenceRecommenderOptions {
     std::vector<std::vector<std::int32_t>> attributes{};  ///< of each item id (element 0 is padding), numbered from 1
     double id_dropout = 0;             ///< chance that an item with attributes goes without its id in a training step
     std::vector<std::int32_t> cold{};  ///< items that training does not have: `split.train().cold_items()`
+    FieldsOption step{};               ///< fields of each event: a model [B, T, D] of named fields
+    FieldsOption user{};               ///< fields of the user: a model [B, D] of named fields
+};
+
+/// Records that a SequenceRecommender with fields reads beside the ids: of the events [B, T, ...], of the users
+/// [B, ...].
+struct SequenceRecords {
+    RecordView step{}, user{};
 };
 
 /// score of item j after events e_1 ... e_t = h_t . v_j + b_j, with h = tower(v of e_1, ..., v of e_t): the items'
@@ -40,6 +49,18 @@ struct SequenceRecommenderOptions {
 /// is over). Of the `cold` items, those with attributes have never more than these: no row of their own, which would be
 /// noise, b = 0, and no part in the softmax, which else learns of every item without events that nobody wants it.
 /// Items without attributes are treated as all others.
+///
+/// What is known of an event beside its item (its type, the time since the last one, a price) and of the user is added
+/// to the item's vector where the tower reads it, never in place of it, by models of named fields:
+///
+///     SequenceRecommender next{items, tower, {.step = Branches{field("event", Embedding{4, 64})},
+///                                             .user = field("age", Dense{64})}};
+///     const SequenceFields fields{sequences, events, users};
+///     next.build(50, Seed{42}, fields.events().shape(), fields.users().shape());
+///     fit(next, SequenceSamples{sequences, 50, &fields}, NextItemSoftmax{}, adam, {...});
+///
+/// Their parameters are "step.event.embeddings", "user.age.kernel". `load<Model>` does not know them: load into a model
+/// that was built.
 ///
 /// Shapes: ids [B, T], events first and padding (id 0) AFTER them -> h [B, T, D]. `Tower` is a causal layer
 /// [B, T, D] -> [B, T, D]: step t reads steps up to t alone, so that padding behind the events changes no score and one
@@ -61,16 +82,19 @@ public:
         Tensor<T, 2> items, attributes;
         Tensor<T, 1> bias;
         typename Tower::Gradients tower;
+        std::any step, user;
     };
     /// What one pass of the tower contributes; `vectors` holds the gradients of item vectors.
     struct PassGradients {
         SparseRows<T> vectors;
         typename Tower::Gradients tower;
+        std::any step, user;
     };
     struct Cache : LayerCache {
         typename Tower::Cache tower;
         const std::int32_t* ids = nullptr;
-        Buffer<T> x, h, lengths, dh;
+        Buffer<T> x, h, lengths, dh, duser;
+        std::any step, user;
     };
 
     /// Item vectors [N + 1, D] and what their gradient needs.
@@ -84,17 +108,28 @@ public:
     SequenceRecommender(Index items, Tower user_tower, SequenceRecommenderOptions options = {})
         : tower(std::move(user_tower)), n_(items), options_(std::move(options)) {
         take_options();
+        step_ = options_.step.template make<T>(name());
+        user_ = options_.user.template make<T>(name());
     }
 
     static constexpr std::string_view name() { return "SequenceRecommender"; }
-    /// Sizes and initialises everything; `steps` is what towers that depend on the length of sequences are built for.
-    void build(Index steps, Seed seed) {
-        size(steps);
+    /// Sizes and initialises everything; `steps` is what towers that depend on the length of sequences are built for,
+    /// `event` and `user` are the shapes of the fields of one event and of one user.
+    void build(Index steps, Seed seed, const RecordShape& event = {}, const RecordShape& user = {}) {
+        size(steps, event, user);
         detail::make_parameters(*this, seed);
     }
     /// Shapes alone; `build` calls it.
-    void size(Index steps) {
+    void size(Index steps, const RecordShape& event = {}, const RecordShape& user = {}) {
         steps_ = steps;
+        RecordShape events = event;
+        for (FieldShape& f : events) {
+            Shape all{steps};
+            for (int axis = 0; axis < f.shape.rank(); ++axis) all.push_back(f.shape[axis]);
+            f.shape = all;
+        }
+        size_part("step", step_, events, {steps, width()});
+        size_part("user", user_, user, {width()});
         const Shape in{steps, width()}, out = tower.size(in);
         if (out != in) refuse_tower(in, out);
     }
@@ -122,22 +157,39 @@ public:
         f.parameter("attributes", attributes_, table(attribute_rows_ > 0, attribute_rows_, width()), +padded,
                     g.attributes, 2);
         f.parameter("bias", bias_, {options_.use_bias ? n_ + 1 : 0}, Constant{0}, g.bias);
+        pass_fields(f, g);
+    }
+    /// Those that a pass has gradients of, at the end of the list.
+    template <class G>
+    void pass_fields(Fields<T>& f, G& g) {
         f.part("tower", tower, g.tower, 0);
+        if (step_) f.part("step", step_, g.step, 3);
+        if (user_) f.part("user", user_, g.user, 4);
     }
 
-    /// Throws DataError for an id outside 0..N, ArgumentError before `build`.
+    /// Throws DataError for an id outside 0..N, ArgumentError before `build`, ShapeError for records without a field of
+    /// the model or with others.
     template <class X>
     View<const T, 3> forward(const X& ids, Cache& cache, const Pass& pass = {}) const {
         return forward_with(vectors(), ids, cache, pass);
     }
+    template <class X>
+    View<const T, 3> forward(const X& ids, const SequenceRecords& records, Cache& cache, const Pass& pass = {}) const {
+        return forward_with(vectors(), view(ids), cache, pass, records);
+    }
     /// The same with other item vectors [N + 1, D].
     View<const T, 3> forward_with(const T* item_vectors, const View<const std::int32_t, 2>& ids, Cache& cache,
-                                  const Pass& pass = {}) const {
+                                  const Pass& pass = {}, const SequenceRecords& records = {}) const {
         const Index n = ids.size();
         const Index bad = kernels::find_out_of_range(ids.data(), n, n_ + 1);
         if (bad < n) throw DataError(message(name(), ": expected items up to ", n_, ", received ", ids.data()[bad]));
         const Block<T> x{cache.x.need(n * width()), {ids.extent(0), ids.extent(1), width()}};
         kernels::gather_rows<T>(item_vectors, width(), ids.data(), n, x.data);
+        if (const T* step = run_part("step", step_, records.step, ids.extent(0), n, cache.step, pass.for_part(1)))
+            kernels::add<T>(step, x.data, x.size());
+        if (const T* user =
+                run_part("user", user_, records.user, ids.extent(0), ids.extent(0), cache.user, pass.for_part(2)))
+            for (Index i = 0; i < n; ++i) kernels::add<T>(user + i / x.time() * width(), x.data + i * width(), width());
         const auto h = tower.apply(x, cache.tower, pass.for_part(0));
         if (h.shape != x.shape) refuse_tower(x.shape, h.shape);
         cache.ids = ids.data();
@@ -169,8 +221,21 @@ public:
         const auto dx = tower.apply_backward({dtower, d.shape}, cache.tower, gradients.tower, true);
         for (Index i = 0; i < n; ++i)
             if (cache.ids[i] != 0) gradients.vectors.add(cache.ids[i], dx.data + i * width());
+        if (step_) step_->apply_backward({dx.data, d.shape}, cache.step, gradients.step);
+        if (user_) {
+            T* const duser = cache.duser.need_zeros(d.batch() * width());
+            for (Index i = 0; i < n; ++i)
+                kernels::add<T>(dx.data + i * width(), duser + i / d.time() * width(), width());
+            user_->apply_backward({duser, {d.batch(), width()}}, cache.user, gradients.user);
+        }
     }
-    PassGradients zero_pass_gradients() const { return {SparseRows<T>(n_ + 1, width()), tower.zero_gradients()}; }
+    PassGradients zero_pass_gradients() const {
+        PassGradients gradients{SparseRows<T>(n_ + 1, width()), tower.zero_gradients(), {}, {}};
+        Fields<T> list;
+        const_cast<SequenceRecommender&>(*this).pass_fields(list, gradients);  // names, and changes nothing
+        size_gradients(list.parameters());
+        return gradients;
+    }
 
     /// The items' vectors [N + 1, D], row 0 is zero. Throws ArgumentError, as all that reads them, before `build`.
     const T* vectors() const {
@@ -252,6 +317,8 @@ public:
     /// Renews the item vectors.
     void parameters_changed() {
         tower.parameters_changed();
+        if (step_) step_->parameters_changed();
+        if (user_) user_->parameters_changed();
         if (derived()) make_vectors(vectors_);
     }
     Tower tower;
@@ -296,6 +363,31 @@ private:
                 throw ArgumentError(message(name(), ": expected cold items from 1 to ", n_, ", received ", item));
             if (kind(item) != Kind::plain) kinds_[static_cast<std::size_t>(item)] = Kind::cold, has_cold_ = true;
         }
+    }
+    static void size_part(std::string_view which, detail::FieldPart<T>& part, const RecordShape& in,
+                          const Shape& expected) {
+        if (!part) {
+            if (in.empty()) return;
+            throw ShapeError(message(name(), ": there are shapes of fields, but the option ", which, " is empty"));
+        }
+        const Shape out = part->size(in);
+        if (out != expected)
+            throw ShapeError(message(name(), ": expected fields of the option ", which, " that give ", expected,
+                                     ", received ", out));
+    }
+    /// What the part gives for its record; null without a part.
+    static const T* run_part(std::string_view which, const detail::FieldPart<T>& part, const RecordView& x,
+                             Index batch, Index rows, std::any& cache, const Pass& pass) {
+        if (!part) {
+            if (x.fields.empty()) return nullptr;
+            throw ShapeError(message(name(), ": there are fields, but the option ", which, " is empty"));
+        }
+        detail::check_fields(name(), part->record(), x);
+        const Block<const T> y = part->apply(x, cache, pass);
+        if (y.batch() != batch || y.rows() != rows)
+            throw ShapeError(message(name(), ": expected fields of the option ", which, " for ", batch, " users and ",
+                                     rows, " rows, received ", y.shape));
+        return y.data;
     }
     [[noreturn]] static void refuse_tower(const Shape& expected, const Shape& received) {
         throw ShapeError(message(name(), ": expected a tower that gives ", expected, ", received ", received));
@@ -347,6 +439,7 @@ private:
     std::vector<std::int32_t> attribute_of_;
     std::vector<Kind> kinds_;  // of items; empty where none has attributes
     bool has_cold_ = false;
+    detail::FieldPart<T> step_, user_;
     Tensor<T, 2> items_, attributes_;
     Tensor<T, 1> bias_;
     Vectors vectors_;  // where they are not the table itself

@@ -26,7 +26,8 @@ struct ItemIndexOptions {
 /// An index of a TwoTower's items: `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow =
 /// predicate})`.
 ///
-/// Shapes: items [N, ...] as the item tower takes them; user [1, ...] as the user tower takes it. A concatenating head
+/// Shapes: items [N, ...] as the item tower takes them; user [1, ...] as the user tower takes it; records where a tower
+/// reads named fields. A concatenating head
 /// starts with a Dense layer, and W [u; v] = Wu u + Wv v: Wv v is computed once an item, a request adds Wu u + b.
 /// A pair head keeps the item vectors. Scores are the model's outputs up to rounding; ranking goes by the value before
 /// the final activation, so saturated probabilities keep their order.
@@ -171,6 +172,9 @@ public:
     /// The same with the lowest number for items that are not eligible, over the threads of a pool.
     void score(const Query& query, std::span<T> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
+        static_assert(std::is_same_v<typename decltype(Model::user)::InputElement, std::int32_t>,
+                      "ItemIndex: a query has a history of ids alone; ask recommend(record, k) where the user tower "
+                      "reads other inputs");
         if (options_.first_item != 1 || static_cast<Index>(scores.size()) != items_ + 1)
             throw DataError(message("ItemIndex: it has items ", options_.first_item, " to ", items(),
                                     ", asked for scores of items 1 to ", static_cast<Index>(scores.size()) - 1));

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <deeprec/core/tensor.hpp>
-#include <deeprec/data/sequences.hpp>
+#include <deeprec/data/sequence_fields.hpp>
 #include <deeprec/io/stored_fields.hpp>
 #include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
@@ -30,11 +30,14 @@ public:
     static constexpr std::string_view kind = "SequenceIndex";  ///< in files
     using T = typename Model::Scalar;
 
+    /// `fields` are those of the queries' events and users, for models that read some; they must outlive the index.
     /// Throws ArgumentError unless length is positive.
-    explicit SequenceIndex(const Model& model, Index length = 50) : SequenceIndex(detail::borrowed(model), length) {}
+    explicit SequenceIndex(const Model& model, Index length = 50, const SequenceFields* fields = nullptr)
+        : SequenceIndex(detail::borrowed(model), length, fields) {}
     /// An index that keeps its model alive.
-    explicit SequenceIndex(std::shared_ptr<const Model> model, Index length = 50)
-        : model_(std::move(model)), length_(length) {
+    explicit SequenceIndex(std::shared_ptr<const Model> model, Index length = 50,
+                           const SequenceFields* fields = nullptr)
+        : model_(std::move(model)), length_(length), fields_(fields) {
         if (length < 1) throw ArgumentError(message("SequenceIndex: expected a positive length, received ", length));
         pack();
     }
@@ -59,7 +62,7 @@ public:
     }
 
     /// A temporary model would be gone before the first request.
-    explicit SequenceIndex(const Model&&, Index = 50) = delete;
+    explicit SequenceIndex(const Model&&, Index = 50, const SequenceFields* = nullptr) = delete;
 
     std::int32_t items() const { return model_ ? static_cast<std::int32_t>(model_->items()) : 0; }
     const Model& model() const { return *model_; }
@@ -71,14 +74,15 @@ public:
     /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.
     /// Throws DataError for items that the model does not know, ShapeError for another number of scores.
     void operator()(std::span<const Query> queries, std::span<T> scores) const {
-        score(queries, scores, nullptr, nullptr);
+        score(queries, fields_of(queries), scores, nullptr, nullptr);
     }
     void operator()(const Query& query, std::span<T> scores) const { (*this)(std::span(&query, 1), scores); }
 
     /// The same for one query with the lowest number for items that are not eligible, over the threads of a pool.
     void score(const Query& query, std::span<T> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
-        score(std::span(&query, 1), scores, eligible ? &*eligible : nullptr, pool);
+        const std::span one(&query, 1);
+        score(one, fields_of(one), scores, eligible ? &*eligible : nullptr, pool);
     }
     /// The cosine of two items' vectors. Throws DataError for an item that the model does not know.
     double similarity(std::int32_t a, std::int32_t b) const {
@@ -92,9 +96,17 @@ public:
     /// item that may be recommended and whose score is not finite.
     std::vector<Hit<T>> recommend(std::span<const std::int32_t> history, Index k,
                                   const RecommendOptions& options = {}) const {
+        return recommend(history, {}, k, options);
+    }
+    /// The same for models that read fields: a row of `fields.events` for each event of the history, one of the user.
+    std::vector<Hit<T>> recommend(std::span<const std::int32_t> history, const FieldsOfSequence& fields, Index k,
+                                  const RecommendOptions& options = {}) const {
         detail::check_eligible("SequenceIndex", options.eligible, items());
         std::vector<T> scores(static_cast<std::size_t>(items()) + 1);
-        score(Query{0, history, 0}, scores, options.eligible, options.pool);
+        const Query query{0, history, 0};
+        const bool has_fields = !fields.events.fields.empty() || !fields.user.fields.empty();
+        score(std::span(&query, 1), std::span(&fields, has_fields ? 1 : 0), scores,
+              options.eligible ? &*options.eligible : nullptr, options.pool);
         Buffer<std::uint8_t> excluded;
         return detail::best_allowed("SequenceIndex", scores.data() + 1, items(), 1, k, history, options, excluded,
                                     [this](auto a, auto b) { return similarity(a, b); });
@@ -106,8 +118,20 @@ private:
         typename Model::Cache cache;
         Buffer<std::int32_t> ids;
         Buffer<T> h;
+        detail::PaddedFields records;
     };
-    void score(std::span<const Query> queries, std::span<T> scores, const ItemSet* eligible, ThreadPool* pool) const {
+    /// The fields of each query; valid until the thread's next call.
+    std::span<const FieldsOfSequence> fields_of(std::span<const Query> queries) const {
+        if (!fields_) return {};
+        thread_local std::vector<FieldsOfSequence> found;
+        found.clear();
+        for (const Query& query : queries)
+            found.push_back(fields_->of(query.user, 0, static_cast<Index>(query.history.size())));
+        return found;
+    }
+    /// `fields` of each query, or none.
+    void score(std::span<const Query> queries, std::span<const FieldsOfSequence> fields, std::span<T> scores,
+               const ItemSet* eligible, ThreadPool* pool) const {
         if (!model_) throw ArgumentError("SequenceIndex: it has no model, expected one to be loaded");
         const Index rows = static_cast<Index>(queries.size()), n = model_->items() + 1, d = model_->width();
         if (static_cast<Index>(scores.size()) != rows * n)
@@ -122,7 +146,12 @@ private:
             const auto events = last_of(queries[static_cast<std::size_t>(r)].history, steps);
             std::copy(events.begin(), events.end(), ids + r * steps);
         }
-        const auto y = model_->forward(View<const std::int32_t, 2>{ids, {rows, steps}}, scratch.cache, Inference{pool});
+        scratch.records.clear();
+        for (std::size_t r = 0; r < fields.size(); ++r)
+            scratch.records.add(last_of(fields[r], static_cast<Index>(queries[r].history.size()), steps));
+        const auto y = model_->forward(View<const std::int32_t, 2>{ids, {rows, steps}},
+                                       {scratch.records.events(steps), scratch.records.users()}, scratch.cache,
+                                       Inference{pool});
         T* h = scratch.h.need_zeros(rows * d);
         for (Index r = 0; r < rows; ++r) {
             const Index events =
@@ -159,6 +188,14 @@ private:
     static std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, Index most) {
         return ids.last(std::min(ids.size(), static_cast<std::size_t>(most)));
     }
+    static FieldsOfSequence last_of(FieldsOfSequence fields, Index events, Index most) {
+        if (fields.events.fields.empty()) return fields;
+        if (fields.events.batch() != events)
+            throw ShapeError(message("SequenceIndex: expected fields of the ", events, " events of the history, received ",
+                                     fields.events.batch(), " rows"));
+        fields.events = fields.events.slice(events - std::min(events, most), events);
+        return fields;
+    }
     void pack() {
         const Index n = model_->items() + 1, d = model_->width();
         kernels::pack_transposed<T>(model_->vectors(), d, d, n, packed_.need(kernels::packed_size<T>(d, n)));
@@ -169,10 +206,12 @@ private:
 
     std::shared_ptr<const Model> model_;
     Index length_ = 50;
+    const SequenceFields* fields_ = nullptr;
     Buffer<T> packed_;
     std::vector<std::uint8_t> unknown_;
 };
 template <class Model>
-explicit SequenceIndex(std::shared_ptr<Model>, Index = 50) -> SequenceIndex<std::remove_const_t<Model>>;
+explicit SequenceIndex(std::shared_ptr<Model>, Index = 50, const SequenceFields* = nullptr)
+    -> SequenceIndex<std::remove_const_t<Model>>;
 
 DEEPREC_END

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/errors.hpp>
 #include <deeprec/core/shape.hpp>
 
@@ -18,7 +19,7 @@ template <class T>
 struct Hit {
     std::int32_t item = 0;
     T score = 0;
-    friend bool operator==(const Hit&, const Hit&) = default;
+    friend bool operator==(const Hit& a, const Hit& b) { return a.item == b.item && detail::equal(a.score, b.score); }
 };
 
 /// Keeps the k highest scores, ties by the lower item number. Most items of a long scan fail the one comparison with

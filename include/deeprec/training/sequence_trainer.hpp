@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/data/sequence_samples.hpp>
 #include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/kernels/ranking/softmax_cross_entropy.hpp>
@@ -50,7 +51,7 @@ public:
     void each_prediction(const SequenceBatch&, F&& f) {
         constexpr Index rows_at_once = 128;
         const Index d = width_, n = items_;
-        if (static_cast<Index>(static_cast<T>(n)) != n || static_cast<T>(n) + T(1) == static_cast<T>(n))
+        if (static_cast<Index>(static_cast<T>(n)) != n || detail::equal(static_cast<T>(n) + T(1), static_cast<T>(n)))
             throw ArgumentError(message("NextItemSoftmax: ", n, " items are too many for metrics of classes"));
         for (Index begin = 0; begin < targets_seen_; begin += rows_at_once) {
             const Index rows = std::min(rows_at_once, targets_seen_ - begin);
@@ -67,11 +68,13 @@ public:
 private:
     struct Numbered : std::span<const std::int32_t> {
         Index number = 0;
+        const FieldsOfSequence* fields = nullptr;
     };
     struct Shard {
         typename Model::Cache cache;
         typename Model::PassGradients gradients;
-        Fields<T> fields;  // of the tower
+        Fields<T> fields;  // of what the pass has gradients of
+        detail::PaddedFields records;
         Buffer<std::int32_t> ids;
         Buffer<T> dh;
         Index steps = 0, first_target = 0;
@@ -98,15 +101,19 @@ private:
             const Index begin = cut_.begin(s), rows = cut_.end(s) - begin;
             std::int32_t* ids = shard.ids.need_zeros(rows * shard.steps);
             Index at = shard.first_target;
+            shard.records.clear();
             for (Index r = 0; r < rows; ++r) {
-                const std::span<const std::int32_t> events = sorted_[static_cast<std::size_t>(begin + r)];
+                const Numbered& sequence = sorted_[static_cast<std::size_t>(begin + r)];
+                const std::span<const std::int32_t> events = sequence;
+                if (sequence.fields) shard.records.add(inputs_of(*sequence.fields, events.size() - 1));
                 std::copy(events.begin(), events.end() - 1, ids + r * shard.steps);
                 for (std::size_t t = 1; t < events.size(); ++t) target[at++] = checked(model, events[t]) - 1;
                 if (train) check_warm(model, events);
             }
             const Pass pass = train ? Pass(Training(step_seed, begin)) : Pass(Inference{});
             const auto y =
-                model.forward_with(vectors, View<const std::int32_t, 2>{ids, {rows, shard.steps}}, shard.cache, pass);
+                model.forward_with(vectors, View<const std::int32_t, 2>{ids, {rows, shard.steps}}, shard.cache, pass,
+                                   {shard.records.events(shard.steps), shard.records.users()});
             each_row(shard, begin, rows, [&](Index r, Index first, Index n) {
                 std::copy_n(y.data() + r * shard.steps * d, n * d, h + first * d);
             });
@@ -152,13 +159,14 @@ private:
         sorted_.clear();
         for (std::size_t i = 0; i < batch.sequences.size(); ++i)
             if (batch.sequences[i].size() >= 2)
-                sorted_.push_back(
-                    {batch.sequences[i], batch.numbers.empty() ? static_cast<Index>(i) : batch.numbers[i]});
+                sorted_.push_back({batch.sequences[i],
+                                   batch.numbers.empty() ? static_cast<Index>(i) : batch.numbers[i],
+                                   batch.fields.empty() ? nullptr : &batch.fields[i]});
         std::sort(sorted_.begin(), sorted_.end(), [](const Numbered& a, const Numbered& b) {
             return a.size() != b.size() ? a.size() > b.size() : a.number < b.number;
         });
         cut_ = Shards(static_cast<Index>(sorted_.size()));
-        while (static_cast<Index>(shards_.size()) < cut_.count) shards_.push_back({{}, empty_, {}, {}, {}});
+        while (static_cast<Index>(shards_.size()) < cut_.count) shards_.push_back({{}, empty_, {}, {}, {}, {}});
         Index targets = 0;
         for (Index s = 0; s < cut_.count; ++s) {
             Shard& shard = shards_[static_cast<std::size_t>(s)];
@@ -186,7 +194,8 @@ private:
         clear_gradients(fields_.parameters());
         for (Shard& shard : shards_) {
             shard.gradients.vectors.setZero();
-            detail::list_fields(model.tower, shard.gradients.tower, shard.fields);
+            shard.fields.clear();
+            const_cast<Model&>(model).pass_fields(shard.fields, shard.gradients);  // names, and changes nothing
             detail::drop_empty(shard.fields.parameters());
             clear_gradients(shard.fields.parameters());
         }
@@ -196,14 +205,19 @@ private:
         const std::size_t own = fields_.parameters().size() - shards_.front().fields.parameters().size();
         for (Index s = 0; s < cut_.count; ++s) {
             Shard& shard = shards_[static_cast<std::size_t>(s)];
-            const auto& tower = shard.fields.parameters();
-            for (std::size_t i = 0; i < tower.size(); ++i)  // the tower comes last in the model's list
-                detail::add_gradient(fields_.parameters()[own + i], tower[i]);
+            const auto& passed = shard.fields.parameters();
+            for (std::size_t i = 0; i < passed.size(); ++i)  // these come last in the model's list
+                detail::add_gradient(fields_.parameters()[own + i], passed[i]);
             const SparseRows<T>& vectors = shard.gradients.vectors;
             for (std::size_t i = 0; i < vectors.ids().size(); ++i)
                 kernels::add<T>(vectors.values(i), dv + vectors.ids()[i] * d, d);
         }
         model.vectors_backward(dv, gradients_, model.options().id_dropout > 0 ? &drawn_ : nullptr);
+    }
+    /// The fields of all events but the last, which is a target only.
+    static FieldsOfSequence inputs_of(FieldsOfSequence fields, std::size_t inputs) {
+        if (!fields.events.fields.empty()) fields.events = fields.events.slice(0, static_cast<Index>(inputs));
+        return fields;
     }
     /// The bias with scores of cold items so low that the softmax gives them nothing.
     const T* without_cold(const Model& model) {

@@ -1,7 +1,10 @@
 /// From rows of fields, whatever they come from, to tables.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -10,8 +10,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <new>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -22,22 +20,9 @@
 #include <deeprec/core/shown.hpp>
 #include <deeprec/data/readers/csv_format.hpp>
 #include <deeprec/data/readers/fields.hpp>
+#include <deeprec/io/within_memory.hpp>
 
 DEEPREC_BEGIN
-
-namespace detail {
-/// f(), in which a lack of memory becomes an Error that names the file.
-template <class F>
-decltype(auto) within_memory(const std::filesystem::path& file, F&& f) {
-    try {
-        return f();
-    } catch (const std::bad_alloc&) {
-        throw FileError(message(file.string(), ": reading it needs more memory than there is"));
-    } catch (const std::length_error&) {
-        throw FileError(message(file.string(), ": reading it needs more memory than there can be"));
-    }
-}
-}  // namespace detail
 
 /// Reads a file one line at a time. Line ends are LF or CRLF, the last one may be missing; blank lines and a UTF-8
 /// byte order mark are skipped.

@@ -82,6 +82,11 @@ public:
         return all.empty() || std::isnan(all[0]) ? std::span<const float>() : all;
     }
     bool missing(Index row) const;
+    /// Of all rows, one after the other: ids of category and categories, numbers of number and vector, and where the
+    /// ids of each row of categories end.
+    std::span<const std::int32_t> all_ids() const { return ids_.all(); }
+    std::span<const float> all_numbers() const { return numbers_.all(); }
+    std::span<const std::int64_t> all_ends() const { return ends_.all(); }
 
     /// Appends a row. Throws DataError, and appends nothing, for a cell of another kind, a number or vector that is not
     /// finite (or not as a float) and a vector of another width than those before.

@@ -104,7 +104,7 @@ DEEPREC_INLINE float exp(float x) { return std::exp(x); }
 DEEPREC_INLINE double exp(double x) { return std::exp(x); }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> exp(const xsimd::batch<double, Arch>& x) {
-    return kernels::select(x == x, xsimd::exp(x), x);  // xsimd 8.1 on SSE2 loses NaN
+    return kernels::select(kernels::equal(x, x), xsimd::exp(x), x);  // xsimd 8.1 on SSE2 loses NaN
 }
 /// e^x where the result is at most about 1, for one step less than exp except with AVX-512.
 template <class T, class Arch>
@@ -130,7 +130,7 @@ DEEPREC_INLINE xsimd::batch<float, Arch> exp(const xsimd::batch<float, Arch>& x)
 /// e^x - 1, precise for small x too.
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> expm1(const xsimd::batch<double, Arch>& x) {
-    return kernels::select(x == x, xsimd::expm1(x), x);
+    return kernels::select(kernels::equal(x, x), xsimd::expm1(x), x);
 }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> expm1(const xsimd::batch<float, Arch>& x) {
@@ -150,7 +150,7 @@ DEEPREC_INLINE float tanh(float x) { return std::tanh(x); }
 DEEPREC_INLINE double tanh(double x) { return std::tanh(x); }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> tanh(const xsimd::batch<double, Arch>& x) {
-    return kernels::select(x == x, xsimd::tanh(x), x);
+    return kernels::select(kernels::equal(x, x), xsimd::tanh(x), x);
 }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> tanh(const xsimd::batch<float, Arch>& x) {
@@ -222,7 +222,7 @@ DEEPREC_INLINE double normal_cdf(double x) { return 0.5 * std::erfc(-0.707106781
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> normal_cdf(const xsimd::batch<double, Arch>& x) {
     using V = xsimd::batch<double, Arch>;
-    return kernels::select(x == x, V(0.5) * xsimd::erfc(V(-0.70710678118654752) * x), x);
+    return kernels::select(kernels::equal(x, x), V(0.5) * xsimd::erfc(V(-0.70710678118654752) * x), x);
 }
 /// erfc(z) = t e^(-z^2 + P(t)) with t = 1 / (1 + z / 2), a Chebyshev fit for z >= 0 (Numerical Recipes, erfcc).
 template <class Arch>

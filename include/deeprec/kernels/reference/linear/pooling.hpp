@@ -1,6 +1,8 @@
 /// Scalar twins of kernels/linear/pooling.hpp, as plain as the definitions: tests and benchmarks compare with them.
 #pragma once
 
+#include <cmath>
+
 #include <deeprec/kernels/linear/pooling.hpp>
 
 DEEPREC_BEGIN
@@ -21,8 +23,8 @@ template <class T>
 Index first_maximum(const PoolWindows& w, const T* x, Index b, Index o, Index f) {
     const auto at = [&](Index t) { return x[(b * w.time + t) * w.features + f]; };
     Index best = w.begin(o);
-    for (Index t = best + 1; t < w.end(o) && at(best) == at(best); ++t)
-        if (at(t) > at(best) || at(t) != at(t)) best = t;
+    for (Index t = best + 1; t < w.end(o) && !std::isnan(at(best)); ++t)
+        if (at(t) > at(best) || std::isnan(at(t))) best = t;
     return best;
 }
 template <class T>

@@ -1,0 +1,102 @@
+/// What is known of events and users beside the items: the fields that a SequenceRecommender reads.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <deeprec/core/record.hpp>
+#include <deeprec/data/sequences.hpp>
+
+DEEPREC_BEGIN
+
+/// The fields of one sequence: a row of `events` for each of its events, and one row of `user`. Either may be without
+/// fields.
+struct FieldsOfSequence {
+    RecordView events{}, user{};
+};
+
+/// The fields of all events and users: `SequenceFields fields{sequences, events, users}`.
+///
+/// Row i of `events` is event i of the sequences, user by user and oldest first; row u of `users` is user u, row 0
+/// nobody. Events are found by user and place, so that the fields of all sequences of a split serve its training part
+/// and its queries too. Throws ShapeError for other numbers of rows. Either record may be empty.
+class SequenceFields {
+public:
+    SequenceFields(const Sequences& all, Record events, Record users = {})
+        : events_(std::move(events)), users_(std::move(users)), ends_{0} {
+        for (std::int32_t user = 1; user <= all.users(); ++user)
+            ends_.push_back(ends_.back() + static_cast<Index>(all[user].size()));
+        const auto check = [](std::string_view what, const Record& record, Index rows) {
+            if (!record.fields().empty() && record.size() != rows)
+                throw ShapeError(message("SequenceFields: expected a row for each of ", rows, " ", what, ", received ",
+                                         record.size()));
+        };
+        check("events", events_, all.size());
+        check("users and nobody", users_, Index{all.users()} + 1);
+    }
+
+    const Record& events() const { return events_; }
+    const Record& users() const { return users_; }
+    /// Of `count` events of a user from number `begin` on. Throws DataError for events that there are not.
+    FieldsOfSequence of(std::int32_t user, Index begin, Index count) const {
+        const bool known = user >= 1 && user < std::ssize(ends_);
+        const auto u = static_cast<std::size_t>(known ? user : 0);
+        if (!known || begin < 0 || count < 0 || ends_[u - 1] + begin + count > ends_[u])
+            throw DataError(message("SequenceFields: there are no events ", begin, " to ", begin + count, " of user ",
+                                    user));
+        FieldsOfSequence found;
+        if (!events_.fields().empty())
+            found.events = events_.slice(ends_[u - 1] + begin, ends_[u - 1] + begin + count);
+        if (!users_.fields().empty()) found.user = users_.slice(user, user + 1);
+        return found;
+    }
+
+private:
+    Record events_, users_;
+    std::vector<Index> ends_;  // user u has the rows ends_[u - 1] up to ends_[u]
+};
+
+namespace detail {
+/// The fields of several sequences as records that a model reads, padded with zeros after the last event.
+class PaddedFields {
+public:
+    void clear() { rows_.clear(); }
+    void add(const FieldsOfSequence& row) { rows_.push_back(row); }
+    /// [rows, steps, ...]
+    RecordView events(Index steps) { return gather(events_, steps, &FieldsOfSequence::events); }
+    /// [rows, ...]
+    RecordView users() { return gather(users_, 0, &FieldsOfSequence::user); }
+
+private:
+    struct Memory {
+        std::vector<FieldView> views;
+        std::vector<Buffer<std::byte>> bytes;
+    };
+    RecordView gather(Memory& to, Index steps, RecordView FieldsOfSequence::*part) {
+        const auto fields = rows_.empty() ? std::span<const FieldView>{} : (rows_[0].*part).fields;
+        const Index rows = static_cast<Index>(rows_.size()), each = std::max<Index>(steps, 1);
+        to.views.assign(fields.begin(), fields.end());
+        if (to.bytes.size() < fields.size()) to.bytes.resize(fields.size());
+        for (std::size_t f = 0; f < fields.size(); ++f) {
+            const Index row = fields[f].row_bytes();
+            std::byte* out = to.bytes[f].need_zeros(rows * each * row);
+            to.views[f].data = out;
+            if (steps > 0) {
+                Shape sample{steps};
+                for (int axis = 0; axis < fields[f].sample.rank(); ++axis) sample.push_back(fields[f].sample[axis]);
+                to.views[f].sample = sample;
+            }
+            for (const FieldsOfSequence& source : rows_) {
+                const RecordView& x = source.*part;
+                std::copy_n(x.fields[f].data + x.begin * row, std::min(x.batch(), each) * row, out);
+                out += each * row;
+            }
+        }
+        return {to.views, 0, rows};
+    }
+    std::vector<FieldsOfSequence> rows_;
+    Memory events_, users_;
+};
+}  // namespace detail
+
+DEEPREC_END

@@ -1,0 +1,119 @@
+/// A model of named fields as an option of another model, whose type does not tell what it reads.
+#pragma once
+
+#include <any>
+#include <memory>
+#include <utility>
+
+#include <deeprec/models/branches.hpp>
+
+DEEPREC_BEGIN
+namespace detail {
+
+/// What a model needs of fields that it reads beside its own input. Caches and gradients are made when first used.
+template <class T>
+class FieldModel {
+public:
+    virtual ~FieldModel() = default;
+    virtual std::unique_ptr<FieldModel> clone() const = 0;
+    virtual Shape size(const RecordShape& in) = 0;
+    virtual const RecordShape& record() const = 0;
+    virtual void fields(Fields<T>& f, std::any& gradients) = 0;
+    virtual void parameters_changed() = 0;
+    virtual Block<const T> apply(const RecordView& x, std::any& cache, const Pass& pass) const = 0;
+    virtual void apply_backward(const Block<const T>& dy, std::any& cache, std::any& gradients) const = 0;
+};
+
+template <class L>
+class FieldModelOf final : public FieldModel<typename L::Scalar> {
+    using T = typename L::Scalar;
+
+public:
+    explicit FieldModelOf(L model) : model_(std::move(model)) {}
+    std::unique_ptr<FieldModel<T>> clone() const override { return std::make_unique<FieldModelOf>(*this); }
+    Shape size(const RecordShape& in) override { return size_checked(model_, in); }
+    const RecordShape& record() const override { return model_.record(); }
+    void fields(Fields<T>& f, std::any& gradients) override {
+        model_.fields(f, value<typename L::Gradients>(gradients));
+    }
+    void parameters_changed() override { model_.parameters_changed(); }
+    Block<const T> apply(const RecordView& x, std::any& cache, const Pass& pass) const override {
+        return model_.apply(x, value<typename L::Cache>(cache), pass);
+    }
+    void apply_backward(const Block<const T>& dy, std::any& cache, std::any& gradients) const override {
+        model_.apply_backward(dy, value<typename L::Cache>(cache), value<typename L::Gradients>(gradients), false);
+    }
+
+private:
+    template <class V>
+    static V& value(std::any& any) {
+        V* const found = std::any_cast<V>(&any);
+        return found ? *found : any.emplace<V>();
+    }
+    L model_;
+};
+
+/// One of these, or none, as a value.
+template <class T>
+class FieldPart {
+public:
+    using Scalar = T;
+    FieldPart() = default;
+    explicit FieldPart(std::unique_ptr<FieldModel<T>> model) : model_(std::move(model)) {}
+    FieldPart(const FieldPart& other) : model_(other.model_ ? other.model_->clone() : nullptr) {}
+    FieldPart(FieldPart&&) noexcept = default;
+    FieldPart& operator=(FieldPart other) noexcept {
+        model_ = std::move(other.model_);
+        return *this;
+    }
+    ~FieldPart() = default;
+
+    static constexpr std::string_view name() { return "Fields"; }
+    explicit operator bool() const { return model_ != nullptr; }
+    FieldModel<T>* operator->() { return model_.get(); }
+    const FieldModel<T>* operator->() const { return model_.get(); }
+    void fields(Fields<T>& f, std::any& gradients) { model_->fields(f, gradients); }
+
+private:
+    std::unique_ptr<FieldModel<T>> model_;
+};
+}  // namespace detail
+
+/// An option that is a model of named fields, or nothing: `.step = Branches{...}`, `.user = field("age", Dense{64})`.
+class FieldsOption {
+public:
+    FieldsOption() = default;
+    template <class L>
+        requires(L::reads == Reads::record)
+    FieldsOption(L model) {
+        static_assert(std::is_same_v<typename L::Scalar, float> || std::is_same_v<typename L::Scalar, double>);
+        auto kept = std::make_shared<const detail::FieldModelOf<L>>(std::move(model));
+        if constexpr (std::is_same_v<typename L::Scalar, float>)
+            floats_ = std::move(kept);
+        else
+            doubles_ = std::move(kept);
+    }
+    template <class L>
+    FieldsOption(NamedField<L> one) : FieldsOption(Branches{std::move(one)}) {}
+
+    explicit operator bool() const { return floats_ || doubles_; }
+    /// A model of its own. Throws ArgumentError, in the name of `who`, for fields of the other scalar.
+    template <class T>
+    detail::FieldPart<T> make(std::string_view who) const {
+        const auto& own = [&]() -> const auto& {
+            if constexpr (std::is_same_v<T, float>)
+                return floats_;
+            else
+                return doubles_;
+        }();
+        if (own) return detail::FieldPart<T>(own->clone());
+        if (*this) throw ArgumentError(message(who, ": the layers of its fields must have the scalar of the tower"));
+        return {};
+    }
+
+private:
+    std::shared_ptr<const detail::FieldModel<float>> floats_;
+    std::shared_ptr<const detail::FieldModel<double>> doubles_;
+};
+
+DEEPREC_END

@@ -1,0 +1,35 @@
+/// The training whose states are fuzzed.
+#pragma once
+
+#include <filesystem>
+
+#include <deeprec/layers/dense.hpp>
+#include <deeprec/losses/binary_cross_entropy.hpp>
+#include <deeprec/models/sequential.hpp>
+#include <deeprec/optimizers/adam.hpp>
+#include <deeprec/training/callbacks.hpp>
+#include <deeprec/training/checkpoint.hpp>
+#include <deeprec/training/fit.hpp>
+
+namespace fuzz {
+
+/// Goes on from the state in that directory, if there is one, up to so many epochs.
+inline void train(const std::filesystem::path& run, deeprec::Index epochs, bool write = false) {
+    using namespace deeprec;
+    Sequential model{Dense{2, relu}, Dense{1, sigmoid}};
+    model.build({2}, Seed{1});
+    Tensor<float, 2> x(4, 2), y(4, 1);
+    fill_uniform(x, 1, Seed{2});
+    y.setConstant(1);
+    Adam optimizer;
+    const TensorDataset data{x, y};
+    EarlyStopping stopping{.monitor = "loss", .patience = 9, .restore_best_weights = true};
+    Checkpoint checkpoint{.directory = run.string()};
+    const auto go = [&](auto&... callbacks) {
+        fit(model, data, BinaryCrossEntropy{}, optimizer,
+            {.epochs = epochs, .threads = 1, .resume = (run / "last.state").string()}, callbacks...);
+    };
+    write ? go(stopping, checkpoint) : go(stopping);
+}
+
+}  // namespace fuzz

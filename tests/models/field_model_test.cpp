@@ -1,0 +1,196 @@
+#include <deeprec/models/field_model.hpp>
+
+#include <map>
+#include <numeric>
+
+#include <deeprec/data/sequence_fields.hpp>
+#include <deeprec/io/model_file.hpp>
+#include <deeprec/layers/dense.hpp>
+#include <deeprec/layers/embedding.hpp>
+#include <deeprec/optimizers/adam.hpp>
+#include <deeprec/ranking/sequence_index.hpp>
+#include <deeprec/training/fit.hpp>
+
+#include "models/sequences.hpp"
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+
+namespace {
+
+constexpr std::int32_t items = 12, users = 60;
+
+/// People walk along a ring of items. How far the next step goes is what the type of an event says, 1 or 2, and as much
+/// again for the users whose age is 1: nothing of it can be told from the items.
+struct World {
+    Sequences sequences;
+    Record events, people;
+
+    template <class T>
+    static World make() {
+        Interactions x;
+        for (std::int32_t item = 1; item <= items; ++item) x.items.add(std::to_string(item));
+        const RandomStream random(Seed{9});
+        std::uint64_t draw = 0;
+        std::vector<std::int32_t> types;
+        Tensor<T, 2> age(users + 1, 1);
+        for (std::int32_t user = 1; user <= users; ++user) {
+            x.users.add(std::to_string(user));
+            age(user, 0) = static_cast<T>(random.below(draw++, 2));
+            std::int32_t at = static_cast<std::int32_t>(random.below(draw++, items));
+            for (int i = 0; i < 8 + user % 5; ++i) {
+                x.add(user, at + 1);
+                types.push_back(1 + static_cast<std::int32_t>(random.below(draw++, 2)));
+                at = (at + types.back() * (age(user, 0) > 0 ? 2 : 1)) % items;
+            }
+        }
+        Tensor<std::int32_t, 1> type(static_cast<Index>(types.size()));
+        Tensor<T, 2> noise(type.size(), 2);
+        std::copy(types.begin(), types.end(), type.data());
+        for (Index i = 0; i < noise.size(); ++i) noise.data()[i] = static_cast<T>(random.uniform(draw++, -1, 1));
+        return {Sequences{x}, Record{{"type", type}, {"noise", noise}}, Record{{"age", age}}};
+    }
+};
+/// The share of the events of all users whose item the index puts first.
+template <class Index_>
+double hits(const Index_& index, const Sequences& sequences) {
+    int right = 0, all = 0;
+    for (const Query& query : sequences.next_item_queries()) {
+        std::vector<float> scores(items + 1);
+        index(query, scores);
+        right += std::max_element(scores.begin() + 1, scores.end()) - scores.begin() == query.target;
+        ++all;
+    }
+    return static_cast<double>(right) / all;
+}
+
+}  // namespace
+
+TEST_CASE("SequenceRecommender: the gradient by fields of events and users is that of the loss", "[branches][sequence_recommender]") {
+    const World world = World::make<double>();
+    const SequenceFields fields{world.sequences, world.events, world.people};
+    const SequenceSamples samples{world.sequences, 6, &fields};
+    SequenceRecommender model{items,
+                              sequences::double_tower(4),
+                              {.width = 4,
+                               .step = Branches{field("type", Embedding<double>{3, 2}), field("noise", Dense<double, Tanh>{2})},
+                               .user = field("age", Dense<double, Tanh>{4})}};
+    model.build(6, Seed{5}, fields.events().shape(), fields.users().shape());
+    for_each_parameter(model, [](std::string_view name, auto& p) {
+        for (Index i = name == "items" ? 4 : 0; i < p.size(); ++i) p.data()[i] = std::sin(static_cast<double>(i) * 1.7);
+    });
+    std::vector<Index> some(37);  // two shards
+    std::iota(some.begin(), some.end(), Index(0));
+    const auto batch = samples.batch(some);
+    ThreadPool pool(1);
+    Trainer<decltype(model), NextItemSoftmax> trainer(model, {}, pool);
+    const auto loss = [&] { return trainer.gradient(model, batch, Seed{8}).mean(); };
+    loss();
+    CHECK(support::allocations_in(loss) == 0);
+    std::map<std::string, std::vector<double>> gradients;
+    for_each_parameter(std::as_const(model), trainer.gradients(), [&](std::string_view name, const auto&, auto& g) {
+        if constexpr (requires { g.dense(); }) {
+            const auto all = g.dense();
+            gradients[std::string(name)].assign(all.data(), all.data() + all.size());
+        } else {
+            gradients[std::string(name)].assign(g.data(), g.data() + g.size());
+        }
+    });
+    for (const std::string name : {"step.type.embeddings", "step.noise.kernel", "step.noise.bias", "user.age.kernel", "user.age.bias", "items"}) {
+        REQUIRE(gradients.count(name) == 1);
+        double largest = 1e-3, worst = 0;
+        for (std::size_t i = name == "items" ? 4 : 0; i < gradients[name].size(); ++i) {
+            const auto shifted = [&](double by) {
+                for_each_parameter(model, [&](std::string_view n, auto& p) {
+                    if (n == name) p.data()[i] += by;
+                });
+                return loss();
+            };
+            const double above = shifted(1e-5), slope = (above - shifted(-2e-5)) / 2e-5;
+            shifted(1e-5);
+            largest = std::max(largest, std::abs(slope));
+            worst = std::max(worst, std::abs(slope - gradients[name][i]));
+        }
+        INFO(name);
+        CHECK(worst / largest < 1e-6);
+    }
+}
+
+TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with them", "[branches][sequence_recommender][threads]") {
+    const World world = World::make<float>();
+    const SequenceFields fields{world.sequences, world.events, world.people};
+    const auto make = [] {
+        return SequenceRecommender{items, sequences::rnn_tower(16),
+                                   {.width = 16,
+                                    .step = Branches{field("type", Embedding{3, 12}), field("noise", Dense{4})},
+                                    .user = field("age", Dense{16})}};
+    };
+    auto model = make();
+    std::vector<float> before;
+    for (const int threads : {1, 3}) {
+        model.build(8, Seed{5}, fields.events().shape(), fields.users().shape());
+        Adam adam{{.learning_rate = 0.03f}};
+        fit(model, SequenceSamples{world.sequences, 8, &fields}, NextItemSoftmax{}, adam, {.epochs = 40, .batch_size = 64, .threads = threads});
+        std::vector<float> scores(items + 1);
+        SequenceIndex{model, 8, &fields}(world.sequences.next_item_queries()[20], scores);
+        if (threads == 1)
+            before = scores;
+        else
+            CHECK(scores == before);
+    }
+    SequenceRecommender ids_alone{items, sequences::rnn_tower(16), {.width = 16}};
+    ids_alone.build(8, Seed{5});
+    Adam adam{{.learning_rate = 0.03f}};
+    fit(ids_alone, SequenceSamples{world.sequences, 8}, NextItemSoftmax{}, adam, {.epochs = 40, .batch_size = 64});
+    const SequenceIndex index{model, 8, &fields};
+    const double with = hits(index, world.sequences), without = hits(SequenceIndex{ids_alone, 8}, world.sequences);
+    INFO("with fields " << with << ", ids alone " << without);
+    CHECK(with > 0.95);
+    CHECK(without < 0.75);
+
+    // A request has its fields with it.
+    const auto history = world.sequences[7].first(6);
+    const FieldsOfSequence own = fields.of(7, 0, 6);
+    std::vector<float> scores(items + 1);
+    index(Query{7, history, 0}, scores);
+    const auto best = SequenceIndex{model, 8}.recommend(history, own, 3);
+    CHECK(best[0].score == scores[static_cast<std::size_t>(best[0].item)]);
+
+    const support::TemporaryDirectory folder;
+    save(model, folder.path() / "model.safetensors");
+    auto same = make();
+    same.build(8, Seed{1}, fields.events().shape(), fields.users().shape());
+    load(same, folder.path() / "model.safetensors");
+    CHECK(SequenceIndex{same, 8}.recommend(history, own, 3) == best);
+    CHECK_THROWS_AS(load<decltype(same)>(folder.path() / "model.safetensors"), FormatError);
+
+    const SequenceIndex bare{model, 8};
+    CHECK_THROWS_WITH(bare.recommend(history, 3),
+                      "SequenceRecommender: expected the field 'type'; the model reads 'type' ids [8], 'noise' float [8, 2], received nothing");
+    CHECK_THROWS_WITH(bare.recommend(history.first(5), own, 3),
+                      "SequenceIndex: expected fields of the 5 events of the history, received 6 rows");
+    CHECK_THROWS_WITH((SequenceIndex{ids_alone, 8, &fields}(Query{7, history, 0}, scores)),
+                      "SequenceRecommender: there are fields, but the option step is empty");
+    CHECK_THROWS_WITH(same.build(8, Seed{1}), ContainsSubstring("expected one shape of the field 'type'"));
+    auto narrow = SequenceRecommender{items, sequences::rnn_tower(16), {.width = 16, .user = field("age", Dense{3})}};
+    CHECK_THROWS_WITH(narrow.build(8, Seed{1}, {}, {{"age", {1}}}),
+                      "SequenceRecommender: expected fields of the option user that give [16], received [3]");
+    CHECK_THROWS_AS((SequenceRecommender{items, sequences::rnn_tower(16), {.width = 16, .user = field("age", Dense<double>{16})}}),
+                    ArgumentError);
+}
+
+TEST_CASE("SequenceFields are found by user and place", "[branches]") {
+    const World world = World::make<float>();
+    const SequenceFields fields{world.sequences, world.events, world.people};
+    const FieldsOfSequence own = fields.of(2, 1, 3);
+    const Index first = static_cast<Index>(world.sequences[1].size());
+    CHECK(own.events.batch() == 3);
+    CHECK(own.events.begin == first + 1);
+    CHECK(own.user.begin == 2);
+    CHECK_THROWS_WITH(fields.of(2, 1, 60), "SequenceFields: there are no events 1 to 61 of user 2");
+    CHECK_THROWS_AS(fields.of(users + 1, 0, 1), DataError);
+    CHECK_THROWS_WITH((SequenceFields{world.sequences, world.people}),
+                      ContainsSubstring("SequenceFields: expected a row for each of") && ContainsSubstring("events, received 61"));
+}
