@@ -302,6 +302,10 @@ private:
         server_.set_keep_alive_timeout(2);
         server_.set_keep_alive_max_count(1000000);
         server_.set_tcp_nodelay(true);
+        server_.set_socket_options([](socket_t socket) {  // without the default SO_REUSEPORT: one server a port
+            const int yes = 1;
+            ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        });
         server_.set_default_headers(
             {{"X-Content-Type-Options", "nosniff"},
              {"Content-Security-Policy",

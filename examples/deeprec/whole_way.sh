@@ -88,6 +88,7 @@ http() {
 }
 for _ in $(seq 100); do grep -q "until Ctrl-C" server.txt && break; sleep 0.1; done
 grep -q "until Ctrl-C" server.txt || fail "the server does not start: $(cat server.txt)"
+ends 1 timeout 10 "$deeprec" serve shop.deeprec --port "$port" # which is taken
 token="Authorization: Bearer secret"
 has '"status":"ok"' http GET /healthz
 has '<title>deeprec</title>' http GET /
