@@ -22,14 +22,14 @@ inline std::string read_whole_text(const std::filesystem::path& file) {
         std::array<char, 1 << 16> part;
         while (in.read(part.data(), part.size()), in.gcount() > 0) {
             const std::string_view read(part.data(), static_cast<std::size_t>(in.gcount()));
+            text += read;
+            if (const std::string_view other = not_text(text); !other.empty())
+                throw FormatError(message(file.string(), ":1:1: expected text, received ", other));
             if (text.size() > longest || read.find('\0') != read.npos)  // at once: a device has no end
                 throw FormatError(message(file.string(), ":1:1: expected text of at most ", longest,
                                           " bytes, received ", text.size() > longest ? "more" : "a byte 0"));
-            text += read;
         }
         if (in.bad()) throw FileError(message(file.string(), ": cannot be read"));
-        if (const std::string_view other = not_text(text); !other.empty())
-            throw FormatError(message(file.string(), ":1:1: expected text, received ", other));
         text.erase(0, text.size() - without_byte_order_mark(text).size());
         if (const std::size_t bad = find_not_utf8(text); bad != text.npos) {
             const auto at = text.begin() + static_cast<std::ptrdiff_t>(bad);
