@@ -16,15 +16,25 @@ TEST_CASE("A set has its items, once each", "[item set]") {
     CHECK(some.contains(64));
     CHECK(!some.contains(63));
     CHECK(!some.contains(0));
-    CHECK(some.any(2, 65));
-    CHECK(!some.any(2, 64));
-    CHECK(!some.any(65, 130));
-    CHECK(some.any(65, 131));
-    CHECK(!some.any(5, 5));
+    const auto between = [&](std::int32_t begin, std::int32_t end) {
+        std::vector<std::int32_t> found;
+        some.for_each(begin, end, [&](std::int32_t item) { found.push_back(item); });
+        return found;
+    };
+    CHECK(between(0, 131) == std::vector<std::int32_t>{1, 64, 130});
+    CHECK(between(2, 65) == std::vector<std::int32_t>{64});
+    CHECK(between(2, 64).empty());
+    CHECK(between(65, 130).empty());
+    CHECK(between(5, 5).empty());
     const auto even = ItemSet::where(130, [](std::int32_t i) { return i % 2 == 0; });
     CHECK((some & even).count() == 2);
     CHECK((some | even).count() == 66);
     CHECK((~some).count() == 127);
+    for (const std::int32_t n : {62, 63, 64, 127})
+        for (const auto& set : {~ItemSet(n, {}), ~~~ItemSet(n, {})}) {
+            CHECK(set.count() == n);
+            CHECK(set.contains(n));
+        }
     CHECK(!(~some).contains(0));
     CHECK(ItemSet(0, {}).count() == 0);
 }

@@ -1,11 +1,15 @@
-#include <deeprec/recommender/recommender.hpp>
+#include <deeprec/recommender/recommender_file.hpp>
 
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include <deeprec/layers/dot.hpp>
+#include <deeprec/layers/embedding.hpp>
+#include <deeprec/layers/flatten.hpp>
 #include <deeprec/layers/gru.hpp>
+#include <deeprec/ranking/item_index.hpp>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -67,7 +71,9 @@ void rewrite(const std::filesystem::path& path, const Metadata& texts, const std
     SafetensorsWriter writer;
     writer.metadata = file.metadata();
     for (const auto& [key, text] : texts) writer.metadata[key] = text;
-    for (const auto& [name, entry] : file.tensors()) {
+    for (const auto& tensor : file.tensors()) {
+        const std::string& name = tensor.first;
+        const TensorEntry& entry = tensor.second;
         const auto copy = [&]<class T>(T) {
             Index size = 1;
             for (const Index extent : entry.shape) size *= extent;
@@ -270,4 +276,32 @@ TEST_CASE("Items come and go, and the scores of the others stay", "[recommender]
     any.add_items({"NEW-1"});
     check_same(any.recommend(query, 1), old);
     CHECK(any.recommend({.history = {"NEW-1"}, .user = "u1"}, 21).size() == 21);
+}
+
+TEST_CASE("A TwoTower is kept as its index, and its item tower ranks new items", "[recommender]") {
+    TwoTower model{Sequential{Embedding{40, 3}, Flatten{}}, Sequential{Embedding{40, 3}, Flatten{}}, Dot{}};
+    model.build({{1}, {1}}, Seed{4});
+    const auto tokens = [](std::int32_t from, std::int32_t count) {
+        Tensor<std::int32_t, 2> items(count, 1);
+        for (std::int32_t i = 0; i < count; ++i) items(i, 0) = from + i;
+        return items;
+    };
+    using Towers = decltype(model);
+    const auto shared = std::make_shared<const Towers>(std::move(model));
+    Recommender shop{ItemIndex{shared, tokens(1, n), {.first_item = 1}}, some_data()};
+    shop.add_items({"NEW-1", "NEW-2"}, tokens(n + 1, 2));
+    const KeyQuery query{.history = {"SKU-3", "SKU-9"}};
+    const ItemIndex at_once{shared, tokens(1, n + 2), {.first_item = 1}};
+    const std::vector<std::int32_t> history{3, 9};
+    const auto expected = recommend(at_once, {0, history, 0}, n + 2);
+    const auto hits = shop.recommend(query, n + 2);
+    REQUIRE(hits.size() == expected.size());
+    for (std::size_t i = 0; i < hits.size(); ++i) CHECK(hits[i].score == expected[i].score);
+    CHECK_THROWS_AS(shop.add_items({"NEW-3"}, tokens(1, 2)), ArgumentError);
+    const support::TemporaryDirectory directory;
+    save(shop, directory.path() / "shop");
+    AnyRecommender any = load_recommender<ItemIndex<Towers>>(directory.path() / "shop");
+    check_same(any.recommend(query, n + 2, {.reasons = 1}), shop.recommend(query, n + 2, {.reasons = 1}));
+    CHECK(message_of<ArgumentError>([&] { any.add_items({"NEW-4"}); }).find("features that only its type knows") !=
+          std::string::npos);
 }

@@ -49,7 +49,7 @@ public:
         typename decltype(Model::user)::Cache user;
         std::vector<Range> ranges;
         Buffer<T> query, scores;
-        Buffer<std::uint8_t> excluded;
+        Buffer<std::int32_t> excluded;
     };
 
     /// Throws ShapeError unless the head gives one number, ArgumentError for item numbers outside 0 to 2^31 - 1.
@@ -88,7 +88,7 @@ public:
     /// New items by what the item tower takes, [count, ...]; old ones keep their scores to the bit. Throws
     /// ArgumentError for another number of rows, and for more than 2^31 - 1 item numbers.
     template <class Items>
-        requires requires(const Items& features) { view(features); }
+        requires requires(const Items& items) { view(items); }
     void add_items(Index count, const Items& features) {
         const auto vectors = predict(model_->item, features, {.threads = options_.threads});
         if (vectors.dimension(0) != count || items_ + count > (Index{1} << 31) - options_.first_item)

@@ -1,6 +1,7 @@
 /// Which items may be recommended, made once for many requests.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -48,15 +49,16 @@ public:
     bool contains(std::int32_t item) const {
         return ((*words_)[static_cast<std::size_t>(item) / 64] >> (static_cast<std::size_t>(item) % 64)) & 1u;
     }
-    /// Whether one of the items begin ... end - 1 is in the set, 0 <= begin <= end <= N + 1.
-    bool any(std::int32_t begin, std::int32_t end) const {
-        while (begin < end) {
-            const std::int32_t in_word = begin % 64, length = end - begin < 64 - in_word ? end - begin : 64 - in_word;
-            const std::uint64_t mask = length == 64 ? ~std::uint64_t{0} : ((std::uint64_t{1} << length) - 1) << in_word;
-            if ((*words_)[static_cast<std::size_t>(begin) / 64] & mask) return true;
-            begin += length;
+    /// f(item) for each item of begin ... end - 1 that is in the set, in order.
+    template <class F>
+    void for_each(std::int32_t begin, std::int32_t end, F&& f) const {
+        for (std::int32_t first = begin / 64 * 64; first < end; first += 64) {
+            std::uint64_t word = (*words_)[static_cast<std::size_t>(first) / 64];
+            for (; word != 0; word &= word - 1) {
+                const std::int32_t item = first + std::countr_zero(word);
+                if (item >= begin && item < end) f(item);
+            }
         }
-        return false;
     }
 
     /// Throws DataError for sets of catalogues of different sizes.
@@ -67,7 +69,13 @@ public:
         return a.combined(b, [](std::uint64_t x, std::uint64_t y) { return x | y; });
     }
     ItemSet operator~() const {
-        return where(items_, [this](std::int32_t item) { return !contains(item); });
+        ItemSet result(items_, {});
+        Words words = *words_;
+        for (std::uint64_t& word : words) word = ~word;
+        words.front() &= ~std::uint64_t{1};
+        if (const int used = (items_ + 1) % 64) words.back() &= (std::uint64_t{1} << used) - 1;
+        result.keep(std::move(words));
+        return result;
     }
 
 private:
@@ -83,7 +91,7 @@ private:
     void keep(Words words) {
         words_ = std::make_shared<const Words>(std::move(words));
         count_ = 0;
-        for (std::int32_t item = 1; item <= items_; ++item) count_ += contains(item);
+        for (const std::uint64_t word : *words_) count_ += std::popcount(word);
     }
     template <class F>
     ItemSet combined(const ItemSet& other, const F& f) const {

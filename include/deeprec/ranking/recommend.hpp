@@ -22,7 +22,7 @@ double similarity_of(const S& scorer, std::int32_t a, std::int32_t b) {
 template <Scorer S>
 std::vector<Hit<float>> best_of_scores(const S& scorer, const Query& query, std::span<const float> scores, Index k,
                                        const RecommendOptions& options) {
-    Buffer<std::uint8_t> excluded;
+    Buffer<std::int32_t> excluded;
     return best_allowed("recommend", scores.data() + 1, scorer.items(), 1, k, query.history, options, excluded,
                         [&](std::int32_t a, std::int32_t b) { return similarity_of(scorer, a, b); });
 }

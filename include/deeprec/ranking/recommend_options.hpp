@@ -52,19 +52,17 @@ inline void check_eligible(std::string_view name, const std::optional<ItemSet>& 
 template <class T>
 std::vector<Hit<T>> best_allowed(std::string_view name, const T* scores, Index items, std::int32_t first_item, Index k,
                                  std::span<const std::int32_t> history, const RecommendOptions& options,
-                                 Buffer<std::uint8_t>& scratch, Similarity similarity) {
+                                 Buffer<std::int32_t>& scratch, Similarity similarity) {
     check_eligible(name, options.eligible, items + first_item - 1);
-    std::uint8_t* excluded = scratch.need_zeros(items);
-    const auto exclude = [&](std::span<const std::int32_t> list) {
-        for (const std::int32_t item : list)
-            if (item >= first_item && item - first_item < items) excluded[item - first_item] = 1;
-    };
-    exclude(options.exclude);
-    if (options.exclude_history) exclude(history);
+    const std::span<const std::int32_t> seen = options.exclude_history ? history : std::span<const std::int32_t>();
+    std::int32_t* const excluded = scratch.need(std::ssize(options.exclude) + std::ssize(seen));
+    std::int32_t* const last =
+        std::copy(seen.begin(), seen.end(), std::copy(options.exclude.begin(), options.exclude.end(), excluded));
+    std::sort(excluded, last);
     const auto item_of = [&](Index i) { return static_cast<std::int32_t>(i) + first_item; };
     const auto allowed = [&](Index i) {
-        return !excluded[i] && (!options.eligible || options.eligible->contains(item_of(i))) &&
-               (!options.allow || options.allow(item_of(i)));
+        return (!options.eligible || options.eligible->contains(item_of(i))) &&
+               !std::binary_search(excluded, last, item_of(i)) && (!options.allow || options.allow(item_of(i)));
     };
     const auto best_of = [&](Index most) {
         TopK<T> best(std::min(most, items));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -78,7 +79,8 @@ public:
     }
     void operator()(const Query& query, std::span<T> scores) const { (*this)(std::span(&query, 1), scores); }
 
-    /// The same for one query with the lowest number for items that are not eligible, over the threads of a pool.
+    /// The same for one query over the threads of a pool. Items that are not eligible may get the lowest number in
+    /// place of their score; those that are have the bits that they always have.
     void score(const Query& query, std::span<T> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
         const std::span one(&query, 1);
@@ -107,13 +109,15 @@ public:
         const bool has_fields = !fields.events.fields.empty() || !fields.user.fields.empty();
         score(std::span(&query, 1), std::span(&fields, has_fields ? 1 : 0), scores,
               options.eligible ? &*options.eligible : nullptr, options.pool);
-        Buffer<std::uint8_t> excluded;
+        Buffer<std::int32_t> excluded;
         return detail::best_allowed("SequenceIndex", scores.data() + 1, items(), 1, k, history, options, excluded,
                                     [this](auto a, auto b) { return similarity(a, b); });
     }
 
 private:
     static constexpr Index columns = 2048;  // that a thread takes at a time
+    static constexpr Index dense = 4;       // one in so many eligible: all are scored, which reads in order
+    static constexpr Index at_once = 128;   // eligible items whose vectors stay in the L1 and L2 caches
     struct Scratch {
         typename Model::Cache cache;
         Buffer<std::int32_t> ids;
@@ -167,23 +171,42 @@ private:
         const Index ranges = pool ? std::max<Index>(n / columns, 1) : 1;
         run_tasks(pool, ranges, [&](Index range) {
             const Index begin = range * columns, end = range + 1 < ranges ? begin + columns : n;
-            if (!eligible) return multiply(begin, end);
+            if (!eligible || eligible->count() > n / dense) return multiply(begin, end);
             std::fill(scores.begin() + begin, scores.begin() + end, std::numeric_limits<T>::lowest());
-            each_run(*eligible, begin, end, multiply);
+            score_eligible(h, *eligible, begin, end, scores);
         });
     }
-    /// f(begin, end) for runs of panels, in each of which an item is eligible.
-    template <class F>
-    static void each_run(const ItemSet& eligible, Index begin, Index end, const F& f) {
-        const Index panel = kernels::packed_size<T>(1, 1);
-        const auto end_of = [&](Index first) { return first + 2 * panel > end - 1 ? end : first + panel; };
-        for (Index first = begin; first < end;) {
-            Index last = first;
-            while (last < end && eligible.any(static_cast<std::int32_t>(last), static_cast<std::int32_t>(end_of(last))))
-                last = end_of(last);
-            if (last > first) f(first, last);
-            first = last < end ? end_of(last) : end;
-        }
+    /// Of one query: the eligible items' vectors are packed some at a time, so that scores have the bits of the whole.
+    void score_eligible(const T* h, const ItemSet& eligible, Index begin, Index end, std::span<T> scores) const {
+        const Index d = model_->width();
+        const T* const bias = model_->bias();
+        struct Some {
+            std::array<std::int32_t, at_once> items;
+            std::array<T, at_once> biases, scores;
+            Buffer<T> vectors, packed;
+        };
+        thread_local Some some;
+        T* const vectors = some.vectors.need(at_once * d);
+        Index count = 0;
+        const auto flush = [&] {
+            if (count == 0) return;
+            const Index columns_of = std::max<Index>(count, 2);  // a column alone would be summed in another order
+            if (count == 1) std::copy_n(vectors, d, vectors + d), some.biases[1] = some.biases[0];
+            T* const packed = some.packed.need(kernels::packed_size<T>(d, at_once));
+            kernels::pack_transposed<T>(vectors, d, d, columns_of, packed);
+            kernels::gemm<T>(kernels::matrix_rows(h, 1, d, d), packed, columns_of, some.scores.data(), columns_of,
+                             {.bias = bias ? some.biases.data() : nullptr});
+            for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+                scores[static_cast<std::size_t>(some.items[i])] = some.scores[i];
+            count = 0;
+        };
+        eligible.for_each(static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end), [&](std::int32_t item) {
+            std::copy_n(model_->vectors() + item * d, d, vectors + count * d);
+            some.items[static_cast<std::size_t>(count)] = item;
+            some.biases[static_cast<std::size_t>(count)] = bias ? bias[item] : T(0);
+            if (++count == at_once) flush();
+        });
+        flush();
     }
     static std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, Index most) {
         return ids.last(std::min(ids.size(), static_cast<std::size_t>(most)));

@@ -1,26 +1,16 @@
 /// Any scorer of the library behind one type, for programs that learn what it is from a file.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <deeprec/explain/explain_scorer.hpp>
-#include <deeprec/ranking/bpr_mf.hpp>
-#include <deeprec/ranking/item_knn.hpp>
-#include <deeprec/ranking/markov.hpp>
-#include <deeprec/ranking/popularity.hpp>
 #include <deeprec/ranking/scorer_file.hpp>
-#include <deeprec/ranking/weighted_hybrid.hpp>
-#include <deeprec/ranking/window_rules.hpp>
 
 DEEPREC_BEGIN
 
@@ -116,161 +106,5 @@ private:
     }
     std::shared_ptr<const Any> held_;
 };
-
-/// A WeightedHybrid whose members are known at run time: what its file is read into. It scores the same to the bit.
-class AnyHybrid {
-public:
-    AnyHybrid() = default;
-    /// Throws ArgumentError unless there are members, as many weights, and all members have the same items.
-    AnyHybrid(std::vector<AnyScorer> members, std::vector<double> weights)
-        : members_(std::move(members)), weights_(std::move(weights)) {
-        bool fit = !members_.empty() && members_.size() == weights_.size();
-        for (const AnyScorer& member : members_) fit = fit && member.items() == items();
-        for (const double w : weights_) fit = fit && std::abs(w) <= 1e30;
-        if (!fit)
-            throw ArgumentError(
-                message("AnyHybrid: expected members of the same items, and a finite weight of at most "
-                        "1e30 for each, received ",
-                        members_.size(), " members and ", weights_.size(), " weights"));
-    }
-    std::int32_t items() const { return members_.front().items(); }
-    const std::vector<double>& weights() const { return weights_; }
-    const std::vector<AnyScorer>& members() const { return members_; }
-    void operator()(std::span<const Query> queries, std::span<float> scores) const {
-        std::vector<detail::HybridMember> seen;
-        with_members(seen, queries, scores);
-    }
-    void operator()(const Query& query, std::span<float> scores) const { (*this)(std::span(&query, 1), scores); }
-    bool knows(std::int32_t item) const {
-        return std::any_of(members_.begin(), members_.end(), [&](const auto& member) { return member.knows(item); });
-    }
-    bool answers(const Query& query) const {
-        return std::any_of(members_.begin(), members_.end(), [&](const auto& member) { return member.answers(query); });
-    }
-    bool goes_by_user() const {
-        return std::any_of(members_.begin(), members_.end(), [](const auto& member) { return member.goes_by_user(); });
-    }
-    void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {}) {
-        for (AnyScorer& member : members_) member.add_items(count, attributes);
-    }
-    bool explains_exactly() const {
-        return std::all_of(members_.begin(), members_.end(),
-                           [](const auto& member) { return member.explains_exactly(); });
-    }
-    /// The mean of the members' that have one. Throws ArgumentError where none has.
-    double similarity(std::int32_t a, std::int32_t b) const {
-        double sum = 0, having = 0;
-        for (const AnyScorer& member : members_) {
-            try {
-                sum += member.similarity(a, b);
-                ++having;
-            } catch (const ArgumentError&) {
-                if (&member == &members_.back() && having == 0) throw;
-            }
-        }
-        return sum / having;
-    }
-    Explanation explanation(const Query& query, std::int32_t item, const ExplainOptions& options) const {
-        return detail::explain_hybrid(
-            items(), weights_,
-            [&](const auto& f) {
-                for (std::size_t m = 0; m < members_.size(); ++m) f(members_[m], m);
-            },
-            query, item, options);
-    }
-    /// As a WeightedHybrid; written alone.
-    void fields(StoredFields& f) {
-        if (f.reading()) f.fail("expected a scorer of a type that is known, use read_scorer");
-        f.kind("WeightedHybrid");
-        f.list("weights", weights_);
-        for (std::size_t m = 0; m < members_.size(); ++m) f.part(std::to_string(m), members_[m]);
-    }
-
-private:
-    void with_members(std::vector<detail::HybridMember>& seen, std::span<const Query> queries,
-                      std::span<float> scores) const {
-        if (seen.size() == members_.size()) return detail::hybrid_scores(seen, weights_, queries, scores);
-        detail::as_hybrid_member(members_[seen.size()], [&](const detail::HybridMember& next) {
-            seen.push_back(next);
-            with_members(seen, queries, scores);
-        });
-    }
-    std::vector<AnyScorer> members_;
-    std::vector<double> weights_;
-};
-
-namespace detail {
-
-/// The scorer of a type: itself, but for a SequenceRecommender its index.
-template <class Model>
-struct ScorerFor {
-    using type = Model;
-};
-template <class Tower>
-struct ScorerFor<SequenceRecommender<Tower>> {
-    using type = SequenceIndex<SequenceRecommender<Tower>>;
-};
-
-template <class... Known>
-AnyScorer read_kind(StoredFields& f, const std::string& kind);
-
-/// Reads a T where the file has its kind.
-template <class T>
-bool read_as(StoredFields& f, const std::string& kind, AnyScorer& scorer) {
-    if (kind != T::kind) return false;
-    T found;
-    found.fields(f);
-    scorer = std::move(found);
-    return true;
-}
-/// The same for a type that only the caller knows, of which there may be several with one kind: whether it fits.
-template <class T>
-bool try_read(StoredFields& f, const std::string& kind, AnyScorer& scorer, std::string& refusal) {
-    try {
-        return read_as<T>(f, kind, scorer);
-    } catch (const FormatError& error) {
-        refusal = error.what();
-        return false;
-    }
-}
-template <class... Known>
-AnyScorer read_any(StoredFields& f) {
-    std::string kind, refusal;
-    f.text("deeprec.kind", kind);
-    AnyScorer scorer;
-    if (kind == "WeightedHybrid") {
-        std::vector<double> weights;
-        f.list("weights", weights);
-        f.require(weights.size() <= 1000, "expected at most 1000 members, received ", weights.size());
-        std::vector<AnyScorer> members;
-        for (std::size_t m = 0; m < weights.size(); ++m) {
-            StoredFields inner = f.inner(std::to_string(m));
-            members.push_back(read_any<Known...>(inner));
-        }
-        try {
-            return AnyHybrid(std::move(members), std::move(weights));
-        } catch (const ArgumentError& error) {
-            f.fail(error.what());
-        }
-    }
-    if (read_as<Popularity>(f, kind, scorer) || read_as<Markov>(f, kind, scorer) || read_as<ItemKnn>(f, kind, scorer) ||
-        read_as<WindowRules>(f, kind, scorer) || read_as<BprMf>(f, kind, scorer))
-        return scorer;
-    if ((try_read<typename ScorerFor<Known>::type>(f, kind, scorer, refusal) || ...)) return scorer;
-    if (!refusal.empty()) throw FormatError(refusal);
-    f.fail("the file has the kind '", shown(kind, ""),
-           "', which nothing here can read: name the type of the model, as in "
-           "load_recommender<Model>(path)");
-}
-
-}  // namespace detail
-
-/// The scorer of a part of a file: Popularity, Markov, ItemKnn, WindowRules, BprMf and hybrids of all that is known,
-/// and the `Known`: models (a SequenceRecommender stands for its index) and scorers of your own, each with a `static
-/// constexpr std::string_view kind`. Throws FormatError for another kind and for what is damaged.
-template <class... Known>
-AnyScorer read_scorer(StoredFields& f) {
-    return detail::read_any<Known...>(f);
-}
 
 DEEPREC_END

@@ -57,17 +57,18 @@ void grow(Model& model, Optimizer<Rule>& optimizer, const std::map<std::string, 
                                         "\" has, received ", size));
     }
     for (const auto& [path, size] : rows) {
+        const std::string table = path.empty() ? "embeddings" : path + ".embeddings";
         std::vector<T> old;
         for (const auto& p : fields.parameters())
-            if (p.path == path + ".embeddings") old.assign(p.values, p.values + p.size());
+            if (p.path == table) old.assign(p.values, p.values + p.size());
         *options[path] = size;
         auto grown = detail::named_fields(model);
-        std::erase_if(grown.parameters(), [&](const auto& p) { return p.path != path + ".embeddings"; });
+        std::erase_if(grown.parameters(), [&](const auto& p) { return p.path != table; });
         for (auto& p : grown.parameters()) p.seed = derive(seed, static_cast<std::uint64_t>(size));
         detail::fill_parameters(grown.parameters());
         grown = detail::named_fields(model);  // where the table is now
         for (const auto& p : grown.parameters())
-            if (p.path == path + ".embeddings") std::copy(old.begin(), old.end(), p.values);
+            if (p.path == table) std::copy(old.begin(), old.end(), p.values);
     }
     detail::grow_states<T>(optimizer, before, detail::trained_sizes(model));
     model.parameters_changed();

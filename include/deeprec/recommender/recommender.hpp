@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -17,44 +16,11 @@
 
 #include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/interactions.hpp>
-#include <deeprec/recommender/any_scorer.hpp>
+#include <deeprec/recommender/item_columns.hpp>
+#include <deeprec/recommender/keys.hpp>
+#include <deeprec/recommender/read_scorer.hpp>
 
 DEEPREC_BEGIN
-
-/// A request by keys: `{.history = {"SKU-1", "SKU-2"}, .user = "u17"}`.
-struct KeyQuery {
-    std::vector<std::string> history{};  ///< oldest first; empty: what the recommender has of the user
-    std::string user{};                  ///< empty: nobody in particular
-};
-
-/// RecommendOptions by keys.
-struct KeyOptions {
-    bool exclude_history = false;                   ///< items of the history are not recommended
-    std::vector<std::string> exclude{};             ///< items never to recommend
-    std::function<bool(std::string_view)> allow{};  ///< empty, or true for the keys that may be recommended
-    std::optional<ItemSet> filter{};                ///< `shop.where("category", "shoes")`
-    Diversity diversity{};                          ///< with `shop.categories("category")` where it goes by those
-    /// Most reasons a hit has; not set: 3 where they are looked up (neighbourhoods, Markov and hybrids of them), else
-    /// 0, since a network's cost more than the request.
-    std::optional<Index> reasons{};
-    ThreadPool* pool = nullptr;
-};
-
-/// An item of the history that speaks for the hit, and how much it adds to the score (`explain`).
-struct Reason {
-    std::string key;
-    double value = 0;
-};
-struct KeyHit {
-    std::string key;
-    float score = 0;
-    std::vector<Reason> because{};  ///< the strongest first
-};
-/// Best first.
-struct KeyHits : std::vector<KeyHit> {
-    std::vector<std::string> unknown{};  ///< keys of the request that the recommender does not know, passed over
-    bool fallback = false;               ///< ranked by popularity: there was nothing known to go by
-};
 
 /// A scorer with the keys of users and items, the users' histories, what is known of items (`where`), a fallback for
 /// requests with nothing to go by, texts about it, and a request with its answer that is run again when it is loaded.
@@ -91,7 +57,7 @@ public:
             throw DataError(message("Recommender: expected a model of the ", items_.size(),
                                     " items of the data, received ", "one of ", scorer_.items()));
         take_events(data.interactions);
-        if (data.items.size() == items_.size()) take_catalogue(data.items);
+        columns_ = data.items.size() == items_.size() ? ItemColumns(data.items) : ItemColumns(items_.size());
         check_ = answer_itself();
     }
 
@@ -149,52 +115,23 @@ public:
         }
     }
 
-    /// The items with a value in a column: those of the data's catalogue are "title", "year" and "genres". No item, for
-    /// a value that none has. Throws DataError for a column that there is not.
-    ItemSet where(std::string_view column, std::string_view value) const {
-        const auto& values = column_of(column);
-        return ItemSet::where(items_.size(), [&](std::int32_t item) {
-            const auto& own = values[static_cast<std::size_t>(item)];
-            return std::find(own.begin(), own.end(), value) != own.end();
-        });
-    }
-    /// The values of a column as numbers from 0, in the order of their first item: for MaxPerCategory and Calibrated.
-    /// Element 0 is padding. Throws DataError for a column that there is not.
+    /// What is known of items: "title", "year" and "genres" of the data's catalogue, and what `set_column` says.
+    ItemSet where(std::string_view column, std::string_view value) const { return columns_.where(column, value); }
+    /// For MaxPerCategory and Calibrated (ItemColumns::categories).
     std::vector<std::vector<std::int32_t>> categories(std::string_view column) const {
-        Vocabulary numbers;
-        std::vector<std::vector<std::int32_t>> categories;
-        for (const auto& values : column_of(column)) {
-            categories.emplace_back();
-            for (const std::string& value : values) categories.back().push_back(numbers.add(value) - 1);
-        }
-        return categories;
+        return columns_.categories(column);
     }
-    /// The names of all columns.
-    std::vector<std::string> column_names() const {
-        std::vector<std::string> names;
-        for (const auto& [name, values] : columns_) names.push_back(name);
-        return names;
-    }
-    /// What a column says of an item. Throws DataError for a column that there is not and an unknown key.
-    const std::vector<std::string>& values(std::string_view column, std::string_view key) const {
-        return column_of(column)[static_cast<std::size_t>(items_.at(key))];
-    }
+    /// All columns, by item id; those of a key are `columns().values("genres", items().at(key))`.
+    const ItemColumns& columns() const { return columns_; }
     /// The events of a user, oldest first. Throws DataError for a key that is not known.
     std::vector<std::string> history(std::string_view user) const {
         std::vector<std::string> keys;
         for (const std::int32_t item : history_of(users_.at(user))) keys.push_back(items_.key(item));
         return keys;
     }
-    /// Sets a column: the values of each item by key, of items that are not named none. Throws DataError for an unknown
-    /// key and an empty value.
+    /// Sets a column by the keys of items (ItemColumns::set).
     void set_column(const std::string& column, const std::map<std::string, std::vector<std::string>>& values) {
-        std::vector<std::vector<std::string>> by_item(static_cast<std::size_t>(items_.size()) + 1);
-        for (const auto& [key, own] : values) {
-            if (std::find(own.begin(), own.end(), "") != own.end())
-                throw DataError(message("Recommender: column ", column, " has an empty value for item ", key));
-            by_item[static_cast<std::size_t>(items_.at(key))] = own;
-        }
-        columns_[column] = std::move(by_item);
+        columns_.set(column, items_, values);
     }
 
     /// Adds items of which the scorer knows what `features` says (see the scorer's `add_items`): of a
@@ -217,7 +154,7 @@ public:
         scorer_ = std::move(scorer);
         items_ = std::move(items);
         fallback_.add_items(std::ssize(keys));
-        for (auto& [name, values] : columns_) values.resize(static_cast<std::size_t>(items_.size()) + 1);
+        columns_.add_items(std::ssize(keys));
         removed_.resize(static_cast<std::size_t>(items_.size()) + 1, 0);
         renew();
     }
@@ -242,7 +179,7 @@ public:
         f.part("fallback", fallback_);
         f.list("removed", removed_);
         texts_about(f);
-        columns(f);
+        f.part("columns", columns_);
         f.list("check.history", check_.history);
         f.number("check.user", check_.user);
         f.list("check.items", check_.items);
@@ -308,14 +245,6 @@ private:
         if (std::ssize(reasons) > most) reasons.resize(static_cast<std::size_t>(most));
         return reasons;
     }
-    const std::vector<std::vector<std::string>>& column_of(std::string_view column) const {
-        const auto found = columns_.find(column);
-        if (found != columns_.end()) return found->second;
-        std::string names;
-        for (const auto& [name, values] : columns_) names += (names.empty() ? "" : ", ") + name;
-        throw DataError(message("Recommender: expected one of the columns ", names.empty() ? "(none)" : names,
-                                ", received ", detail::shown(column)));
-    }
     void take_events(const Interactions& events) {
         const Sequences sequences(events);
         ends_.assign(1, 0);
@@ -334,18 +263,6 @@ private:
             counts[static_cast<std::size_t>(events.item[order[i]])] += 5 * i >= 4 * order.size() ? all + 1 : 1;
         fallback_ = Popularity(std::move(counts));
         removed_.assign(static_cast<std::size_t>(items_.size()) + 1, 0);
-    }
-    void take_catalogue(const Catalogue& catalogue) {
-        const auto n = static_cast<std::size_t>(items_.size()) + 1;
-        auto &titles = columns_["title"], &years = columns_["year"], &genres = columns_["genres"];
-        titles.resize(n), years.resize(n), genres.resize(n);
-        for (std::int32_t item = 1; item <= items_.size(); ++item) {
-            const auto i = static_cast<std::size_t>(item);
-            if (!catalogue[item].title.empty()) titles[i] = {catalogue[item].title};
-            if (catalogue[item].year != 0) years[i] = {std::to_string(catalogue[item].year)};
-            for (const std::string& genre : catalogue[item].genres)
-                if (!genre.empty()) genres[i].push_back(genre);
-        }
     }
     void set_removed(const std::vector<std::string>& keys, std::uint8_t removed) {
         for (const std::string& key : keys) items_.at(key);
@@ -413,40 +330,13 @@ private:
         spec_.reset();
         if (!specs.empty()) spec_ = FeatureSpec::parse(specs[0], "the bundle's FeatureSpec");
     }
-    void columns(StoredFields& f) {
-        std::vector<std::string> names;
-        for (const auto& [name, values] : columns_) names.push_back(name);
-        f.texts("columns", names);
-        for (std::size_t c = 0; c < names.size(); ++c) {
-            std::vector<std::string> texts;
-            std::vector<std::int64_t> ends;
-            for (const auto& own : columns_[names[c]]) {
-                texts.insert(texts.end(), own.begin(), own.end());
-                ends.push_back(std::ssize(texts));
-            }
-            f.texts(message("column.", c), texts);
-            f.kept_list(message("column.", c, ".of_item"), ends);
-            if (!f.reading()) continue;
-            auto& values = columns_[names[c]];
-            values.clear();
-            std::int64_t begin = 0;
-            for (const std::int64_t end : ends) {
-                f.require(end >= begin && end <= std::ssize(texts), "column ", c, ": expected ends of items up to ",
-                          texts.size(), " in ascending order, received ", end);
-                values.emplace_back(texts.begin() + begin, texts.begin() + end);
-                begin = end;
-            }
-        }
-    }
     /// That the parts fit each other, and that the file's own request has the file's own answer.
     void check_read(StoredFields& f) {
         const std::int32_t n = items_.size();
-        f.require(scorer_.items() == n && fallback_.items() == n && std::ssize(removed_) == n + 1,
-                  "expected a scorer, a fallback and marks of ", n, " items, received ", scorer_.items(), ", ",
-                  fallback_.items(), " and ", std::ssize(removed_) - 1);
-        for (const auto& [name, values] : columns_)
-            f.require(std::ssize(values) == n + 1, "column ", detail::shown(name), ": expected values of ", n,
-                      " items");
+        f.require(
+            scorer_.items() == n && fallback_.items() == n && columns_.items() == n && std::ssize(removed_) == n + 1,
+            "expected a scorer, a fallback, columns and marks of ", n, " items, received ", scorer_.items(), ", ",
+            fallback_.items(), ", ", columns_.items(), " and ", std::ssize(removed_) - 1);
         f.require(std::ssize(ends_) == users_.size() + 1 && ends_.front() == 0 && ends_.back() == std::ssize(events_) &&
                       std::is_sorted(ends_.begin(), ends_.end()),
                   "expected histories of ", users_.size(), " users");
@@ -454,6 +344,9 @@ private:
             for (const std::int32_t item : *items)
                 f.require(item >= 1 && item <= n, "expected items from 1 to ", n, ", received ", item);
         f.require(check_.items.size() == check_.scores.size(), "expected a score for each item of the self-check");
+        f.require(check_.user >= 0 && check_.user <= users_.size() &&
+                      (check_.items.empty() || detail::answers(scorer_, Query{check_.user, check_.history, 0})),
+                  "expected a self-check that can be answered, received one of user ", check_.user);
         const Answer stored = check_;
         renew();
         if (stored.items.empty()) return;
@@ -476,54 +369,11 @@ private:
     Popularity fallback_;
     std::vector<std::uint8_t> removed_ = {0};
     std::optional<ItemSet> available_;  // where items are removed
-    std::map<std::string, std::vector<std::vector<std::string>>, std::less<>> columns_;
+    ItemColumns columns_;
     Answer check_;
 };
 
 /// A recommender whose scorer is known at run time.
 using AnyRecommender = Recommender<AnyScorer>;
-
-/// Writes all of it into one safetensors file, in place of the one that is there (FileReplacement).
-template <class Model>
-void save(const Recommender<Model>& recommender, const std::filesystem::path& path) {
-    SafetensorsWriter writer;
-    StoredFields fields(writer);
-    const_cast<Recommender<Model>&>(recommender).fields(fields);  // written from
-    writer.write(path);
-}
-
-/// The recommender of a file, whatever scores in it: `load_recommender("shop.deeprec")` for baselines and hybrids of
-/// them. Networks have a type: `load_recommender<Model, Other>(path)` names those that the program can expect
-/// (`read_scorer`); a SequenceRecommender stands for its index, and ItemIndex<Model> for a TwoTower's. Throws
-/// FileError, FormatError for a file that is damaged, of another version or of a kind that is not known, or whose own
-/// request does not get its own answer here.
-template <class... Known>
-AnyRecommender load_recommender(const std::filesystem::path& path) {
-    SafetensorsReader file(path);
-    StoredFields fields(file);
-    AnyRecommender recommender;
-    recommender.fields(fields, [&](StoredFields& scorer) { recommender.scorer_ = read_scorer<Known...>(scorer); });
-    fields.check_all_used();
-    return recommender;
-}
-
-namespace detail {
-template <class T>
-inline constexpr bool is_recommender = false;
-template <class Model>
-inline constexpr bool is_recommender<Recommender<Model>> = true;
-}  // namespace detail
-
-/// The same where the type is known: `load<Recommender<Model>>(path)`.
-template <class R>
-    requires detail::is_recommender<R>
-R load(const std::filesystem::path& path) {
-    SafetensorsReader file(path);
-    StoredFields fields(file);
-    R recommender;
-    recommender.fields(fields);
-    fields.check_all_used();
-    return recommender;
-}
 
 DEEPREC_END
