@@ -5,3 +5,4 @@
 #include <deeprec/data/readers/read_dataset.hpp>
 #include <deeprec/data/readers/read_tables.hpp>
 #include <deeprec/data/tables/table_file.hpp>
+#include <deeprec/io/onnx.hpp>

@@ -99,9 +99,9 @@ Split split_by(const Dataset& data, std::string_view how) {
 }
 
 std::string label(const AnyRecommender& shop, std::string_view key) {
-    const auto names = shop.columns().names();
+    const auto names = shop.column_names();
     if (std::find(names.begin(), names.end(), "title") == names.end()) return std::string(key);
-    const auto& titles = shop.columns().values("title", shop.items().at(key));
+    const auto& titles = shop.values("title", key);
     return titles.empty() ? std::string(key) : titles.front();
 }
 

@@ -74,11 +74,11 @@ private:
     // Columns with few values, for the page's filter; those that most items have come first.
     Json columns() const {
         Json columns = Json::object();
-        for (const std::string& name : shop.columns().names()) {
+        for (const std::string& name : shop.column_names()) {
             if (name == "title") continue;
             std::map<std::string, int> counts;
             for (std::int32_t id = 1; id <= shop.items().size() && counts.size() <= 200; ++id)
-                for (const std::string& value : shop.columns().values(name, id)) ++counts[value];
+                for (const std::string& value : shop.values(name, shop.items().key(id))) ++counts[value];
             if (counts.empty() || counts.size() > 200) continue;
             std::vector<std::pair<int, std::string>> order;
             for (const auto& [value, count] : counts) order.emplace_back(-count, value);
@@ -398,7 +398,7 @@ private:
         const std::lock_guard lock(changing_);
         const auto now = live_.get();
         AnyRecommender shop = now->shop;
-        const auto names = shop.columns().names();
+        const auto names = shop.column_names();
         std::vector<std::string> fresh, back;
         std::map<std::string, std::map<std::string, std::vector<std::string>>> values;  // of columns, by key
         for (Body& item : items) {
@@ -424,7 +424,7 @@ private:
             for (std::int32_t id = 1; id <= shop.items().size(); ++id) {
                 const std::string& key = shop.items().key(id);
                 const auto given = own.find(key);
-                all[key] = given == own.end() ? shop.columns().values(name, id) : given->second;
+                all[key] = given == own.end() ? shop.values(name, key) : given->second;
             }
             shop.set_column(name, all);
         }

@@ -73,6 +73,18 @@ TEST_CASE("An exception of a task reaches the caller, and the pool goes on", "[c
     }
 }
 
+TEST_CASE("A task that calls its own pool is refused, and the pool goes on", "[core][threads]") {
+    ThreadPool pool(3);
+    for (int round = 0; round < 20; ++round) {
+        const std::string complaint =
+            message_of<ArgumentError>([&] { pool.run(4, [&](Index) { pool.run(2, [](Index) {}); }); });
+        CHECK(complaint.find("ThreadPool: run was called while it runs") == 0);
+        std::atomic<int> ran{0};
+        pool.run(4, [&](Index) { pool.run(1, [&](Index) { ++ran; }); });  // a single task is the caller's
+        CHECK(ran == 4);
+    }
+}
+
 TEST_CASE("Pools may live inside the tasks of another", "[core][threads]") {
     ThreadPool outer(2);
     std::vector<Index> sums(4, 0);

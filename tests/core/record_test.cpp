@@ -28,8 +28,10 @@ Record people() {
 TEST_CASE("A record has tensors of every rank and type by name", "[record]") {
     const Record x = people();
     CHECK(x.size() == 3);
-    CHECK(x.shape() == RecordShape{{"country", {}, ElementType::int32}, {"item", {2}, ElementType::int32},
-                                   {"tags", {2, 4}, ElementType::int32}, {"age", {1}, ElementType::float32},
+    CHECK(x.shape() == RecordShape{{"country", {}, ElementType::int32},
+                                   {"item", {2}, ElementType::int32},
+                                   {"tags", {2, 4}, ElementType::int32},
+                                   {"age", {1}, ElementType::float32},
                                    {"price", {2, 2}, ElementType::float64}});
     const RecordView all = view(x);
     CHECK(all.get<std::int32_t>(*all.find("country")).as<1>()(2) == 9);

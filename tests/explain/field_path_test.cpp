@@ -41,7 +41,8 @@ struct World {
         const RandomStream random(Seed{seed});
         std::uint64_t next = 0;
         const auto draw = [&](Index low, Index high) {
-            return static_cast<std::int32_t>(low + static_cast<Index>(random.below(next++, static_cast<std::uint64_t>(high - low + 1))));
+            return static_cast<std::int32_t>(
+                low + static_cast<Index>(random.below(next++, static_cast<std::uint64_t>(high - low + 1))));
         };
         for (Index r = 0; r < rows; ++r) {
             const Index padding = draw(0, 2);
@@ -65,11 +66,12 @@ struct World {
 }  // namespace
 
 TEST_CASE("contributions of fields add up, through parts within parts", "[explain][branches]") {
-    TwoTower model{Branches{Sequential{Branches{field("item", Embedding<double>{7, 3, {.mask_zero = true}}),
-                                                field("tags", EmbeddingBag<double>{5, 2}), field("price", Dense<double, Tanh>{2})},
-                                       LSTM<double>{4}},
-                            field("age", Dense<double, Tanh>{2}), field("country", Embedding<double>{3, 2})},
-                   Sequential{Embedding<double>{9, 4}, GlobalAveragePool1D<double>{}, Dense<double>{8}}, BasicDot<double>{}};
+    TwoTower model{
+        Branches{Sequential{Branches{field("item", Embedding<double>{7, 3, {.mask_zero = true}}),
+                                     field("tags", EmbeddingBag<double>{5, 2}), field("price", Dense<double, Tanh>{2})},
+                            LSTM<double>{4}},
+                 field("age", Dense<double, Tanh>{2}), field("country", Embedding<double>{3, 2})},
+        Sequential{Embedding<double>{9, 4}, GlobalAveragePool1D<double>{}, Dense<double>{8}}, BasicDot<double>{}};
     model.build({{{"item", {4}}, {"tags", {4, 2}}, {"price", {4, 1}}, {"age", {1}}, {"country", {}}}, {3}}, Seed{1});
     std::uint64_t seed = 9;
     for_each_parameter(model, [&](std::string_view, auto& p) { fill_uniform(p, 0.9, Seed{seed++}); });
@@ -94,19 +96,24 @@ TEST_CASE("contributions of fields add up, through parts within parts", "[explai
     std::vector<std::string> found;
     for (const Contribution& c : why.events) found.push_back(message(c.field, " ", c.position, " ", c.id));
     std::sort(found.begin(), found.end());
-    CHECK(found == std::vector<std::string>{"age 0 0", "country 0 2", "item 1 3", "item 2 6", "item 3 2", "price 1 0", "price 3 0",
-                                            "tags 1 0", "tags 2 0"});
+    CHECK(found == std::vector<std::string>{"age 0 0", "country 0 2", "item 1 3", "item 2 6", "item 3 2", "price 1 0",
+                                            "price 3 0", "tags 1 0", "tags 2 0"});
     CHECK(why.tokens.size() == 2);
     CHECK(why.tokens[0].field.empty());
-    const Record two{{"item", Tensor<std::int32_t, 2>(2, 4)}, {"tags", Tensor<std::int32_t, 3>(2, 4, 2)}, {"price", Tensor<double, 3>(2, 4, 1)},
-                     {"age", Tensor<double, 2>(2, 1)}, {"country", Tensor<std::int32_t, 1>(2)}};
+    const Record two{{"item", Tensor<std::int32_t, 2>(2, 4)},
+                     {"tags", Tensor<std::int32_t, 3>(2, 4, 2)},
+                     {"price", Tensor<double, 3>(2, 4, 1)},
+                     {"age", Tensor<double, 2>(2, 1)},
+                     {"country", Tensor<std::int32_t, 1>(2)}};
     CHECK_THROWS_WITH(explain(model, two, tokens), "explain: expected one sample, received 2");
 }
 
 TEST_CASE("the field and the step that caused a like rank first", "[explain][branches]") {
-    TwoTower model{Sequential{Branches{field("viewed", Embedding{ids + 1, 8}), field("bought", Embedding{ids + 1, 8}), field("price", Dense{2})},
+    TwoTower model{Sequential{Branches{field("viewed", Embedding{ids + 1, 8}), field("bought", Embedding{ids + 1, 8}),
+                                       field("price", Dense{2})},
                               Conv1D{16, 1, relu}, GlobalMaxPool1D{}},
-                   Sequential{Branches{field("group", Embedding{groups + 1, 8})}, Dense{8}}, Sequential{Dense{32, relu}, Dense{1, sigmoid}}};
+                   Sequential{Branches{field("group", Embedding{groups + 1, 8})}, Dense{8}},
+                   Sequential{Dense{32, relu}, Dense{1, sigmoid}}};
     model.build({{{"viewed", {steps}}, {"bought", {steps}}, {"price", {steps, 1}}}, {{"group", {}}}}, Seed{42});
     const World train(4000, 1), world(200, 2);
     Adam optimizer{{.learning_rate = 5e-3}};

@@ -2,6 +2,7 @@
 /// runs all of them. An Error is an answer; whatever else a target throws, or a memory error, is a finding.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
     seed("safetensors", renamed(renamed(tensors(), "I32", "I64"), "F64", "C64"));
     for (int kind = 0; kind < support::saved_kinds; ++kind)
         support::with_kind(kind,
-                           [&](const auto& model) { seed("model", std::to_string(kind) + support::saved(model)); });
+                           [&](const auto& make) { seed("model", std::to_string(kind) + support::saved(make())); });
     seed("features", features());
     seed("features", R"([{"name":"a","kind":"number","mean":"1e-3","deviation":"nan"}])");
     seed("state", state());

@@ -499,27 +499,3 @@ TEST_CASE("hostile options: what a constructor refuses is refused in a file too"
     refuse(Bidirectional{GRU{4, return_sequences}}, "go_backwards=false", "go_backwards=true",
            "Bidirectional: expected a layer that reads forwards, received GRU with go_backwards");
 }
-
-TEST_CASE("any damage to a model's file gives an Error or a model", "[io]") {
-    const auto model = towers(Sequential{Dense{8, relu}, Dense{1, sigmoid}});
-    const std::string good = saved(model);
-    std::uint64_t header = 0;
-    std::memcpy(&header, good.data(), 8);
-    const RandomStream random(Seed{2000});
-    int refused = 0;
-    for (std::uint64_t trial = 0; trial < 2000; ++trial) {
-        std::string bytes = good;
-        std::uint64_t next = trial * 64;
-        for (std::uint64_t flips = 1 + random.below(next++, 2); flips > 0; --flips) {
-            char& byte = bytes[random.below(next++, 8 + header)];
-            byte = static_cast<char>(byte ^ (1 << random.below(next++, 8)));
-        }
-        if (random.below(next++, 4) == 0) bytes.resize(random.below(next++, bytes.size()));
-        try {
-            loaded<decltype(model)>(std::move(bytes));
-        } catch (const Error&) {
-            ++refused;
-        }
-    }
-    CHECK(refused > 1000);
-}

@@ -94,6 +94,7 @@ TEST_CASE("what is no regular file is refused by name and stays", "[io]") {
     refused(pipe, "a pipe");
     refused(directory.path() / "to-pipe", "a pipe");
     refused("/dev/null", "a character device");
+    refused("/dev/full", "a character device");
     CHECK(content(inside) == "kept");
     CHECK(std::filesystem::is_fifo(pipe));
     CHECK(files(directory.path()) == 3);

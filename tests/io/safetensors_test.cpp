@@ -385,7 +385,10 @@ TEST_CASE("any damage gives an Error or a file", "[io]") {
 TEST_CASE("files that cannot be read or written", "[io]") {
     const support::TemporaryDirectory directory;
     CHECK_THROWS_AS(SafetensorsReader(directory.path() / "none"), FileError);
-    CHECK_THROWS_AS(SafetensorsReader(directory.path()), Error);
+    CHECK_THROWS_AS(SafetensorsReader(directory.path()), FileError);
+    CHECK_THROWS_AS(SafetensorsReader(directory.write("empty", "")), FormatError);
+    for (const char* device : {"/dev/zero", "/dev/null", "/dev/full"})
+        CHECK_THROWS_AS(SafetensorsReader(device), Error);
     CHECK_THROWS_AS(sample().write(directory.path() / "none" / "a.safetensors"), FileError);
     CHECK_THROWS_AS(sample().write(directory.path()), FileError);
     const std::string complaint = message("safetensors: expected a stream that takes ", written(sample()).size(),

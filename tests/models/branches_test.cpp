@@ -45,17 +45,19 @@ Record make_record(Index samples) {
     random.fill(age.data(), age.size());
     return {{"item", item}, {"event", event}, {"tags", tags}, {"numbers", numbers}, {"age", age}, {"country", country}};
 }
-const RecordShape shapes{{"item", {5}}, {"event", {5}}, {"tags", {5, 2}}, {"numbers", {5, 2}}, {"age", {1}}, {"country", {}}};
+const RecordShape shapes{{"item", {5}},       {"event", {5}}, {"tags", {5, 2}},
+                         {"numbers", {5, 2}}, {"age", {1}},   {"country", {}}};
 
 /// Ids of all three ranks, numbers of both, and fields joined after the sequence.
 template <class T>
 auto make_model() {
-    return Sequential{
-        Branches{Sequential{Branches{field("item", Embedding<T>{7, 3, {.mask_zero = true}}), field("event", Embedding<T>{4, 2}),
-                                     field("tags", EmbeddingBag<T>{5, 2, {.mask_zero = true}}), field("numbers", Dense<T, Tanh>{2})},
-                            Dropout<T>{0.25}, LSTM<T, ReturnLast>{4}},
-                 field("age", Dense<T, Tanh>{2}), field("country", Embedding<T>{3, 2})},
-        Dense<T, Sigmoid>{1}};
+    return Sequential{Branches{Sequential{Branches{field("item", Embedding<T>{7, 3, {.mask_zero = true}}),
+                                                   field("event", Embedding<T>{4, 2}),
+                                                   field("tags", EmbeddingBag<T>{5, 2, {.mask_zero = true}}),
+                                                   field("numbers", Dense<T, Tanh>{2})},
+                                          Dropout<T>{0.25}, LSTM<T, ReturnLast>{4}},
+                               field("age", Dense<T, Tanh>{2}), field("country", Embedding<T>{3, 2})},
+                      Dense<T, Sigmoid>{1}};
 }
 
 }  // namespace
@@ -64,7 +66,8 @@ TEST_CASE("Branches: gradients are central differences, and a warm step allocate
     auto model = make_model<double>();
     static_assert(Layer<decltype(model)>);
     CHECK(model.build(shapes, Seed{1}) == Shape{1});
-    for_each_parameter(model, [random = Random(9)](std::string_view, auto& p) mutable { random.fill(p.data(), p.size()); });
+    for_each_parameter(model,
+                       [random = Random(9)](std::string_view, auto& p) mutable { random.fill(p.data(), p.size()); });
     const Record x = make_record<double>(4);
     decltype(model)::Cache cache;
     auto gradients = model.zero_gradients();
@@ -136,11 +139,19 @@ TEST_CASE("Branches: what stands side by side, and its mask", "[branches]") {
 TEST_CASE("Branches: the names of its parameters, and a summary", "[branches]") {
     auto model = make_model<float>();
     model.build(shapes, Seed{1});
-    battery::check_parameters(model, {{"0.0.0.item.embeddings", {7, 3}}, {"0.0.0.event.embeddings", {4, 2}},
-                                      {"0.0.0.tags.embeddings", {5, 2}}, {"0.0.0.numbers.kernel", {2, 2}},
-                                      {"0.0.0.numbers.bias", {2}}, {"0.0.2.kernel", {9, 16}},
-                                      {"0.0.2.recurrent_kernel", {4, 16}}, {"0.0.2.bias", {16}}, {"0.age.kernel", {1, 2}},
-                                      {"0.age.bias", {2}}, {"0.country.embeddings", {3, 2}}, {"1.kernel", {8, 1}}, {"1.bias", {1}}});
+    battery::check_parameters(model, {{"0.0.0.item.embeddings", {7, 3}},
+                                      {"0.0.0.event.embeddings", {4, 2}},
+                                      {"0.0.0.tags.embeddings", {5, 2}},
+                                      {"0.0.0.numbers.kernel", {2, 2}},
+                                      {"0.0.0.numbers.bias", {2}},
+                                      {"0.0.2.kernel", {9, 16}},
+                                      {"0.0.2.recurrent_kernel", {4, 16}},
+                                      {"0.0.2.bias", {16}},
+                                      {"0.age.kernel", {1, 2}},
+                                      {"0.age.bias", {2}},
+                                      {"0.country.embeddings", {3, 2}},
+                                      {"1.kernel", {8, 1}},
+                                      {"1.bias", {1}}});
     std::ostringstream out;
     model.summary(out);
     CHECK_THAT(out.str(), ContainsSubstring("0.0.0.item Embedding      [5, 3]") && ContainsSubstring("0.0.2 LSTM") &&
@@ -149,7 +160,8 @@ TEST_CASE("Branches: the names of its parameters, and a summary", "[branches]") 
     CHECK(RecordShape(model.input_shape()).size() == 6);
 }
 
-TEST_CASE("Branches trains the same bits with any number of threads, predicts, is saved and loaded", "[branches][threads]") {
+TEST_CASE("Branches trains the same bits with any number of threads, predicts, is saved and loaded",
+          "[branches][threads]") {
     const Index n = 96;
     const Record x = make_record<float>(n);
     Tensor<float, 2> y(n, 1);
@@ -160,7 +172,8 @@ TEST_CASE("Branches trains the same bits with any number of threads, predicts, i
     for (const int threads : {1, 3}) {
         model.build(shapes, Seed{42});
         Adam adam{{.learning_rate = 0.05f}};
-        const History history = fit(model, data, BinaryCrossEntropy{}, adam, {.epochs = 25, .batch_size = 64, .threads = threads});
+        const History history =
+            fit(model, data, BinaryCrossEntropy{}, adam, {.epochs = 25, .batch_size = 64, .threads = threads});
         CHECK(history.epochs.back().at("loss") < 0.5 * history.epochs.front().at("loss"));
         const auto p = predict(model, x, {.batch_size = 7, .threads = threads});
         results.emplace_back(p.data(), p.data() + p.size());
@@ -179,13 +192,18 @@ TEST_CASE("Branches trains the same bits with any number of threads, predicts, i
 }
 
 TEST_CASE("TwoTower of records", "[branches][two_tower]") {
-    const auto tower = [] { return Sequential{Branches{field("item", Embedding{7, 3, {.mask_zero = true}}), field("event", Embedding{4, 2})}, LSTM{4}}; };
+    const auto tower = [] {
+        return Sequential{
+            Branches{field("item", Embedding{7, 3, {.mask_zero = true}}), field("event", Embedding{4, 2})}, LSTM{4}};
+    };
     TwoTower model{tower(), Branches{field("country", Embedding{3, 3}), field("age", Dense{1})}, Dot{}};
     model.build({{{"item", {5}}, {"event", {5}}}, {{"country", {}}, {"age", {1}}}}, Seed{1});
     const Record all = make_record<float>(6);
     const RecordView rows = view(all);
-    const Record users{{"item", rows.get<std::int32_t>(all.fields()[0]).as<2>()}, {"event", rows.get<std::int32_t>(all.fields()[1]).as<2>()}};
-    const Record items{{"country", rows.get<std::int32_t>(all.fields()[5]).as<1>()}, {"age", rows.get<float>(all.fields()[4]).as<2>()}};
+    const Record users{{"item", rows.get<std::int32_t>(all.fields()[0]).as<2>()},
+                       {"event", rows.get<std::int32_t>(all.fields()[1]).as<2>()}};
+    const Record items{{"country", rows.get<std::int32_t>(all.fields()[5]).as<1>()},
+                       {"age", rows.get<float>(all.fields()[4]).as<2>()}};
     const auto scores = predict(model, Pair{users, items});
     const auto u = predict(model.user, users), v = predict(model.item, items);
     for (Index i = 0; i < 6; ++i) {
@@ -196,7 +214,8 @@ TEST_CASE("TwoTower of records", "[branches][two_tower]") {
     Tensor<float, 2> y(6, 1);
     for (Index i = 0; i < 6; ++i) y(i, 0) = static_cast<float>(i % 2);
     Adam adam{{.learning_rate = 0.05f}};
-    const History history = fit(model, TensorDataset{Pair{users, items}, y}, BinaryCrossEntropy{{.from_logits = true}}, adam, {.epochs = 20});
+    const History history = fit(model, TensorDataset{Pair{users, items}, y}, BinaryCrossEntropy{{.from_logits = true}},
+                                adam, {.epochs = 20});
     CHECK(history.epochs.back().at("loss") < history.epochs.front().at("loss"));
     const support::TemporaryDirectory folder;
     save(model, folder.path() / "model.safetensors");
@@ -216,29 +235,36 @@ TEST_CASE("Branches says which field does not fit", "[branches]") {
     const auto run = [&](const Record& x) { model.forward(x, cache); };
     CHECK_THROWS_WITH(run({{"item", item}}), "Sequential: the model reads nothing yet; build it first");
     CHECK_THROWS_WITH((model.build({{"item", {5}}}, Seed{1})),
-                      "Sequential: expected one shape of the field 'price'; the model reads 'item' ids, 'price' float, received 'item' [5]");
+                      "Sequential: expected one shape of the field 'price'; the model reads 'item' ids, 'price' float, "
+                      "received 'item' [5]");
     CHECK_THROWS_WITH((model.build({{"item", {5}}, {"price", {5, 1}}, {"age", {1}}}, Seed{1})),
                       "Sequential: nothing reads the field 'age'; the model reads 'item' ids, 'price' float, received "
                       "'item' [5], 'price' [5, 1], 'age' [1]");
     CHECK_THROWS_WITH((model.build({{"item", {5}}, {"price", {4, 1}}}, Seed{1})),
-                      "layer 0: Branches: expected parts of the same steps, or one vector a sample each, received 'item' [5, 3], 'price' [4, 2]");
+                      "layer 0: Branches: expected parts of the same steps, or one vector a sample each, received "
+                      "'item' [5, 3], 'price' [4, 2]");
     CHECK_THROWS_WITH((model.build({{"item", {5, 2, 2}}, {"price", {5, 1}}}, Seed{1})),
                       "layer 0: field 'item': Embedding: expected samples of at most 2 axes, received [5, 2, 2]");
     model.build({{"item", {5}}, {"price", {5, 1}}}, Seed{1});
     const std::string reads = "; the model reads 'item' ids [5], 'price' float [5, 1], received ";
     CHECK_THROWS_WITH(run({{"item", item}}), "Sequential: expected the field 'price'" + reads + "'item' ids [5]");
-    CHECK_THROWS_WITH(run({{"item", item}, {"price", price}, {"age", flat}}),
-                      "Sequential: nothing reads the field 'age'" + reads + "'item' ids [5], 'price' float [5, 1], 'age' float [1]");
-    CHECK_THROWS_WITH(run({{"item", price}, {"price", price}}),
-                      "Sequential: expected another type of the field 'item'" + reads + "'item' float [5, 1], 'price' float [5, 1]");
-    CHECK_THROWS_WITH(run({{"item", item}, {"price", flat}}),
-                      "Sequential: expected another rank of the field 'price'" + reads + "'item' ids [5], 'price' float [1]");
+    CHECK_THROWS_WITH(
+        run({{"item", item}, {"price", price}, {"age", flat}}),
+        "Sequential: nothing reads the field 'age'" + reads + "'item' ids [5], 'price' float [5, 1], 'age' float [1]");
+    CHECK_THROWS_WITH(
+        run({{"item", price}, {"price", price}}),
+        "Sequential: expected another type of the field 'item'" + reads + "'item' float [5, 1], 'price' float [5, 1]");
+    CHECK_THROWS_WITH(run({{"item", item}, {"price", flat}}), "Sequential: expected another rank of the field 'price'" +
+                                                                  reads + "'item' ids [5], 'price' float [1]");
     CHECK_THROWS_WITH(run({{"item", item}, {"price", two}}),
-                      "Sequential: expected another number of features of the field 'price'" + reads + "'item' ids [5], 'price' float [5, 2]");
+                      "Sequential: expected another number of features of the field 'price'" + reads +
+                          "'item' ids [5], 'price' float [5, 2]");
     CHECK_THROWS_WITH(run({{"item", other}, {"price", price}}),
-                      "Branches: expected parts of the same steps, or one vector a sample each, received 'item' [2, 4, 3], 'price' [2, 5, 2]");
+                      "Branches: expected parts of the same steps, or one vector a sample each, received 'item' [2, 4, "
+                      "3], 'price' [2, 5, 2]");
     item(1, 2) = 7;
-    CHECK_THROWS_WITH(run({{"item", item}, {"price", price}}), "field 'item': Embedding: id 7 at [1, 2] is outside the table of 7 rows");
+    CHECK_THROWS_WITH(run({{"item", item}, {"price", price}}),
+                      "field 'item': Embedding: id 7 at [1, 2] is outside the table of 7 rows");
 
     CHECK_THROWS_WITH((Branches{field("a", Dense{2}), field("a", Dense{2})}), "Branches: two parts have the name 'a'");
     CHECK_THROWS_WITH((Branches{field("a.b", Dense{2})}), ContainsSubstring("received 'a.b'"));

@@ -68,15 +68,17 @@ double hits(const Index_& index, const Sequences& sequences) {
 
 }  // namespace
 
-TEST_CASE("SequenceRecommender: the gradient by fields of events and users is that of the loss", "[branches][sequence_recommender]") {
+TEST_CASE("SequenceRecommender: the gradient by fields of events and users is that of the loss",
+          "[branches][sequence_recommender]") {
     const World world = World::make<double>();
     const SequenceFields fields{world.sequences, world.events, world.people};
     const SequenceSamples samples{world.sequences, 6, &fields};
-    SequenceRecommender model{items,
-                              sequences::double_tower(4),
-                              {.width = 4,
-                               .step = Branches{field("type", Embedding<double>{3, 2}), field("noise", Dense<double, Tanh>{2})},
-                               .user = field("age", Dense<double, Tanh>{4})}};
+    SequenceRecommender model{
+        items,
+        sequences::double_tower(4),
+        {.width = 4,
+         .step = Branches{field("type", Embedding<double>{3, 2}), field("noise", Dense<double, Tanh>{2})},
+         .user = field("age", Dense<double, Tanh>{4})}};
     model.build(6, Seed{5}, fields.events().shape(), fields.users().shape());
     for_each_parameter(model, [](std::string_view name, auto& p) {
         for (Index i = name == "items" ? 4 : 0; i < p.size(); ++i) p.data()[i] = std::sin(static_cast<double>(i) * 1.7);
@@ -98,7 +100,8 @@ TEST_CASE("SequenceRecommender: the gradient by fields of events and users is th
             gradients[std::string(name)].assign(g.data(), g.data() + g.size());
         }
     });
-    for (const std::string name : {"step.type.embeddings", "step.noise.kernel", "step.noise.bias", "user.age.kernel", "user.age.bias", "items"}) {
+    for (const std::string name : {"step.type.embeddings", "step.noise.kernel", "step.noise.bias", "user.age.kernel",
+                                   "user.age.bias", "items"}) {
         REQUIRE(gradients.count(name) == 1);
         double largest = 1e-3, worst = 0;
         for (std::size_t i = name == "items" ? 4 : 0; i < gradients[name].size(); ++i) {
@@ -118,11 +121,13 @@ TEST_CASE("SequenceRecommender: the gradient by fields of events and users is th
     }
 }
 
-TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with them", "[branches][sequence_recommender][threads]") {
+TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with them",
+          "[branches][sequence_recommender][threads]") {
     const World world = World::make<float>();
     const SequenceFields fields{world.sequences, world.events, world.people};
     const auto make = [] {
-        return SequenceRecommender{items, sequences::rnn_tower(16),
+        return SequenceRecommender{items,
+                                   sequences::rnn_tower(16),
                                    {.width = 16,
                                     .step = Branches{field("type", Embedding{3, 12}), field("noise", Dense{4})},
                                     .user = field("age", Dense{16})}};
@@ -132,7 +137,8 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
     for (const int threads : {1, 3}) {
         model.build(8, Seed{5}, fields.events().shape(), fields.users().shape());
         Adam adam{{.learning_rate = 0.03f}};
-        fit(model, SequenceSamples{world.sequences, 8, &fields}, NextItemSoftmax{}, adam, {.epochs = 40, .batch_size = 64, .threads = threads});
+        fit(model, SequenceSamples{world.sequences, 8, &fields}, NextItemSoftmax{}, adam,
+            {.epochs = 40, .batch_size = 64, .threads = threads});
         std::vector<float> scores(items + 1);
         SequenceIndex{model, 8, &fields}(world.sequences.next_item_queries()[20], scores);
         if (threads == 1)
@@ -168,7 +174,8 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
 
     const SequenceIndex bare{model, 8};
     CHECK_THROWS_WITH(bare.recommend(history, 3),
-                      "SequenceRecommender: expected the field 'type'; the model reads 'type' ids [8], 'noise' float [8, 2], received nothing");
+                      "SequenceRecommender: expected the field 'type'; the model reads 'type' ids [8], 'noise' float "
+                      "[8, 2], received nothing");
     CHECK_THROWS_WITH(bare.recommend(history.first(5), own, 3),
                       "SequenceIndex: expected fields of the 5 events of the history, received 6 rows");
     CHECK_THROWS_WITH((SequenceIndex{ids_alone, 8, &fields}(Query{7, history, 0}, scores)),
@@ -177,8 +184,9 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
     auto narrow = SequenceRecommender{items, sequences::rnn_tower(16), {.width = 16, .user = field("age", Dense{3})}};
     CHECK_THROWS_WITH(narrow.build(8, Seed{1}, {}, {{"age", {1}}}),
                       "SequenceRecommender: expected fields of the option user that give [16], received [3]");
-    CHECK_THROWS_AS((SequenceRecommender{items, sequences::rnn_tower(16), {.width = 16, .user = field("age", Dense<double>{16})}}),
-                    ArgumentError);
+    CHECK_THROWS_AS(
+        (SequenceRecommender{items, sequences::rnn_tower(16), {.width = 16, .user = field("age", Dense<double>{16})}}),
+        ArgumentError);
 }
 
 TEST_CASE("SequenceFields are found by user and place", "[branches]") {
@@ -191,6 +199,7 @@ TEST_CASE("SequenceFields are found by user and place", "[branches]") {
     CHECK(own.user.begin == 2);
     CHECK_THROWS_WITH(fields.of(2, 1, 60), "SequenceFields: there are no events 1 to 61 of user 2");
     CHECK_THROWS_AS(fields.of(users + 1, 0, 1), DataError);
-    CHECK_THROWS_WITH((SequenceFields{world.sequences, world.people}),
-                      ContainsSubstring("SequenceFields: expected a row for each of") && ContainsSubstring("events, received 61"));
+    CHECK_THROWS_WITH(
+        (SequenceFields{world.sequences, world.people}),
+        ContainsSubstring("SequenceFields: expected a row for each of") && ContainsSubstring("events, received 61"));
 }

@@ -107,8 +107,9 @@ TEST_CASE("Adam on all rows of a table is Adam on the dense gradient", "[optimiz
 }
 
 TEST_CASE("Adam names options without meaning", "[optimizers]") {
-    CHECK(message_of<ArgumentError>([] { Adam{{.learning_rate = 0}}; }) ==
-          "Adam: expected a positive learning_rate, received 0");
+    CHECK(message_of<ArgumentError>([] { Adam{{.learning_rate = -1}}; }) ==
+          "Adam: expected learning_rate >= 0, received -1");
+    CHECK(Adam{{.learning_rate = 0}}.learning_rate() == 0);  // where a schedule may begin, as set_learning_rate
     CHECK(message_of<ArgumentError>([] { Adam{{.beta_1 = 1}}; }) == "Adam: expected beta_1 in [0, 1), received 1");
     CHECK(message_of<ArgumentError>([] { Adam{{.beta_2 = -0.1}}; }) ==
           "Adam: expected beta_2 in [0, 1), received -0.1");

@@ -112,7 +112,8 @@ TEST_CASE("Keys go in; keys, scores and reasons come out", "[recommender]") {
     CHECK((hits[0].because[0].key == "SKU-3" || hits[0].because[0].key == "SKU-9"));
     CHECK(shop.recommend({.history = {"SKU-3"}}, 3, {.reasons = 0})[0].because.empty());
     // A known user stands for what is known of them.
-    const auto events = train()[7];
+    const Sequences sequences = train();
+    const auto events = sequences[7];
     Keys own;
     for (const std::int32_t item : events) own.push_back("SKU-" + std::to_string(item));
     check_same(shop.recommend({.user = "u7"}, 5), shop.recommend({.history = own}, 5));

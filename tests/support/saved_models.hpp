@@ -86,16 +86,16 @@ inline auto recommender() {
 
 inline constexpr int saved_kinds = 6;
 
-/// f(a built model of that kind).
+/// f(a function that gives a built model of that kind).
 template <class F>
 void with_kind(int kind, F&& f) {
     switch (kind) {
-        case 0: return f(kinds::convolutions());
-        case 1: return f(kinds::recurrent());
-        case 2: return f(kinds::attention());
-        case 3: return f(kinds::bag());
-        case 4: return f(kinds::towers());
-        default: return f(kinds::recommender());
+        case 0: return f(kinds::convolutions);
+        case 1: return f(kinds::recurrent);
+        case 2: return f(kinds::attention);
+        case 3: return f(kinds::bag);
+        case 4: return f(kinds::towers);
+        default: return f(kinds::recommender);
     }
 }
 template <class Model>

@@ -213,6 +213,18 @@ TEST_CASE("A damaged state is refused, and the model stays as it was", "[trainin
         }
     }
     CHECK(refused > 20);
+    for (const auto& [from, to] : {std::pair{"\"finished\":\"0\"", "\"finished\":\"x\""},
+                                   {"\"learning_rate\":\"0.01\"", "\"learning_rate\":\"-.01\""},
+                                   {"\"step\":\"", "\"step\":\"-"}}) {
+        std::string bytes = good;
+        const std::size_t at = bytes.find(from);
+        REQUIRE(at != std::string::npos);
+        bytes.replace(at, std::strlen(to), to);
+        directory.write("last.state", bytes);
+        INFO(from);
+        CHECK_THROWS_AS(train_pairs(directory.path(), 1, 2), FormatError);
+    }
+    CHECK_THROWS_AS(Resume(directory.path() / std::string(300, 'n')).exists(), FileError);
 }
 
 TEST_CASE("StopOnSignal ends a training after the batch and puts the handlers back", "[training]") {

@@ -73,8 +73,7 @@ struct LayerCache {
 };
 
 template <class L>
-concept Layer = std::copyable<L> && std::default_initializable<L> &&
-    requires(L layer, const L& constant) {
+concept Layer = std::copyable<L> && std::default_initializable<L> && requires(L layer, const L& constant) {
     typename L::Scalar;        // of the output and the parameters
     typename L::InputElement;  // Scalar, std::int32_t for ids, Named for a record
     typename L::Cache;

@@ -51,7 +51,8 @@ public:
     /// Calls f(0), ..., f(tasks - 1), in any order, on all threads; returns when all are done and rethrows the first
     /// exception. An f of two arguments is called as f(task, lane) with lane < threads(): no two tasks of a lane run at
     /// once, so a lane may own memory that its tasks use one after the other.
-    /// One caller at a time; f must not call `run` of the same pool.
+    /// One caller at a time, and f must not call `run` of the same pool: throws ArgumentError where tasks are shared
+    /// out already.
     template <class F>
     void run(Index tasks, F&& f) {
         if (workers_.empty() || tasks <= 1) {
@@ -82,7 +83,7 @@ private:
     std::atomic<Index> next_{0};
     std::atomic<unsigned> round_{0};
     std::atomic<int> busy_{0};
-    std::atomic<bool> failed_{false};
+    std::atomic<bool> failed_{false}, running_{false};
     std::exception_ptr failure_;
 };
 
@@ -102,6 +103,10 @@ DEEPREC_FUNCTION ThreadPool::ThreadPool(int threads) {
 
 DEEPREC_NOINLINE DEEPREC_FUNCTION void ThreadPool::run_shared(Index tasks, void* context,
                                                               void (*task)(void*, Index, Index)) {
+    if (running_.exchange(true, std::memory_order_acquire))
+        throw ArgumentError(
+            "ThreadPool: run was called while it runs; a task may not call run of its own pool, and "
+            "several callers need a pool each");
     context_ = context;
     task_ = task;
     tasks_ = tasks;
@@ -114,7 +119,9 @@ DEEPREC_NOINLINE DEEPREC_FUNCTION void ThreadPool::run_shared(Index tasks, void*
             const int busy = busy_.load(std::memory_order_acquire);
             if (busy != 0) busy_.wait(busy, std::memory_order_acquire);
         }
-    if (failed_.exchange(false)) std::rethrow_exception(std::exchange(failure_, nullptr));
+    const std::exception_ptr failure = failed_.exchange(false) ? std::exchange(failure_, nullptr) : nullptr;
+    running_.store(false, std::memory_order_release);
+    if (failure) std::rethrow_exception(failure);
 }
 
 DEEPREC_FUNCTION void ThreadPool::stop() {

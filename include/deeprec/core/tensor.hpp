@@ -337,8 +337,9 @@ public:
         requires(std::is_same_v<U, T> || std::is_same_v<U, const T>)
     operator View<U, Rank>() const {
         if (shape_.rank() != Rank)
-            throw ShapeError(message("View: expected ", Rank, " axes, received ", shape_,
-                                     Rank == 2 ? "; end sequences first (a last state, a global pooling, Flatten)" : ""));
+            throw ShapeError(
+                message("View: expected ", Rank, " axes, received ", shape_,
+                        Rank == 2 ? "; end sequences first (a last state, a global pooling, Flatten)" : ""));
         typename View<U, Rank>::Extents extents;
         for (int axis = 0; axis < Rank; ++axis) extents[static_cast<std::size_t>(axis)] = shape_[axis];
         return {data_, extents, mask};

@@ -95,9 +95,9 @@ struct InputStore<Pair<U, V>> {
 /// Samples in memory: `TensorDataset{x, y}`, `TensorDataset{Pair{users, items}, y}`, both with sample weights as a
 /// third.
 ///
-/// Shapes: x [N, ...] (a Tensor, a Record, or a Pair of them), y [N, outputs], weights [N] or empty. Throws ShapeError unless the
-/// sample counts agree. The batch lies in the data set and lasts until the next: one caller at a time, threads need
-/// copies.
+/// Shapes: x [N, ...] (a Tensor, a Record, or a Pair of them), y [N, outputs], weights [N] or empty. Throws ShapeError
+/// unless the sample counts agree. The batch lies in the data set and lasts until the next: one caller at a time,
+/// threads need copies.
 template <class Input, class T>
 class TensorDataset {
 public:

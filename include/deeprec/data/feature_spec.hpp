@@ -166,7 +166,8 @@ public:
             if (parts.size() != expected.size() + parts.count("field") + parts.count("log") ||
                 (parts.count("log") && f.about.kind != FeatureKind::number))
                 in.fail(message("no other parts of a feature of kind ", detail::kind_name(f.about), " before this"));
-            if (f.deviation <= 0 || (detail::has_texts(f.about.kind) && f.about.length < 1) || f.width < 0)
+            if (f.deviation <= 0 || (detail::has_texts(f.about.kind) && f.about.length < 1) ||
+                (f.about.kind == FeatureKind::vector && f.width < 1))
                 in.fail("a deviation and length above 0 before this");
             if (f.about.kind == FeatureKind::hashed && f.values.size() > 0)
                 in.fail("no values of a hashed feature before this");

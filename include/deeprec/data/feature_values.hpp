@@ -47,13 +47,18 @@ struct Feature {
     std::string field{};  ///< the column of the table, or the part of a FeatureRow; empty = of the same name
     bool log = false;     ///< of a number: x becomes sign(x) log(1 + |x|) before it is scaled
 
-    const std::string& source() const { return field.empty() ? name : field; }
+    /// The field that it is made of.
+    const std::string& source() const {
+        static const std::string time = "time";
+        const bool of_time = kind == FeatureKind::hour || kind == FeatureKind::weekday;
+        return !field.empty() ? field : of_time ? time : name;
+    }
 };
 
 /// A text, a number (NaN is missing), several texts or several numbers. Nothing and empty ones are missing.
 using FeatureValue = Cell;
-/// What is known of one user or item, by feature. What is not there is missing. Of gap the value is its seconds, of
-/// hour and weekday the time.
+/// What is known of one user or item, by feature. What is not there is missing. A gap is its seconds; hour and
+/// weekday are of the seconds in "time".
 using FeatureRow = std::map<std::string, FeatureValue, std::less<>>;
 
 namespace detail {

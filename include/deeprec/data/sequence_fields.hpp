@@ -42,11 +42,10 @@ public:
         const bool known = user >= 1 && user < std::ssize(ends_);
         const auto u = static_cast<std::size_t>(known ? user : 0);
         if (!known || begin < 0 || count < 0 || ends_[u - 1] + begin + count > ends_[u])
-            throw DataError(message("SequenceFields: there are no events ", begin, " to ", begin + count, " of user ",
-                                    user));
+            throw DataError(
+                message("SequenceFields: there are no events ", begin, " to ", begin + count, " of user ", user));
         FieldsOfSequence found;
-        if (!events_.fields().empty())
-            found.events = events_.slice(ends_[u - 1] + begin, ends_[u - 1] + begin + count);
+        if (!events_.fields().empty()) found.events = events_.slice(ends_[u - 1] + begin, ends_[u - 1] + begin + count);
         if (!users_.fields().empty()) found.user = users_.slice(user, user + 1);
         return found;
     }

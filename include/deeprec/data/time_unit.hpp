@@ -70,7 +70,7 @@ inline void check_years(const std::vector<std::int64_t>& seconds, const std::str
                             year_of(*middle), unit ? message(" as ", unit->name) : "",
                             better ? message("; they are ", better->name, ": time_unit = TimeUnit::", better->name)
                                    : "; times that are no dates are read with time_unit = TimeUnit::relative",
-                            " (read_interactions_csv, read_recbole)"));
+                            " (read_events, read_interactions_csv, read_recbole)"));
 }
 }  // namespace detail
 

@@ -86,8 +86,8 @@ private:
 };
 
 template <class Tower>
-using PathOf = std::conditional_t<std::is_same_v<typename Tower::InputElement, Named>, FieldPath<Tower>,
-                                  EmbeddingPath<Tower>>;
+using PathOf =
+    std::conditional_t<std::is_same_v<typename Tower::InputElement, Named>, FieldPath<Tower>, EmbeddingPath<Tower>>;
 
 /// Both towers from their embeddings, or the layers of their fields, on.
 template <class Model>
@@ -167,12 +167,12 @@ inline void share_out(Explanation& why) {
 /// many points lacks, `residual`, is shared out in proportion to the absolute values. Scores are those before the final
 /// activation. Dropout does nothing.
 ///
-/// Of a tower that reads named fields the line is that of the outputs of the fields' layers, from those for ids of 0 and
-/// numbers of 0, and each field has a contribution at each step where it is not 0: `why.events[0].field`.
+/// Of a tower that reads named fields the line is that of the outputs of the fields' layers, from those for ids of 0
+/// and numbers of 0, and each field has a contribution at each step where it is not 0: `why.events[0].field`.
 ///
 /// Shapes: user [1, T], item [1, L] ids, each tower being a Sequential that starts with an Embedding; or records of one
-/// sample. Throws ShapeError unless both are one sample and the model gives one score, ArgumentError for options without
-/// meaning, NumericError where a score or a gradient is not finite.
+/// sample. Throws ShapeError unless both are one sample and the model gives one score, ArgumentError for options
+/// without meaning, NumericError where a score or a gradient is not finite.
 template <class Model, class User, class Item>
 Explanation explain(const Model& model, const User& user, const Item& item, ExplainOptions options = {}) {
     if (!(options.tolerance > 0))

@@ -61,8 +61,8 @@ DEEPREC_FUNCTION void check_field_names(const RecordShape& fields, const bool* n
             return static_cast<unsigned char>(c) <= ' ' || std::string_view(".,:;=").find(c) != std::string_view::npos;
         };
         if (std::any_of(name.begin(), name.end(), bad) || (named[i] && name.empty()))
-            throw ArgumentError(message("Branches: expected names without spaces and any of .,:;= in them, received '",
-                                        name, "'"));
+            throw ArgumentError(
+                message("Branches: expected names without spaces and any of .,:;= in them, received '", name, "'"));
         for (std::size_t j = 0; j < fields.size(); ++j)
             if (j != i && !name.empty() && (fields[j].name == name || (fields[j].name.empty() && name == message(j))))
                 throw ArgumentError(message("Branches: two parts have the name '", name, "'"));
@@ -81,7 +81,8 @@ DEEPREC_FUNCTION Shape joined_shape(const RecordShape& fields, const Shape* outp
     for (std::size_t i = 0; i < fields.size(); ++i)
         list += message(i ? ", " : "", fields[i].name.empty() ? "part " : "'",
                         fields[i].name.empty() ? message(i) : fields[i].name + "'", " ", outputs[i]);
-    throw ShapeError(message("Branches: expected parts of the same steps, or one vector a sample each, received ", list));
+    throw ShapeError(
+        message("Branches: expected parts of the same steps, or one vector a sample each, received ", list));
 }
 template <class T>
 Block<const T> join(const RecordShape& fields, std::span<const Block<const T>> parts, Buffer<T>& y,
@@ -120,7 +121,8 @@ Block<const T> join(const RecordShape& fields, std::span<const Block<const T>> p
 #endif
 }  // namespace detail
 
-/// y = [layer_1(x_1), ..., layer_n(x_n)], each field of a record through its own layer, side by side along the features:
+/// y = [layer_1(x_1), ..., layer_n(x_n)], each field of a record through its own layer, side by side along the
+/// features:
 ///
 ///     Sequential user{Branches{field("item", Embedding{items + 1, 48, {.mask_zero = true}}),
 ///                              field("event", Embedding{4, 4}), field("price", Dense{8, relu})},
@@ -138,9 +140,10 @@ Block<const T> join(const RecordShape& fields, std::span<const Block<const T>> p
 /// has another type or shape than the model reads; ArgumentError for two parts of one name and names with '.', ',',
 /// ':', ';', '=' or spaces in them.
 template <class... Parts>
-class Branches : public LayerInterface<Branches<Parts...>,
-                                       typename detail::PartOf<std::tuple_element_t<0, std::tuple<Parts...>>>::Layer::Scalar,
-                                       Named> {
+class Branches
+    : public LayerInterface<Branches<Parts...>,
+                            typename detail::PartOf<std::tuple_element_t<0, std::tuple<Parts...>>>::Layer::Scalar,
+                            Named> {
     static constexpr std::size_t count = sizeof...(Parts);
     template <std::size_t At>
     using PartAt = detail::PartOf<std::tuple_element_t<At, std::tuple<Parts...>>>;
@@ -151,7 +154,7 @@ class Branches : public LayerInterface<Branches<Parts...>,
 
     static_assert((Layer<typename detail::PartOf<Parts>::Layer> && ...),
                   "Branches: every part must be a field(\"name\", layer) or a layer (see core/layer.hpp)");
-    static_assert(((detail::PartOf<Parts>::is_named || reads_record<typename detail::PartOf<Parts>::Layer>) && ...),
+    static_assert(((detail::PartOf<Parts>::is_named || reads_record<typename detail::PartOf<Parts>::Layer>)&&...),
                   "Branches: a layer over one tensor needs its name: field(\"item\", Embedding{...})");
     static_assert((std::is_same_v<typename detail::PartOf<Parts>::Layer::Scalar, typename LayerAt<0>::Scalar> && ...),
                   "Branches: all parts must have one scalar type");
@@ -185,7 +188,9 @@ public:
     static constexpr Reads reads = Reads::record;
 
     Branches() : own_(count) {}
-    explicit Branches(Parts... parts) : layers_(layer_of(std::move(parts))...), own_{{name_of(parts), {}}...} { check(); }
+    explicit Branches(Parts... parts) : layers_(layer_of(std::move(parts))...), own_{{name_of(parts), {}}...} {
+        check();
+    }
 
     static constexpr std::string_view name() { return "Branches"; }
     void check() const {
@@ -288,8 +293,8 @@ public:
             for (const FieldShape& known : all)
                 if (known.name == field.name) {
                     if (known.type != field.type)
-                        throw ArgumentError(message("Branches: the field '", field.name,
-                                                    "' is read as ids and as numbers"));
+                        throw ArgumentError(
+                            message("Branches: the field '", field.name, "' is read as ids and as numbers"));
                     return;
                 }
             all.push_back(field);
@@ -353,7 +358,7 @@ private:
     }
 
     std::tuple<typename detail::PartOf<Parts>::Layer...> layers_;
-    RecordShape own_, record_;  // of the parts, those that are models without a shape; of all that is read
+    RecordShape own_, record_;         // of the parts, those that are models without a shape; of all that is read
     std::array<Shape, count> shapes_;  // of the parts' outputs
 };
 

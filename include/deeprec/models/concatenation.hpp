@@ -147,6 +147,10 @@ public:
         return behind({y, {rows, units}}, cache, Pass{}.on_logits()).data;
     }
 
+    /// The layers over [u; v], of which the first never runs by itself.
+    const Layers& layers() const { return layers_; }
+    /// Numbers of u.
+    Index user_width() const { return user_width_; }
     const Shape& output_shape() const { return layers_.output_shape(); }
     /// The final activation itself, where there is one.
     const auto& final_activation() const { return layers_.template layer<Layers::size() - 1>().activation(); }

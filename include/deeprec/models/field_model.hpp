@@ -105,7 +105,8 @@ public:
                 return floats_;
             else
                 return doubles_;
-        }();
+        }
+        ();
         if (own) return detail::FieldPart<T>(own->clone());
         if (*this) throw ArgumentError(message(who, ": the layers of its fields must have the scalar of the tower"));
         return {};

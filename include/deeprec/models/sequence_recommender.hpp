@@ -376,8 +376,8 @@ private:
                                      ", received ", out));
     }
     /// What the part gives for its record; null without a part.
-    static const T* run_part(std::string_view which, const detail::FieldPart<T>& part, const RecordView& x,
-                             Index batch, Index rows, std::any& cache, const Pass& pass) {
+    static const T* run_part(std::string_view which, const detail::FieldPart<T>& part, const RecordView& x, Index batch,
+                             Index rows, std::any& cache, const Pass& pass) {
         if (!part) {
             if (x.fields.empty()) return nullptr;
             throw ShapeError(message(name(), ": there are fields, but the option ", which, " is empty"));

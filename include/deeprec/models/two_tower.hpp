@@ -65,7 +65,8 @@ public:
         : user(std::move(user_tower)), item(std::move(item_tower)), head(std::move(head_layers)) {}
 
     static constexpr std::string_view name() { return "TwoTower"; }
-    /// Sizes and initialises all parts: `build({{50}, {20}}, Seed{42})`, with named shapes for a tower that reads fields.
+    /// Sizes and initialises all parts: `build({{50}, {20}}, Seed{42})`, with named shapes for a tower that reads
+    /// fields.
     Shape build(const Shapes& in, Seed seed) {
         const Shape out = size(in);
         detail::make_parameters(*this, seed);

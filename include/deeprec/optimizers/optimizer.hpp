@@ -194,9 +194,7 @@ private:
 
 template <class Rule>
 Optimizer<Rule>::Optimizer(Options options, TableStep table_step) : options_(options), table_step_(table_step) {
-    if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
-        throw ArgumentError(
-            message(Rule::name(), ": expected a positive learning_rate, received ", options.learning_rate));
+    detail::check_size(Rule::name(), "learning_rate", options.learning_rate);  // 0 is where a schedule may begin or end
     detail::check_size(Rule::name(), "weight_decay", options.weight_decay);
     Rule::check(options);
     int limits = 0;

@@ -88,7 +88,7 @@ public:
     /// New items by what the item tower takes, [count, ...]; old ones keep their scores to the bit. Throws
     /// ArgumentError for another number of rows, and for more than 2^31 - 1 item numbers.
     template <class Items>
-        requires requires(const Items& items) { view(items); }
+        requires requires(const Items& features) { view(features); }
     void add_items(Index count, const Items& features) {
         const auto vectors = predict(model_->item, features, {.threads = options_.threads});
         if (vectors.dimension(0) != count || items_ + count > (Index{1} << 31) - options_.first_item)

@@ -214,8 +214,8 @@ private:
     static FieldsOfSequence last_of(FieldsOfSequence fields, Index events, Index most) {
         if (fields.events.fields.empty()) return fields;
         if (fields.events.batch() != events)
-            throw ShapeError(message("SequenceIndex: expected fields of the ", events, " events of the history, received ",
-                                     fields.events.batch(), " rows"));
+            throw ShapeError(message("SequenceIndex: expected fields of the ", events,
+                                     " events of the history, received ", fields.events.batch(), " rows"));
         fields.events = fields.events.slice(events - std::min(events, most), events);
         return fields;
     }

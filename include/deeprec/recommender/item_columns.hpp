@@ -36,14 +36,12 @@ public:
 
     std::int32_t items() const { return items_; }
     std::vector<std::string> names() const {
-        std::vector<std::string> names;
-        for (const auto& column : columns_) names.push_back(column.first);
-        return names;
+        std::vector<std::string> all;
+        for (const auto& column : columns_) all.push_back(column.first);
+        return all;
     }
-    /// What a column says of an item. Throws DataError for a column that there is not and an id outside 1 ... N.
+    /// Of an item from 1 to N. Throws DataError for a column that there is not.
     const std::vector<std::string>& values(std::string_view column, std::int32_t item) const {
-        if (item < 1 || item > items_)
-            throw DataError(message("Recommender: expected an item from 1 to ", items_, ", received ", item));
         return at(column)[static_cast<std::size_t>(item)];
     }
     /// The items with this value; none, for a value that none has. Throws DataError for a column that there is not.
@@ -86,9 +84,9 @@ public:
     void fields(StoredFields& f) {
         f.number("items", items_);
         f.require(items_ >= 0, "expected 0 or more items, received ", items_);
-        std::vector<std::string> all = names();
-        f.texts("names", all);
-        for (std::size_t c = 0; c < all.size(); ++c) column_fields(f, message("column.", c), columns_[all[c]]);
+        std::vector<std::string> known = names();
+        f.texts("names", known);
+        for (std::size_t c = 0; c < known.size(); ++c) column_fields(f, message("column.", c), columns_[known[c]]);
     }
 
 private:

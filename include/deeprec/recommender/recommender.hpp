@@ -121,8 +121,12 @@ public:
     std::vector<std::vector<std::int32_t>> categories(std::string_view column) const {
         return columns_.categories(column);
     }
-    /// All columns, by item id; those of a key are `columns().values("genres", items().at(key))`.
-    const ItemColumns& columns() const { return columns_; }
+    /// The names of all columns.
+    std::vector<std::string> column_names() const { return columns_.names(); }
+    /// What a column says of an item. Throws DataError for a column that there is not and an unknown key.
+    const std::vector<std::string>& values(std::string_view column, std::string_view key) const {
+        return columns_.values(column, items_.at(key));
+    }
     /// The events of a user, oldest first. Throws DataError for a key that is not known.
     std::vector<std::string> history(std::string_view user) const {
         std::vector<std::string> keys;

@@ -31,8 +31,9 @@ public:
             throw ArgumentError(message("predict: expected a positive batch_size, received ", options.batch_size));
     }
 
-    /// The outputs for all samples of x, a view or record (or a Pair of them for two towers): [N, ...] as the model's output,
-    /// with the mask of its steps, in memory that lasts until the next call. Batches are of whole blocks of the Pair.
+    /// The outputs for all samples of x, a view or record (or a Pair of them for two towers): [N, ...] as the model's
+    /// output, with the mask of its steps, in memory that lasts until the next call. Batches are of whole blocks of the
+    /// Pair.
     template <class Inputs>
     auto views(const Inputs& x) {
         using Output = decltype(detail::known_rank(model_.forward(x, std::declval<typename Model::Cache&>())));
@@ -100,8 +101,8 @@ auto input_views(const X& x) {
 }
 }  // namespace detail
 
-/// The model's outputs for all samples of x (a tensor, view or record; a Pair of them for two towers), in batches over threads.
-/// Shape: [N, ...] as the model's output. Throws as Predictor and the model's forward.
+/// The model's outputs for all samples of x (a tensor, view or record; a Pair of them for two towers), in batches over
+/// threads. Shape: [N, ...] as the model's output. Throws as Predictor and the model's forward.
 template <class Model, class X>
 auto predict(const Model& model, const X& x, PredictOptions options = {}) {
     Predictor<Model> predictor(model, options);

@@ -159,8 +159,7 @@ private:
         sorted_.clear();
         for (std::size_t i = 0; i < batch.sequences.size(); ++i)
             if (batch.sequences[i].size() >= 2)
-                sorted_.push_back({batch.sequences[i],
-                                   batch.numbers.empty() ? static_cast<Index>(i) : batch.numbers[i],
+                sorted_.push_back({batch.sequences[i], batch.numbers.empty() ? static_cast<Index>(i) : batch.numbers[i],
                                    batch.fields.empty() ? nullptr : &batch.fields[i]});
         std::sort(sorted_.begin(), sorted_.end(), [](const Numbered& a, const Numbered& b) {
             return a.size() != b.size() ? a.size() > b.size() : a.number < b.number;

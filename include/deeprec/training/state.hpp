@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -51,7 +52,14 @@ public:
     Resume(const Path& path)
         : path_(path), read_float_(&detail::read_state<float>), read_double_(&detail::read_state<double>) {}
 
-    bool exists() const { return read_float_ && !path_.empty() && std::filesystem::exists(path_); }
+    /// Throws FileError where nobody can say, as in a directory that may not be read.
+    bool exists() const {
+        if (!read_float_ || path_.empty()) return false;
+        std::error_code error;
+        const bool there = std::filesystem::exists(path_, error);
+        if (error) throw FileError(message("fit: cannot look for ", path_.string(), ": ", error.message()));
+        return there;
+    }
     void read(detail::TrainingState<float>& state) const { read_float_(path_, state); }
     void read(detail::TrainingState<double>& state) const { read_double_(path_, state); }
 

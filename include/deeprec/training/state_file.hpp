@@ -3,6 +3,7 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <span>
 #include <string>
 #include <utility>
@@ -177,6 +178,10 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
     const Index epoch = state_number<Index>(file, "epoch"), step = state_number<Index>(file, "step");
     const Index iterations = state_number<Index>(file, "iterations");
     const double rate = state_number<double>(file, "learning_rate");
+    const bool finished = state_number<int>(file, "finished") != 0;
+    if (epoch < 0 || step < 0 || iterations < 0 || !(rate >= 0) || !std::isfinite(rate))
+        throw FormatError(message(file.name(), ": expected epoch, step, iterations and learning_rate >= 0, received ",
+                                  epoch, ", ", step, ", ", iterations, " and ", rate));
     History history;
     for (Index e = 0; e < epoch; ++e) {
         EpochLog log{e, 0, {}};
@@ -204,7 +209,7 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
     *now.history = std::move(history);
     now.epoch = epoch;
     now.step = step;
-    now.finished = state_number<int>(file, "finished") != 0;
+    now.finished = finished;
 }
 
 #endif

@@ -91,7 +91,8 @@ std::uint64_t hash_batch(const Batch<Inputs, T>& batch, std::uint64_t hash) {
 }
 inline std::uint64_t hash_batch(const SequenceBatch& batch, std::uint64_t hash) {
     for (const auto& events : batch.sequences) hash = hash_bytes(events.data(), events.size_bytes(), hash);
-    for (const FieldsOfSequence& fields : batch.fields) hash = hash_inputs(fields.user, hash_inputs(fields.events, hash));
+    for (const FieldsOfSequence& fields : batch.fields)
+        hash = hash_inputs(fields.user, hash_inputs(fields.events, hash));
     return hash;
 }
 

@@ -125,7 +125,7 @@ TEST_CASE("Times are read in the unit that is said, and a wrong one is found", "
     };
     const std::string expected =
                           ":2:5: expected times whose median is in the years 1990 to 2100, received a median in ",
-                      where = " (read_interactions_csv, read_recbole)";
+                      where = " (read_events, read_interactions_csv, read_recbole)";
     CHECK(error(ms + "|1|" + ms) ==
           expected + "50970 as seconds; they are milliseconds: time_unit = TimeUnit::milliseconds" + where);
     CHECK(error(us).find("they are microseconds") != std::string::npos);

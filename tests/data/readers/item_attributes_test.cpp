@@ -51,6 +51,9 @@ TEST_CASE("Attributes: a byte order mark, other files than text, and numbers tha
         read_item_attributes(directory.write("a.json", "{\"1\": [20000000]}"), items, {.largest = 20'000'000}).size() ==
         2);
     CHECK_THROWS_AS(read_item_attributes(directory.path(), items), FileError);
+    CHECK(message_of<FormatError>([&] { read_item_attributes("/dev/zero", items); }) ==
+          "/dev/zero:1:1: expected text of at most 4294967296 bytes, received a byte 0");
+    CHECK_THROWS_AS(read_item_attributes("/dev/null", items), FormatError);
     const auto error = [&](std::string_view text) {
         return message_of<FormatError>([&] { read_item_attributes(directory.write("a.json", text), items); });
     };

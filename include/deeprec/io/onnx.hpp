@@ -1,0 +1,145 @@
+/// Models as ONNX files, for runtimes in other languages and places: `export_onnx(model, "model.onnx")`.
+///
+/// Not in deeprec.hpp: include it by name. It needs no other library; the files are version 17 of ONNX's operators, in
+/// float, and docs/exchange.md says what is in them. A layer of your own needs one function beside it, which the export
+/// finds by its name:
+///
+///     onnx::Value to_onnx(onnx::Graph& g, const Scale<float>& layer, const onnx::Value& x) {
+///         const onnx::LayerFields f(g, layer, {"offset"});  // all its options
+///         std::vector<float> factors(f.values("gamma").begin(), f.values("gamma").end());
+///         for (float& factor : factors) factor += static_cast<float>(f.number("offset"));
+///         return {g.node("Mul", {x.name, g.constant("factors", factors, {std::ssize(factors)})}), x.rank, x.mask};
+///     }
+#pragma once
+
+#include <deeprec/io/onnx/attention.hpp>
+#include <deeprec/io/onnx/dense.hpp>
+#include <deeprec/io/onnx/embedding.hpp>
+#include <deeprec/io/onnx/graph.hpp>
+#include <deeprec/io/onnx/layer_fields.hpp>
+#include <deeprec/io/onnx/models.hpp>
+#include <deeprec/io/onnx/operations.hpp>
+#include <deeprec/io/onnx/protobuf.hpp>
+#include <deeprec/io/onnx/recurrent.hpp>
+#include <deeprec/io/onnx/windows.hpp>
+#include <deeprec/models/two_tower.hpp>
+
+DEEPREC_BEGIN
+
+namespace onnx {
+
+/// The graph's input of samples of `shape`; the batch axis has the name `batch`, axes in the middle are "time" and
+/// "places", the last one of numbers is a number.
+Value input(Graph& g, std::string_view name, std::string_view batch, const Shape& shape, ElementType type);
+[[noreturn]] void refuse_unbuilt();
+
+/// The inputs that a model reads: one, or one for each of its fields, named with a dot behind `prefix`.
+template <class Model>
+auto inputs(Graph& g, const Model& model, std::string_view name, std::string_view prefix, std::string_view batch) {
+    if constexpr (Model::reads == Reads::record) {
+        if (model.record().empty()) refuse_unbuilt();
+        Record record;
+        for (const FieldShape& f : model.record())
+            record.emplace_back(f.name,
+                                input(g, message(prefix, prefix.empty() ? "" : ".", f.name), batch, f.shape, f.type));
+        return record;
+    } else {
+        return input(g, prefix.empty() ? name : prefix, batch, model.input_shape(),
+                     element_type<typename Model::InputElement>);
+    }
+}
+/// Throws ArgumentError for a model whose parameters have no numbers yet.
+template <class Model>
+void check_built(const Model& model) {
+    check_float<Model>();
+    typename Model::Gradients none;
+    Fields<typename Model::Scalar> fields;
+    detail::list_fields(model, none, fields);
+    for (const auto& p : fields.parameters())
+        if (p.held != p.shape.size()) refuse_unbuilt();
+}
+template <class Model>
+inline constexpr bool is_head = requires { std::declval<const Model&>().half_width(); };
+
+/// The graph of a model: a Sequential or Branches, "x" or "ids" or the names of the fields -> "y".
+template <class Model>
+Graph graph_of(const Model& model) {
+    check_built(model);
+    Graph g;
+    constexpr std::string_view name = Model::reads == Reads::ids ? "ids" : "x";
+    const auto x = inputs(g, model, name, "", "batch");
+    g.output("y", part(g, "", model, x));
+    return g;
+}
+/// A TwoTower: "user" and "item", or "user.FIELD" and "item.FIELD" -> "score" [B, outputs] of pairs of rows, or of one
+/// user's row with all items'.
+template <class User, class Item, class Head>
+Graph graph_of(const TwoTower<User, Item, Head>& model) {
+    check_built(model);
+    Graph g;
+    const auto users = inputs(g, model.user, "", "user", "users");
+    const auto items = inputs(g, model.item, "", "item", "items");
+    const Value u = part(g, "user", model.user, users), v = part(g, "item", model.item, items);
+    g.output("score", part(g, "head", model.head, u, v));
+    return g;
+}
+/// A head of a TwoTower: "user" and "item", the towers' vectors -> "score".
+template <class Head>
+    requires is_head<Head>
+Graph graph_of(const Head& head) {
+    check_built(head);
+    Graph g;
+    Index user_width = 0, item_width = 0;
+    if constexpr (requires { head.user_width(); })
+        user_width = head.user_width(), item_width = user_width ? head.layers().input_shape()[0] - user_width : 0;
+    else
+        user_width = item_width = head.half_width();
+    if (user_width == 0) refuse_unbuilt();
+    const Value u = input(g, "user", "users", {user_width}, ElementType::float32);
+    const Value v = input(g, "item", "items", {item_width}, ElementType::float32);
+    g.output("score", part(g, "", head, u, v));
+    return g;
+}
+/// A SequenceRecommender: "ids" [B, T], events first -> "h" [B, T, D], as `forward`.
+template <class Tower>
+Graph graph_of(const SequenceRecommender<Tower>& model) {
+    check_built(model);
+    Graph g;
+    const Value ids = input(g, "ids", "batch", {model.steps()}, ElementType::int32);
+    g.output("h", part(g, "", model, ids));
+    return g;
+}
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION Value input(Graph& g, std::string_view name, std::string_view batch, const Shape& shape,
+                             ElementType type) {
+    const bool ids = type == ElementType::int32;
+    if (!ids && shape.rank() == 0) refuse_unbuilt();
+    std::vector<Graph::Axis> axes{batch};
+    for (int axis = 0; axis < shape.rank(); ++axis)
+        if (!ids && axis + 1 == shape.rank())
+            axes.push_back(shape[axis]);
+        else
+            axes.push_back(axis == 0 ? "time" : "places");
+    return {g.input(name, ids ? Element::int32 : Element::float32, axes), shape.rank() + 1};
+}
+DEEPREC_FUNCTION void refuse_unbuilt() {
+    throw ArgumentError("export_onnx: the model has no shapes and parameters; build it first");
+}
+#endif
+
+}  // namespace onnx
+
+/// Writes a built model as an ONNX file, in place of the file if there is one (FileReplacement: whole or not at all).
+/// The model is a Sequential or Branches, a TwoTower or one of its parts (`model.user`, `model.item`, `model.head`), or
+/// a SequenceRecommender; inputs and outputs have the names above. The graph predicts: it gives what `forward(x,
+/// cache)` does, for any number of samples and steps, with the masks of `mask_zero`.
+///
+/// Throws ArgumentError, which names the layer, for what has no form in ONNX and for layers that have no `to_onnx`;
+/// before `build`; above 2 GB. Throws FileError.
+template <class Model>
+void export_onnx(const Model& model, const std::filesystem::path& path) {
+    onnx::graph_of(model).write(path);
+}
+
+DEEPREC_END
