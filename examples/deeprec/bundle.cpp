@@ -1,4 +1,6 @@
 // Reads bundles of all recipes: the one place that lists their types.
+#include <deeprec/recommender/recommender_file.hpp>
+
 #include "training.hpp"
 
 namespace program {

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include <CLI/CLI.hpp>
+#include <deeprec/recommender/recommender_file.hpp>
 
 namespace program {
 
