@@ -79,9 +79,9 @@ private:
 };
 
 // The row of what scores all items.
-template <class Scorer>
+template <class ScoreFunction>
 Row rank_test(const Set& set, const World& world, const Options& options, const std::string& name, int seed,
-              const Scorer& scorer, const Best& best) {
+              const ScoreFunction& scorer, const Best& best) {
     const RankingReport report = world.rank(scorer, world.test, options.threads);
     const auto counts = world.split.train().item_counts();
     const auto figures = [&](bool cold) {
@@ -106,9 +106,9 @@ Row rank_test(const Set& set, const World& world, const Options& options, const 
     return row;
 }
 
-template <class Scorer>
+template <class ScoreFunction>
 void baseline(const Set& set, const World& world, const Options& options, Results& results, const char* name,
-              const Scorer& make) {
+              const ScoreFunction& make) {
     if (results.has(set.name, name, 0)) return;
     std::printf("%s: %s\n", set.name.c_str(), name);
     const Stopwatch watch;
@@ -118,7 +118,7 @@ void baseline(const Set& set, const World& world, const Options& options, Result
     results.add(rank_test(set, world, options, name, 0, scorer, {validation, 0, seconds}));
 }
 
-using Scorer = std::function<void(std::span<const Query>, std::span<float>)>;
+using ScoreFunction = std::function<void(std::span<const Query>, std::span<float>)>;
 struct Member {
     std::string name;
     Recipe recipe;
@@ -126,7 +126,7 @@ struct Member {
 
 // The row of two or four trained models, neighbourhoods and factors in one, weighed on validation queries.
 void hybrid_row(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
-                int seed, const std::vector<Scorer>& trained, double seconds) {
+                int seed, const std::vector<ScoreFunction>& trained, double seconds) {
     const auto weigh = [&](const auto&... models) {
         const Stopwatch watch;
         const Sequences& events = world.split.train();
@@ -150,7 +150,7 @@ void hybrid_row(const Set& set, const World& world, const Options& options, Resu
 // The rows of `members` and then that of their hybrid, which needs all of them at once: models of different types, so
 // each is trained within the call that has the ones before.
 void train_hybrid(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
-                  int seed, std::span<const Member> members, std::vector<Scorer> trained = {}, double seconds = 0) {
+                  int seed, std::span<const Member> members, std::vector<ScoreFunction> trained = {}, double seconds = 0) {
     if (results.has(set.name, name, seed)) return;
     if (members.empty()) return hybrid_row(set, world, options, results, name, seed, trained, seconds);
     const Member& next = members.front();
