@@ -44,6 +44,8 @@ class Sequential : public LayerInterface<Sequential<Layers...>, typename detail:
     using LayerAt = std::tuple_element_t<At, std::tuple<Layers...>>;
     using First = LayerAt<0>;
     using Last = LayerAt<count - 1>;
+    static_assert((std::size_t{Layers::reads == Reads::record} + ...) == std::size_t{First::reads == Reads::record},
+                  "Branches: it reads a Record of named tensors, so nothing may stand before it");
     static_assert(detail::rank_after < typename First::InputElement, First::reads == Reads::ids ? 2 : any_rank,
                   Layers... > () >= any_rank);
 
