@@ -4,9 +4,11 @@
 #include <deeprec/data/batch.hpp>
 #include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/feature_values.hpp>
+#include <deeprec/data/fitted_feature.hpp>
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/item_tokens.hpp>
 #include <deeprec/data/next_item_samples.hpp>
+#include <deeprec/data/readers/column_filler.hpp>
 #include <deeprec/data/readers/csv.hpp>
 #include <deeprec/data/readers/csv_format.hpp>
 #include <deeprec/data/readers/encoding.hpp>

@@ -4,6 +4,7 @@
 #include <deeprec/ranking/bpr_mf.hpp>
 #include <deeprec/ranking/diversity.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
+#include <deeprec/ranking/hybrid_scores.hpp>
 #include <deeprec/ranking/item_index.hpp>
 #include <deeprec/ranking/item_knn.hpp>
 #include <deeprec/ranking/item_links.hpp>

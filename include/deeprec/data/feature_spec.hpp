@@ -17,10 +17,10 @@
 #include <utility>
 #include <vector>
 
-#include <deeprec/core/random.hpp>
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/core/utf8.hpp>
 #include <deeprec/data/feature_values.hpp>
+#include <deeprec/data/fitted_feature.hpp>
 #include <deeprec/data/vocabulary.hpp>
 #include <deeprec/io/json_header.hpp>
 
@@ -185,41 +185,7 @@ public:
 
 private:
     using Values = detail::FeatureValues;
-    struct Fitted {
-        Feature about;
-        Vocabulary values;
-        double mean = 0, deviation = 1;
-        std::vector<double> bounds;  // of buckets, ascending
-        Index width = 0;             // of a vector
-
-        std::int32_t id(std::string_view text) const {
-            if (about.kind == FeatureKind::hashed) {
-                std::uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a
-                for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-                return 1 + static_cast<std::int32_t>(mix64(hash) % static_cast<std::uint64_t>(about.buckets));
-            }
-            return 1 + values.find(text).value_or(0);
-        }
-        /// The id of each id of another vocabulary; missing stays 0.
-        std::vector<std::int32_t> ids_of(const Vocabulary* others) const {
-            std::vector<std::int32_t> mine{0};
-            for (std::int32_t other = 1; others && other <= others->size(); ++other)
-                mine.push_back(id(others->key(other)));
-            return mine;
-        }
-        double transformed(double x) const { return about.log ? std::copysign(std::log1p(std::abs(x)), x) : x; }
-        float scaled(double x) const {
-            const double scaled = (transformed(x) - mean) / deviation;
-            if (!(std::abs(scaled) <= std::numeric_limits<float>::max()))
-                throw DataError(message("FeatureSpec: '", about.name, "' expected a number that is finite after (x - ",
-                                        mean, ") / ", deviation, " as a float, received ", x));
-            return static_cast<float>(scaled);
-        }
-        std::int32_t bucket(double x) const {
-            if (std::isnan(x)) return 0;
-            return 1 + static_cast<std::int32_t>(std::upper_bound(bounds.begin(), bounds.end(), x) - bounds.begin());
-        }
-    };
+    using Fitted = detail::FittedFeature;
 
     FeatureSpec(std::vector<Feature> features, const FeatureLimits& limits) {
         for (Feature& feature : features) {
@@ -248,7 +214,7 @@ private:
     void finish(const F& values_of, const FeatureLimits& limits) {
         Index ids = 0;
         for (std::size_t f = 0; f < features_.size(); ++f) {
-            fit_one(features_[f], values_of(f));
+            features_[f].fit(values_of(f));
             check_length(ids, features_[f].about, limits);
         }
     }
@@ -262,9 +228,9 @@ private:
             const Fitted& fitted = features_[f];
             const Values values = values_of(f);
             if (detail::has_numbers(fitted.about.kind))
-                fill(fitted, values, x.floats[fitted.about.name]);
+                fitted.fill(values, x.floats[fitted.about.name]);
             else
-                fill(fitted, values, x.ids[fitted.about.name]);
+                fitted.fill(values, x.ids[fitted.about.name]);
             if (fitted.about.kind != FeatureKind::number) continue;
             const Tensor<float, 2>& own = x.floats.at(fitted.about.name);
             for (Index row = 0; row < rows; ++row)
@@ -273,10 +239,6 @@ private:
         }
         return x;
     }
-    static void fit_one(Fitted& f, const Values& values);
-    static void fill(const Fitted& f, const Values& values, Tensor<std::int32_t, 2>& ids);
-    static void fill(const Fitted& f, const Values& values, Tensor<float, 2>& floats);
-
     static std::span<const std::string_view> parts_of(FeatureKind kind) {
         static constexpr std::array<std::string_view, 5> texts{"name", "kind", "length", "buckets", "values"};
         static constexpr std::array<std::string_view, 4> number{"name", "kind", "mean", "deviation"};
@@ -388,20 +350,6 @@ private:
 };
 
 #if DEEPREC_BODIES
-namespace detail {
-/// f(row, its ids) for each row of texts.
-template <class F>
-void each_row_of(const FeatureValues& values, const F& f) {
-    std::size_t begin = 0;
-    for (Index row = 0; row < values.rows; ++row) {
-        const std::size_t end =
-            values.ends.empty() ? begin + 1 : static_cast<std::size_t>(values.ends[static_cast<std::size_t>(row)]);
-        f(row, values.ids.subspan(begin, end - begin));
-        begin = end;
-    }
-}
-}  // namespace detail
-
 DEEPREC_FUNCTION FeatureSpec FeatureSpec::fit(std::vector<Feature> features, const EventTable& events,
                                               const FeatureLimits& limits) {
     events.check();
@@ -423,116 +371,6 @@ DEEPREC_FUNCTION FeatureTensors FeatureSpec::transform(const EventTable& events)
 DEEPREC_FUNCTION FeatureTensors FeatureSpec::transform(const KeyedTable& table) const {
     table.check();
     return tensors(table.size(), [&](std::size_t f) { return Values::of(features_[f].about, table); });
-}
-
-DEEPREC_FUNCTION void FeatureSpec::fit_one(Fitted& f, const Values& values) {
-    const auto check_known = [&](Index known) {
-        if (known == 0) throw DataError(message("FeatureSpec: no training row has '", f.about.name, "'"));
-    };
-    if (f.about.kind == FeatureKind::vector) {
-        check_known(values.width);
-        f.width = values.width;
-        return;
-    }
-    if (detail::is_time(f.about.kind)) return check_known(values.rows);
-    if (!detail::has_texts(f.about.kind)) {
-        std::vector<double> known;
-        double mean = 0, squares = 0;
-        for (const double number : values.numbers) {
-            if (std::isnan(number)) continue;
-            const double x = f.transformed(number), before = x - mean;  // Welford
-            known.push_back(x);
-            mean += before / static_cast<double>(known.size());
-            squares += before * (x - mean);
-        }
-        check_known(static_cast<Index>(known.size()));
-        if (f.about.kind == FeatureKind::bucket) {
-            std::sort(known.begin(), known.end());
-            for (Index k = 1; k < f.about.buckets; ++k) {
-                const double bound =
-                    known[static_cast<std::size_t>(k * static_cast<Index>(known.size()) / f.about.buckets)];
-                if (bound > known[0] && (f.bounds.empty() || bound > f.bounds.back())) f.bounds.push_back(bound);
-            }
-            return;
-        }
-        const double deviation = std::sqrt(squares / static_cast<double>(known.size()));
-        if (!std::isfinite(mean) || !std::isfinite(deviation))
-            throw DataError(message("FeatureSpec: '", f.about.name,
-                                    "' expected numbers with a finite mean and deviation, received ", mean, " and ",
-                                    deviation));
-        f.mean = mean;
-        if (deviation > 256 * std::numeric_limits<double>::epsilon() * std::abs(mean)) f.deviation = deviation;
-        return;
-    }
-    const std::size_t texts = values.texts ? static_cast<std::size_t>(values.texts->size()) : 0;
-    std::vector<Index> rows(texts + 1, 0), last(texts + 1, -1);  // with each text; the last row that has it
-    Index known = 0, most = 0;
-    detail::each_row_of(values, [&](Index row, std::span<const std::int32_t> ids) {
-        Index all = 0, different = 0;
-        for (const std::int32_t id : ids) {
-            if (id == 0) continue;
-            ++all;
-            if (std::exchange(last[static_cast<std::size_t>(id)], row) == row) continue;
-            ++different;
-            ++rows[static_cast<std::size_t>(id)];
-        }
-        known += all > 0;
-        most = std::max(most, f.about.kind == FeatureKind::bag ? different : all);
-    });
-    check_known(known);
-    if (f.about.length == 0) f.about.length = most;
-    if (f.about.kind == FeatureKind::hashed) return;
-    const Index least = f.about.min_count != 0 ? f.about.min_count : f.about.kind == FeatureKind::id ? 1 : 2;
-    for (std::size_t id = 1; id <= texts; ++id) {
-        if (rows[id] == 0) continue;
-        const std::string& text = values.texts->key(static_cast<std::int32_t>(id));
-        if (detail::find_not_utf8(text) != text.npos)
-            detail::fail_kind(f.about, "texts of UTF-8, received " + detail::shown(text));
-        if (rows[id] >= least) f.values.add(text);
-    }
-}
-
-DEEPREC_FUNCTION void FeatureSpec::fill(const Fitted& f, const Values& values, Tensor<std::int32_t, 2>& ids) {
-    ids.resize(values.rows, detail::has_texts(f.about.kind) ? f.about.length : 1);
-    ids.setZero();
-    std::int32_t* to = ids.data();
-    if (detail::is_time(f.about.kind)) {
-        std::copy(values.codes.begin(), values.codes.end(), to);
-    } else if (f.about.kind == FeatureKind::bucket) {
-        for (const double x : values.numbers) *to++ = f.bucket(x);
-    } else {
-        const std::vector<std::int32_t> mine = f.ids_of(values.texts);
-        std::vector<Index> last(f.about.kind == FeatureKind::bag ? static_cast<std::size_t>(f.values.size()) + 2 : 0,
-                                -1);
-        detail::each_row_of(values, [&](Index row, std::span<const std::int32_t> theirs) {
-            Index at = 0;
-            for (const std::int32_t other : theirs) {
-                const std::int32_t id = mine[static_cast<std::size_t>(other)];
-                if (id == 0 || at == f.about.length) continue;
-                if (!last.empty() && std::exchange(last[static_cast<std::size_t>(id)], row) == row) continue;  // a set
-                to[row * f.about.length + at++] = id;
-            }
-        });
-    }
-}
-
-DEEPREC_FUNCTION void FeatureSpec::fill(const Fitted& f, const Values& values, Tensor<float, 2>& floats) {
-    const bool number = f.about.kind == FeatureKind::number;
-    const Index width = number ? 1 : f.width;
-    if (!number && values.width != 0 && values.width != f.width)
-        detail::fail_kind(f.about, message(f.width, " numbers, as in training, received ", values.width));
-    floats.resize(values.rows, width + 1);
-    floats.setZero();
-    for (Index row = 0; row < values.rows; ++row) {
-        const auto at = static_cast<std::size_t>(row * width);
-        const bool missing =
-            number ? std::isnan(values.numbers[at]) : values.width == 0 || std::isnan(values.vectors[at]);
-        floats(row, width) = missing ? 1.0f : 0.0f;
-        for (Index i = 0; !missing && i < width; ++i) {
-            floats(row, i) = number ? f.scaled(values.numbers[at]) : values.vectors[at + static_cast<std::size_t>(i)];
-            if (!std::isfinite(floats(row, i))) detail::fail_kind(f.about, "finite numbers, received others");
-        }
-    }
 }
 #endif
 

@@ -97,7 +97,7 @@ private:
             const T* const last = h.data + p * size + size - d;
             T* const to = dh.data() + p * size + size - d;
             double product = static_cast<double>(kernels::dot<T>(last, v, d));
-            if (scale == 0) {
+            if (equal(scale, 0)) {
                 std::copy_n(v, d, to);
             } else {
                 const double length = std::sqrt(static_cast<double>(kernels::dot<T>(last, last, d)));

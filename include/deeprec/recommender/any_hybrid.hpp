@@ -62,7 +62,7 @@ public:
                 sum += member.similarity(a, b);
                 ++having;
             } catch (const ArgumentError&) {
-                if (&member == &members_.back() && having == 0) throw;
+                if (&member == &members_.back() && detail::equal(having, 0)) throw;
             }
         }
         return sum / having;

@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include <deeprec/core/equal.hpp>
 #include <deeprec/core/random.hpp>
 #include <deeprec/core/shown.hpp>
 #include <deeprec/data/tables/values.hpp>
@@ -132,7 +133,7 @@ private:
         return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     }
     void end_row(Index end) {
-        ends_.push_back(static_cast<std::int64_t>(end));
+        ends_.push_back(end);
         ++rows_;
     }
 
@@ -189,8 +190,8 @@ DEEPREC_FUNCTION void Column::add_missing() {
     switch (kind_) {
         case ColumnKind::category: ids_.push_back(0); break;
         case ColumnKind::number: numbers_.push_back(std::numeric_limits<float>::quiet_NaN()); break;
-        case ColumnKind::text: ends_.push_back(static_cast<std::int64_t>(bytes_.size())); break;
-        case ColumnKind::categories: ends_.push_back(static_cast<std::int64_t>(ids_.size())); break;
+        case ColumnKind::text: ends_.push_back(bytes_.size()); break;
+        case ColumnKind::categories: ends_.push_back(ids_.size()); break;
         case ColumnKind::vector:
             numbers_.own().insert(numbers_.own().end(), static_cast<std::size_t>(width_),
                                   std::numeric_limits<float>::quiet_NaN());
@@ -262,7 +263,7 @@ DEEPREC_FUNCTION Column Column::select(std::span<const Index> rows) const {
 DEEPREC_FUNCTION bool Column::equal(Index a, Index b) const {
     switch (kind_) {
         case ColumnKind::category: return id(a) == id(b);
-        case ColumnKind::number: return number(a) == number(b) || (missing(a) && missing(b));
+        case ColumnKind::number: return detail::equal(number(a), number(b)) || (missing(a) && missing(b));
         case ColumnKind::text: return text(a) == text(b);
         case ColumnKind::categories: return std::ranges::equal(ids(a), ids(b));
         case ColumnKind::vector: break;
@@ -273,7 +274,7 @@ DEEPREC_FUNCTION bool Column::equal(Index a, Index b) const {
 DEEPREC_FUNCTION std::uint64_t Column::hash(Index row) const {
     std::uint64_t hash = 0;
     const auto add = [&](std::uint64_t x) { hash = mix64(hash ^ x); };
-    const auto add_float = [&](float x) { add(x == 0 ? 0 : std::bit_cast<std::uint32_t>(x)); };
+    const auto add_float = [&](float x) { add(detail::equal(x, 0) ? 0 : std::bit_cast<std::uint32_t>(x)); };
     if (missing(row)) return hash;
     switch (kind_) {
         case ColumnKind::category: add(static_cast<std::uint64_t>(id(row))); break;
