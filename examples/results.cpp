@@ -150,7 +150,8 @@ void hybrid_row(const Set& set, const World& world, const Options& options, Resu
 // The rows of `members` and then that of their hybrid, which needs all of them at once: models of different types, so
 // each is trained within the call that has the ones before.
 void train_hybrid(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
-                  int seed, std::span<const Member> members, std::vector<ScoreFunction> trained = {}, double seconds = 0) {
+                  int seed, std::span<const Member> members, std::vector<ScoreFunction> trained = {},
+                  double seconds = 0) {
     if (results.has(set.name, name, seed)) return;
     if (members.empty()) return hybrid_row(set, world, options, results, name, seed, trained, seconds);
     const Member& next = members.front();

@@ -1,6 +1,7 @@
 // Does another machine, compiler or flag compute the same? Short trainings of a CNN, of two recurrent towers and of a
 // sequence recommender, and a hash of the bits of all weights after each: run it here and there and compare the lines.
-// docs/guide/04-train.md says which builds agree. Each training runs with one thread and with three, which must agree always.
+// docs/guide/04-train.md says which builds agree. Each training runs with one thread and with three, which must agree
+// always.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>

@@ -319,9 +319,10 @@ TEST_CASE("Moving statistics and weights that stop being finite are refused", "[
     line.build({4}, Seed{1});
     x.setConstant(1e4f);
     SGD sgd{{.learning_rate = 1e35}};
-    CHECK_THROWS_WITH(fit(line, TensorDataset{x, y}, MeanSquaredError{}, sgd, {.epochs = 1, .batch_size = 40}),
-                      "fit: 0.kernel has a number that is not finite after the last step, 1 (epoch 1); try a smaller learning "
-                      "rate or clipping");
+    CHECK_THROWS_WITH(
+        fit(line, TensorDataset{x, y}, MeanSquaredError{}, sgd, {.epochs = 1, .batch_size = 40}),
+        "fit: 0.kernel has a number that is not finite after the last step, 1 (epoch 1); try a smaller learning "
+        "rate or clipping");
 }
 
 TEST_CASE("fit names options and data that it cannot use", "[training]") {

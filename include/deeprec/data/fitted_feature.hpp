@@ -46,8 +46,7 @@ struct FittedFeature {
     /// The id of each id of another vocabulary; missing stays 0.
     std::vector<std::int32_t> ids_of(const Vocabulary* others) const {
         std::vector<std::int32_t> mine{0};
-        for (std::int32_t other = 1; others && other <= others->size(); ++other)
-            mine.push_back(id(others->key(other)));
+        for (std::int32_t other = 1; others && other <= others->size(); ++other) mine.push_back(id(others->key(other)));
         return mine;
     }
     double transformed(double x) const { return about.log ? std::copysign(std::log1p(std::abs(x)), x) : x; }
@@ -138,8 +137,7 @@ DEEPREC_FUNCTION void FittedFeature::fit(const FeatureValues& given) {
     for (std::size_t id = 1; id <= texts; ++id) {
         if (rows[id] == 0) continue;
         const std::string& text = given.texts->key(static_cast<std::int32_t>(id));
-        if (find_not_utf8(text) != text.npos)
-            fail_kind(about, "texts of UTF-8, received " + shown(text));
+        if (find_not_utf8(text) != text.npos) fail_kind(about, "texts of UTF-8, received " + shown(text));
         if (rows[id] >= least) values.add(text);
     }
 }
@@ -154,8 +152,7 @@ DEEPREC_FUNCTION void FittedFeature::fill(const FeatureValues& given, Tensor<std
         for (const double x : given.numbers) *to++ = bucket(x);
     } else {
         const std::vector<std::int32_t> mine = ids_of(given.texts);
-        std::vector<Index> last(about.kind == FeatureKind::bag ? static_cast<std::size_t>(values.size()) + 2 : 0,
-                                -1);
+        std::vector<Index> last(about.kind == FeatureKind::bag ? static_cast<std::size_t>(values.size()) + 2 : 0, -1);
         each_row_of(given, [&](Index row, std::span<const std::int32_t> theirs) {
             Index at = 0;
             for (const std::int32_t other : theirs) {
@@ -177,8 +174,7 @@ DEEPREC_FUNCTION void FittedFeature::fill(const FeatureValues& given, Tensor<flo
     floats.setZero();
     for (Index row = 0; row < given.rows; ++row) {
         const auto at = static_cast<std::size_t>(row * numbers);
-        const bool missing =
-            number ? std::isnan(given.numbers[at]) : given.width == 0 || std::isnan(given.vectors[at]);
+        const bool missing = number ? std::isnan(given.numbers[at]) : given.width == 0 || std::isnan(given.vectors[at]);
         floats(row, numbers) = missing ? 1.0f : 0.0f;
         for (Index i = 0; !missing && i < numbers; ++i) {
             floats(row, i) = number ? scaled(given.numbers[at]) : given.vectors[at + static_cast<std::size_t>(i)];

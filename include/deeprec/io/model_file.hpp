@@ -226,7 +226,7 @@ std::remove_cvref_t<Model> load(SafetensorsReader& file, const LoadOptions& opti
     return detail::within_memory(file.name(), [&] {
         std::remove_cvref_t<Model> model;
         try {
-            // One layer at a time, outer ones first: the names of fields are options, and lead to the layers behind them.
+            // One layer at a time, outer ones first: names of fields are options and lead to the layers behind them.
             for (std::size_t i = 0; i < detail::named_fields(model).layers().size(); ++i)
                 detail::read_options(detail::named_fields(model).layers()[i], file);
             detail::check_options(detail::named_fields(model).layers(), file);

@@ -272,8 +272,8 @@ public:
             if (!reads_record<LayerAt<At>> && cache.taps)
                 cache.taps->taps[cache.tap[At]].gradient = own;
             else
-                layer.apply_backward({own, dy.with_last(width)}, std::get<At>(cache.parts), std::get<At>(gradients.parts),
-                                     false);
+                layer.apply_backward({own, dy.with_last(width)}, std::get<At>(cache.parts),
+                                     std::get<At>(gradients.parts), false);
         });
         return {};
     }

@@ -153,9 +153,9 @@ private:
         scratch.records.clear();
         for (std::size_t r = 0; r < fields.size(); ++r)
             scratch.records.add(last_of(fields[r], static_cast<Index>(queries[r].history.size()), steps));
-        const auto y = model_->forward(View<const std::int32_t, 2>{ids, {rows, steps}},
-                                       {scratch.records.events(steps), scratch.records.users()}, scratch.cache,
-                                       Inference{pool});
+        const auto y =
+            model_->forward(View<const std::int32_t, 2>{ids, {rows, steps}},
+                            {scratch.records.events(steps), scratch.records.users()}, scratch.cache, Inference{pool});
         T* h = scratch.h.need_zeros(rows * d);
         for (Index r = 0; r < rows; ++r) {
             const Index events =
