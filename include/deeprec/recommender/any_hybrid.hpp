@@ -17,6 +17,7 @@ DEEPREC_BEGIN
 /// A WeightedHybrid whose members are known at run time: what its file is read into. It scores the same to the bit.
 class AnyHybrid {
 public:
+    /// Of no members.
     AnyHybrid() = default;
     /// Throws ArgumentError unless there are members, as many weights, and all members have the same items.
     AnyHybrid(std::vector<AnyScorer> members, std::vector<double> weights)
@@ -30,7 +31,7 @@ public:
                         "1e30 for each, received ",
                         members_.size(), " members and ", weights_.size(), " weights"));
     }
-    std::int32_t items() const { return members_.front().items(); }
+    std::int32_t items() const { return members_.empty() ? 0 : members_.front().items(); }
     const std::vector<double>& weights() const { return weights_; }
     const std::vector<AnyScorer>& members() const { return members_; }
     void operator()(std::span<const Query> queries, std::span<float> scores) const {
