@@ -16,6 +16,7 @@
 #include <deeprec/training/predict.hpp>
 #include <deeprec/training/progress_bar.hpp>
 #include <deeprec/training/regularizers.hpp>
+#include <deeprec/training/sequence_passes.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
 #include <deeprec/training/state.hpp>
 #include <deeprec/training/state_file.hpp>

@@ -147,17 +147,19 @@ public:
         p.gradient_tensor = &gradient;
         p.initializer = initializer;
     }
-    /// A table of which a batch touches few rows.
-    void parameter(std::string_view name, Tensor<T, 2>& values, const Shape& shape, const Initializer& initializer,
+    /// A table of which a batch touches few rows; of rank 1 its rows are numbers.
+    template <int Rank>
+    void parameter(std::string_view name, Tensor<T, Rank>& values, const Shape& shape, const Initializer& initializer,
                    SparseRows<T>& gradient, int use = -1) {
+        static_assert(Rank <= 2, "Fields: a table has rows of numbers");
         Parameter<T>& p = add(name, values, shape, use);
         p.rows = &gradient;
         p.initializer = initializer;
     }
     /// As above, filled by a function: fill(values, shape, seed).
-    template <int Rank>
+    template <int Rank, class Gradient>
     void parameter(std::string_view name, Tensor<T, Rank>& values, const Shape& shape,
-                   void (*fill)(T*, const Shape&, Seed), Tensor<T, Rank>& gradient, int use = -1) {
+                   void (*fill)(T*, const Shape&, Seed), Gradient& gradient, int use = -1) {
         parameter(name, values, shape, Initializer{}, gradient, use);
         parameters_.back().fill = fill;
     }

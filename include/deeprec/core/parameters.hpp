@@ -92,7 +92,7 @@ template <class T>
 DEEPREC_NOINLINE void size_gradients(const ParameterList<T>& list) {
     for (const Parameter<T>& p : list) {
         if (p.gradient_tensor) std::fill_n(p.resize(p.gradient_tensor, p.shape), p.size(), T(0));
-        if (p.rows) *p.rows = SparseRows<T>(p.size() ? p.shape[0] : 0, p.size() ? p.shape[1] : 0);
+        if (p.rows) *p.rows = SparseRows<T>(p.shape[0], p.shape[0] ? p.size() / p.shape[0] : 0);
         if (p.moves) *p.moves = MovingAverage<T>(p.shape[0], p.keep);
     }
 }
@@ -143,6 +143,9 @@ void walk(Layer& layer, typename Layer::Gradients& gradients, F& f) {
         const auto one = [&]<int Rank>(const Parameter<T>& entry, auto& tensor, std::integral_constant<int, Rank>) {
             if constexpr (Rank == 2)
                 if (entry.rows) return f(std::string_view(entry.path), tensor, *entry.rows);
+            if (entry.rows)
+                throw ArgumentError(message("for_each_parameter: the gradient of ", entry.path, " ", entry.shape,
+                                            " is by rows; read it from parameter_list(model, gradients)"));
             f(std::string_view(entry.path), tensor, *static_cast<Tensor<T, Rank>*>(entry.gradient_tensor));
         };
         call_typed<std::is_const_v<Layer>>(p, one);

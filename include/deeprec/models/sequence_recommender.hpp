@@ -4,12 +4,14 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include <deeprec/core/equal.hpp>
 #include <deeprec/core/initializers.hpp>
 #include <deeprec/core/layer.hpp>
+#include <deeprec/core/parallel.hpp>
 #include <deeprec/core/random.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/kernels/linear/gather.hpp>
@@ -81,6 +83,8 @@ public:
     struct Gradients {
         Tensor<T, 2> items, attributes;
         Tensor<T, 1> bias;
+        bool by_rows = false;  ///< the tables have gradients of touched rows, in place of the three above
+        SparseRows<T> item_rows, attribute_rows, bias_rows;
         typename Tower::Gradients tower;
         std::any step, user;
     };
@@ -152,11 +156,15 @@ public:
             fill_uniform(rows, shape, 0.05, seed);
             if (shape.rank() > 1) std::fill_n(rows, shape[1], T(0));  // padding
         };
-        const auto table = [](bool used, Index rows, Index width) { return used ? Shape{rows, width} : Shape{0}; };
-        f.parameter("items", items_, table(options_.use_ids, n_ + 1, width()), +padded, g.items, 1);
-        f.parameter("attributes", attributes_, table(attribute_rows_ > 0, attribute_rows_, width()), +padded,
-                    g.attributes, 2);
-        f.parameter("bias", bias_, {options_.use_bias ? n_ + 1 : 0}, Constant{0}, g.bias);
+        const auto table = [&](auto name, auto& values, const Shape& shape, auto fill, auto& all, auto& rows, int use) {
+            g.by_rows ? f.parameter(name, values, shape, fill, rows, use)
+                      : f.parameter(name, values, shape, fill, all, use);
+        };
+        const auto shape = [&](bool used, Index rows) { return used ? Shape{rows, width()} : Shape{0}; };
+        table("items", items_, shape(options_.use_ids, n_ + 1), +padded, g.items, g.item_rows, 1);
+        table("attributes", attributes_, shape(attribute_rows_ > 0, attribute_rows_), +padded, g.attributes,
+              g.attribute_rows, 2);
+        table("bias", bias_, {options_.use_bias ? n_ + 1 : 0}, Constant{0}, g.bias, g.bias_rows, -1);
         pass_fields(f, g);
     }
     /// Those that a pass has gradients of, at the end of the list.
@@ -229,8 +237,9 @@ public:
             user_->apply_backward({duser, {d.batch(), width()}}, cache.user, gradients.user);
         }
     }
-    PassGradients zero_pass_gradients() const {
-        PassGradients gradients{SparseRows<T>(n_ + 1, width()), tower.zero_gradients(), {}, {}};
+    /// For item vectors [rows, D]; 0: those of all items.
+    PassGradients zero_pass_gradients(Index rows = 0) const {
+        PassGradients gradients{SparseRows<T>(rows ? rows : n_ + 1, width()), tower.zero_gradients(), {}, {}};
         Fields<T> list;
         const_cast<SequenceRecommender&>(*this).pass_fields(list, gradients);  // names, and changes nothing
         size_gradients(list.parameters());
@@ -240,12 +249,32 @@ public:
     /// The items' vectors [N + 1, D], row 0 is zero. Throws ArgumentError, as all that reads them, before `build`.
     const T* vectors() const {
         check_built();
+        if (stale_)
+            throw ArgumentError(message(name(), ": its item vectors are made anew when an epoch of training by rows ends,"
+                                                " and not within it; call parameters_changed() to have them now"));
         return derived() ? vectors_.rows.data() : items_.data();
     }
     /// Those of one training step, without the ids that the step's seed drops.
     void draw_vectors(Seed step, Vectors& to) const {
         to.dropped.emplace(derive(step, 0x64726f70));
         make_vectors(to);
+    }
+    /// Those of the items `ids` alone, [ids, D], row i that of ids[i] (0: padding, zeros). With a `step`, without the
+    /// ids that it drops.
+    void draw_vectors(std::span<const std::int32_t> ids, std::optional<Seed> step, Vectors& to,
+                      ThreadPool* pool = nullptr) const {
+        check_built();
+        to.dropped.reset();
+        if (step && options_.id_dropout > 0) to.dropped.emplace(derive(*step, 0x64726f70));
+        const Index n = static_cast<Index>(ids.size()), d = width();
+        T *const rows = to.rows.need(n * d), *const lengths = to.lengths.need(n);
+        each_piece(n, pool, [&](Index begin, Index end) {
+            std::fill(rows + begin * d, rows + end * d, T(0));
+            for (Index i = begin; i < end; ++i)
+                if (const Index item = ids[static_cast<std::size_t>(i)]; item > 0) write_vector(item, to, rows + i * d);
+            if (!detail::equal(options_.scale, 0))
+                normalise(rows + begin * d, end - begin, rows + begin * d, lengths + begin, T(1));
+        });
     }
     /// b [N + 1], null without.
     const T* bias() const { return bias_.size() ? bias_.data() : nullptr; }
@@ -264,10 +293,25 @@ public:
             normalise_backward(dv + d, v.rows.data() + d, v.lengths.data() + 1, n_, dv + d, T(1));
         for (Index i = 1; i <= n_; ++i)
             if (has_id(i, v)) kernels::add<T>(dv + i * d, gradients.items.data() + i * d, d);
-        for (std::size_t i = 1; i + 1 < begin_.size(); ++i)
-            for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
-                kernels::axpy<T>(T(1) / static_cast<T>(begin_[i + 1] - begin_[i]), dv + static_cast<Index>(i) * d,
-                                 gradients.attributes.data() + attribute_of_[k] * d, d);
+        for (Index i = 1; i <= n_; ++i)
+            each_attribute(i, [&](std::int32_t attribute, T share) {
+                kernels::axpy<T>(share, dv + i * d, gradients.attributes.data() + attribute * d, d);
+            });
+    }
+
+    /// The same for the vectors of `ids`, dv [ids, D], into gradients that are `by_rows`.
+    void vectors_backward(std::span<const std::int32_t> ids, T* dv, Gradients& gradients, const Vectors& drawn) const {
+        const Index n = static_cast<Index>(ids.size()), d = width();
+        if (!detail::equal(options_.scale, 0))
+            normalise_backward(dv, drawn.rows.data(), drawn.lengths.data(), n, dv, T(1));
+        for (Index i = 0; i < n; ++i, dv += d) {
+            const std::int32_t item = ids[static_cast<std::size_t>(i)];
+            if (item == 0) continue;
+            if (has_id(item, drawn)) gradients.item_rows.add(item, dv);
+            each_attribute(item, [&](std::int32_t attribute, T share) {
+                kernels::axpy<T>(share, dv, gradients.attribute_rows.row(attribute), d);
+            });
+        }
     }
 
     /// New items N + 1 ... N + count, each with its list of attributes (none, without lists): they join the `cold`
@@ -314,12 +358,28 @@ public:
     Index width() const { return options_.width; }
     const SequenceRecommenderOptions& options() const { return options_; }
     Gradients zero_gradients() const { return detail::make_gradients(*this); }
+    /// For losses of few items: the tables' gradients are by rows, and take no memory for untouched ones.
+    Gradients zero_row_gradients() const {
+        Gradients gradients;
+        gradients.by_rows = true;
+        Fields<T> list;
+        detail::list_fields(*this, gradients, list);
+        size_gradients(list.parameters());
+        return gradients;
+    }
     /// Renews the item vectors.
     void parameters_changed() {
+        tower_changed();
+        stale_ = false;
+        if (derived()) make_vectors(vectors_);
+    }
+    /// The same for training steps that do not read the vectors of all items: where these are not the table itself,
+    /// `vectors()` refuses until `parameters_changed()`.
+    void tower_changed() {
         tower.parameters_changed();
         if (step_) step_->parameters_changed();
         if (user_) user_->parameters_changed();
-        if (derived()) make_vectors(vectors_);
+        stale_ = derived();
     }
     Tower tower;
 
@@ -404,16 +464,32 @@ private:
         return own == Kind::plain || !v.dropped ||
                v.dropped->uniform(static_cast<std::uint64_t>(item)) >= options_.id_dropout;
     }
+    /// f(attribute, its share of the item's vector) for each that the item has.
+    template <class F>
+    void each_attribute(Index item, F&& f) const {
+        const auto i = static_cast<std::size_t>(item);
+        if (i + 1 >= begin_.size()) return;
+        for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
+            f(attribute_of_[k], T(1) / static_cast<T>(begin_[i + 1] - begin_[i]));
+    }
+    /// Into zeros, of any length.
+    void write_vector(Index item, const Vectors& v, T* to) const {
+        if (has_id(item, v)) kernels::copy<T>(items_.data() + item * width(), to, width());
+        each_attribute(item, [&](std::int32_t attribute, T share) {
+            kernels::axpy<T>(share, attributes_.data() + attribute * width(), to, width());
+        });
+    }
+    /// f(begin, end) over n rows, on all threads; no sum crosses a piece.
+    template <class F>
+    static void each_piece(Index n, ThreadPool* pool, F&& f) {
+        constexpr Index piece = 512;
+        run_tasks(pool, (n + piece - 1) / piece, [&](Index i) { f(i * piece, std::min(n, (i + 1) * piece)); });
+    }
     void make_vectors(Vectors& to) const {
         check_built();
         const Index d = width();
         T* v = to.rows.need_zeros((n_ + 1) * d);
-        for (Index i = 1; i <= n_; ++i)
-            if (has_id(i, to)) std::copy_n(items_.data() + i * d, d, v + i * d);
-        for (std::size_t i = 1; i + 1 < begin_.size(); ++i)
-            for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
-                kernels::axpy<T>(T(1) / static_cast<T>(begin_[i + 1] - begin_[i]),
-                                 attributes_.data() + attribute_of_[k] * d, v + static_cast<Index>(i) * d, d);
+        for (Index i = 1; i <= n_; ++i) write_vector(i, to, v + i * d);
         if (!detail::equal(options_.scale, 0)) normalise(v + d, n_, v + d, to.lengths.need(n_ + 1) + 1, T(1));
     }
     /// y = scale x / |x| of each row; a row of zeros stays.
@@ -438,7 +514,7 @@ private:
     std::vector<std::size_t> begin_;  // item i has attribute_of_[begin_[i]] up to [begin_[i + 1]]
     std::vector<std::int32_t> attribute_of_;
     std::vector<Kind> kinds_;  // of items; empty where none has attributes
-    bool has_cold_ = false;
+    bool has_cold_ = false, stale_ = false;
     detail::FieldPart<T> step_, user_;
     Tensor<T, 2> items_, attributes_;
     Tensor<T, 1> bias_;

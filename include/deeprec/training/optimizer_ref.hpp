@@ -53,7 +53,7 @@ public:
             optimizer_.step(model_, accumulates_ ? sum_ : trainer_.gradients(), &pool);
     }
     const ParameterList<T>& accumulated() const override {
-        if (!accumulates_) sum_ = model_.zero_gradients();
+        if (!accumulates_) sum_ = trainer_.gradients();  // of their kind; the caller clears them
         accumulates_ = true;
         list_fields(std::as_const(model_), sum_, fields_);
         drop_empty(fields_.parameters());
