@@ -32,6 +32,11 @@ struct Recipe {
     bool ids = true, attributes = false;
     bool cold = false;  // leave items without training events to their attributes
     double id_dropout = 0;
+    // Against so many sampled items, 0: against all; the loss is that of NextItemSampled: softmax, gbce, bce or bpr.
+    Index negatives = 0;
+    double alpha = 0;
+    bool in_batch = false;
+    std::string loss = "softmax";
 };
 
 // f(name, member) for each.
@@ -53,6 +58,21 @@ void each_setting(F&& f) {
     f("attributes", &Recipe::attributes);
     f("cold", &Recipe::cold);
     f("id-dropout", &Recipe::id_dropout);
+    f("negatives", &Recipe::negatives);
+    f("alpha", &Recipe::alpha);
+    f("in-batch", &Recipe::in_batch);
+    f("loss", &Recipe::loss);
+}
+
+inline NextItemSampled sampled_loss(const Recipe& r, const Sequences& train) {
+    const std::vector<std::string> names{"softmax", "gbce", "bpr", "bce"};  // in the order of SampledLoss
+    const auto name = std::find(names.begin(), names.end(), r.loss);
+    if (name == names.end()) throw ArgumentError("loss: expected softmax, gbce, bpr or bce, received " + r.loss);
+    return NextItemSampled{{.loss = static_cast<SampledLoss>(name - names.begin()),
+                            .negatives = r.negatives,
+                            .alpha = r.alpha,
+                            .in_batch = r.in_batch},
+                           train.item_counts()};
 }
 
 struct Set {
@@ -192,7 +212,9 @@ void train_sequences(const World& world, const Run& run, const Use& use) {
         model.build(r.length, Seed{static_cast<std::uint64_t>(run.seed)});
         SequenceSamples samples{world.split.train(), r.length};
         const auto index = [&](const auto& trained) { return SequenceIndex{trained, r.length}; };
-        const Best best = fit_best(world, run, model, samples, NextItemSoftmax{}, index);
+        const bool sampled = r.negatives > 0 || r.in_batch;
+        const Best best = sampled ? fit_best(world, run, model, samples, sampled_loss(r, world.split.train()), index)
+                                  : fit_best(world, run, model, samples, NextItemSoftmax{}, index);
         use(index(model), best);
     };
     const auto train_order = [&](auto order) {

@@ -1,6 +1,7 @@
 /// The room data/: tables, interactions, sequences, splits, samplers, features, and the readers of files.
 #pragma once
 
+#include <deeprec/data/alias_table.hpp>
 #include <deeprec/data/batch.hpp>
 #include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/feature_values.hpp>

@@ -1,6 +1,8 @@
 /// What training tells a state of a layer.
 #pragma once
 
+#include <algorithm>
+
 #include <deeprec/core/equal.hpp>
 #include <deeprec/core/tensor.hpp>
 
@@ -30,6 +32,13 @@ public:
     }
     /// What was added so far, times its rows.
     const Tensor<T, 1>& sum() const { return sum_; }
+    /// Of all that was added so far.
+    double weight() const { return weight_; }
+    /// What was added elsewhere, in place of what was here.
+    void set(const T* sum, double weight) {
+        std::copy_n(sum, sum_.size(), sum_.data());
+        weight_ = weight;
+    }
     /// A state stays where nothing was added.
     void move(Tensor<T, 1>& state) const { move(state.data(), state.size()); }
     void move(T* state, Index size) const {

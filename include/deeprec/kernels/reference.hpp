@@ -10,6 +10,7 @@
 #include <deeprec/kernels/reference/linear/pooling.hpp>
 #include <deeprec/kernels/reference/linear/winograd.hpp>
 #include <deeprec/kernels/reference/ranking/quantized_scan.hpp>
+#include <deeprec/kernels/reference/ranking/sampled_losses.hpp>
 #include <deeprec/kernels/reference/ranking/softmax_cross_entropy.hpp>
 #include <deeprec/kernels/reference/recurrent/gru.hpp>
 #include <deeprec/kernels/reference/recurrent/lstm.hpp>

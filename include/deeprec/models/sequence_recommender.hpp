@@ -250,8 +250,9 @@ public:
     const T* vectors() const {
         check_built();
         if (stale_)
-            throw ArgumentError(message(name(), ": its item vectors are made anew when an epoch of training by rows ends,"
-                                                " and not within it; call parameters_changed() to have them now"));
+            throw ArgumentError(message(name(),
+                                        ": its item vectors are made anew when an epoch of training by rows ends,"
+                                        " and not within it; call parameters_changed() to have them now"));
         return derived() ? vectors_.rows.data() : items_.data();
     }
     /// Those of one training step, without the ids that the step's seed drops.

@@ -41,7 +41,7 @@ struct Checkpoint {
     void on(const TrainBegin& e);
     void on(const EpochEnd& e);
     void epoch_done(TrainingControl& training) const {
-        if (save_state) Writer{state_path()}.write(training);
+        if (save_state && training.leads) Writer{state_path()}.write(training);
     }
     void state(CallbackState& s) {
         s("best_epoch", best_epoch);
@@ -95,7 +95,7 @@ DEEPREC_FUNCTION void Checkpoint::on(const EpochEnd& e) {
             best_value = value;
         }
     }
-    if (keep > 0 && e.log.epoch >= keep) {
+    if (keep > 0 && e.log.epoch >= keep && e.training.leads) {
         std::error_code gone;  // a file that is not there is as good
         std::filesystem::remove(epoch_path(e.log.epoch - keep), gone);
     }
@@ -103,7 +103,7 @@ DEEPREC_FUNCTION void Checkpoint::on(const EpochEnd& e) {
 
 DEEPREC_FUNCTION void Checkpoint::save_model(TrainingControl& training, const std::filesystem::path& path,
                                              const Metadata& metadata) {
-    Writer{path, &metadata}.write(training);
+    if (training.leads) Writer{path, &metadata}.write(training);
 }
 #endif
 

@@ -48,6 +48,7 @@ public:
     virtual void show(const TrainingVisitor& visitor) = 0;
 
     bool stopping = false;  ///< the training ends after this batch or epoch
+    bool leads = true;      ///< of the ranks of a world, one: files and the terminal are its own
 };
 
 /// What all events have.

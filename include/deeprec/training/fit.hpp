@@ -35,6 +35,14 @@ struct FitOptions {
     /// had not been interrupted. Where there is no such file it starts afresh. A state of another model, data set or of
     /// other options is refused; more epochs than before go on after them.
     Resume resume{};
+    /// The processes that train this model together, each with its own copy: `mpi::World{}` (adapters/mpi.hpp). Each of
+    /// N ranks takes its share of batches of N batch_size samples, gradients are added up, and all make the same step:
+    /// to rounding, that of one process with batches so large. (Not so: dropout in a SequenceRecommender, whose rows
+    /// are sorted by length in each share; in-batch negatives; statistics of a BatchNorm within a share.) The order of
+    /// samples, the draws of negatives and every callback are the same on all ranks; Checkpoint, HistoryFile and
+    /// ProgressBar act on rank 0. Each rank validates on all of the validation data; metrics of training are left out.
+    /// Throws ArgumentError, on every rank and with both values, where one has other data, weights or options.
+    AnyWorld world{};
 };
 
 /// A source of training data: `size()` samples, and `batch(indices)` that gives some of them.
@@ -44,12 +52,10 @@ concept DataSource = requires(D& data, std::span<const Index> indices) {
     data.batch(indices);
 };
 /// What `fit` makes smaller: losses of predictions, as BinaryCrossEntropy; of the vectors of two towers, as
-/// InBatchSoftmax; of a SequenceRecommender, NextItemSoftmax.
+/// InBatchSoftmax; of a SequenceRecommender, NextItemSoftmax and NextItemSampled.
 template <class L, class Model>
-concept LossFor = requires {
-    L::template takes_logits<void>;
-}
-|| TrainsVectors<L> || requires { typename Trainer<Model, L>::ForSequences; };
+concept LossFor = requires { L::template takes_logits<void>; } || TrainsVectors<L> ||
+                  requires { typename Trainer<Model, L>::ForSequences; };
 /// What `fit` trains with: `step(model, gradients, pool)`.
 template <class O, class Model>
 concept OptimizerFor = requires(O& optimizer, Model& model, typename Model::Gradients& gradients, ThreadPool* pool) {
@@ -73,22 +79,22 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
                   "fit: the data must have size() and batch(indices); wrap tensors in a TensorDataset{x, y}");
     static_assert(LossFor<Loss, Model>,
                   "fit: the third argument must be a loss such as BinaryCrossEntropy, or for a SequenceRecommender "
-                  "NextItemSoftmax");
+                  "NextItemSoftmax or NextItemSampled");
     static_assert(OptimizerFor<Optimizer, Model>,
                   "fit: the fourth argument must be an optimizer such as Adam, with step(model, gradients, pool)");
     static_assert((detail::can_keep_state<std::remove_reference_t<Callbacks>> && ...),
                   "fit: callbacks keep state, so pass them as objects that are not const");
     if constexpr (DataSource<D> && LossFor<Loss, Model> && OptimizerFor<Optimizer, Model>) {
-        const detail::LoopOptions loop{
-            options.epochs,
-            options.batch_size,
-            options.seed,
-            options.shuffle,
-            options.accumulate,
-            {options.class_weight},
-            options.regularizers,
-            options.resume,
-            {std::string(detail::name_of<Loss>()), std::string(detail::name_of<Optimizer>())}};
+        const detail::LoopOptions loop{options.epochs,
+                                       options.batch_size,
+                                       options.seed,
+                                       options.shuffle,
+                                       options.accumulate,
+                                       {options.class_weight},
+                                       options.regularizers,
+                                       options.resume,
+                                       {detail::described(loss), std::string(detail::name_of<Optimizer>())},
+                                       options.world};
         loop.check();
         if (train.size() == 0) throw DataError("fit: the training data has no samples");
         if (options.validation && options.validation->size() == 0)

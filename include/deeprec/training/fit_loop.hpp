@@ -14,6 +14,7 @@
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/training/events.hpp>
+#include <deeprec/training/gradient_exchange.hpp>
 #include <deeprec/training/regularizers.hpp>
 #include <deeprec/training/state.hpp>
 #include <deeprec/training/task.hpp>
@@ -58,6 +59,8 @@ public:
 
     History run() {
         const bool resumed = resume();
+        leads = options_.world.rank() == 0;
+        if (options_.world) agree_with_world();
         tell<&CallbackRef::train_begin>(TrainBegin{{*this}, resumed});
         while (epoch_ < options_.epochs && !stopping) run_epoch();
         history_.stopped_early = stopping;
@@ -105,8 +108,9 @@ private:
         for (const MetricRef<T>& metric : metrics_) metric.reset(metric.self);
         TrainingProgress progress{epoch_, options_.epochs, 0, train_.samples(), 0, 0};
         loss_ = {}, penalty_ = 0, waiting_ = {}, batches_ = 0, waiting_samples_ = 0;
-        for (Index begin = 0; begin < train_.samples() && !stopping; begin += options_.batch_size) {
-            const auto count = std::min(options_.batch_size, train_.samples() - begin);
+        const Index ranks = options_.world.size(), step = options_.batch_size * ranks;
+        for (Index begin = 0; begin < train_.samples() && !stopping; begin += step) {
+            const auto count = std::min(step, train_.samples() - begin);
             const auto indices =
                 std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
             run_batch(indices, begin + count == train_.samples());
@@ -114,32 +118,43 @@ private:
             progress.loss = loss_.mean() + penalty_ / static_cast<double>(progress.sample);
             progress.seconds = seconds_since(start);
             tell<&CallbackRef::batch_end>(BatchEnd{{*this}, progress});
+            stop_together();
         }
+        if (behind_) train_.parameters_changed();
         check_weights_finite();
         if (progress.sample < train_.samples()) return;  // stopped: the epoch is not one
         EpochLog log{epoch_, seconds_since(start), {}};
         log.set("loss", progress.loss);
-        report(log, "");
+        if (!options_.world) report(log, "");
         if (validation_) validate(log);
         ++epoch_;
         const bool stopped_before = stopping;
         tell<&CallbackRef::epoch_end>(EpochEnd{{*this}, log, epoch_ == options_.epochs});
+        stop_together();
         finished_ = stopping && !stopped_before;
         history_.epochs.push_back(std::move(log));
         tell_saved();
     }
-    /// Loss and gradient of a batch, and a step where it is due.
-    void run_batch(std::span<const Index> indices, bool last) {
-        const LossSum loss = train_.gradient(indices, derive(Seed{options_.seed}, ~static_cast<std::uint64_t>(step_)),
-                                             options_.class_weight);
-        if (!std::isfinite(loss.sum)) refuse_loss(loss.sum);
-        train_.show(metrics_);
-        loss_ += loss;
+    /// Loss and gradient of a batch, or this rank's share of it, and a step where it is due.
+    void run_batch(std::span<const Index> batch, bool last) {
+        const AnyWorld& world = options_.world;
+        const auto all = static_cast<Index>(batch.size());
+        const Index begin = all * world.rank() / world.size(), end = all * (world.rank() + 1) / world.size();
+        const auto indices = batch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+        LossSum loss;
+        if (!indices.empty())
+            loss = train_.gradient(indices, derive(Seed{options_.seed}, ~static_cast<std::uint64_t>(step_)),
+                                   options_.class_weight, begin);
+        if (!world && !std::isfinite(loss.sum)) refuse_loss(loss.sum);
+        if (!world) train_.show(metrics_);
         ++step_;
-        if (options_.accumulate == 1) return take_step(train_.list(), static_cast<double>(indices.size()));
+        if (options_.accumulate == 1 && !world) {
+            loss_ += loss;
+            return take_step(train_.list(), static_cast<double>(indices.size()));
+        }
         const ParameterList<T>& sum = optimizer_.accumulated();
         if (batches_ == 0) clear_gradients(sum);
-        for (std::size_t i = 0; i < sum.size(); ++i) {
+        for (std::size_t i = 0; i < sum.size() && !indices.empty(); ++i) {
             const Parameter<T>& p = train_.list()[i];
             if (!p.is_state() && !detail::equal(loss.divisor, 0))
                 scale_gradient(p, loss.divisor);  // states have their own weights
@@ -148,6 +163,14 @@ private:
         waiting_ += loss;
         waiting_samples_ += static_cast<double>(indices.size());
         if (++batches_ < options_.accumulate && !last) return;  // the last step of an epoch may have fewer
+        if (world) {
+            double facts[] = {waiting_.sum, waiting_.divisor, waiting_samples_};
+            exchange_(sum, facts, *world);
+            waiting_ = {facts[0], facts[1]};
+            waiting_samples_ = facts[2];
+            if (!std::isfinite(waiting_.sum)) refuse(message("the loss became ", waiting_.sum, place()));
+        }
+        loss_ += waiting_;
         if (!detail::equal(waiting_.divisor, 0))
             each_trained(sum, [&](const Parameter<T>& p) { scale_gradient(p, 1 / waiting_.divisor); });
         take_step(sum, waiting_samples_);
@@ -160,7 +183,7 @@ private:
         check_gradients_finite(list);
         tell<&CallbackRef::step_begin>(StepBegin{{*this}});
         optimizer_.step(list, pool_);
-        train_.parameters_changed();
+        behind_ = train_.stepped();
     }
     [[noreturn]] void refuse_loss(double loss) const {
         std::size_t bad = not_finite(train_.list(), false);
@@ -205,6 +228,35 @@ private:
             ++number;
         }
         return number;
+    }
+    /// Where one rank stops, all do.
+    void stop_together() {
+        if (!options_.world) return;
+        double stops = stopping;
+        options_.world->sum(&stops, 1);
+        stopping = stops > 0;
+    }
+    /// Throws ArgumentError unless all ranks are about to do the same.
+    void agree_with_world() {
+        std::uint64_t weights = 0xcbf29ce484222325ull;
+        for (const Parameter<T>& p : named_list())
+            weights = hash_bytes(p.values, static_cast<std::size_t>(p.size()) * sizeof(T), weights);
+        const std::pair<std::string, std::string> facts[] = {
+            {"the version", version},
+            {"the loss", options_.names.at(0)},
+            {"the optimizer", options_.names.at(1)},
+            {"the learning rate", message(optimizer_.learning_rate())},
+            {"the number of epochs", message(options_.epochs)},
+            {"the batch_size", message(options_.batch_size)},
+            {"the seed", message(options_.seed)},
+            {"shuffle", message(options_.shuffle)},
+            {"accumulate", message(options_.accumulate)},
+            {"samples", message(train_.samples())},
+            {"data with the fingerprint", message(train_.data_fingerprint())},
+            {"weights with the fingerprint", message(weights)},
+            {"done epochs", message(epoch_)},
+        };
+        agree(*options_.world, facts);
     }
     void report(EpochLog& log, const std::string& prefix) {
         for (const MetricRef<T>& metric : metrics_) {
@@ -259,9 +311,11 @@ private:
     std::vector<Index> order_;
     History history_;
     std::uint64_t data_fingerprint_ = 0;        // 0 = not made yet
+    bool behind_ = false;                       // parts of the model are renewed after the epoch
     bool finished_ = false;                     // a callback ended the training with the last epoch
     Index epoch_ = 0, step_ = 0, batches_ = 0;  // done; batches that wait for their step
     LossSum loss_, waiting_;
+    GradientExchange<T> exchange_;
     double penalty_ = 0, waiting_samples_ = 0;
 };
 

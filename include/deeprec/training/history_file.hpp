@@ -50,6 +50,7 @@ struct HistoryFile {
         }
         text += json ? json_line(e.log) : csv_line(e.log);
         ++lines;
+        if (!e.training.leads) return;
         FileReplacement file(path);
         file.write(text);
         file.commit();

@@ -1,6 +1,7 @@
 /// An optimizer behind pointers.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <deeprec/core/function_ref.hpp>
@@ -17,6 +18,13 @@ constexpr std::string_view name_of() {
         return X::name();
     else
         return "";
+}
+/// The name of a loss, with the settings of one that tells them.
+template <class X>
+std::string described(const X& x) {
+    std::string text(name_of<X>());
+    if constexpr (requires { x.settings(); }) text += " (" + x.settings() + ")";
+    return text;
 }
 
 /// What the loop of a training needs of an optimizer. One of your own needs no more than step(model, gradients, pool).
@@ -38,9 +46,8 @@ public:
 template <class Model, class Optimizer, class Trainer>
 class ModelOptimizer final : public OptimizerRef<typename Model::Scalar> {
     using T = typename Model::Scalar;
-    static constexpr bool takes_lists = requires(Optimizer & o, const ParameterList<T>& list, ThreadPool* pool) {
-        o.step(list, pool);
-    };
+    static constexpr bool takes_lists =
+        requires(Optimizer& o, const ParameterList<T>& list, ThreadPool* pool) { o.step(list, pool); };
 
 public:
     ModelOptimizer(Model& model, Optimizer& optimizer, Trainer& trainer)

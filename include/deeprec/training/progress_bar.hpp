@@ -33,7 +33,7 @@ private:
 #if DEEPREC_BODIES
 DEEPREC_FUNCTION void ProgressBar::on(const BatchEnd& e) {
     const TrainingProgress& progress = last = e.progress;
-    if (!is_terminal()) return;
+    if (!is_terminal() || !e.training.leads) return;
     const auto now = std::chrono::steady_clock::now();
     if (now - last_drawn < std::chrono::milliseconds(100)) return;
     last_drawn = now;
@@ -50,6 +50,7 @@ DEEPREC_FUNCTION void ProgressBar::on(const BatchEnd& e) {
 
 DEEPREC_FUNCTION void ProgressBar::on(const EpochEnd& e) {
     const EpochLog& log = e.log;
+    if (!e.training.leads) return;
     const double rate = static_cast<double>(last.samples) / std::max(log.seconds, 1e-9);
     std::fprintf(stream, "%s%sepoch %ld/%ld  %.1f s  %.0f samples/s", is_terminal() ? "\r\033[K" : "", prefix().c_str(),
                  log.epoch + 1, last.epochs, log.seconds, rate);

@@ -34,7 +34,8 @@ public:
     /// The loss of the batch, with the gradient of its mean in `gradients()`. Throws ArgumentError for class weights:
     /// targets are items.
     LossSum gradient(const Model& model, const SequenceBatch& batch, Seed step_seed,
-                     const ClassWeights& class_weights = {}) {
+                     const ClassWeights& class_weights = {}, Index first_row = 0) {
+        passes_.first_row = first_row;
         if (class_weights) throw ArgumentError("fit: class_weight needs data with targets that are classes");
         return run(model, batch, step_seed, true);
     }
@@ -79,7 +80,8 @@ private:
             }
             if (model.has_cold()) bias = without_cold(model);
         }
-        h_ = passes_.forward(model, vectors, [](std::int32_t id) { return id; }, train ? &step_seed : nullptr);
+        h_ = passes_.forward(
+            model, vectors, [](std::int32_t id) { return id; }, train ? &step_seed : nullptr);
         std::int32_t* target = targets_.need(targets);
         passes_.each_sequence([&](std::span<const std::int32_t> events) {
             for (const std::int32_t item : events.subspan(1)) *target++ = item - 1;

@@ -14,6 +14,7 @@
 #include <deeprec/training/optimizer_ref.hpp>
 #include <deeprec/training/regularizers.hpp>
 #include <deeprec/training/trainer.hpp>
+#include <deeprec/training/world.hpp>
 
 DEEPREC_BEGIN
 
@@ -80,6 +81,7 @@ struct LoopOptions {
     const std::vector<Regularizer>& regularizers;
     const Resume& resume;
     std::vector<std::string> names{};  ///< of loss and optimizer
+    AnyWorld world{};
 
     void check() const {
         if (epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", epochs));

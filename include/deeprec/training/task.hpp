@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <deeprec/metrics/metric.hpp>
+#include <deeprec/training/sampled_sequence_trainer.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
 #include <deeprec/training/trainer.hpp>
 #include <deeprec/training/vector_trainer.hpp>
@@ -31,7 +32,7 @@ MetricRef<T> metric_ref(M& metric) {
     return {&metric, std::string(metric.name()),
             [](void* self, const Block<const T>& prediction, const View<const T, 2>& target, SampleWeights<T> weights) {
                 const auto p = prediction.template as<Rank>();
-                if constexpr (requires(M & m) { m.update(p, target, weights); })
+                if constexpr (requires(M& m) { m.update(p, target, weights); })
                     static_cast<M*>(self)->update(p, target, weights);
                 else if (!weights)
                     static_cast<M*>(self)->update(p, target);
@@ -50,8 +51,9 @@ public:
     virtual ~TrainingTask() = default;
     virtual Index samples() const = 0;
     virtual void start_epoch(Index epoch, Seed seed) = 0;
-    /// Loss and gradient of the samples with these indices.
-    virtual LossSum gradient(std::span<const Index> indices, Seed seed, const ClassWeights& class_weights) = 0;
+    /// Loss and gradient of the samples with these indices, which stand in a larger batch from `first_row`.
+    virtual LossSum gradient(std::span<const Index> indices, Seed seed, const ClassWeights& class_weights,
+                             Index first_row) = 0;
     /// The loss alone.
     virtual LossSum evaluate(std::span<const Index> indices) = 0;
     /// Shows the predictions of the last batch to metrics.
@@ -61,6 +63,9 @@ public:
     /// Lists the model's fields by name, without gradients.
     virtual Fields<T> fields() const = 0;
     virtual void parameters_changed() = 0;
+    /// The same after a step: what the next one needs is renewed, all else by `parameters_changed` after the epoch.
+    /// Returns whether something waits.
+    virtual bool stepped() = 0;
     /// A number that tells other data apart: of its size and the content of some samples.
     virtual std::uint64_t data_fingerprint() = 0;
 };
@@ -122,9 +127,10 @@ public:
     void start_epoch(Index epoch, Seed seed) override {
         if constexpr (requires { data_.start_epoch(epoch, seed); }) data_.start_epoch(epoch, seed);
     }
-    LossSum gradient(std::span<const Index> indices, Seed seed, const ClassWeights& class_weights) override {
+    LossSum gradient(std::span<const Index> indices, Seed seed, const ClassWeights& class_weights,
+                     Index first_row) override {
         const auto& batch = data_.batch(indices);
-        const LossSum loss = trainer_.gradient(std::as_const(model_), batch, seed, class_weights);
+        const LossSum loss = trainer_.gradient(std::as_const(model_), batch, seed, class_weights, first_row);
         keep(batch);
         return loss;
     }
@@ -149,6 +155,12 @@ public:
         return fields;
     }
     void parameters_changed() override { model_.parameters_changed(); }
+    bool stepped() override {
+        if constexpr (requires { trainer_.stepped(model_); })
+            return trainer_.stepped(model_), true;
+        else
+            return model_.parameters_changed(), false;
+    }
     std::uint64_t data_fingerprint() override {
         constexpr Index most = 16;
         std::vector<Index> some;

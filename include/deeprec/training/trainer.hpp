@@ -186,10 +186,12 @@ public:
         step_.count_parameters(parameter_list(model, gradients_.first()));
     }
 
-    /// The loss of the batch, with the gradient of its mean in `gradients()`.
+    /// The loss of the batch, with the gradient of its mean in `gradients()`. Dropout is that of the samples from
+    /// `first_row` of a larger batch.
     template <class Inputs>
     LossSum gradient(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed,
-                     const ClassWeights& class_weights = {}) {
+                     const ClassWeights& class_weights = {}, Index first_row = 0) {
+        first_row_ = first_row;
         return run(model, batch, step_seed, true, class_weights);
     }
     /// The loss of the batch without training.
@@ -238,7 +240,7 @@ private:
         LossSum loss = step_.run(cut, [&](detail::Shard<T>& shard) {
             auto& cache = caches_[static_cast<std::size_t>(shard.lane)];
             const auto inputs = slice_samples(batch.inputs, shard.begin, shard.begin + shard.rows);
-            const Pass pass = train ? Pass(Training(step_seed, shard.begin)) : Pass(Inference{});
+            const Pass pass = train ? Pass(Training(step_seed, first_row_ + shard.begin)) : Pass(Inference{});
             const auto y = detail::known_rank(model.forward(inputs, cache, pass.on_logits(on_logits)));
             shard.weights = weights.from(shard.begin);
             T* const dy = finish(Block(y), by_step, facts, scale, class_weights, train, shard);
@@ -348,6 +350,7 @@ private:
     detail::ShardGradients<Model> gradients_;
     std::vector<typename Model::Cache> caches_;
     Buffer<T> weights_;
+    Index first_row_ = 0;
     bool keep_predictions_ = false;
 };
 

@@ -33,7 +33,8 @@ public:
     /// the loss's candidates for each user, ArgumentError for class weights.
     template <class Inputs>
     LossSum gradient(const Model& model, const Batch<Inputs, T>& batch, Seed step_seed,
-                     const ClassWeights& class_weights = {}) {
+                     const ClassWeights& class_weights = {}, Index first_row = 0) {
+        first_row_ = first_row;
         if (class_weights) throw ArgumentError("fit: class_weight needs a loss of predictions");
         return run(model, batch, step_seed, true);
     }
@@ -68,7 +69,7 @@ private:
             part.begin = cut.begin(s);
             part.rows = cut.end(s) - part.begin;
             const auto inputs = slice_samples(batch.inputs, part.begin, part.begin + part.rows);
-            const Pass pass = train ? Pass(Training(step_seed, part.begin)) : Pass(Inference{});
+            const Pass pass = train ? Pass(Training(step_seed, first_row_ + part.begin)) : Pass(Inference{});
             Pass item_pass = pass.for_part(1);
             item_pass.first_row *= Loss::candidates;
             const auto a = model.user.forward(inputs.user, part.cache.user, pass.for_part(0));
@@ -106,6 +107,7 @@ private:
 
     ThreadPool& pool_;
     Loss loss_;
+    Index first_row_ = 0;  // of a larger batch
     std::deque<Part> parts_;
     detail::ShardGradients<Model> gradients_;
     Buffer<T> u_, v_, du_, dv_;

@@ -1,0 +1,222 @@
+#include <deeprec/training/sampled_sequence_trainer.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <deeprec/optimizers/adam.hpp>
+#include <deeprec/training/checkpoint.hpp>
+#include <deeprec/training/fit.hpp>
+
+#include "models/sequences.hpp"
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+using namespace deeprec;
+
+namespace {
+using SampledModel = decltype(SequenceRecommender{13, sequences::double_tower(4)});
+using SampledTrainer = Trainer<SampledModel, NextItemSampled>;
+
+SampledModel sampled_model(Index items, const SequenceRecommenderOptions& options) {
+    SampledModel model{items, sequences::double_tower(4), options};
+    model.build(6, Seed{5});
+    for_each_parameter(model, [](std::string_view name, auto& p) {
+        const Index padding = name.starts_with("tower") ? 0 : p.dimension(0) ? p.size() / p.dimension(0) : 0;
+        for (Index i = padding; i < p.size(); ++i) p.data()[i] = std::sin(static_cast<double>(i) * 1.7);
+    });
+    return model;
+}
+SequenceBatch sampled_batch(const SequenceSamples& samples, Index n = 37) {
+    std::vector<Index> indices(static_cast<std::size_t>(n));
+    std::iota(indices.begin(), indices.end(), Index(0));
+    return samples.batch(indices);
+}
+/// The gradients of a list, those by rows as full tables.
+std::map<std::string, std::vector<double>> dense_gradients(const SampledModel& model, SampledModel::Gradients& from) {
+    std::map<std::string, std::vector<double>> all;
+    for (const Parameter<double>& p : parameter_list(model, from)) {
+        std::vector<double>& to = all[p.path];
+        if (!p.rows) {
+            to.assign(p.gradient, p.gradient + p.size());
+            continue;
+        }
+        to.resize(static_cast<std::size_t>(p.size()));
+        for (std::size_t i = 0; i < p.rows->ids().size(); ++i)
+            std::copy_n(p.rows->values(i), p.rows->width(), to.begin() + p.rows->ids()[i] * p.rows->width());
+    }
+    return all;
+}
+std::vector<double> sampled_weights(const SampledModel& model) {
+    std::vector<double> all;
+    for_each_parameter(model,
+                       [&](std::string_view, const auto& p) { all.insert(all.end(), p.data(), p.data() + p.size()); });
+    return all;
+}
+}  // namespace
+
+TEST_CASE("The gradient of each sampled loss is that of its value", "[sampled_sequences]") {
+    const Sequences train = sequences::walks(40, 11);
+    const SequenceSamples samples{train, 6};
+    const auto kind = GENERATE(SampledLoss::softmax, SampledLoss::gbce, SampledLoss::bce, SampledLoss::bpr);
+    const double scale = kind == SampledLoss::softmax || kind == SampledLoss::gbce ? 3 : 0;
+    SampledModel model = sampled_model(
+        13,
+        {.width = 4,
+         .scale = scale,
+         .attributes = kind == SampledLoss::bpr ? std::vector<std::vector<std::int32_t>>{} : sequences::attributes(13),
+         .id_dropout = kind == SampledLoss::softmax ? 0.5 : 0,
+         .cold = {12, 13}});
+    auto counts = train.item_counts();
+    counts.resize(14);  // items that training does not have
+    const NextItemSampled loss_of{
+        {.loss = kind, .negatives = 9, .alpha = 0.5, .in_batch = kind == SampledLoss::softmax}, counts};
+    ThreadPool pool(1);
+    SampledTrainer trainer(model, loss_of, pool);
+    const auto batch = sampled_batch(samples);
+    const auto loss = [&] { return trainer.gradient(model, batch, Seed{8}).mean(); };
+    loss();
+    const auto gradients = dense_gradients(model, trainer.gradients());
+    CHECK(gradients.size() == (kind == SampledLoss::bpr ? 2 : 3) + 7);
+    for (const auto& [name, gradient] : gradients) {
+        double largest = 1e-3, worst = 0;
+        for (std::size_t i = 0; i < gradient.size(); i += 3) {
+            const auto shift = [&, n = name](double by) {
+                for_each_parameter(model, [&](std::string_view path, auto& p) {
+                    if (path == n) p.data()[i] += by;
+                });
+            };
+            shift(1e-5);
+            const double above = loss();
+            shift(-2e-5);
+            const double slope = (above - loss()) / 2e-5;
+            shift(1e-5);
+            const bool padding = !name.starts_with("tower") && i < (name == "bias" ? 1u : 4u);
+            if (padding) {
+                CHECK(gradient[i] == 0);
+                continue;
+            }
+            largest = std::max(largest, std::abs(slope));
+            worst = std::max(worst, std::abs(slope - gradient[i]));
+        }
+        INFO(static_cast<int>(kind) << ' ' << name);
+        CHECK(worst / largest < 1e-6);
+    }
+}
+
+TEST_CASE("The sampled softmax of all items is the softmax", "[sampled_sequences]") {
+    const Sequences train = sequences::walks(40, 11);
+    const SequenceSamples samples{train, 6};
+    const SampledModel model = sampled_model(
+        13, {.width = 4, .scale = 3, .attributes = sequences::attributes(13), .id_dropout = 0.5, .cold = {12, 13}});
+    ThreadPool pool(1);
+    SampledTrainer sampled(model, NextItemSampled{{.negatives = 13}}, pool);
+    Trainer<SampledModel, NextItemSoftmax> full(model, {}, pool);
+    const auto batch = sampled_batch(samples);
+    CHECK(sampled.evaluate(model, batch).mean() != Approx(full.evaluate(model, batch).mean()).epsilon(1e-6));  // cold
+    CHECK(sampled.gradient(model, batch, Seed{8}).mean() ==
+          Approx(full.gradient(model, batch, Seed{8}).mean()).epsilon(1e-12));
+    const auto a = dense_gradients(model, sampled.gradients()), b = dense_gradients(model, full.gradients());
+    REQUIRE(a.size() == b.size());
+    for (const auto& [name, gradient] : a) {
+        double worst = 0;
+        for (std::size_t i = 0; i < gradient.size(); ++i)
+            worst = std::max(worst, std::abs(gradient[i] - b.at(name)[i]));
+        INFO(name);
+        CHECK(worst < 1e-14);
+    }
+}
+
+TEST_CASE("The sampled softmax estimates the sum over all items without a bias", "[sampled_sequences]") {
+    const Sequences train = sequences::walks(60, 30);
+    const SampledModel model = sampled_model(30, {.width = 4});
+    const std::vector<std::int32_t> events{3, 4, 5};
+    const std::vector<std::span<const std::int32_t>> one{std::span(events).first(2)};
+    ThreadPool pool(1);
+    Trainer<SampledModel, NextItemSoftmax> full(model, {}, pool);
+    for (const double alpha : {0.0, 0.75}) {
+        SampledTrainer sampled(model, NextItemSampled{{.negatives = 8, .alpha = alpha}, train.item_counts()}, pool);
+        double sum = 0;
+        constexpr int draws = 1500;
+        for (std::uint64_t i = 0; i < draws; ++i)  // the same dropout for both
+            sum += std::exp(sampled.gradient(model, {one}, Seed{i}).sum - full.gradient(model, {one}, Seed{i}).sum);
+        INFO(alpha);
+        CHECK(sum / draws == Approx(1).epsilon(0.03));
+    }
+}
+
+TEST_CASE("A sampled training has the same bits on any number of threads, touches its rows alone, and resumes",
+          "[sampled_sequences][threads]") {
+    const Sequences train = sequences::walks(90, 400);
+    const auto trained = [&](int threads, Index epochs, const std::string& folder, Index negatives = 16) {
+        SampledModel model = sampled_model(400, {.width = 4, .scale = 8});
+        Adam adam;
+        SequenceSamples samples{train, 6};
+        const NextItemSampled loss{{.negatives = negatives, .alpha = 0.5, .in_batch = true}, train.item_counts()};
+        const FitOptions<SequenceSamples> options{
+            .epochs = epochs, .batch_size = 40, .threads = threads, .seed = 3, .resume = folder + "/last.state"};
+        fit(model, samples, loss, adam, options, Checkpoint{.directory = folder, .monitor = "loss"});
+        return sampled_weights(model);
+    };
+    const support::TemporaryDirectory a, b, c;
+    const auto whole = trained(1, 3, a.path().string());
+    CHECK(trained(3, 3, b.path().string()) == whole);
+    trained(2, 1, c.path().string());
+    CHECK(support::message_of<ArgumentError>([&] { trained(1, 3, c.path().string(), 17); })
+              .ends_with("it has the loss 'NextItemSampled (softmax, 16 negatives, alpha 0.5, in-batch, calibration "
+                         "0.75)', this one 'NextItemSampled (softmax, 17 negatives, alpha 0.5, in-batch, calibration "
+                         "0.75)'"));
+    CHECK(trained(1, 3, c.path().string()) == whole);
+
+    SampledModel model = sampled_model(400, {.width = 4, .scale = 8});
+    ThreadPool pool(1);
+    SampledTrainer trainer(model, NextItemSampled{{.negatives = 16}}, pool);
+    SequenceSamples samples{train, 6};
+    const auto batch = sampled_batch(samples, 5);
+    const auto before = sampled_weights(model);
+    trainer.gradient(model, batch, Seed{1});
+    const std::size_t touched = trainer.gradients().item_rows.ids().size();
+    CHECK(touched > 16);
+    CHECK(touched < 60);
+    Adam adam;
+    adam.step(trainer.list());
+    trainer.stepped(model);
+    CHECK_THROWS_AS(model.vectors(), ArgumentError);  // not those of the weights
+    const auto after = sampled_weights(model);
+    std::size_t moved = 0;
+    for (std::size_t row = 0; row <= 400; ++row)
+        moved += !std::equal(&before[row * 4], &before[row * 4] + 4, &after[row * 4]);
+    CHECK(moved == touched);
+    trainer.gradient(model, batch, Seed{1});
+    CHECK(support::allocations_in([&] { trainer.gradient(model, batch, Seed{1}); }) == 0);
+    model.parameters_changed();
+    CHECK(model.vectors() != nullptr);
+}
+
+TEST_CASE("Sampled losses without meaning are refused", "[sampled_sequences]") {
+    using support::message_of;
+    CHECK(message_of<ArgumentError>([] { NextItemSampled{{.negatives = 0}}; }) ==
+          "NextItemSampled: expected a positive number of negatives (0 with in_batch), received 0");
+    CHECK(message_of<ArgumentError>([] { NextItemSampled{{.alpha = -1}}; }) ==
+          "NextItemSampled: expected a finite alpha >= 0, received -1");
+    CHECK(message_of<ArgumentError>([] { NextItemSampled{{.calibration = 2}}; }) ==
+          "NextItemSampled: expected a calibration in [0, 1], received 2");
+    CHECK(message_of<ArgumentError>([] { NextItemSampled{{.in_batch = true}}; }) ==
+          "NextItemSampled: alpha and in_batch need the items' counts: NextItemSampled{{...}, train.item_counts()}");
+    const Sequences train = sequences::walks(20, 12);
+    const SampledModel model = sampled_model(13, {.width = 4});
+    ThreadPool pool(1);
+    SampledTrainer trainer(model, NextItemSampled{{.alpha = 1}, train.item_counts()}, pool);
+    const SequenceSamples samples{train, 6};
+    const auto batch = sampled_batch(samples, 9);
+    CHECK(message_of<DataError>([&] { trainer.gradient(model, batch, Seed{1}); }) ==
+          "NextItemSampled: expected counts of 13 items, received those of 12");
+    CHECK(message_of<ArgumentError>([&] {
+              trainer.gradient(model, batch, Seed{1}, ClassWeights{{1, 2}});
+          }) == "fit: class_weight needs data with targets that are classes");
+}
