@@ -63,19 +63,19 @@ std::vector<double> sampled_weights(const SampledModel& model) {
 TEST_CASE("The gradient of each sampled loss is that of its value", "[sampled_sequences]") {
     const Sequences train = sequences::walks(40, 11);
     const SequenceSamples samples{train, 6};
-    const auto kind = GENERATE(SampledLoss::softmax, SampledLoss::gbce, SampledLoss::bce, SampledLoss::bpr);
-    const double scale = kind == SampledLoss::softmax || kind == SampledLoss::gbce ? 3 : 0;
+    const auto kind = GENERATE(SampledLoss::sampled_softmax, SampledLoss::gbce, SampledLoss::bce, SampledLoss::bpr);
+    const double scale = kind == SampledLoss::sampled_softmax || kind == SampledLoss::gbce ? 3 : 0;
     SampledModel model = sampled_model(
         13,
         {.width = 4,
          .scale = scale,
          .attributes = kind == SampledLoss::bpr ? std::vector<std::vector<std::int32_t>>{} : sequences::attributes(13),
-         .id_dropout = kind == SampledLoss::softmax ? 0.5 : 0,
+         .id_dropout = kind == SampledLoss::sampled_softmax ? 0.5 : 0,
          .cold = {12, 13}});
     auto counts = train.item_counts();
     counts.resize(14);  // items that training does not have
     const NextItemSampled loss_of{
-        {.loss = kind, .negatives = 9, .alpha = 0.5, .in_batch = kind == SampledLoss::softmax}, counts};
+        {.loss = kind, .negatives = 9, .alpha = 0.5, .in_batch = kind == SampledLoss::sampled_softmax}, counts};
     ThreadPool pool(1);
     SampledTrainer trainer(model, loss_of, pool);
     const auto batch = sampled_batch(samples);
@@ -168,9 +168,10 @@ TEST_CASE("A sampled training has the same bits on any number of threads, touche
     CHECK(trained(3, 3, b.path().string()) == whole);
     trained(2, 1, c.path().string());
     CHECK(support::message_of<ArgumentError>([&] { trained(1, 3, c.path().string(), 17); })
-              .ends_with("it has the loss 'NextItemSampled (softmax, 16 negatives, alpha 0.5, in-batch, calibration "
-                         "0.75)', this one 'NextItemSampled (softmax, 17 negatives, alpha 0.5, in-batch, calibration "
-                         "0.75)'"));
+              .ends_with(
+                  "it has the loss 'NextItemSampled (sampled_softmax, 16 negatives, alpha 0.5, in-batch, calibration "
+                  "0.75)', this one 'NextItemSampled (sampled_softmax, 17 negatives, alpha 0.5, in-batch, calibration "
+                  "0.75)'"));
     CHECK(trained(1, 3, c.path().string()) == whole);
 
     SampledModel model = sampled_model(400, {.width = 4, .scale = 8});

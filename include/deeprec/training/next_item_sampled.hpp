@@ -18,19 +18,19 @@ DEEPREC_BEGIN
 
 /// What is made of a target's score p and the scores z of its k negatives:
 ///
-///     softmax  log(e^p + sum_j e^(z_j - log E_j)) - p        E_j: how often j is expected among the negatives
-///     gbce     (beta softplus(-p) + sum_j softplus(z_j)) / (k + 1)
-///     bce      the same with beta = 1
-///     bpr      1 / k sum_j softplus(z_j - p)
+///     sampled_softmax  log(e^p + sum_j e^(z_j - log E_j)) - p        E_j: how often j is expected among the negatives
+///     gbce             (beta softplus(-p) + sum_j softplus(z_j)) / (k + 1)
+///     bce              the same with beta = 1
+///     bpr              1 / k sum_j softplus(z_j - p)
 ///
-/// `softmax` is corrected for the sampling (logQ; Bengio and Senecal 2008, Yi et al. 2019): its sum is an unbiased
-/// estimate of that over all items, so its figures are those of NextItemSoftmax, whatever is drawn. The others are not
-/// corrected: what is drawn often is pushed down often. `gbce` is that of Gbce (Petrov and Macdonald 2023):
+/// `sampled_softmax` is corrected for the sampling (logQ; Bengio and Senecal 2008, Yi et al. 2019): its sum is an
+/// unbiased estimate of that over all items, so its figures are those of NextItemSoftmax, whatever is drawn. The others
+/// are not corrected: what is drawn often is pushed down often. `gbce` is that of Gbce (Petrov and Macdonald 2023):
 /// beta = a (t (1 - 1/a) + 1/a) with the sampling rate a = k / (items - 1) and the calibration t.
-enum class SampledLoss { softmax, gbce, bpr, bce };
+enum class SampledLoss { sampled_softmax, gbce, bpr, bce };
 
 struct NextItemSampledOptions {
-    SampledLoss loss = SampledLoss::softmax;
+    SampledLoss loss = SampledLoss::sampled_softmax;
     Index negatives = 2048;  ///< drawn anew for each batch, all its targets share them; as many as items: each once
     double alpha = 0;        ///< an item is drawn as max(its events, 1)^alpha: 0 all alike, 1 by popularity
     bool in_batch = false;   ///< the targets of a batch are negatives of each other too, beside those drawn (or alone)
@@ -81,7 +81,7 @@ public:
     const NextItemSampledOptions& options() const { return options_; }
     /// All options in words, by which a training that goes on knows them.
     std::string settings() const {
-        constexpr std::string_view losses[] = {"softmax", "gbce", "bpr", "bce"};
+        constexpr std::string_view losses[] = {"sampled_softmax", "gbce", "bpr", "bce"};
         return message(losses[static_cast<std::size_t>(options_.loss)], ", ", options_.negatives, " negatives, alpha ",
                        options_.alpha, options_.in_batch ? ", in-batch" : "", ", calibration ", options_.calibration);
     }

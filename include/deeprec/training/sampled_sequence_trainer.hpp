@@ -107,7 +107,7 @@ private:
             const std::int32_t item = negatives_[static_cast<std::size_t>(j)];
             kernels::copy<T>(vector(row_of(item)), vectors + j * d, d);
             bias[j] = model.bias() ? model.bias()[item] : T(0);
-            if (loss_.options().loss == SampledLoss::softmax)
+            if (loss_.options().loss == SampledLoss::sampled_softmax)
                 bias[j] -= static_cast<T>(std::log(loss_.expected(item, model.items(), targets)));
         }
         for (Index r = 0; r < targets; ++r)
@@ -155,7 +155,7 @@ private:
         std::fill(z + (own.first - negatives_.begin()), z + (own.second - negatives_.begin()),
                   kernels::left_out_score<T>);
         const Index n = static_cast<Index>(negatives_.size()), k = n - (own.second - own.first);
-        if (loss_.options().loss == SampledLoss::softmax) return kernels::softmax_against<T>(p, z, n, weight, slope);
+        if (loss_.options().loss == SampledLoss::sampled_softmax) return kernels::softmax_against<T>(p, z, n, weight, slope);
         if (loss_.options().loss == SampledLoss::bpr) {
             const T each = T(1) / static_cast<T>(std::max<Index>(k, 1));
             const T loss = each * kernels::softplus_against<T>(p, z, n, each * weight, slope);
