@@ -96,20 +96,12 @@ int main(int argc, char** argv) try {
                           {.name = "category"},
                           {.name = "price range", .kind = FeatureKind::bucket, .buckets = 10, .field = "price"}},
                          items);
-    const FeatureTensors about = spec.transform(items);
-    std::vector<std::vector<std::int32_t>> attributes(static_cast<std::size_t>(items.size()) + 1);
-    std::int32_t first = 0;
-    for (const auto& [name, ids] : about.ids) {
-        for (Index row = 0; row < items.size(); ++row)
-            if (ids(row, 0) != 0) attributes[static_cast<std::size_t>(row) + 1].push_back(first + ids(row, 0));
-        first += static_cast<std::int32_t>(spec.rows(name));
-    }
 
     // 3. A GRU over the events, against all items at every step.
     SequenceRecommender model{
         items.size(),
         Sequential{Dropout{0.2}, GRU{width, return_sequences}},
-        {.width = width, .attributes = attributes, .id_dropout = 0.3, .cold = split.train().cold_items()}};
+        {.width = width, .attributes = item_attributes(spec, items), .id_dropout = 0.3, .cold = split.train().cold_items()}};
     model.build(steps, Seed{42});
     SequenceSamples samples{split.train(), steps};
     Adam adam{{.learning_rate = 3e-3}};

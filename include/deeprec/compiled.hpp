@@ -113,6 +113,7 @@ DEEPREC_OPTIMIZER_ONCE(SgdRule)
     DEEPREC_ONCE SafetensorsWriter collect<T>(Fields<T>&, const Metadata&);                                            \
     DEEPREC_ONCE LoadReport check_tensors<T>(const Fields<T>&, const SafetensorsReader&, const LoadOptions&);          \
     DEEPREC_ONCE void read_tensors<T>(const Fields<T>&, SafetensorsReader&, const LoadOptions&);                       \
+    DEEPREC_ONCE Tensor<T, 2> joined_targets<T>(const Record&);                                                        \
     DEEPREC_ONCE Block<const T> join<T>(const RecordShape&, std::span<const Block<const T>>, Buffer<T>&,               \
                                         Buffer<std::uint8_t>&);                                                        \
     }

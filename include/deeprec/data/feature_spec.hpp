@@ -114,6 +114,12 @@ public:
         }
     }
 
+    /// Whether a row has several ids of the feature: a bag or tokens.
+    bool has_many(std::string_view name) const {
+        const std::int32_t place = names_.find(name).value_or(0);
+        return place > 0 && detail::is_many(features_[static_cast<std::size_t>(place) - 1].about.kind);
+    }
+
     /// Everything as one text.
     std::string json() const {
         using detail::json_quoted;

@@ -67,6 +67,8 @@ public:
 
     std::int32_t items() const { return model_ ? static_cast<std::int32_t>(model_->items()) : 0; }
     const Model& model() const { return *model_; }
+    /// Those of the queries' events and users; null without.
+    const SequenceFields* fields() const { return fields_; }
     /// Whether training had the item, or attributes say what it is (`SequenceRecommenderOptions::cold`).
     bool knows(std::int32_t item) const { return unknown_.empty() || !unknown_[static_cast<std::size_t>(item)]; }
     /// How many of the last events are read.

@@ -241,7 +241,8 @@ private:
     }
     std::vector<Reason> reasons_for(const Query& query, std::int32_t item, Index most) const {
         std::map<std::int32_t, double> by_item;
-        for (const Contribution& c : explain(scorer_, query, item).events) by_item[c.id] += c.value;
+        for (const Contribution& c : explain(scorer_, query, item).events)
+            if (c.field.empty()) by_item[c.id] += c.value;
         std::vector<Reason> reasons;
         for (const auto& [id, value] : by_item)
             if (value > 0) reasons.push_back({items_.key(id), value});
