@@ -31,6 +31,10 @@ TEST_CASE("Any scorer scores, explains and knows as the scorer in it", "[any sco
     CHECK(explain(any, query, 5).events == explain(knn, query, 5).events);
     CHECK(any.knows(5) == knn.knows(5));
     CHECK(!any.knows(12));
+    REQUIRE(any.as<ItemKnn>() != nullptr);
+    CHECK(any.as<ItemKnn>()->similarity(3, 7) == knn.similarity(3, 7));
+    CHECK(any.as<Popularity>() == nullptr);
+    CHECK(AnyScorer{}.as<ItemKnn>() == nullptr);
     const AnyScorer copy = any;
     any.add_items(3);
     CHECK(any.items() == 15);

@@ -279,6 +279,26 @@ TEST_CASE("Items come and go, and the scores of the others stay", "[recommender]
     CHECK(any.recommend({.history = {"NEW-1"}, .user = "u1"}, 21).size() == 21);
 }
 
+TEST_CASE("Events go to the end of histories, and new users come with them", "[recommender]") {
+    Recommender shop{Markov{train()}, some_data()};
+    Keys expected = shop.history("u2");
+    shop.add_events({{"u2", "SKU-4"}, {"new", "SKU-1"}, {"u2", "SKU-5"}, {"new", "SKU-2"}});
+    expected.insert(expected.end(), {"SKU-4", "SKU-5"});
+    CHECK(shop.history("u2") == expected);
+    CHECK(shop.history("u3") == Recommender{Markov{train()}, some_data()}.history("u3"));
+    CHECK(shop.history("new") == Keys{"SKU-1", "SKU-2"});
+    CHECK(shop.users().size() == 13);
+    check_same(shop.recommend({.user = "new"}, 5), shop.recommend({.history = {"SKU-1", "SKU-2"}}, 5));
+    CHECK_THROWS_AS(shop.add_events({{"u1", "SKU-1"}, {"u1", "SKU-100"}}), DataError);
+    CHECK(message_of<DataError>([&] { shop.add_events({{"", "SKU-1"}}); }) ==
+          "Recommender: expected events with the key of a user, received \"\"");
+    CHECK(shop.users().size() == 13);
+    CHECK(shop.history("u1") == Recommender{Markov{train()}, some_data()}.history("u1"));
+    const support::TemporaryDirectory directory;
+    save(shop, directory.path() / "shop");
+    CHECK(load_recommender(directory.path() / "shop").history("u2") == expected);
+}
+
 TEST_CASE("A TwoTower is kept as its index, and its item tower ranks new items", "[recommender]") {
     TwoTower model{Sequential{Embedding{40, 3}, Flatten{}}, Sequential{Embedding{40, 3}, Flatten{}}, Dot{}};
     model.build({{1}, {1}}, Seed{4});

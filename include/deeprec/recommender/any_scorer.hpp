@@ -25,6 +25,11 @@ public:
     /// Whether there is one; without, all but `items` throws ArgumentError.
     explicit operator bool() const { return held_ != nullptr; }
     std::int32_t items() const { return held_ ? held_->items() : 0; }
+    /// The scorer in it where that is an S, such as `scorer.as<ItemKnn>()`; else null. It lives as long as this does.
+    template <class S>
+    const S* as() const {
+        return held_ && held_->type() == &type_of<S> ? &static_cast<const Held<S>&>(*held_).scorer : nullptr;
+    }
     void operator()(const Query& query, std::span<float> scores) const { held().score(query, scores, {}, nullptr); }
     void score(const Query& query, std::span<float> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
@@ -52,8 +57,12 @@ public:
     }
 
 private:
+    template <class S>
+    static constexpr char type_of = 0;  // whose address stands for the type, where there is no RTTI
+
     struct Any {
         virtual ~Any() = default;
+        virtual const void* type() const = 0;
         virtual std::int32_t items() const = 0;
         virtual void score(const Query&, std::span<float>, const std::optional<ItemSet>&, ThreadPool*) const = 0;
         virtual bool knows(std::int32_t) const = 0;
@@ -68,6 +77,7 @@ private:
     template <class S>
     struct Held final : Any {
         explicit Held(S s) : scorer(std::move(s)) {}
+        const void* type() const override { return &type_of<S>; }
         std::int32_t items() const override { return scorer.items(); }
         void score(const Query& query, std::span<float> scores, const std::optional<ItemSet>& eligible,
                    ThreadPool* pool) const override {

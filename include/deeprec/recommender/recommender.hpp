@@ -162,6 +162,30 @@ public:
         removed_.resize(static_cast<std::size_t>(items_.size()) + 1, 0);
         renew();
     }
+    /// Appends events to the histories, oldest first, each a user's key and an item's; users that are not known are
+    /// added. The model stays what it is and reads them in the next request of the user; so does the fallback. Throws
+    /// DataError for an empty key and an item that is not known; then nothing has changed.
+    void add_events(const std::vector<std::pair<std::string, std::string>>& events) {
+        Vocabulary users = users_;
+        std::vector<std::vector<std::int32_t>> added(ends_.size());
+        for (const auto& [user, item] : events) {
+            if (user.empty()) throw DataError("Recommender: expected events with the key of a user, received \"\"");
+            const auto u = static_cast<std::size_t>(users.add(user));
+            if (u >= added.size()) added.resize(u + 1);
+            added[u].push_back(items_.at(item));
+        }
+        std::vector<std::int32_t> all;
+        std::vector<std::int64_t> ends{0};
+        for (std::int32_t user = 1; user <= users.size(); ++user) {
+            const auto before = user <= users_.size() ? history_of(user) : std::span<const std::int32_t>();
+            const auto& after = added[static_cast<std::size_t>(user)];
+            all.insert(all.end(), before.begin(), before.end());
+            all.insert(all.end(), after.begin(), after.end());
+            ends.push_back(std::ssize(all));
+        }
+        users_ = std::move(users), events_ = std::move(all), ends_ = std::move(ends);
+        check_ = answer_itself();
+    }
     /// Items that are not recommended any more; in histories they still speak. Throws DataError for an unknown key.
     void remove_items(const std::vector<std::string>& keys) { set_removed(keys, 1); }
     /// Takes them back.
