@@ -1,7 +1,7 @@
 // From a shop's log to recommendations: read dirty events and the items' attributes, train a recurrent recommender on
-// ids and attributes, rank the events of the last days, known items and new ones apart, and recommend by key.
-// Without --data a small shop is made up: people go on within a category, and some items are new in the last days.
-// test: --epochs 6 --width 32
+// ids, attributes and what is known of each event (its type, the time since the last one), rank the events of the last
+// days, known items and new ones apart, and recommend by key. Without --data a small shop is made up: people go on
+// within a category, and some items are new in the last days. test: --epochs 6 --width 32
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/readers/read_tables.hpp>
+#include <deeprec/data/samples.hpp>
 #include <deeprec/data/tables/table_file.hpp>
 #include <deeprec/deeprec.hpp>
 
@@ -87,39 +87,45 @@ int main(int argc, char** argv) try {
     events = load_events(scratch / "events.safetensors");
     std::filesystem::remove_all(scratch);
 
-    // 2. The last tenth of the events tests. Brand, category and price range of an item are its attributes, each value
-    //    with a number of its own.
+    // 2. The last tenth of the events tests. Brand, category and price range of an item are its attributes; the type of
+    //    an event and the gap before it are its fields.
     const Interactions log = events.interactions();
-    const TimeSplit split{log, time_quantile(log, 0.8), time_quantile(log, 0.9)};
-    const FeatureSpec spec =
-        FeatureSpec::fit({{.name = "brand"},
-                          {.name = "category"},
-                          {.name = "price range", .kind = FeatureKind::bucket, .buckets = 10, .field = "price"}},
-                         items);
+    const std::int64_t validation_from = time_quantile(log, 0.8);
+    const TimeSplit split{log, validation_from, time_quantile(log, 0.9)};
+    const Feature range{.name = "price range", .kind = FeatureKind::bucket, .buckets = 10, .field = "price"};
+    const FeatureSpec of_items = FeatureSpec::fit({{.name = "brand"}, {.name = "category"}, range}, items);
+    const FeatureSpec of_events = FeatureSpec::fit({{.name = "event_type"}, {.name = "gap", .kind = FeatureKind::gap}},
+                                                   events.before(validation_from));
+    const SequenceFields fields{split.all(), events.select(events.by_user_and_time()).samples(of_events)};
 
-    // 3. A GRU over the events, against all items at every step.
+    // 3. A GRU over the events and their fields, against all items at every step.
     SequenceRecommender model{
         items.size(),
-        Sequential{Dropout{0.2}, GRU{width, return_sequences}},
-        {.width = width, .attributes = item_attributes(spec, items), .id_dropout = 0.3, .cold = split.train().cold_items()}};
-    model.build(steps, Seed{42});
-    SequenceSamples samples{split.train(), steps};
+        Sequential{Dropout{0.2}, Residual{Sequential{GRU{2 * width, return_sequences}, Dense{width}}}},
+        {.width = width,
+         .attributes = item_attributes(of_items, items),
+         .id_dropout = 0.1,
+         .cold = split.train().cold_items(),
+         .step = Branches{field("event_type", Embedding{of_events.rows("event_type"), width / 2}),
+                          field("gap", Embedding{of_events.rows("gap"), width - width / 2})}}};
+    model.build(steps, Seed{42}, fields.events().shape());
+    SequenceSamples samples{split.train(), steps, &fields};
     Adam adam{{.learning_rate = 3e-3}};
     fit(model, samples, NextItemSoftmax{}, adam, {.epochs = epochs, .batch_size = 128, .threads = threads, .seed = 7},
         ProgressBar{.stream = stdout});
 
     // 4. Every item is a candidate, those that the user has seen too: who viewed an item may buy it next.
-    const SequenceIndex index{model, steps};
+    const SequenceIndex index{model, steps, &fields};
     const auto queries = split.test_queries();
     const QueriesByWarmth rows = by_warmth(queries, split.train());
     const Markov markov{split.train()};
     const RankingProtocol protocol{.remove_history = false, .threads = threads};
-    double ours = 0, theirs = 0;
+    double ours = 0;
     std::printf("%-12s %8s %18s %18s\n", "NDCG@10", "queries", "recommender", "Markov");
     const auto row = [&](const char* name, const std::vector<Query>& some) {
         if (some.empty()) return std::printf("%-12s %8d\n", name, 0);
         ours = evaluate_ranking(index, some, items.keys.size(), protocol).ndcg;
-        theirs = evaluate_ranking(markov, some, items.keys.size(), protocol).ndcg;
+        const double theirs = evaluate_ranking(markov, some, items.keys.size(), protocol).ndcg;
         return std::printf("%-12s %8zu %18.4f %18.4f\n", name, some.size(), ours, theirs);
     };
     row("warm", rows.warm);
@@ -133,7 +139,8 @@ int main(int argc, char** argv) try {
     for (const std::int32_t item : query.history.last(std::min<std::size_t>(3, query.history.size())))
         std::printf("  %s", items.keys.key(item).c_str());
     std::printf("\n");
-    for (const auto& hit : index.recommend(query.history, 5))
+    const FieldsOfSequence own = fields.of(query.user, 0, std::ssize(query.history));
+    for (const auto& hit : index.recommend(query.history, own, 5))
         std::printf("  %-18s %7.3f  %s\n", items.keys.key(hit.item).c_str(), static_cast<double>(hit.score),
                     std::string(items.column("title").text(hit.item - 1)).c_str());
     return learned ? 0 : 1;

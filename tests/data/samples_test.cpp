@@ -96,3 +96,14 @@ TEST_CASE("Attributes of items are numbered one feature behind the other", "[sam
                                       ItemTable{{Column{"age", ColumnKind::number}}}),
                       ContainsSubstring("received the numbers 'age'"));
 }
+
+TEST_CASE("The events before a moment are those that training may see", "[samples]") {
+    const SmallShop shop;
+    const EventTable early = shop.events.before(300);
+    CHECK(early.size() == 2);
+    CHECK(early.users.size() == shop.events.users.size());
+    CHECK(early.time[1] == 100);
+    EventTable timeless;
+    timeless.add("a", "b", std::nullopt);
+    CHECK_THROWS_WITH(timeless.before(1), "EventTable: expected events with times, received none");
+}

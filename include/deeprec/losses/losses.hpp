@@ -1,7 +1,9 @@
 /// A loss for each task of a model with several heads.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <utility>

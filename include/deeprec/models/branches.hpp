@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <deeprec/core/field_taps.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/models/summary.hpp>
 
 DEEPREC_BEGIN
@@ -104,7 +105,7 @@ Block<const T> join(const RecordShape& fields, std::span<const Block<const T>> p
     Index offset = 0;
     for (const Block<const T>& part : parts) {
         const Index own = part.last();
-        for (Index r = 0; r < rows; ++r) std::copy_n(part.data + r * own, own, all.data + r * width + offset);
+        for (Index r = 0; r < rows; ++r) kernels::copy<T>(part.data + r * own, all.data + r * width + offset, own);
         offset += own;
         if (!part.mask || part.shape.rank() < 3) continue;
         if (mask) {
@@ -267,7 +268,8 @@ public:
         each([&]<std::size_t At>(const auto& layer) {
             const Index rows = dy.rows(), width = cache.outputs[At].last();
             Scalar* const own = cache.gradients[At].need(rows * width);
-            for (Index r = 0; r < rows; ++r) std::copy_n(dy.data + r * dy.last() + offset, width, own + r * width);
+            for (Index r = 0; r < rows; ++r)
+                kernels::copy<Scalar>(dy.data + r * dy.last() + offset, own + r * width, width);
             offset += width;
             if (!reads_record<LayerAt<At>> && cache.taps)
                 cache.taps->taps[cache.tap[At]].gradient = own;

@@ -56,6 +56,8 @@ struct EventTable {
              std::initializer_list<Cell> cells = {});
     /// These rows in this order, with the same vocabularies: what `FeatureSpec::fit` may see of a training part.
     EventTable select(std::span<const Index> rows) const;
+    /// The events before a moment, in seconds: the training part of a TimeSplit. Throws DataError without times.
+    EventTable before(std::int64_t seconds) const;
     /// The rows user by user and oldest first, equal times in the order of the rows: row k of this list is event k of
     /// `Sequences{interactions()}`.
     std::vector<Index> by_user_and_time() const;
@@ -63,9 +65,9 @@ struct EventTable {
     /// for a column that is not there or no number, and for a rating that is missing.
     Interactions interactions(std::string_view rating = {}) const;
     /// A Record with a row for each event and a field for each feature of the spec, by its name: one id a row as [N],
-    /// bags and tokens as [N, length], numbers as [N, F]. Tables of items and users that are aligned with the events add
-    /// the features of each event's own: `events.samples(spec, items, of_items, users, of_users)`. Throws DataError for
-    /// tables that are not aligned and as FeatureSpec::transform, ArgumentError for two features of one name. Needs
+    /// bags and tokens as [N, length], numbers as [N, F]. Tables of items and users that are aligned with the events
+    /// add the features of each event's own: `events.samples(spec, items, of_items, users, of_users)`. Throws DataError
+    /// for tables that are not aligned and as FeatureSpec::transform, ArgumentError for two features of one name. Needs
     /// data/samples.hpp.
     template <class Spec, class... About>
     auto samples(const Spec& spec, const About&... about) const {
@@ -224,6 +226,14 @@ DEEPREC_FUNCTION EventTable EventTable::select(std::span<const Index> rows) cons
     }
     for (const Column& column : columns) chosen.columns.push_back(column.select(rows));
     return chosen;
+}
+
+DEEPREC_FUNCTION EventTable EventTable::before(std::int64_t seconds) const {
+    if (time.empty()) throw DataError("EventTable: expected events with times, received none");
+    std::vector<Index> rows;
+    for (Index row = 0; row < size(); ++row)
+        if (time[row] < seconds) rows.push_back(row);
+    return select(rows);
 }
 
 DEEPREC_FUNCTION std::vector<Index> EventTable::by_user_and_time() const {
