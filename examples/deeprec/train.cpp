@@ -111,8 +111,8 @@ void train(const Options& o) {
     try {
         scorer = train_recipe(t);
     } catch (const Stopped&) {
-        std::fprintf(stderr, "\nStopped. The epochs that were whole are kept; go on with:\n  %s%s\n",
-                     command_line.c_str(), o.recipe.resume ? "" : " --resume");
+        std::fprintf(stderr, "\nStopped. What was done is kept; go on with:\n  %s%s\n", command_line.c_str(),
+                     o.recipe.resume ? "" : " --resume");
         throw;
     }
     AnyRecommender shop(scorer, Dataset{prepared.data.interactions, Catalogue{}, prepared.data.description});
@@ -179,7 +179,7 @@ void add_train(CLI::App& app) {
     c->add_flag("--no-attributes", o->no_attributes,
                 "categories of items are left out of cnn, rnn, attention and hybrid");
     c->add_option("--run", o->directory, "where checkpoints and history.csv go; default: OUT.run");
-    c->add_flag("--resume", r.resume, "go on with the last whole epoch of --run")->configurable(false);
+    c->add_flag("--resume", r.resume, "go on where the training in --run was stopped")->configurable(false);
     c->add_option("--write-config", *write_config, "write these options as TOML, for --config, and train nothing")
         ->configurable(false);
     c->footer(

@@ -51,10 +51,10 @@ std::string features() {
                             rows)
         .json();
 }
-std::string state() {
+std::string state(fuzz::Writes writes) {
     std::ostringstream text;
     const support::TemporaryDirectory run;
-    fuzz::train(run.path(), 2, true);
+    fuzz::train(run.path(), 2, writes);
     text << std::ifstream(run.path() / "last.state", std::ios::binary).rdbuf();
     return std::move(text).str();
 }
@@ -79,7 +79,7 @@ int main(int argc, char** argv) {
                            [&](const auto& make) { seed("model", std::to_string(kind) + support::saved(make())); });
     seed("features", features());
     seed("features", R"([{"name":"a","kind":"number","mean":"1e-3","deviation":"nan"}])");
-    seed("state", state());
+    for (const auto writes : {fuzz::Writes::epochs, fuzz::Writes::inside}) seed("state", state(writes));
     const std::string events = "user,item,rating,time\nann,\"a, \"\"b\"\"\",4.5,881250949\nbob,c,3,881250950.5\n";
     for (const char* options : {"0\0000", "00C", "240"}) seed("csv", options + events);
     seed("csv", std::string("1\x08") + "2\"a\"; b;\"c \\\"d\\\"\ne\"\n1,5;\x80;\n");

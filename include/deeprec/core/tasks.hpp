@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <deeprec/core/checkpoint_state.hpp>
 #include <deeprec/core/record.hpp>
 #include <deeprec/core/sample_weights.hpp>
 
@@ -98,6 +99,12 @@ public:
         requires requires(X& x) { x.reset(); }
     {
         value.reset();
+    }
+    /// What a checkpoint inside an epoch keeps.
+    void state(CheckpointState& s)
+        requires requires(X& x, CheckpointState& all) { x.state(all); }
+    {
+        value.state(s);
     }
     /// Shows the metric the samples that have the target. Throws ArgumentError for a task that is not there.
     template <class T>

@@ -34,7 +34,7 @@ struct Monitor {
         best = value;
         best_epoch = epoch;
     }
-    void state(CallbackState& s) {
+    void state(CheckpointState& s) {
         s("best", best);
         s("best_epoch", best_epoch);
     }

@@ -38,7 +38,7 @@ DEEPREC_FUNCTION void ProgressBar::on(const BatchEnd& e) {
     if (now - last_drawn < std::chrono::milliseconds(100)) return;
     last_drawn = now;
     const double part = static_cast<double>(progress.sample) / static_cast<double>(std::max(progress.samples, 1L));
-    const double rate = static_cast<double>(progress.sample) / std::max(progress.seconds, 1e-9);
+    const double rate = static_cast<double>(progress.sample - progress.before) / std::max(progress.seconds, 1e-9);
     const double left = static_cast<double>(progress.samples - progress.sample) / std::max(rate, 1e-9);
     std::string bar(static_cast<std::size_t>(width), '-');
     for (int i = 0; i < static_cast<int>(part * width); ++i) bar[static_cast<std::size_t>(i)] = '#';
@@ -51,7 +51,7 @@ DEEPREC_FUNCTION void ProgressBar::on(const BatchEnd& e) {
 DEEPREC_FUNCTION void ProgressBar::on(const EpochEnd& e) {
     const EpochLog& log = e.log;
     if (!e.training.leads) return;
-    const double rate = static_cast<double>(last.samples) / std::max(log.seconds, 1e-9);
+    const double rate = static_cast<double>(last.samples - last.before) / std::max(log.seconds, 1e-9);
     std::fprintf(stream, "%s%sepoch %ld/%ld  %.1f s  %.0f samples/s", is_terminal() ? "\r\033[K" : "", prefix().c_str(),
                  log.epoch + 1, last.epochs, log.seconds, rate);
     for (const auto& [name, value] : log.figures) std::fprintf(stream, "  %s %.4f", name.c_str(), value);
