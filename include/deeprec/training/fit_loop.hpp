@@ -172,7 +172,7 @@ private:
     }
     /// Where this rank's share of a batch begins and ends.
     std::pair<Index, Index> share_of(std::span<const Index> batch) const {
-        const auto all = static_cast<Index>(batch.size()), ranks = options_.world.size(), rank = options_.world.rank();
+        const Index all = static_cast<Index>(batch.size()), ranks = options_.world.size(), rank = options_.world.rank();
         return {all * rank / ranks, all * (rank + 1) / ranks};
     }
     /// Of this rank's share.
