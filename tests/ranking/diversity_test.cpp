@@ -75,3 +75,28 @@ TEST_CASE("A calibrated list has the history's categories in their shares", "[di
     CHECK(best(query, 3, Calibrated{0, categories}) == Ids{1, 2, 3});
     CHECK(best({}, 3, Calibrated{0.9, categories}) == Ids{1, 2, 3});  // no history to go by
 }
+
+TEST_CASE("A category that an item names twice counts once, and its number costs no memory", "[diversity]") {
+    const std::int32_t large = 2147483647;
+    std::vector<Ids> categories(31, Ids{0});
+    categories[1] = categories[2] = {large, large};
+    categories[3] = {large};
+    CHECK(best({}, 4, MaxPerCategory{2, categories}) == Ids{1, 2, 4, 5});
+    const Ids history{3, 30};  // half of each kind
+    const Query query{0, history, 0};
+    categories[30] = {0, 0, 0};
+    CHECK(best(query, 4, Calibrated{0.9, categories, 30}) == Ids{1, 4, 2, 5});
+    categories[1] = {7, large, 7, 7};  // half of what it is
+    categories[2] = {7, large};
+    CHECK(best(query, 2, Calibrated{0.9, categories, 30}) == best(query, 2,
+                                                                  Calibrated{0.9,
+                                                                             [&] {
+                                                                                 categories[1] = {7, large};
+                                                                                 return ItemCategories(categories);
+                                                                             }(),
+                                                                             30}));
+    categories[2] = {-1};
+    CHECK(message_of<DataError>([&] {
+              best({}, 2, MaxPerCategory{1, categories});
+          }) == "MaxPerCategory: item 2 has the category -1");
+}

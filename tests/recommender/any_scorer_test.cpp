@@ -76,3 +76,20 @@ TEST_CASE("A hybrid of run time is that of compile time", "[any scorer]") {
     more.add_items(1);
     CHECK_THROWS_AS(AnyHybrid({more, AnyScorer{ItemKnn{train()}}}, {1, 2}), ArgumentError);
 }
+
+TEST_CASE("Hybrids within hybrids have an end", "[recommender]") {
+    const std::vector<double> weights{1};
+    SafetensorsWriter writer;
+    std::string prefix;
+    for (int depth = 0; depth < 100; ++depth, prefix += "0.") {
+        writer.metadata[prefix + "deeprec.kind"] = "WeightedHybrid";
+        writer.add(prefix + "weights", {1}, weights.data());
+    }
+    const support::TemporaryDirectory directory;
+    writer.write(directory.path() / "deep");
+    SafetensorsReader file(directory.path() / "deep");
+    StoredFields fields(file);
+    CHECK(message_of<FormatError>([&] {
+              read_scorer<>(fields);
+          }).ends_with("expected hybrids within hybrids at most 64 deep"));
+}

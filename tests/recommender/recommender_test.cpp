@@ -1,6 +1,8 @@
 #include <deeprec/recommender/recommender_file.hpp>
 
+#include <algorithm>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -297,6 +299,31 @@ TEST_CASE("Events go to the end of histories, and new users come with them", "[r
     const support::TemporaryDirectory directory;
     save(shop, directory.path() / "shop");
     CHECK(load_recommender(directory.path() / "shop").history("u2") == expected);
+}
+
+TEST_CASE("New items that cannot be scored leave the recommender as it was", "[recommender]") {
+    struct Fickle {
+        std::int32_t count = n;
+        float score = 1;
+        std::int32_t items() const { return count; }
+        void operator()(const Query&, std::span<float> scores) const { std::fill(scores.begin(), scores.end(), score); }
+        void add_items(Index more, float of_all) {
+            count += static_cast<std::int32_t>(more);
+            score = of_all;
+        }
+    };
+    Recommender shop{Fickle{}, some_data()};
+    const KeyQuery query{.history = {"SKU-3"}};
+    const auto before = shop.recommend(query, n + 1);
+    CHECK(message_of<NumericError>([&] {
+              shop.add_items({"NEW-1"}, std::numeric_limits<float>::quiet_NaN());
+          }).find("item 1 is NaN") != std::string::npos);
+    CHECK(shop.items().size() == n);
+    CHECK(keys_of(shop.recommend(query, n + 1)) == keys_of(before));
+    shop.add_items({"NEW-1"}, 2.0f);
+    CHECK(shop.recommend(query, n + 1).size() == n + 1);
+    CHECK(message_of<DataError>([] { ItemColumns(3).values("title", 0); }) ==
+          "Recommender: expected an item from 1 to 3, received 0");
 }
 
 TEST_CASE("A TwoTower is kept as its index, and its item tower ranks new items", "[recommender]") {

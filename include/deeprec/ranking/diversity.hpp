@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,8 +18,8 @@
 
 DEEPREC_BEGIN
 
-/// The categories of each item, numbered from 0: element i has those of item i, element 0 is padding. Refers to lists
-/// that must outlive it.
+/// The categories of each item, numbers from 0: element i has those of item i, one that is named twice counting once;
+/// element 0 is padding. Refers to lists that must outlive it.
 using ItemCategories = std::span<const std::vector<std::int32_t>>;
 
 /// Maximal marginal relevance (Carbonell & Goldstein 1998): one after the other, the candidate with the highest
@@ -63,6 +64,15 @@ inline std::span<const std::int32_t> categories_of(std::string_view rule, ItemCa
         throw DataError(message(rule, ": item ", item, " has no list of categories, there are ", all.size(),
                                 " lists with that of padding"));
     return all[static_cast<std::size_t>(item)];
+}
+/// f(category) for each of the categories, once where it is named again. Throws DataError for a negative one.
+template <class F>
+void each_category(std::string_view rule, std::int32_t item, std::span<const std::int32_t> categories, F&& f) {
+    for (std::size_t i = 0; i < categories.size(); ++i) {
+        if (categories[i] < 0) throw DataError(message(rule, ": item ", item, " has the category ", categories[i]));
+        const auto here = categories.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::find(categories.begin(), here, categories[i]) == here) f(categories[i]);
+    }
 }
 /// How many of the best by score a rule looks at first, for a list of k.
 inline Index candidates_for(const Diversity& rule, Index k) {
@@ -135,16 +145,19 @@ std::vector<Hit<T>> apply(const Mmr& rule, const std::vector<Hit<T>>& ranked, st
 template <class T>
 std::vector<Hit<T>> apply(const Calibrated& rule, const std::vector<Hit<T>>& ranked, std::size_t k,
                           std::span<const std::int32_t> history) {
-    std::vector<double> wanted;  // p, by category
+    std::unordered_map<std::int32_t, std::size_t> place;  // of each category of the history, in `wanted`
+    std::vector<double> wanted;                           // p
     double total = 0;
     const auto spread = [&](std::int32_t item, std::vector<double>& to, double& sum) {
         const auto categories = categories_of("Calibrated", rule.categories, item);
-        for (const std::int32_t c : categories) {
-            if (c < 0) throw DataError(message("Calibrated: item ", item, " has the category ", c));
-            if (static_cast<std::size_t>(c) >= to.size()) to.resize(static_cast<std::size_t>(c) + 1, 0.0);
-            to[static_cast<std::size_t>(c)] += 1 / static_cast<double>(categories.size());
-        }
-        sum += !categories.empty();
+        std::size_t different = 0;
+        each_category("Calibrated", item, categories, [&](std::int32_t) { ++different; });
+        each_category("Calibrated", item, categories, [&](std::int32_t c) {
+            if (&to == &wanted && place.emplace(c, to.size()).second) to.push_back(0.0);
+            if (const auto found = place.find(c); found != place.end())
+                to[found->second] += 1 / static_cast<double>(different);
+        });
+        sum += different > 0;
     };
     for (const std::int32_t item : history) spread(item, wanted, total);
     if (!(total > 0)) return {ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(std::min(k, ranked.size()))};
@@ -175,18 +188,14 @@ std::vector<Hit<T>> apply(const Calibrated& rule, const std::vector<Hit<T>>& ran
 template <class T>
 std::vector<Hit<T>> apply(const MaxPerCategory& rule, const std::vector<Hit<T>>& ranked, std::size_t k, bool whole) {
     std::vector<Hit<T>> list, others;
-    std::vector<Index> counts;
+    std::unordered_map<std::int32_t, Index> counts;
     for (const Hit<T>& hit : ranked) {
         if (list.size() == k) return list;
         const auto categories = categories_of("MaxPerCategory", rule.categories, hit.item);
         bool room = true;
-        for (const std::int32_t c : categories) {
-            if (c < 0) throw DataError(message("MaxPerCategory: item ", hit.item, " has the category ", c));
-            if (static_cast<std::size_t>(c) >= counts.size()) counts.resize(static_cast<std::size_t>(c) + 1, 0);
-            room = room && counts[static_cast<std::size_t>(c)] < rule.most;
-        }
-        if (room)
-            for (const std::int32_t c : categories) ++counts[static_cast<std::size_t>(c)];
+        each_category("MaxPerCategory", hit.item, categories,
+                      [&](std::int32_t c) { room = room && counts[c] < rule.most; });
+        if (room) each_category("MaxPerCategory", hit.item, categories, [&](std::int32_t c) { ++counts[c]; });
         (room ? list : others).push_back(hit);
     }
     if (list.size() < k && !whole) return {};

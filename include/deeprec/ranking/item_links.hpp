@@ -81,9 +81,13 @@ public:
     std::int32_t items() const { return static_cast<std::int32_t>(n_); }
     const HistoryWeights& weights() const { return weights_; }
     /// Whether some link leads to the item.
-    bool reaches(std::int32_t item) const { return reached_[static_cast<std::size_t>(item)] != 0; }
+    bool reaches(std::int32_t item) const {
+        detail::check_item(name_, items(), item);
+        return reached_[static_cast<std::size_t>(item)] != 0;
+    }
     /// New items without links.
     void add_items(Index count) {
+        detail::check_new_items(name_, items(), count);
         n_ += static_cast<std::size_t>(count);
         begin_.resize(n_ + 2, begin_.back());
         reached_.resize(n_ + 1, 0);

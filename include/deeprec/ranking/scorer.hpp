@@ -4,6 +4,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -44,6 +45,12 @@ inline void check_history_item(std::string_view name, std::int64_t items, std::i
 inline void check_item(std::string_view name, std::int64_t items, std::int32_t item) {
     if (item < 1 || item > items)
         throw DataError(message(name, ": expected an item from 1 to ", items, ", received ", item));
+}
+/// Throws ArgumentError for a number of new items that is negative, or more than item numbers can count.
+inline void check_new_items(std::string_view name, std::int64_t items, std::int64_t count) {
+    if (count < 0 || count > std::numeric_limits<std::int32_t>::max() - 1 - items)
+        throw ArgumentError(message(name, ": expected 0 or more new items, no more than 2^31 - 2 with the ", items,
+                                    " that there are, received ", count));
 }
 /// Throws NumericError for a score that is not finite.
 template <class T>

@@ -70,7 +70,10 @@ public:
     /// Those of the queries' events and users; null without.
     const SequenceFields* fields() const { return fields_; }
     /// Whether training had the item, or attributes say what it is (`SequenceRecommenderOptions::cold`).
-    bool knows(std::int32_t item) const { return unknown_.empty() || !unknown_[static_cast<std::size_t>(item)]; }
+    bool knows(std::int32_t item) const {
+        detail::check_item("SequenceIndex", items(), item);
+        return unknown_.empty() || !unknown_[static_cast<std::size_t>(item)];
+    }
     /// How many of the last events are read.
     Index length() const { return length_; }
 

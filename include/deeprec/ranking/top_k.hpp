@@ -30,7 +30,7 @@ public:
     /// Throws ArgumentError for a negative k.
     explicit TopK(Index k) : k_(static_cast<std::size_t>(k)) {
         if (k < 0) throw ArgumentError(message("TopK: expected k >= 0, received ", k));
-        heap_.reserve(k_);
+        heap_.reserve(std::min(k_, std::size_t{1} << 16));  // k may be "all of them", and more than there are
     }
     void offer(std::int32_t item, T score) {
         if (std::isnan(score)) return;

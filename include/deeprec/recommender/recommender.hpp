@@ -144,23 +144,21 @@ public:
     /// for a key that is there, and what the scorer throws; then nothing has changed.
     template <class... Features>
     void add_items(const std::vector<std::string>& keys, const Features&... features) {
-        Vocabulary items = items_;
+        Recommender grown = *this;
         for (const std::string& key : keys) {
-            if (items.find(key))
+            if (grown.items_.find(key))
                 throw DataError(message("Recommender: expected new items, received '", key, "' again"));
-            items.add(key);
+            grown.items_.add(key);
         }
-        Scores scorer = scorer_;
-        scorer.add_items(std::ssize(keys), features...);
-        if (scorer.items() != items.size())
+        grown.scorer_.add_items(std::ssize(keys), features...);
+        if (grown.scorer_.items() != grown.items_.size())
             throw DataError(message("Recommender: expected features of ", keys.size(), " items, the scorer has ",
-                                    scorer.items() - items_.size(), " more"));
-        scorer_ = std::move(scorer);
-        items_ = std::move(items);
-        fallback_.add_items(std::ssize(keys));
-        columns_.add_items(std::ssize(keys));
-        removed_.resize(static_cast<std::size_t>(items_.size()) + 1, 0);
-        renew();
+                                    grown.scorer_.items() - items_.size(), " more"));
+        grown.fallback_.add_items(std::ssize(keys));
+        grown.columns_.add_items(std::ssize(keys));
+        grown.removed_.resize(static_cast<std::size_t>(grown.items_.size()) + 1, 0);
+        grown.renew();
+        *this = std::move(grown);
     }
     /// Appends events to the histories, oldest first, each a user's key and an item's; users that are not known are
     /// added. The model stays what it is and reads them in the next request of the user; so does the fallback. Throws

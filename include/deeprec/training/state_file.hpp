@@ -118,7 +118,7 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
     const auto agree = [&](const std::string& what, const std::string& theirs, const std::string& ours) {
         if (theirs != ours)
             throw ArgumentError(message("fit: ", file.name(), " is the state of another training: it has the ", what,
-                                        " ", shown(theirs, "'"), ", this one ", shown(ours, "'")));
+                                        " ", shown(theirs, "'", 300), ", this one ", shown(ours, "'", 300)));
     };
     Metadata options;
     write_options(now.fields.layers(), options);
