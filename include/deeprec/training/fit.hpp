@@ -35,7 +35,7 @@ struct FitOptions {
     /// had not been interrupted. Where there is no such file it starts afresh. A state of another model, data set or of
     /// other options is refused; more epochs than before go on after them.
     Resume resume{};
-    /// The processes that train this model together, each with its own copy: `mpi::World{}` (adapters/mpi.hpp). Each of
+    /// The processes that train this model together, each with its own copy: a `TrainingWorld`. Each of
     /// N ranks takes its share of batches of N batch_size samples, gradients are added up, and all make the same step:
     /// to rounding, that of one process with batches so large. (Not so: dropout in a SequenceRecommender, whose rows
     /// are sorted by length in each share; in-batch negatives; statistics of a BatchNorm within a share.) The order of

@@ -38,7 +38,7 @@ struct NextItemSampledOptions {
 };
 
 /// The loss of a SequenceRecommender for catalogues where NextItemSoftmax, against all items, costs too much
-/// (docs/guide, chapter 11, has the size): mean over the targets of a batch of a SampledLoss. A draw that is the target
+/// (docs/guide/11-scale.md): mean over the targets of a batch of a SampledLoss. A draw that is the target
 /// itself is no negative of it; nor are the model's cold items. Gradients and steps of the tables touch the batch's
 /// items alone, so that a step with Adam is that of PyTorch's SparseAdam. Same seed, same bits, for any number of
 /// threads.
