@@ -4,7 +4,6 @@
 // within a category, and some items are new in the last days. test: --epochs 6 --width 32
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -17,41 +16,9 @@
 #include <deeprec/data/tables/table_file.hpp>
 #include <deeprec/deeprec.hpp>
 
-using namespace deeprec;
+#include "support/made_up_shop.hpp"
 
-// 600 people, 300 items of 15 categories; 20 items have their first event in the last ninth of the time.
-void make_shop(const std::filesystem::path& folder) {
-    constexpr std::uint64_t people = 600, items = 300, categories = 15, first_new = 280;
-    const RandomStream random(Seed{7});
-    std::uint64_t drawn = 0;
-    const auto below = [&](std::uint64_t n) { return random.below(drawn++, n); };
-    std::ofstream about(folder / "items.csv"), log(folder / "events.csv");
-    about << "sku,title,brand,category,price\n";
-    for (std::uint64_t i = 0; i < items; ++i)
-        about << "SKU-" << i << ",\"Lamp, no. " << i << "\",brand-" << i % 7 << ",cat-" << i % categories << ','
-              << 5 + i % 50 << ".90\n";
-    log << "timestamp,user_id,item_sku,event_type,price\n";
-    for (std::uint64_t u = 0; u < people; ++u) {
-        const std::uint64_t taste = below(categories);
-        for (std::uint64_t day = below(9); day < 90; day += 1 + below(12)) {
-            std::uint64_t item = taste + categories * below(first_new / categories);
-            for (std::uint64_t step = 0; step < 4 + below(5) && item < items; ++step) {
-                const auto time = 1'726'000'000'000 + 86'400'000 * day + 60'000 * step + below(60'000);
-                const auto dirt = below(200);  // some rows lack the user, some are of a type that nobody asked for
-                log << time << ',' << (dirt == 0 ? "" : "u" + std::to_string(u)) << ",SKU-" << item << ','
-                    << (dirt == 1       ? "hover"
-                        : below(6) == 0 ? "buy"
-                        : below(5) == 0 ? "cart"
-                                        : "view")
-                    << ',' << 5 + item % 50 << ".90\n";
-                const bool is_new = day >= 80 && below(3) == 0;  // the new items of the category
-                item = is_new          ? first_new + (item % categories) % (items - first_new)
-                       : below(4) == 0 ? taste + categories * below(first_new / categories)
-                                       : (item + categories) % first_new;  // the one that people take next
-            }
-        }
-    }
-}
+using namespace deeprec;
 
 int main(int argc, char** argv) try {
     std::string data;
@@ -65,7 +32,7 @@ int main(int argc, char** argv) try {
     CLI11_PARSE(app, argc, argv);
     const auto scratch = std::filesystem::temp_directory_path() / ("deeprec-shop-" + std::to_string(getpid()));
     std::filesystem::create_directory(scratch);
-    if (data.empty()) make_shop(scratch);
+    if (data.empty()) support::make_shop(scratch);
     const std::filesystem::path folder = data.empty() ? scratch : std::filesystem::path(data);
 
     // 1. Tables. What is wrong with the log is counted, not hidden; the file that is saved is there at once next time.

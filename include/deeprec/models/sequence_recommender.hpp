@@ -315,8 +315,9 @@ public:
 
     /// New items N + 1 ... N + count, each with its list of attributes (none, without lists): they join the `cold`
     /// ones, whose attributes alone say what they are; one without attributes has the vector 0 and b = 0. Old rows keep
-    /// their bits. With a `seed` they are to be trained instead: rows of their own, drawn as `build` draws them. Throws
-    /// ArgumentError for a negative count, other than `count` lists, and attributes that the model has no rows for.
+    /// their bits. With a `seed` they are to be trained instead: rows of their own, zeros where there are attributes,
+    /// so that those say at first what the item is, else drawn as `build` draws them. Throws ArgumentError for a
+    /// negative count, other than `count` lists, and attributes that the model has no rows for.
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
                    std::optional<Seed> seed = {}) {
         check_built();
@@ -339,6 +340,9 @@ public:
         if (options_.use_ids) {
             Tensor<T, 2> rows(n_ + 1, width());
             if (seed) fill_uniform(rows.data(), Shape{n_ + 1, width()}, 0.05, *seed);
+            for (std::size_t i = 0; i < attributes.size(); ++i)  // those start as their attributes say
+                if (!attributes[i].empty())
+                    std::fill_n(rows.data() + (rows_before + static_cast<Index>(i)) * width(), width(), T(0));
             std::copy_n(items_.data(), items_.size(), rows.data());
             items_ = std::move(rows);
         }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -49,8 +50,16 @@ struct Calibrated {
     Index candidates = 0;  ///< the best so many by score; 0 = 10 k
 };
 
+/// At least so many items of some categories, as far as there are: `Quotas{{{3, 2}}, categories}` for two of
+/// category 3. Best first, an item counts for each of its categories; the places that are not promised go to the best
+/// of all. Cost: a walk down the ranking as far as needed.
+struct Quotas {
+    std::map<std::int32_t, Index> least{};
+    ItemCategories categories{};
+};
+
 /// What a list as a whole is asked for; nothing, by default.
-using Diversity = std::variant<std::monostate, Mmr, MaxPerCategory, Calibrated>;
+using Diversity = std::variant<std::monostate, Mmr, MaxPerCategory, Calibrated, Quotas>;
 
 namespace detail {
 
@@ -85,6 +94,17 @@ inline Index candidates_for(const Diversity& rule, Index k) {
         wanted = calibrated->candidates;
     } else if (const auto* most = std::get_if<MaxPerCategory>(&rule)) {
         if (most->most < 1) throw ArgumentError(message("MaxPerCategory: expected most >= 1, received ", most->most));
+    } else if (const auto* quotas = std::get_if<Quotas>(&rule)) {
+        Index promised = 0;
+        for (const auto& [category, least] : quotas->least) {
+            if (least < 0)
+                throw ArgumentError(
+                    message("Quotas: expected 0 or more items of category ", category, ", received ", least));
+            promised += least;
+        }
+        if (promised > k && k > 0)
+            throw ArgumentError(
+                message("Quotas: expected no more than the ", k, " items of the list, received ", promised));
     } else {
         return k;
     }
@@ -197,6 +217,29 @@ std::vector<Hit<T>> apply(const MaxPerCategory& rule, const std::vector<Hit<T>>&
                       [&](std::int32_t c) { room = room && counts[c] < rule.most; });
         if (room) each_category("MaxPerCategory", hit.item, categories, [&](std::int32_t c) { ++counts[c]; });
         (room ? list : others).push_back(hit);
+    }
+    if (list.size() < k && !whole) return {};
+    for (std::size_t i = 0; i < others.size() && list.size() < k; ++i) list.push_back(others[i]);
+    return list;
+}
+/// The same of items that fill a quota or a place that is not promised.
+template <class T>
+std::vector<Hit<T>> apply(const Quotas& rule, const std::vector<Hit<T>>& ranked, std::size_t k, bool whole) {
+    std::vector<Hit<T>> list, others;
+    std::map<std::int32_t, Index> open = rule.least;
+    Index promised = 0;
+    for (const auto& quota : open) promised += quota.second;
+    for (const Hit<T>& hit : ranked) {
+        if (list.size() == k) return list;
+        bool wanted = static_cast<Index>(k - list.size()) > promised;
+        for (const std::int32_t c : categories_of("Quotas", rule.categories, hit.item)) {
+            const auto quota = open.find(c);
+            if (quota == open.end() || quota->second == 0) continue;
+            --quota->second;
+            --promised;
+            wanted = true;
+        }
+        (wanted ? list : others).push_back(hit);
     }
     if (list.size() < k && !whole) return {};
     for (std::size_t i = 0; i < others.size() && list.size() < k; ++i) list.push_back(others[i]);

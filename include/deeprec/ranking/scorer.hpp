@@ -23,6 +23,7 @@ DEEPREC_BEGIN
 ///     bool answers(query) const;                  false for queries that it would refuse, as those of an unknown user
 ///     void operator()(queries, scores) const;     many queries at once, items() + 1 scores for each
 ///     void score(query, scores, eligible, pool) const;    leaves items out that are not eligible
+///     std::vector<Hit<float>> best(query, k, options) const;      its own way to the list of `recommend`
 template <class S>
 concept Scorer = requires(const S& scorer, const Query& query, std::span<float> scores) {
     { scorer.items() } -> std::convertible_to<std::int32_t>;

@@ -35,6 +35,9 @@ public:
                ThreadPool* pool) const {
         held().score(query, scores, eligible, pool);
     }
+    std::vector<Hit<float>> best(const Query& query, Index k, const RecommendOptions& options = {}) const {
+        return held().best(query, k, options);
+    }
     bool knows(std::int32_t item) const { return held().knows(item); }
     bool answers(const Query& query) const { return held().answers(query); }
     bool goes_by_user() const { return held().goes_by_user(); }
@@ -65,6 +68,7 @@ private:
         virtual const void* type() const = 0;
         virtual std::int32_t items() const = 0;
         virtual void score(const Query&, std::span<float>, const std::optional<ItemSet>&, ThreadPool*) const = 0;
+        virtual std::vector<Hit<float>> best(const Query&, Index, const RecommendOptions&) const = 0;
         virtual bool knows(std::int32_t) const = 0;
         virtual bool answers(const Query&) const = 0;
         virtual bool goes_by_user() const = 0;
@@ -85,6 +89,9 @@ private:
                 scorer.score(query, scores, eligible, pool);
             else
                 scorer(query, scores);
+        }
+        std::vector<Hit<float>> best(const Query& query, Index k, const RecommendOptions& options) const override {
+            return deeprec::recommend(scorer, query, k, options);
         }
         bool knows(std::int32_t item) const override { return detail::knows(scorer, item); }
         bool answers(const Query& query) const override { return detail::answers(scorer, query); }
