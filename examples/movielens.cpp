@@ -248,7 +248,11 @@ int main(int argc, char** argv) {
         recommend_to(hybrid, world, world.test[i]);
     if (!options.bundle.empty()) {
         Recommender shop{hybrid, Dataset{data}};
-        shop.about = {{"recipe", "hybrid"}, {"data", options.data}, {"split", "last"}, {"deeprec", version}};
+        shop.about = {{"recipe", "hybrid"},
+                      {"data", options.data},
+                      {"split", "last"},
+                      {"seed", std::to_string(options.seed)},
+                      {"deeprec", version}};
         save(shop, options.bundle);
     }
     // On real data the best neural row stands clearly above Markov; quick training must rank far better than chance.
