@@ -139,8 +139,8 @@ std::string learning(const std::string& path) {
     for (const auto& [name, values] : history)
         if ((name == "loss" || name.rfind("val_", 0) == 0) && !values.empty())
             cards += curve(name, values, name.find("ndcg") != name.npos);
-    return cards.empty() ? "<p class=\"soft\">There is no " + html(path) +
-                               ": baselines have no epochs, and --run names another directory.</p>"
+    return cards.empty() ? "<p class=\"soft\">No curves, since there is no " + html(path) +
+                               ": baselines have no epochs, and --run says where a training kept its history.</p>"
                          : "<div class=\"cards\">" + cards + "</div>";
 }
 
@@ -241,7 +241,7 @@ private:
         return std::max<Index>(total, 1);
     }
     std::string coverage() const {
-        std::string text = "<div class=\"scroll\"><table><tr><th>model<th>of the catalogue<th>of the best 1 %</tr>\n";
+        std::string text = "<div class=\"scroll\"><table><tr><th>model<th>catalogue<th>top 1 %</tr>\n";
         const auto few = static_cast<std::size_t>(std::max<std::int32_t>(items() / 100, 1));
         for (const Row& row : rows_) {
             const auto some =
