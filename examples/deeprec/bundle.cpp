@@ -12,7 +12,7 @@ namespace {
 void say(const std::filesystem::path& path, const std::string& what) {
     std::printf("Written: %s, %s\n", path.string().c_str(), what.c_str());
 }
-// "rnn.onnx" and so on of a model that reads events in order. Whether the scorer is one with this tower.
+// "model.onnx" and so on of a model that reads events in order. Whether the scorer is one with this tower.
 template <class Model>
 bool export_sequences(const AnyScorer& scorer, const std::filesystem::path& directory, const std::string& prefix) {
     const auto* index = scorer.as<SequenceIndex<Model>>();
@@ -21,8 +21,9 @@ bool export_sequences(const AnyScorer& scorer, const std::filesystem::path& dire
     const Index rows = Index{index->items()} + 1, width = model.width();
     const auto path = [&](const char* name) { return directory / (prefix + name); };
     export_onnx(model, path("model.onnx"));
-    say(path("model.onnx"), message("ids [batch, ", index->length(), "], newest event last -> h [batch, time, ", width,
-                                    "]; a score is vector . h + bias"));
+    say(path("model.onnx"),
+        message("ids [batch, time]: up to ", index->length(), " events, oldest first, then zeros -> h [batch, ",
+                "time, ", width, "]; scores are item_vectors . h of the last event + item_bias"));
     save_npy(View<const float, 2>{model.vectors(), {rows, width}}, path("item_vectors.npy"));
     say(path("item_vectors.npy"), message("[", rows, ", ", width, "], row = id of items.csv, row 0 is padding"));
     if (!model.bias()) return true;
