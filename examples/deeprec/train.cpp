@@ -58,14 +58,6 @@ std::vector<std::vector<std::int32_t>> attributes_of(const Prepared& prepared, s
     return lists;
 }
 
-// Not more than `most`, evenly from all.
-std::vector<Query> some_of(std::vector<Query> queries, Index most) {
-    if (most <= 0 || std::ssize(queries) <= most) return queries;
-    std::vector<Query> some;
-    for (Index i = 0; i < most; ++i) some.push_back(queries[static_cast<std::size_t>(i * std::ssize(queries) / most)]);
-    return some;
-}
-
 AnyScorer train_recipe(Training& t) {
     const std::string& name = t.recipe.name;
     const Sequences& train = t.split.train();
