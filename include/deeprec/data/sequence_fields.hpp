@@ -18,9 +18,10 @@ struct FieldsOfSequence {
 /// The fields of all events and users: `SequenceFields fields{sequences, events, users}`.
 ///
 /// Row i of `events` is event i of the sequences, user by user and oldest first, as
-/// `table.select(table.by_user_and_time()).samples(spec)` gives them; row u of `users` is user u, row 0 nobody, or where
-/// there is no row for nobody, as of `users.samples(spec)`, row u - 1. Events are found by user and place, so that the fields of all sequences of a split serve its training part
-/// and its queries too. Throws ShapeError for other numbers of rows. Either record may be empty.
+/// `table.select(table.by_user_and_time()).samples(spec)` gives them; row u of `users` is user u, row 0 nobody, or
+/// where there is no row for nobody, as of `users.samples(spec)`, row u - 1. Events are found by user and place, so
+/// that the fields of all sequences of a split serve its training part and its queries too. Throws ShapeError for other
+/// numbers of rows. Either record may be empty.
 class SequenceFields {
 public:
     SequenceFields(const Sequences& all, Record events, Record users = {})

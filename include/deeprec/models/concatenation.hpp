@@ -153,8 +153,11 @@ public:
     Index user_width() const { return user_width_; }
     const Shape& output_shape() const { return layers_.output_shape(); }
     /// The Heads that the layers end in.
-    const auto& heads() const requires requires(const Layers& layers) { layers.heads(); }
-    { return layers_.heads(); }
+    const auto& heads() const
+        requires requires(const Layers& layers) { layers.heads(); }
+    {
+        return layers_.heads();
+    }
     /// The final activation itself, where there is one.
     const auto& final_activation() const { return layers_.template layer<Layers::size() - 1>().activation(); }
     std::vector<SummaryRow> summary_rows() const { return layers_.summary_rows(); }
