@@ -89,7 +89,7 @@ public:
     std::int32_t items() const { return model_ ? static_cast<std::int32_t>(model_->items()) : 0; }
     const Model& model() const { return *model_; }
     /// Those of the queries' events and users; null without.
-    const SequenceFields* fields() const { return fields_; }
+    const SequenceFields* fields() const { return options_.fields; }
     /// Whether training had the item, or attributes say what it is (`SequenceRecommenderOptions::cold`).
     bool knows(std::int32_t item) const {
         detail::check_item("SequenceIndex", items(), item);
