@@ -213,14 +213,6 @@ EventColumns event_columns(const Glance& g, const Options& o) {
     return columns;
 }
 
-// The library names its options, the program its own.
-[[noreturn]] void fail_by_option(const FormatError& error) {
-    std::string what = error.what();
-    const std::string_view option = "bad_rows = BadRows::skip passes over such rows";
-    if (const std::size_t at = what.find(option); at != what.npos)
-        what.replace(at, option.size(), "--skip-bad-rows passes over such rows and counts them");
-    throw FormatError(what);
-}
 Tables read_all(const Options& o) {
     Tables tables;
     tables.events = read_events(o.log, event_columns(look_at(o.log, o), o));
@@ -246,8 +238,12 @@ void prepare(const Options& o) {
     Tables tables;
     try {
         tables = read_all(o);
-    } catch (const FormatError& error) {
-        fail_by_option(error);
+    } catch (const DataError& error) {  // the library names its option, the program its own
+        std::string what = error.what();
+        const std::string option = "bad_rows = BadRows::skip passes over such rows";
+        const std::size_t at = what.find(option);
+        if (at == what.npos) throw;
+        throw DataError(what.replace(at, option.size(), "--skip-bad-rows passes over such rows and counts them"));
     }
     save(tables, o.out);
     std::printf("Written: %s (%.1f MB). Next: deeprec train %s -o shop.deeprec\n", o.out.c_str(),

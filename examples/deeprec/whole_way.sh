@@ -55,6 +55,8 @@ ends 1 "$deeprec" prepare missing.csv
 ends 1 "$deeprec" train events.csv
 
 has "720 rows read, 720 kept" "$deeprec" prepare events.csv --items items.csv -o data.deeprec
+printf 'user,item\nann,a\n,b\n' >holes.csv
+has "holes.csv:3:1: expected a key, received an empty field; --skip-bad-rows passes" "$deeprec" prepare holes.csv -o other.deeprec
 has "which of the columns" "$deeprec" prepare items.csv -o other.deeprec
 ends 0 "$deeprec" train data.deeprec -o shop.deeprec --recipe markov
 ends 0 "$deeprec" train data.deeprec -o knn.deeprec --recipe item-knn
