@@ -1,6 +1,6 @@
 // What a shop's next day does to its recommender: new items that nobody has taken yet, a hybrid that ranks them by what
 // its members know, and a model that grows and goes on training at noon, beside one that is trained anew. The tables of
-// docs/recommenders.md. Without --events a small shop is made up.
+// docs/guide/06-serve.md. Without --events a small shop is made up.
 // test: --epochs 6 --width 32
 #include <algorithm>
 #include <chrono>

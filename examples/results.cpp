@@ -321,7 +321,7 @@ int main(int argc, char** argv) try {
     searching.add_option("--seed", how.seed);
     searching.add_flag("--test", how.test, "the test figures too");
     searching.add_option("--log", how.file, "where the line is added");
-    CLI::App& diversity = *app.add_subcommand("diversity", "the table of diversity in docs/recommenders.md");
+    CLI::App& diversity = *app.add_subcommand("diversity", "the table of diversity in docs/guide/06-serve.md");
     diversity.fallthrough();
     CLI11_PARSE(app, argc, argv);
     if (diversity.parsed()) {

@@ -1,4 +1,4 @@
-// What rules about the list as a whole cost and bring: the table of docs/recommenders.md.
+// What rules about the list as a whole cost and bring: the table of docs/guide/06-serve.md.
 #pragma once
 
 #include <algorithm>
