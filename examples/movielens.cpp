@@ -192,6 +192,7 @@ int main(int argc, char** argv) {
         size = {.users = 300, .items = 500, .mean_events = 50, .min_events = 10};
         options.tower_epochs = 4;
         options.samples = 6000;
+        options.sequence_epochs = 3;
     }
 
     std::optional<SyntheticWorld> synthetic;
