@@ -11,8 +11,8 @@ while not shown[-1]:
     shown.pop()
 
 size, leading, margin = 13, 18, 16
-width, height = margin * 2 + int(94 * size * 0.602), margin * 2 + leading * len(shown)
-colours = [(r"^(\$|Person|Leave)", "#7ee787"), (r"^model ", "#79c0ff"), (r"^two-tower", "#ffffff"), (r"^  \w", "#79c0ff")]
+width, height = margin * 2 + int(114 * size * 0.602), margin * 2 + leading * len(shown)
+colours = [(r"^(\$|Person|Leave)", "#7ee787"), (r"^model ", "#79c0ff"), (r"^(sequence|hybrid)", "#ffffff"), (r"^  \w", "#79c0ff")]
 print(f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-size="{size}"'
       ' font-family="ui-monospace, Menlo, Consolas, \'DejaVu Sans Mono\', monospace">')
 print(f'<rect width="{width}" height="{height}" rx="8" fill="#0d1117"/>')

@@ -18,6 +18,7 @@
 #include <CLI/CLI.hpp>
 #include <deeprec/deeprec.hpp>
 
+#include "support/diversity_table.hpp"
 #include "support/recipes.hpp"
 
 using namespace deeprec;
@@ -320,7 +321,13 @@ int main(int argc, char** argv) try {
     searching.add_option("--seed", how.seed);
     searching.add_flag("--test", how.test, "the test figures too");
     searching.add_option("--log", how.file, "where the line is added");
+    CLI::App& diversity = *app.add_subcommand("diversity", "the table of diversity in docs/guide/06-serve.md");
+    diversity.fallthrough();
     CLI11_PARSE(app, argc, argv);
+    if (diversity.parsed()) {
+        diversity_table(options.quick ? synthetic_world() : read_world(sets[2], options.data), options.threads);
+        return 0;
+    }
     if (options.quick) return quick(options);
     std::vector<Set> chosen = options.sets.empty() ? sets : std::vector<Set>{};
     for (const std::string& name : options.sets) {

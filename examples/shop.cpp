@@ -1,10 +1,9 @@
-// From a shop's log to recommendations: read dirty events and the items' attributes, train a recurrent recommender on
-// ids and attributes, rank the events of the last days, known items and new ones apart, and recommend by key.
-// Without --data a small shop is made up: people go on within a category, and some items are new in the last days.
+// From a shop's log to recommendations: read dirty events and the items' attributes, train a recommender on ids,
+// attributes and what is known of each event, rank the events of the last days, known items and new ones apart, and
+// recommend by key. Without --data a small shop is made up: people go on within a category, some items are new.
 // test: --epochs 6 --width 32
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -12,46 +11,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/readers/read_tables.hpp>
+#include <deeprec/data/samples.hpp>
 #include <deeprec/data/tables/table_file.hpp>
 #include <deeprec/deeprec.hpp>
 
-using namespace deeprec;
+#include "support/made_up_shop.hpp"
 
-// 600 people, 300 items of 15 categories; 20 items have their first event in the last ninth of the time.
-void make_shop(const std::filesystem::path& folder) {
-    constexpr std::uint64_t people = 600, items = 300, categories = 15, first_new = 280;
-    const RandomStream random(Seed{7});
-    std::uint64_t drawn = 0;
-    const auto below = [&](std::uint64_t n) { return random.below(drawn++, n); };
-    std::ofstream about(folder / "items.csv"), log(folder / "events.csv");
-    about << "sku,title,brand,category,price\n";
-    for (std::uint64_t i = 0; i < items; ++i)
-        about << "SKU-" << i << ",\"Lamp, no. " << i << "\",brand-" << i % 7 << ",cat-" << i % categories << ','
-              << 5 + i % 50 << ".90\n";
-    log << "timestamp,user_id,item_sku,event_type,price\n";
-    for (std::uint64_t u = 0; u < people; ++u) {
-        const std::uint64_t taste = below(categories);
-        for (std::uint64_t day = below(9); day < 90; day += 1 + below(12)) {
-            std::uint64_t item = taste + categories * below(first_new / categories);
-            for (std::uint64_t step = 0; step < 4 + below(5) && item < items; ++step) {
-                const auto time = 1'726'000'000'000 + 86'400'000 * day + 60'000 * step + below(60'000);
-                const auto dirt = below(200);  // some rows lack the user, some are of a type that nobody asked for
-                log << time << ',' << (dirt == 0 ? "" : "u" + std::to_string(u)) << ",SKU-" << item << ','
-                    << (dirt == 1       ? "hover"
-                        : below(6) == 0 ? "buy"
-                        : below(5) == 0 ? "cart"
-                                        : "view")
-                    << ',' << 5 + item % 50 << ".90\n";
-                const bool is_new = day >= 80 && below(3) == 0;  // the new items of the category
-                item = is_new          ? first_new + (item % categories) % (items - first_new)
-                       : below(4) == 0 ? taste + categories * below(first_new / categories)
-                                       : (item + categories) % first_new;  // the one that people take next
-            }
-        }
-    }
-}
+using namespace deeprec;
 
 int main(int argc, char** argv) try {
     std::string data;
@@ -65,7 +32,7 @@ int main(int argc, char** argv) try {
     CLI11_PARSE(app, argc, argv);
     const auto scratch = std::filesystem::temp_directory_path() / ("deeprec-shop-" + std::to_string(getpid()));
     std::filesystem::create_directory(scratch);
-    if (data.empty()) make_shop(scratch);
+    if (data.empty()) support::make_shop(scratch);
     const std::filesystem::path folder = data.empty() ? scratch : std::filesystem::path(data);
 
     // 1. Tables. What is wrong with the log is counted, not hidden; the file that is saved is there at once next time.
@@ -87,51 +54,49 @@ int main(int argc, char** argv) try {
     events = load_events(scratch / "events.safetensors");
     std::filesystem::remove_all(scratch);
 
-    // 2. The last tenth of the events tests. Brand, category and price range of an item are its attributes, each value
-    //    with a number of its own.
+    // 2. The last tenth of the events tests. Brand, category and price range of an item are its attributes; the type of
+    //    an event and the gap before it are its fields.
     const Interactions log = events.interactions();
-    const TimeSplit split{log, time_quantile(log, 0.8), time_quantile(log, 0.9)};
-    const FeatureSpec spec =
-        FeatureSpec::fit({{.name = "brand"},
-                          {.name = "category"},
-                          {.name = "price range", .kind = FeatureKind::bucket, .buckets = 10, .field = "price"}},
-                         items);
-    const FeatureTensors about = spec.transform(items);
-    std::vector<std::vector<std::int32_t>> attributes(static_cast<std::size_t>(items.size()) + 1);
-    std::int32_t first = 0;
-    for (const auto& [name, ids] : about.ids) {
-        for (Index row = 0; row < items.size(); ++row)
-            if (ids(row, 0) != 0) attributes[static_cast<std::size_t>(row) + 1].push_back(first + ids(row, 0));
-        first += static_cast<std::int32_t>(spec.rows(name));
-    }
+    const std::int64_t validation_from = time_quantile(log, 0.8);
+    const TimeSplit split{log, validation_from, time_quantile(log, 0.9)};
+    const Feature range{.name = "price range", .kind = FeatureKind::bucket, .buckets = 10, .field = "price"};
+    const FeatureSpec of_items = FeatureSpec::fit({{.name = "brand"}, {.name = "category"}, range}, items);
+    const FeatureSpec of_events = FeatureSpec::fit({{.name = "event_type"}, {.name = "gap", .kind = FeatureKind::gap}},
+                                                   events.before(validation_from));
+    const SequenceFields fields{split.all(), events.select(events.by_user_and_time()).samples(of_events)};
 
-    // 3. A GRU over the events, against all items at every step.
+    // 3. A convolution over the events and their fields, against all items at every step.
     SequenceRecommender model{
         items.size(),
-        Sequential{Dropout{0.2}, GRU{width, return_sequences}},
-        {.width = width, .attributes = attributes, .id_dropout = 0.3, .cold = split.train().cold_items()}};
-    model.build(steps, Seed{42});
-    SequenceSamples samples{split.train(), steps};
-    Adam adam{{.learning_rate = 3e-3}};
-    fit(model, samples, NextItemSoftmax{}, adam, {.epochs = epochs, .batch_size = 128, .threads = threads, .seed = 7},
+        Sequential{Dropout{0.2},
+                   Residual{Sequential{Conv1D{2 * width, 3, relu, {.padding = Padding::causal}}, Dense{width}}}},
+        {.width = width,
+         .attributes = item_attributes(of_items, items),
+         .id_dropout = 0.1,
+         .cold = split.train().cold_items(),
+         .step = Branches{field("event_type", Embedding{of_events.rows("event_type"), width / 2}),
+                          field("gap", Embedding{of_events.rows("gap"), width - width / 2})}}};
+    model.build(steps, Seed{42}, fields.events().shape());
+    SequenceSamples samples{split.train(), steps, &fields};
+    Adam adam{{.learning_rate = 4e-3}};
+    fit(model, samples, NextItemSoftmax{}, adam, {.epochs = epochs, .batch_size = 64, .threads = threads, .seed = 7},
         ProgressBar{.stream = stdout});
 
     // 4. Every item is a candidate, those that the user has seen too: who viewed an item may buy it next.
-    const SequenceIndex index{model, steps};
+    const SequenceIndex index{model, steps, &fields};
     const auto queries = split.test_queries();
     const QueriesByWarmth rows = by_warmth(queries, split.train());
     const Markov markov{split.train()};
     const RankingProtocol protocol{.remove_history = false, .threads = threads};
-    double ours = 0, theirs = 0;
     std::printf("%-12s %8s %18s %18s\n", "NDCG@10", "queries", "recommender", "Markov");
     const auto row = [&](const char* name, const std::vector<Query>& some) {
-        if (some.empty()) return std::printf("%-12s %8d\n", name, 0);
-        ours = evaluate_ranking(index, some, items.keys.size(), protocol).ndcg;
-        theirs = evaluate_ranking(markov, some, items.keys.size(), protocol).ndcg;
-        return std::printf("%-12s %8zu %18.4f %18.4f\n", name, some.size(), ours, theirs);
+        if (some.empty()) return 0.0;
+        const double ours = evaluate_ranking(index, some, items.keys.size(), protocol).ndcg;
+        const double theirs = evaluate_ranking(markov, some, items.keys.size(), protocol).ndcg;
+        std::printf("%-12s %8zu %18.4f %18.4f\n", name, some.size(), ours, theirs);
+        return ours;
     };
-    row("warm", rows.warm);
-    const bool learned = ours > 0.1;  // chance is 0.015
+    const bool learned = row("warm", rows.warm) > 0.1;  // chance is 0.015
     row("cold users", rows.cold_users);
     row("new items", rows.cold_items);
 
@@ -141,7 +106,8 @@ int main(int argc, char** argv) try {
     for (const std::int32_t item : query.history.last(std::min<std::size_t>(3, query.history.size())))
         std::printf("  %s", items.keys.key(item).c_str());
     std::printf("\n");
-    for (const auto& hit : index.recommend(query.history, 5))
+    const FieldsOfSequence own = fields.of(query.user, 0, std::ssize(query.history));
+    for (const auto& hit : index.recommend(query.history, own, 5))
         std::printf("  %-18s %7.3f  %s\n", items.keys.key(hit.item).c_str(), static_cast<double>(hit.score),
                     std::string(items.column("title").text(hit.item - 1)).c_str());
     return learned ? 0 : 1;

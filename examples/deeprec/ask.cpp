@@ -1,6 +1,5 @@
 // What is asked of a bundle on the command line: evaluate, recommend, similar, explain, batch.
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/io/replace_file.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
+#include <deeprec/ranking/item_knn.hpp>
 #include <deeprec/ranking/markov.hpp>
 #include <deeprec/ranking/popularity.hpp>
 #include <deeprec/ranking/slices.hpp>
@@ -21,15 +21,13 @@ namespace {
 
 // evaluate
 
-double gain(Index rank, Index k) { return rank == 0 || rank > k ? 0 : 1 / std::log2(static_cast<double>(rank) + 1); }
-
 // NDCG@k of b less that of a over the same queries, with the middle 95 % of bootstrap means.
 std::pair<double, Interval> paired_difference(const RankingReport& a, const RankingReport& b, Seed seed) {
     const std::size_t n = a.ranks.size();
     std::vector<double> differences(n), means;
     double sum = 0;
     for (std::size_t q = 0; q < n; ++q) {
-        differences[q] = gain(b.ranks[q], b.protocol.k) - gain(a.ranks[q], a.protocol.k);
+        differences[q] = detail::gain(b.ranks[q], b.protocol.k) - detail::gain(a.ranks[q], a.protocol.k);
         sum += differences[q];
     }
     for (std::uint64_t s = 0; s < 1000; ++s) {
@@ -53,30 +51,18 @@ void evaluate_bundles(const EvaluateOptions& o) {
     const Prepared prepared = read_prepared(o.data);
     const std::int32_t items = prepared.data.interactions.items.size();
     std::vector<AnyRecommender> shops;
+    std::optional<Split> split;
     std::string how;
     for (const std::string& path : o.bundles) {
         shops.push_back(load_bundle(path));
-        const AnyRecommender& shop = shops.back();
-        const auto split = shop.about.find("split");
-        if (split == shop.about.end() || split->second == "none")
-            throw DataError(path +
-                            ": it was trained on all events, there is nothing to test with; train with --split last");
-        if (!how.empty() && split->second != how)
-            throw DataError(message(path, ": it was trained with --split ", split->second, ", the others with ", how));
-        how = split->second;
-        for (std::int32_t i = 1; i <= std::max(items, shop.items().size()); ++i)
-            if (i > items || i > shop.items().size() || shop.items().key(i) != prepared.data.interactions.items.key(i))
-                throw DataError(message(path, ": its items are not those of ", o.data,
-                                        "; evaluate with the data that it was trained on"));
+        const std::string own = shops.back().about["split"];
+        Split held_out = split_of(shops.back(), path, prepared);
+        if (!split) split = std::move(held_out), how = own;
+        if (own != how)
+            throw DataError(message(path, ": it was trained with --split ", own, ", the others with ", how));
     }
-    const Split split = split_by(prepared.data, how);
-    std::vector<Query> queries = o.validation ? split.validation_queries() : split.test_queries();
-    if (o.queries > 0 && std::ssize(queries) > o.queries) {
-        std::vector<Query> some;
-        for (Index i = 0; i < o.queries; ++i)
-            some.push_back(queries[static_cast<std::size_t>(i * std::ssize(queries) / o.queries)]);
-        queries = some;
-    }
+    const std::vector<Query> queries =
+        some_of(o.validation ? split->validation_queries() : split->test_queries(), o.queries);
     std::printf("%zu queries (--split %s, %s), each target ranked among all %d items without those of the history\n",
                 queries.size(), how.c_str(), o.validation ? "validation" : "test", items);
     const std::string k = "@" + std::to_string(o.k);
@@ -86,22 +72,24 @@ void evaluate_bundles(const EvaluateOptions& o) {
         reports.push_back(evaluate_ranking(scorer, queries, items, {.k = o.k, .threads = o.threads}));
         const RankingReport& r = reports.back();
         const Interval sure = bootstrap(r).ndcg;
-        const PopularityRows rows = by_popularity(r, queries, split.train());
+        const PopularityRows rows = by_popularity(r, queries, split->train());
         const auto part = [](const RankingFigures& f) { return f.queries > 0 ? fixed(f.ndcg, 4) : std::string("-"); };
         table.add({name, fixed(r.auc, 4), fixed(r.hr, 4), fixed(r.ndcg, 4),
                    fixed(sure.low, 4) + " to " + fixed(sure.high, 4), part(rows.head), part(rows.torso),
                    part(rows.tail), part(rows.cold)});
     };
-    row("popularity", Popularity(split.train()));
-    row("markov", Markov(split.train()));
+    row("popularity", Popularity(split->train()));
+    row("markov", Markov(split->train()));
+    row("item-knn", ItemKnn(split->train()));
+    const std::size_t baselines = reports.size();
     for (std::size_t b = 0; b < shops.size(); ++b)
         row(o.bundles[b] + " (" + shops[b].about["recipe"] + ")", shops[b].scorer());
     table.print();
     std::printf("head, torso, tail: NDCG%s of the targets that have a third of the training events each; cold: none\n",
                 k.c_str());
     for (std::size_t b = 0; b < shops.size(); ++b) {
-        const std::size_t other = b == 0 ? 1 : 2;  // markov, then the first bundle
-        const auto [mean, sure] = paired_difference(reports[other], reports[b + 2], Seed{1});
+        const std::size_t other = b == 0 ? 1 : baselines;  // markov, then the first bundle
+        const auto [mean, sure] = paired_difference(reports[other], reports[b + baselines], Seed{1});
         std::printf("%s less %s: NDCG%s %+.4f (95 %%: %+.4f to %+.4f), query by query\n", o.bundles[b].c_str(),
                     b == 0 ? "markov" : o.bundles[0].c_str(), k.c_str(), mean, sure.low, sure.high);
     }
@@ -185,12 +173,6 @@ struct BatchOptions {
     int threads = 0;
     bool repeat = false;
 };
-std::string csv(const std::string& text) {
-    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + "\"";
-}
 void batch(const BatchOptions& o) {
     const AnyRecommender shop = load_bundle(o.bundle);
     std::vector<std::string> users;

@@ -38,7 +38,11 @@ int main(int argc, char** argv) {
     program::add_similar(app);
     program::add_explain(app);
     program::add_batch(app);
+    program::add_report(app);
     program::add_serve(app);
+    program::add_grow(app);
+    program::add_export(app);
+    program::add_verify(app);
     for (int i = 0; i < argc; ++i) program::command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
     try {
         app.parse(argc, argv);

@@ -38,9 +38,9 @@ const std::set<std::string, std::less<>> user_names{
     "user",   "userid",   "uid",    "customer", "customerid", "visitor",    "visitorid", "member",   "memberid",
     "client", "clientid", "person", "account",  "accountid",  "reviewerid", "session",   "sessionid"};
 const std::set<std::string, std::less<>> item_names{
-    "item",      "itemid", "iid",    "sku",     "product", "productid", "movie",      "movieid", "article",
-    "articleid", "book",   "bookid", "isbn",    "song",    "songid",    "track",      "trackid", "artist",
-    "artistid",  "asin",   "video",  "videoid", "game",    "gameid",    "parentasin", "id"};
+    "item",    "itemid",   "itemsku",   "skuid", "productsku", "iid",  "sku",    "product",    "productid", "movie",
+    "movieid", "article",  "articleid", "book",  "bookid",     "isbn", "song",   "songid",     "track",     "trackid",
+    "artist",  "artistid", "asin",      "video", "videoid",    "game", "gameid", "parentasin", "id"};
 const std::set<std::string, std::less<>> time_names{"time",      "timestamp", "ts",       "date", "datetime",
                                                     "createdat", "eventtime", "unixtime", "when"};
 
@@ -213,7 +213,7 @@ EventColumns event_columns(const Glance& g, const Options& o) {
     return columns;
 }
 
-void prepare(const Options& o) {
+Tables read_all(const Options& o) {
     Tables tables;
     tables.events = read_events(o.log, event_columns(look_at(o.log, o), o));
     std::cout << tables.events.report;
@@ -232,6 +232,19 @@ void prepare(const Options& o) {
         align(tables.events, tables.users);
     }
     std::cout.flush();
+    return tables;
+}
+void prepare(const Options& o) {
+    Tables tables;
+    try {
+        tables = read_all(o);
+    } catch (const DataError& error) {  // the library names its option, the program its own
+        std::string what = error.what();
+        const std::string option = "bad_rows = BadRows::skip passes over such rows";
+        const std::size_t at = what.find(option);
+        if (at == what.npos) throw;
+        throw DataError(what.replace(at, option.size(), "--skip-bad-rows passes over such rows and counts them"));
+    }
     save(tables, o.out);
     std::printf("Written: %s (%.1f MB). Next: deeprec train %s -o shop.deeprec\n", o.out.c_str(),
                 static_cast<double>(std::filesystem::file_size(o.out)) / 1e6, o.out.c_str());

@@ -5,7 +5,7 @@
 #include <map>
 #include <optional>
 
-#include <deeprec/core/utf8.hpp>
+#include "../support/text.hpp"
 
 namespace program {
 
@@ -38,15 +38,21 @@ std::vector<std::string> texts(const Column& column, Index row) {
     }
     return {};
 }
-// Columns of a terminal, near enough: characters but those that combine with the one before; wide ones take two.
-std::size_t width_of(std::string_view text) {
-    std::size_t width = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        if ((byte & 0xc0) == 0x80 || byte == 0xcc) continue;
-        width += byte >= 0xf0 || (byte >= 0xe3 && byte <= 0xed) ? 2 : 1;
-    }
-    return width;
+// What a model that knows items by their categories learns of new ones: none where it goes by keys alone.
+std::vector<std::vector<std::int32_t>> attributes_of(const AnyRecommender& shop, const std::vector<std::string>& keys,
+                                                     const ItemTexts& texts) {
+    const auto names = shop.about.find("attributes");
+    if (names == shop.about.end() || names->second.empty()) return {};
+    Vocabulary numbers;
+    for (std::size_t begin = 0, end; (end = names->second.find('\n', begin)) != std::string::npos; begin = end + 1)
+        numbers.add(names->second.substr(begin, end - begin));
+    std::vector<std::vector<std::int32_t>> lists(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i)
+        for (const auto& [column, own] : texts)
+            if (const auto given = own.find(keys[i]); given != own.end())
+                for (const std::string& value : given->second)
+                    if (const auto number = numbers.find(column + "=" + value)) lists[i].push_back(*number);
+    return lists;
 }
 }  // namespace
 
@@ -77,16 +83,40 @@ Prepared read_prepared(const std::filesystem::path& path) {
     return p;
 }
 
-void set_columns(AnyRecommender& shop, const Prepared& prepared) {
+ItemTexts item_texts(const Prepared& prepared) {
     const ItemTable& items = prepared.tables.items;
-    const auto set = [&](const std::string& name, const Column& column) {
-        std::map<std::string, std::vector<std::string>> values;
+    ItemTexts all;
+    for (const Column& column : items.columns) {
+        if (column.kind() == ColumnKind::vector) continue;
+        auto& values = all[column.name() == prepared.title ? "title" : column.name()];
         for (Index row = 0; row < items.size(); ++row)
             values[items.keys.key(static_cast<std::int32_t>(row + 1))] = texts(column, row);
-        shop.set_column(name, values);
-    };
-    for (const Column& column : items.columns)
-        if (column.kind() != ColumnKind::vector) set(column.name() == prepared.title ? "title" : column.name(), column);
+    }
+    return all;
+}
+
+void set_columns(AnyRecommender& shop, const Prepared& prepared) {
+    for (const auto& [name, values] : item_texts(prepared)) shop.set_column(name, values);
+}
+
+void add_items(AnyRecommender& shop, const std::vector<std::string>& fresh, const ItemTexts& texts) {
+    if (!fresh.empty()) {
+        try {
+            shop.add_items(fresh, attributes_of(shop, fresh, texts));
+        } catch (const ArgumentError&) {
+            if (shop.about["recipe"].rfind("two-tower", 0) != 0) throw;
+            throw ArgumentError("a two-tower model gets new items by training again: deeprec prepare, deeprec train");
+        }
+    }
+    for (const auto& [name, own] : texts) {
+        std::map<std::string, std::vector<std::string>> all;
+        for (std::int32_t id = 1; id <= shop.items().size(); ++id) {
+            const std::string& key = shop.items().key(id);
+            const auto given = own.find(key);
+            all[key] = given == own.end() ? shop.values(name, key) : given->second;
+        }
+        shop.set_column(name, all);
+    }
 }
 
 Split split_by(const Dataset& data, std::string_view how) {
@@ -96,6 +126,19 @@ Split split_by(const Dataset& data, std::string_view how) {
     if (how == "last") return LeaveOneOut(Sequences(data.interactions));
     if (how != "none") throw ArgumentError(message("expected the split last, time or none, received ", how));
     return Split(Sequences(data.interactions), [](std::int32_t, std::size_t n) { return SplitCut{n, n}; });
+}
+
+Split split_of(const AnyRecommender& shop, const std::string& path, const Prepared& prepared) {
+    const auto how = shop.about.find("split");
+    if (how == shop.about.end() || how->second == "none")
+        throw DataError(path +
+                        ": it was trained on all events, there is nothing to test with; train with --split last");
+    const Vocabulary& items = prepared.data.interactions.items;
+    for (std::int32_t i = 1; i <= std::max(items.size(), shop.items().size()); ++i)
+        if (i > items.size() || i > shop.items().size() || shop.items().key(i) != items.key(i))
+            throw DataError(message(path, ": its items are not those of ", prepared.data.description,
+                                    "; evaluate with the data that it was trained on"));
+    return split_by(prepared.data, how->second);
 }
 
 std::string label(const AnyRecommender& shop, std::string_view key) {
@@ -118,23 +161,37 @@ std::optional<ItemSet> filter_by(const AnyRecommender& shop,
     return all;
 }
 
+std::vector<Query> some_of(std::vector<Query> queries, Index most) {
+    if (most <= 0 || std::ssize(queries) <= most) return queries;
+    std::vector<Query> some;
+    for (Index i = 0; i < most; ++i) some.push_back(queries[static_cast<std::size_t>(i * std::ssize(queries) / most)]);
+    return some;
+}
+
 void Table::print(std::FILE* stream) const {
     std::vector<std::size_t> widths(rows_.front().size(), 0);
     if (is_terminal(stream))
         for (const auto& row : rows_)
-            for (std::size_t c = 0; c + 1 < row.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
+            for (std::size_t c = 0; c + 1 < row.size(); ++c) widths[c] = std::max(widths[c], text::width(row[c]));
     for (const auto& row : rows_) {
         std::string line;
         for (std::size_t c = 0; c < row.size(); ++c) {
             line += row[c];
             if (c + 1 == row.size()) break;
             if (is_terminal(stream))
-                line.append(widths[c] + 2 - width_of(row[c]), ' ');
+                line.append(widths[c] + 2 - text::width(row[c]), ' ');
             else
                 line += '\t';
         }
         std::fprintf(stream, "%s\n", line.c_str());
     }
+}
+
+std::string csv(const std::string& text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+    std::string quoted = "\"";
+    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return quoted + "\"";
 }
 
 std::string fixed(double x, int digits) {

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -32,6 +34,10 @@ void add_recommend(CLI::App& app);
 void add_similar(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_batch(CLI::App& app);
+void add_grow(CLI::App& app);
+void add_export(CLI::App& app);
+void add_verify(CLI::App& app);
+void add_report(CLI::App& app);
 void add_serve(CLI::App& app);
 
 // What the program was called with, for "go on with".
@@ -51,6 +57,12 @@ Prepared read_prepared(const std::filesystem::path& path);
 
 // The tables as a bundle keeps them: every column of items that has texts or numbers.
 void set_columns(AnyRecommender& shop, const Prepared& prepared);
+// The texts of items, by column, then by the item's key.
+using ItemTexts = std::map<std::string, std::map<std::string, std::vector<std::string>>>;
+ItemTexts item_texts(const Prepared& prepared);
+// Adds items by their keys, and sets what is known of items, old or new, in columns of the bundle. A model that knows
+// items by their categories ranks the new ones at once.
+void add_items(AnyRecommender& shop, const std::vector<std::string>& fresh, const ItemTexts& texts);
 
 // A way to hold events out, which the bundle keeps, so that `evaluate` tests with what training did not see.
 // last: of each user the last event tests, the one before validates; time: the last tenth of all events tests, the
@@ -60,12 +72,19 @@ Split split_by(const Dataset& data, std::string_view how);
 
 // A bundle with any of the program's models in it.
 AnyRecommender load_bundle(const std::filesystem::path& path);
+// Writes what other programs can read of a model into a directory: ONNX, vectors. Says what, a line each.
+void export_model(const AnyScorer& scorer, const std::filesystem::path& directory, const std::string& prefix = {});
+// The queries that a bundle's split holds out of the data that it was trained on. Throws DataError for other data.
+Split split_of(const AnyRecommender& shop, const std::string& path, const Prepared& prepared);
 
 // "Heat (1995)", or the key where there is no title.
 std::string label(const AnyRecommender& shop, std::string_view key);
 // The items with "genres=Drama" and so on: all of the filters, for each column one of its values.
 std::optional<ItemSet> filter_by(const AnyRecommender& shop,
                                  const std::vector<std::pair<std::string, std::string>>& filters);
+
+// Not more than `most`, evenly from all; 0 = all.
+std::vector<Query> some_of(std::vector<Query> queries, Index most);
 
 // Rows of texts under a header: columns that line up on a terminal, tabs in files.
 class Table {
@@ -77,6 +96,8 @@ public:
 private:
     std::vector<std::vector<std::string>> rows_;
 };
+// A field of a CSV file, in quotes where it needs them.
+std::string csv(const std::string& text);
 // A number with so many digits behind the point.
 std::string fixed(double x, int digits);
 

@@ -19,6 +19,7 @@
 
 #include <deeprec/recommender/snapshot.hpp>
 
+#include "openapi.hpp"
 #include "page.hpp"
 #include "program.hpp"
 
@@ -31,7 +32,8 @@ using httplib::Request;
 using httplib::Response;
 
 struct Options {
-    std::string bundle, host = "127.0.0.1", token;
+    std::vector<std::string> bundles;
+    std::string host = "127.0.0.1", token;
     int port = 8080, threads = 16;
     Index most = 1000;  // the largest k
     double body_kb = 1024;
@@ -50,15 +52,16 @@ struct Served {
     std::vector<std::string> titles, small_titles;  // by item id; small: lower case
     Json about;
 
-    Served(AnyRecommender bundle, std::uint64_t number) : shop(std::move(bundle)), version(number) {
+    Served(AnyRecommender bundle, const std::string& name, std::uint64_t number)
+        : shop(std::move(bundle)), version(number) {
         titles.emplace_back();
         for (std::int32_t id = 1; id <= shop.items().size(); ++id) titles.push_back(label(shop, shop.items().key(id)));
         for (const std::string& title : titles) small_titles.push_back(small(title));
-        about = {{"recipe", shop.about["recipe"]},
+        about = {{"name", name},
+                 {"recipe", shop.about["recipe"]},
                  {"validation", shop.about["validation"]},
                  {"items", shop.items().size()},
                  {"users", shop.users().size()},
-                 {"version", version},
                  {"columns", columns()}};
     }
     const std::string& title(std::string_view key) const {
@@ -88,6 +91,9 @@ private:
         return columns;
     }
 };
+
+// The models that answer, in the order of the command line.
+using Live = std::vector<Served>;
 
 // A body, field by field: what has another type, or a name that nobody asked for, is refused in a sentence.
 class Body {
@@ -239,9 +245,7 @@ private:
 
 class Service {
 public:
-    explicit Service(const Options& options) : options_(options), live_(Served(load_bundle(options.bundle), 1)) {
-        routes();
-    }
+    explicit Service(const Options& options) : options_(options), live_(load(1)) { routes(); }
     // Until SIGINT or SIGTERM; requests that have begun are answered.
     void run() {
         if (!server_.bind_to_port(options_.host, options_.port))
@@ -257,9 +261,10 @@ public:
             sigwait(&ends, &signal);
             server_.stop();
         });
-        const auto served = live_.get();
-        std::printf("%s: %d items, %d users. http://%s:%d/ until Ctrl-C\n", options_.bundle.c_str(),
-                    served->shop.items().size(), served->shop.users().size(), options_.host.c_str(), options_.port);
+        for (std::size_t m = 0; m < options_.bundles.size(); ++m)
+            std::printf("%s: %d items, %d users\n", options_.bundles[m].c_str(), (*live_.get())[m].shop.items().size(),
+                        (*live_.get())[m].shop.users().size());
+        std::printf("http://%s:%d/ until Ctrl-C\n", options_.host.c_str(), options_.port);
         std::fflush(stdout);
         server_.listen_after_bind();
         stopper.join();
@@ -268,7 +273,7 @@ public:
 
 private:
     static constexpr Index most_explained = 100;  // items of a list, and the last events of a history
-    using Answer = Json (Service::*)(const Request&, const Served&);
+    using Answer = Json (Service::*)(const Request&, const Live&);
 
     // The JSON of an answer, or of a refusal; timed.
     httplib::Server::Handler handler(const std::string& path, Answer answer) {
@@ -277,8 +282,8 @@ private:
             Json json;
             response.status = 200;
             try {
-                const auto served = live_.get();
-                json = (this->*answer)(request, *served);
+                const auto live = live_.get();
+                json = (this->*answer)(request, *live);
             } catch (const Refusal& refusal) {
                 response.status = refusal.status;
                 json = {{"error", refusal.what()}};
@@ -319,7 +324,10 @@ private:
         server_.Post("/api/reload", handler("/api/reload", &Service::reload));
         server_.Get("/healthz", handler("/healthz", &Service::health));
         server_.Get("/metrics", [this](const Request&, Response& response) {
-            response.set_content(metrics_.text(*live_.get()), "text/plain; version=0.0.4");
+            response.set_content(metrics_.text(live_.get()->front()), "text/plain; version=0.0.4");
+        });
+        server_.Get("/openapi.json", [](const Request&, Response& response) {
+            response.set_content(openapi, sizeof openapi - 1, "application/json");
         });
         server_.Get("/", [](const Request&, Response& response) {
             response.set_content(page, sizeof page - 1, "text/html; charset=utf-8");
@@ -337,8 +345,9 @@ private:
 
     // Answers
 
-    Json recommend(const Request& request, const Served& served) {
+    Json recommend(const Request& request, const Live& live) {
         Body body(request);
+        const Served& served = model(live, body.number("model", 1, 1000));
         KeyQuery query{body.texts("history"), body.text("user")};
         const Index k = body.number("k", 10, options_.most);
         const bool explained = body.flag("explain", false);
@@ -362,11 +371,14 @@ private:
         }
         return hits(served, served.shop.recommend(query, k, options));
     }
-    Json similar(const Request& request, const Served& served) {
-        const std::string key = known_key(request, served);
+    Json similar(const Request& request, const Live& live) {
+        const Served& served = model(live, number(request, "model", 1, 1000));
+        const std::string key = request.matches[1];
+        if (!served.shop.items().find(key)) throw Refusal(404, "there is no item " + key);
         return hits(served, served.shop.similar_items(key, number(request, "k", 10, options_.most)));
     }
-    Json search(const Request& request, const Served& served) {
+    Json search(const Request& request, const Live& live) {
+        const Served& served = live.front();
         const std::string key = request.get_param_value("search"), wanted = Served::small(key);
         const auto most = static_cast<std::size_t>(number(request, "limit", 20, 200));
         std::array<std::vector<std::int32_t>, 3> found;  // begins so, has a word that begins so, has it anywhere
@@ -386,27 +398,30 @@ private:
                     list.push_back({{"key", items.key(id)}, {"title", served.titles[static_cast<std::size_t>(id)]}});
         return {{"items", list}};
     }
-    Json about(const Request&, const Served& served) { return served.about; }
-    Json health(const Request&, const Served& served) { return {{"status", "ok"}, {"version", served.version}}; }
+    Json about(const Request&, const Live& live) {
+        Json models = Json::array();
+        for (const Served& served : live) models.push_back(served.about);
+        return {{"version", live.front().version}, {"models", models}};
+    }
+    Json health(const Request&, const Live& live) { return {{"status", "ok"}, {"version", live.front().version}}; }
 
     // {"items": [{"key": "SKU-9", "title": "Lamp", "genres": ["Light"]}]}: new ones are added, removed ones come back.
-    Json add(const Request& request, const Served&) {
+    Json add(const Request& request, const Live&) {
         check_token(request);
         Body body(request);
         std::vector<Body> items = body.objects("items", 10000);
         body.end();
         const std::lock_guard lock(changing_);
         const auto now = live_.get();
-        AnyRecommender shop = now->shop;
-        const auto names = shop.column_names();
-        std::vector<std::string> fresh, back;
-        std::map<std::string, std::map<std::string, std::vector<std::string>>> values;  // of columns, by key
+        const auto names = now->front().shop.column_names();
+        std::vector<std::string> keys;
+        ItemTexts texts;
         for (Body& item : items) {
-            const std::string key = item.text("key", true);
+            keys.push_back(item.text("key", true));
+            const std::string& key = keys.back();
             if (key.empty()) throw Refusal(400, "\"key\": expected a text that is not empty");
-            if (std::find(fresh.begin(), fresh.end(), key) != fresh.end())
+            if (std::find(keys.begin(), keys.end() - 1, key) != keys.end() - 1)
                 throw Refusal(400, "\"items\": the key " + key + " is there twice");
-            (shop.items().find(key) ? back : fresh).push_back(key);
             for (const std::string& name : item.others()) {
                 if (std::find(names.begin(), names.end(), name) == names.end()) {
                     std::string known;
@@ -414,61 +429,72 @@ private:
                     throw Refusal(400, "unknown field \"" + name + "\" of an item; expected key" +
                                            (known.empty() ? "" : ", " + known));
                 }
-                values[name][key] = item.text_or_texts(name.c_str());
+                texts[name][key] = item.text_or_texts(name.c_str());
             }
         }
-        shop.restore_items(back);
-        if (!fresh.empty()) shop.add_items(fresh, attributes(shop, fresh, values));
-        for (const auto& [name, own] : values) {
-            std::map<std::string, std::vector<std::string>> all;
-            for (std::int32_t id = 1; id <= shop.items().size(); ++id) {
-                const std::string& key = shop.items().key(id);
-                const auto given = own.find(key);
-                all[key] = given == own.end() ? shop.values(name, key) : given->second;
-            }
-            shop.set_column(name, all);
-        }
-        return put(std::move(shop), {{"added", fresh.size()}, {"restored", back.size()}});
+        std::size_t added = 0;  // to the first model
+        Json done = change([&](AnyRecommender& shop, bool is_first) {
+            std::vector<std::string> fresh, back;
+            for (const std::string& key : keys) (shop.items().find(key) ? back : fresh).push_back(key);
+            shop.restore_items(back);
+            const auto own = shop.column_names();
+            ItemTexts known = texts;
+            std::erase_if(known,
+                          [&](const auto& t) { return std::find(own.begin(), own.end(), t.first) == own.end(); });
+            add_items(shop, fresh, known);
+            if (is_first) added = fresh.size();
+        });
+        done["added"] = added;
+        done["restored"] = keys.size() - added;
+        return done;
     }
-    Json remove(const Request& request, const Served&) {
+    Json remove(const Request& request, const Live&) {
         check_token(request);
         const std::lock_guard lock(changing_);
+        const std::string key = request.matches[1];
+        std::size_t removed = 0;
         const auto now = live_.get();
-        const std::string key = known_key(request, *now);
-        AnyRecommender shop = now->shop;
-        shop.remove_items({key});
-        return put(std::move(shop), {{"removed", 1}});
+        for (const Served& served : *now) removed += served.shop.items().find(key).has_value();
+        if (removed == 0) throw Refusal(404, "there is no item " + key);
+        Json done = change([&](AnyRecommender& shop, bool) {
+            if (shop.items().find(key)) shop.remove_items({key});
+        });
+        done["removed"] = 1;
+        return done;
     }
-    Json reload(const Request& request, const Served&) {
+    Json reload(const Request& request, const Live&) {
         check_token(request);
         const std::lock_guard lock(changing_);
-        return put(load_bundle(options_.bundle), {{"reloaded", options_.bundle}});
+        const std::uint64_t next = live_.get()->front().version + 1;
+        live_.put(load(next));
+        return {{"reloaded", options_.bundles}, {"version", next}};
     }
 
     // Helpers
 
-    Json put(AnyRecommender shop, Json done) {
-        const std::uint64_t next = live_.get()->version + 1;
-        live_.put(Served(std::move(shop), next));
-        done["version"] = next;
-        return done;
+    Live load(std::uint64_t version) const {
+        Live live;
+        for (const std::string& path : options_.bundles) live.emplace_back(load_bundle(path), path, version);
+        return live;
     }
-    // What a model that knows items by their categories learns of new ones: none where it goes by keys alone.
-    static std::vector<std::vector<std::int32_t>> attributes(
-        const AnyRecommender& shop, const std::vector<std::string>& keys,
-        const std::map<std::string, std::map<std::string, std::vector<std::string>>>& values) {
-        const auto names = shop.about.find("attributes");
-        if (names == shop.about.end() || names->second.empty()) return {};
-        Vocabulary numbers;
-        for (std::size_t begin = 0, end; (end = names->second.find('\n', begin)) != std::string::npos; begin = end + 1)
-            numbers.add(names->second.substr(begin, end - begin));
-        std::vector<std::vector<std::int32_t>> lists(keys.size());
-        for (std::size_t i = 0; i < keys.size(); ++i)
-            for (const auto& [column, own] : values)
-                if (const auto given = own.find(keys[i]); given != own.end())
-                    for (const std::string& value : given->second)
-                        if (const auto number = numbers.find(column + "=" + value)) lists[i].push_back(*number);
-        return lists;
+    // Puts models in place that f(shop, whether it is the first) has changed; all of them or, where one throws, none.
+    template <class F>
+    Json change(const F& f) {
+        const auto now = live_.get();
+        const std::uint64_t next = now->front().version + 1;
+        Live live;
+        for (const Served& served : *now) {
+            AnyRecommender shop = served.shop;
+            f(shop, live.empty());
+            live.emplace_back(std::move(shop), served.about["name"], next);
+        }
+        live_.put(std::move(live));
+        return {{"version", next}};
+    }
+    static const Served& model(const Live& live, Index number) {
+        if (number < 1 || number > std::ssize(live))
+            throw Refusal(400, message("\"model\": expected a number from 1 to ", live.size(), ", received ", number));
+        return live[static_cast<std::size_t>(number - 1)];
     }
     static Json hits(const Served& served, const KeyHits& hits) {
         Json list = Json::array();
@@ -486,11 +512,6 @@ private:
                 {"unknown", hits.unknown},
                 {"fallback", hits.fallback},
                 {"version", served.version}};
-    }
-    static std::string known_key(const Request& request, const Served& served) {
-        const std::string key = request.matches[1];
-        if (!served.shop.items().find(key)) throw Refusal(404, "there is no item " + key);
-        return key;
     }
     static Index number(const Request& request, const char* name, Index otherwise, Index most) {
         if (!request.has_param(name)) return otherwise;
@@ -510,7 +531,7 @@ private:
     }
 
     Options options_;
-    Snapshot<Served> live_;
+    Snapshot<Live> live_;
     std::mutex changing_;  // one change at a time, each of the newest version
     Metrics metrics_;
     httplib::Server server_;
@@ -521,7 +542,9 @@ private:
 void add_serve(CLI::App& app) {
     const auto o = std::make_shared<Options>();
     CLI::App* const c = app.add_subcommand("serve", "answer over HTTP, with a page to look at");
-    c->add_option("BUNDLE", o->bundle, "what deeprec train wrote")->required();
+    c->add_option("BUNDLES", o->bundles, "what deeprec train wrote; the page shows several side by side")
+        ->required()
+        ->expected(1, 4);
     c->add_option("--port", o->port, "to listen on")->check(CLI::Range(1, 65535));
     c->add_option("--host", o->host, "address to listen on; 0.0.0.0 = all of this machine, which wants a --token");
     c->add_option("--token", o->token, "asked of what changes state: POST and DELETE /api/items, POST /api/reload")
@@ -531,7 +554,7 @@ void add_serve(CLI::App& app) {
     c->add_option("--max-k", o->most, "the longest list")->check(CLI::Range(1, 100000));
     c->add_option("--max-body", o->body_kb, "KB of a request")->check(CLI::Range(1.0, 1e6));
     c->footer(
-        "Example:\n  deeprec serve shop.deeprec --port 8080\n"
+        "Example:\n  deeprec serve shop.deeprec --port 8080\n  deeprec serve shop.deeprec other.deeprec\n"
         "  curl -H 'Content-Type: application/json' -d '{\"history\": [\"SKU-1\"], \"k\": 5}' "
         "http://127.0.0.1:8080/api/recommend");
     c->callback([o] {

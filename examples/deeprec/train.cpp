@@ -58,14 +58,6 @@ std::vector<std::vector<std::int32_t>> attributes_of(const Prepared& prepared, s
     return lists;
 }
 
-// Not more than `most`, evenly from all.
-std::vector<Query> some_of(std::vector<Query> queries, Index most) {
-    if (most <= 0 || std::ssize(queries) <= most) return queries;
-    std::vector<Query> some;
-    for (Index i = 0; i < most; ++i) some.push_back(queries[static_cast<std::size_t>(i * std::ssize(queries) / most)]);
-    return some;
-}
-
 AnyScorer train_recipe(Training& t) {
     const std::string& name = t.recipe.name;
     const Sequences& train = t.split.train();
@@ -111,8 +103,8 @@ void train(const Options& o) {
     try {
         scorer = train_recipe(t);
     } catch (const Stopped&) {
-        std::fprintf(stderr, "\nStopped. The epochs that were whole are kept; go on with:\n  %s%s\n",
-                     command_line.c_str(), o.recipe.resume ? "" : " --resume");
+        std::fprintf(stderr, "\nStopped. What was done is kept; go on with:\n  %s%s\n", command_line.c_str(),
+                     o.recipe.resume ? "" : " --resume");
         throw;
     }
     AnyRecommender shop(scorer, Dataset{prepared.data.interactions, Catalogue{}, prepared.data.description});
@@ -179,7 +171,7 @@ void add_train(CLI::App& app) {
     c->add_flag("--no-attributes", o->no_attributes,
                 "categories of items are left out of cnn, rnn, attention and hybrid");
     c->add_option("--run", o->directory, "where checkpoints and history.csv go; default: OUT.run");
-    c->add_flag("--resume", r.resume, "go on with the last whole epoch of --run")->configurable(false);
+    c->add_flag("--resume", r.resume, "go on where the training in --run was stopped")->configurable(false);
     c->add_option("--write-config", *write_config, "write these options as TOML, for --config, and train nothing")
         ->configurable(false);
     c->footer(

@@ -45,7 +45,7 @@ awk 'BEGIN {
 
 # Errors are one sentence, and their codes say whose they are.
 ends 0 "$deeprec" --help
-for command in prepare train evaluate recommend similar explain batch serve; do
+for command in prepare train evaluate recommend similar explain batch grow export verify report serve; do
     has "Example:" "$deeprec" "$command" --help
 done
 ends 2 "$deeprec" train
@@ -55,6 +55,8 @@ ends 1 "$deeprec" prepare missing.csv
 ends 1 "$deeprec" train events.csv
 
 has "720 rows read, 720 kept" "$deeprec" prepare events.csv --items items.csv -o data.deeprec
+printf 'user,item\nann,a\n,b\n' >holes.csv
+has "holes.csv:3:1: expected a key, received an empty field; --skip-bad-rows passes" "$deeprec" prepare holes.csv -o other.deeprec
 has "which of the columns" "$deeprec" prepare items.csv -o other.deeprec
 ends 0 "$deeprec" train data.deeprec -o shop.deeprec --recipe markov
 ends 0 "$deeprec" train data.deeprec -o knn.deeprec --recipe item-knn
@@ -74,9 +76,31 @@ has "adds" "$deeprec" explain shop.deeprec i11 --history i10
 ends 0 "$deeprec" batch shop.deeprec -k 3 -o lists.csv
 [ "$(wc -l <lists.csv)" = 181 ] || fail "expected lists of 3 for 60 users, received $(wc -l <lists.csv) lines"
 
+# The files: verify, export, grow, report.
+has "its own request has its own answer" "$deeprec" verify shop.deeprec
+has "sha256 $(sha256sum shop.deeprec | cut -d ' ' -f 1)" "$deeprec" verify shop.deeprec
+ends 1 "$deeprec" verify shop.deeprec --sha256 0000
+head -c 3000 shop.deeprec >broken.deeprec
+ends 1 "$deeprec" verify broken.deeprec
+ends 0 "$deeprec" export shop.deeprec -o exported --similar 2
+has '31,i31,Crime' cut -d , -f 1,2,3 exported/items.csv
+[ "$(wc -l <exported/similar.csv)" -gt 31 ] || fail "expected similar items, received $(cat exported/similar.csv)"
+printf 'user_id,sku,timestamp\nnew one,i10,1800000000\nu1,i32,1800000001\n' >today.csv
+printf 'sku,title,genres\ni32,Came today,Drama\n' >new.csv
+has "2 rows read" "$deeprec" prepare today.csv --items new.csv -o today.deeprec
+has "1 new items, 1 new users and 2 more events" "$deeprec" grow shop.deeprec today.deeprec -o grown.deeprec
+has "i11" "$deeprec" recommend grown.deeprec --user "new one" -k 1
+has "Came today" "$deeprec" recommend grown.deeprec --history i10 -k 32
+has "its own request" "$deeprec" verify grown.deeprec
+ends 1 "$deeprec" evaluate data.deeprec grown.deeprec
+ends 0 "$deeprec" report data.deeprec shop.deeprec -o report.html --people 3
+has '60 events that training did not see' cat report.html
+has '<h2>3 people</h2>' cat report.html
+case "$(cat report.html)" in *nan*|*http:*|*https:*) fail "the report has what it should not have" ;; esac
+
 # The server. http METHOD PATH [BODY [HEADER]] prints status and answer.
 port=$((20000 + $$ % 20000))
-"$deeprec" serve shop.deeprec --port "$port" --token secret >server.txt 2>&1 &
+"$deeprec" serve shop.deeprec knn.deeprec --port "$port" --token secret >server.txt 2>&1 &
 server=$!
 http() {
     local body="${3:-}"
@@ -99,6 +123,11 @@ has '"key":"i11"' http GET '/api/items/i10/similar?k=1'
 has 'Nobody saw it' http GET '/api/items?search=nobody'
 has ' 404 ' http GET /api/items/i99/similar
 has ' 404 ' http GET /nothing
+has '"openapi": "3.0.3"' http GET /openapi.json
+has '"name":"knn.deeprec"' http GET /api/about
+has '"key":"i11"' http POST /api/recommend '{"history": ["i10"], "k": 1, "model": 2}'
+has ' 400 ' http POST /api/recommend '{"history": ["i10"], "k": 1, "model": 3}'
+has ' 404 ' http DELETE /api/items/i99 '' "Authorization: Bearer secret"
 for body in '{' '[]' '{"k": -1}' '{"k": 1001}' '{"k": "ten"}' '{"history": "i10"}' '{"history": [1]}' '{"colour": 1}' '{"diversity": 2}'; do
     has ' 400 ' http POST /api/recommend "$body"
     has '"error":' http POST /api/recommend "$body"

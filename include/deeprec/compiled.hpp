@@ -42,12 +42,12 @@ DEEPREC_BEGIN
     DEEPREC_ONCE void average_pool_backward<T>(const PoolWindows&, const T*, T*);                                      \
     DEEPREC_ONCE void masked_mean<T>(const T*, const std::uint8_t*, Index, Index, Index, T*);                          \
     DEEPREC_ONCE void masked_mean_backward<T>(const T*, const std::uint8_t*, Index, Index, Index, T*);                 \
-    DEEPREC_ONCE void attention<T>(const AttentionShape&, const T*, const T*, const T*, Index, T*, T*, T*);            \
-    DEEPREC_ONCE void attention_backward<T>(const AttentionShape&, const T*, const T*, const T*, const T*, Index,      \
-                                            const T*, T*, T*, T*, T*);                                                 \
-    DEEPREC_ONCE void layer_norm<T>(const T*, Index, Index, const T*, const T*, T, T*, T*, T*);                        \
-    DEEPREC_ONCE void layer_norm_backward<T>(const T*, const T*, Index, Index, const T*, const T*, const T*, T*, T*,   \
-                                             T*);                                                                      \
+    DEEPREC_ONCE void attention<T>(const AttentionShape&, const AttentionInput<T>&, T*, T*, T*);                       \
+    DEEPREC_ONCE void attention_backward<T>(const AttentionShape&, const T*, const AttentionInput<T>&, const T*,       \
+                                            const AttentionGradient<T>&, T*);                                          \
+    DEEPREC_ONCE void layer_norm<T>(const T*, Index, Index, const NormParameters<T>&, T*, T*, T*);                     \
+    DEEPREC_ONCE void layer_norm_backward<T>(const T*, const T*, Index, Index, const T*, const T*, const T*,           \
+                                             const NormGradient<T>&);                                                  \
     DEEPREC_ONCE void add_tree<T>(T* const*, Index, Index, Index);                                                     \
     DEEPREC_ONCE void sum_rows<T>(const T*, Index, Index, Index, T*);                                                  \
     DEEPREC_ONCE void softmax_cross_entropy<T>(const CatalogueScores<T>&, T*, const CatalogueGradients<T>*,            \
@@ -113,6 +113,7 @@ DEEPREC_OPTIMIZER_ONCE(SgdRule)
     DEEPREC_ONCE SafetensorsWriter collect<T>(Fields<T>&, const Metadata&);                                            \
     DEEPREC_ONCE LoadReport check_tensors<T>(const Fields<T>&, const SafetensorsReader&, const LoadOptions&);          \
     DEEPREC_ONCE void read_tensors<T>(const Fields<T>&, SafetensorsReader&, const LoadOptions&);                       \
+    DEEPREC_ONCE Tensor<T, 2> joined_targets<T>(const Record&);                                                        \
     DEEPREC_ONCE Block<const T> join<T>(const RecordShape&, std::span<const Block<const T>>, Buffer<T>&,               \
                                         Buffer<std::uint8_t>&);                                                        \
     }

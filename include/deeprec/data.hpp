@@ -28,6 +28,7 @@
 #include <deeprec/data/readers/times.hpp>
 #include <deeprec/data/readers/whole_text.hpp>
 #include <deeprec/data/samplers.hpp>
+#include <deeprec/data/samples.hpp>
 #include <deeprec/data/sequence_fields.hpp>
 #include <deeprec/data/sequence_samples.hpp>
 #include <deeprec/data/sequences.hpp>

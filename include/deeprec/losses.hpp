@@ -11,6 +11,7 @@
 #include <deeprec/losses/in_batch_softmax.hpp>
 #include <deeprec/losses/kl_divergence.hpp>
 #include <deeprec/losses/loss.hpp>
+#include <deeprec/losses/losses.hpp>
 #include <deeprec/losses/pairwise.hpp>
 #include <deeprec/losses/regression.hpp>
 #include <deeprec/losses/sampled_softmax.hpp>

@@ -4,6 +4,7 @@
 #include <deeprec/models/branches.hpp>
 #include <deeprec/models/concatenation.hpp>
 #include <deeprec/models/field_model.hpp>
+#include <deeprec/models/heads.hpp>
 #include <deeprec/models/masked.hpp>
 #include <deeprec/models/pair_head.hpp>
 #include <deeprec/models/residual.hpp>

@@ -4,10 +4,13 @@
 #include <deeprec/ranking/bpr_mf.hpp>
 #include <deeprec/ranking/diversity.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
+#include <deeprec/ranking/hits_file.hpp>
 #include <deeprec/ranking/hybrid_scores.hpp>
+#include <deeprec/ranking/item_codes.hpp>
 #include <deeprec/ranking/item_index.hpp>
 #include <deeprec/ranking/item_knn.hpp>
 #include <deeprec/ranking/item_links.hpp>
+#include <deeprec/ranking/item_scan.hpp>
 #include <deeprec/ranking/item_set.hpp>
 #include <deeprec/ranking/markov.hpp>
 #include <deeprec/ranking/popularity.hpp>

@@ -67,6 +67,10 @@ TEST_CASE("A SELECT gives the columns of a table", "[data]") {
           path.string() + ": \"SELECT nowhere FROM log\": no such column: nowhere");
     CHECK_THROWS_AS(SqliteReader(path, "DROP TABLE IF EXISTS none"), ArgumentError);
     CHECK_THROWS_AS(SqliteReader(path, "SELECT user, user FROM log"), ArgumentError);
+    CHECK(message_of<ArgumentError>([&] {
+              SqliteReader(path, "SELECT user FROM log; SELECT item FROM log");
+          }).ends_with("expected one statement, received more"));
+    CHECK(SqliteReader(path, "SELECT user FROM log; -- all of them\n ").columns() == 1);
     CHECK_THROWS_AS(SqliteReader(directory.path() / "none.db", all), FileError);
     CHECK_THROWS_AS(SqliteReader(directory.write("text.db", std::string(5000, 'x')), all), FileError);
 }

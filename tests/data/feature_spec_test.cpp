@@ -284,6 +284,10 @@ TEST_CASE("A short spec does not ask for much memory, and a long one for no squa
           }).find("expected lengths up to 1048576 in all (FeatureLimits::ids_a_row), received 2147483645 beside 0") !=
           std::string::npos);
     CHECK_THROWS_AS(FeatureSpec::parse(hashed), FormatError);
+    CHECK(message_of<FormatError>([] {
+              FeatureSpec::parse(R"([{"name":"a","kind":"vector","width":2147483645}])");
+          }).find("expected lengths up to 1048576 in all (FeatureLimits::ids_a_row), received 2147483645 beside 0") !=
+          std::string::npos);
     CHECK(FeatureSpec::parse(hashed, "FeatureSpec", {.buckets = 2147483645}).rows("a") == 2147483646);
     CHECK_THROWS_AS(
         FeatureSpec::fit({{.name = "a", .kind = FeatureKind::bag, .length = 6},

@@ -1,5 +1,5 @@
 # Checks that every relative link of markdown files leads to a file, and to a heading where it names one:
-# awk -f links.awk README.md docs/data.md ... , from the root of the project. Prints what does not, and fails.
+# awk -f links.awk README.md docs/faq.md ... , from the root of the project. Prints what does not, and fails.
 function normal(path,    parts, n, i, kept, out) {
     n = split(path, parts, "/")
     kept = 0

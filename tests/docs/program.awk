@@ -1,4 +1,4 @@
-# Turns the C++ of markdown files into one program: awk -f program.awk README.md docs/data.md ... > docs_code.cpp
+# Turns the C++ of markdown files into one program: awk -f program.awk README.md docs/faq.md ... > docs_code.cpp
 #
 # The blocks ```cpp of a page are one function, in their order; so are those in comments, <!-- ... -->, which readers do
 # not see. Exceptions, by what stands in a block:

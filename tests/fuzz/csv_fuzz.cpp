@@ -5,7 +5,7 @@
 
 using namespace deeprec;
 
-FUZZ(bytes) {
+FUZZ(csv, bytes) {
     CsvFormat format;
     format.separator = ",;\t|"[fuzz::choose(bytes, 4)];
     const unsigned options = fuzz::choose(bytes, 256);

@@ -5,7 +5,7 @@
 
 using namespace deeprec;
 
-FUZZ(bytes) {
+FUZZ(features, bytes) {
     const FeatureSpec spec = FeatureSpec::parse(bytes);
     const std::string json = spec.json();
     fuzz::require(FeatureSpec::parse(json).json() == json);

@@ -5,7 +5,7 @@
 
 using namespace deeprec;
 
-FUZZ(bytes) {
+FUZZ(interactions_csv, bytes) {
     CsvColumns columns{.rating = "rating", .timestamp = "time"};
     const unsigned options = fuzz::choose(bytes, 64);
     columns.time_unit = static_cast<TimeUnit>(fuzz::choose(bytes, 6));

@@ -5,7 +5,7 @@
 
 using namespace deeprec;
 
-FUZZ(bytes) {
+FUZZ(item_attributes, bytes) {
     Vocabulary items;
     for (const char* key : {"1", "2", "a"}) items.add(key);
     const auto attributes = read_item_attributes(fuzz::files(bytes, {"items.json"}), items);

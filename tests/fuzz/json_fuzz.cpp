@@ -5,7 +5,7 @@
 
 using namespace deeprec;
 
-FUZZ(bytes) {
+FUZZ(json, bytes) {
     auto in = fuzz::choose(bytes, 2) ? detail::JsonReader::of_file(bytes, "file") : detail::JsonReader(bytes, "file");
     in.object([&](const std::string& key) {
         fuzz::require(detail::find_not_utf8(key) == std::string::npos);

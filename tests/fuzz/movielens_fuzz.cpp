@@ -5,7 +5,7 @@
 
 using namespace deeprec;
 
-FUZZ(bytes) {
+FUZZ(movielens, bytes) {
     const unsigned form = fuzz::choose(bytes, 4);
     const auto file = form == 0   ? fuzz::files(bytes, {"ratings.csv", "movies.csv"})
                       : form == 1 ? fuzz::files(bytes, {"u.data", "u.item", "u.genre", "u.user"})

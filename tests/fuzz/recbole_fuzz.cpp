@@ -5,7 +5,7 @@
 
 using namespace deeprec;
 
-FUZZ(bytes) {
+FUZZ(recbole, bytes) {
     const bool features = fuzz::choose(bytes, 2) != 0;
     if (features) {
         Vocabulary known;

@@ -4,13 +4,10 @@
 #include <sstream>
 
 #include "fuzz/fuzz.hpp"
-#include "fuzz/safetensors_mutator.hpp"
 
 using namespace deeprec;
 
-FUZZ_SAFETENSORS(0)
-
-FUZZ(bytes) {
+FUZZ_SAFETENSORS(safetensors, 0, bytes) {
     SafetensorsReader file(std::make_unique<std::istringstream>(std::string(bytes)), "file");
     SafetensorsWriter writer;
     writer.metadata = file.metadata();

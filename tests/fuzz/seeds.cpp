@@ -1,10 +1,10 @@
-/// seeds DIRECTORY: writes DIRECTORY/TARGET/..., what each target starts from, with the library's own writers where it
-/// has some.
-#include <cstdio>
+/// What each target starts from, made with the library's own writers where it has some.
 #include <fstream>
 #include <sstream>
 
 #include <deeprec/data/feature_spec.hpp>
+#include <deeprec/data/tables/table_file.hpp>
+#include <deeprec/recommender/recommender_file.hpp>
 
 #include "fuzz/fuzz.hpp"
 #include "fuzz/training.hpp"
@@ -51,23 +51,46 @@ std::string features() {
                             rows)
         .json();
 }
-std::string state() {
+template <class Write>
+std::string written(const char* name, const Write& write) {
     std::ostringstream text;
-    const support::TemporaryDirectory run;
-    fuzz::train(run.path(), 2, true);
-    text << std::ifstream(run.path() / "last.state", std::ios::binary).rdbuf();
+    const support::TemporaryDirectory directory;
+    write(directory.path());
+    text << std::ifstream(directory.path() / name, std::ios::binary).rdbuf();
     return std::move(text).str();
+}
+EventTable events() {
+    EventTable table{{Column{"event", ColumnKind::category}, Column{"price", ColumnKind::number},
+                      Column{"note", ColumnKind::text}, Column{"tags", ColumnKind::categories},
+                      Column{"image", ColumnKind::vector}}};
+    table.add("ann", "a", 300, {"view", 1.5, "caf\xc3\xa9", std::vector<std::string>{"x", "y"}, {}});
+    table.add("bob", "b", 100, {"buy", {}, "", {}, std::vector<float>{1, 2}});
+    table.add("ann", "c", 200, {{}, 2.0, "z", std::vector<std::string>{"y"}, std::vector<float>{3, 4}});
+    return table;
+}
+Tables tables() {
+    Tables all{events(), {}, {}};
+    all.items.keys.add("a");
+    return all;
+}
+AnyRecommender shop() {
+    Dataset data;
+    data.interactions = events().interactions();
+    for (const char* title : {"Heat", "", "L\xc3\xa9on"}) data.items.add({title, 1995, {"Crime"}});
+    const Sequences train(data.interactions);
+    return {AnyHybrid({Popularity(train), Markov(train), ItemKnn(train), WindowRules(train, 2),
+                       BprMf(train, {.width = 2, .epochs = 1})},
+                      {1, 0.5, 0.25, 2, 1}),
+            data, FeatureSpec::parse(features())};
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    if (argc != 2) return std::fputs("usage: seeds DIRECTORY\n", stderr), 2;
-    const std::filesystem::path root = argv[1];
+void fuzz::write_seeds(const std::filesystem::path& directory) {
     int number = 0;
     const auto seed = [&](const char* target, const std::string& bytes) {
-        std::filesystem::create_directories(root / target);
-        std::ofstream(root / target / ("seed-" + std::to_string(number++)), std::ios::binary) << bytes;
+        std::filesystem::create_directories(directory / target);
+        std::ofstream(directory / target / ("seed-" + std::to_string(number++)), std::ios::binary) << bytes;
     };
     seed("json", R"(0{"k": "\u0041\u00e9\ud83d\ude00\/\b\f\n\r\t\"\\", "n": [0, 1, 9223372036854775807]})");
     seed("json", "1\xef\xbb\xbf{}");
@@ -79,7 +102,19 @@ int main(int argc, char** argv) {
                            [&](const auto& make) { seed("model", std::to_string(kind) + support::saved(make())); });
     seed("features", features());
     seed("features", R"([{"name":"a","kind":"number","mean":"1e-3","deviation":"nan"}])");
-    seed("state", state());
+    for (const auto writes : {fuzz::Writes::epochs, fuzz::Writes::inside})
+        seed("state", written("last.state", [&](const auto& run) { fuzz::train(run, 2, writes); }));
+    seed(
+        "features",
+        R"([{"name":"v","kind":"vector","width":2},{"name":"b","kind":"bucket","field":"age","bounds":["1.5","3"]},)"
+        R"({"name":"t","kind":"hour","field":"time"},{"name":"a","kind":"number","log":1,"mean":"0","deviation":"1"}])");
+    seed("tables", std::string(2, '\0') + written("tables", [](const auto& to) { save(tables(), to / "tables"); }));
+    seed("tables", std::string("\x01\x00", 2) + "item,event,price,note,tags,image\na,x,1.5,\"n, m\",p|q,1 2\nb,,,,,\n");
+    for (const char options : {'\2', '\6', '\x3b', '\x52'})
+        seed("tables", std::string("\2") + options +
+                           "user,item,time,event,price,note,tags,image\nann,a,1700000000,view,2,,p|q,1 2\n"
+                           "bob,a,1700000001,buy,NULL,x,,\nann,b,1700000002.5,view,4,y,q,3 4\n");
+    seed("recommender", written("shop", [](const auto& to) { save(shop(), to / "shop"); }));
     const std::string events = "user,item,rating,time\nann,\"a, \"\"b\"\"\",4.5,881250949\nbob,c,3,881250950.5\n";
     for (const char* options : {"0\0000", "00C", "240"}) seed("csv", options + events);
     seed("csv", std::string("1\x08") + "2\"a\"; b;\"c \\\"d\\\"\ne\"\n1,5;\x80;\n");

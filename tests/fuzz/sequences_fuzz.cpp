@@ -5,7 +5,7 @@
 
 using namespace deeprec;
 
-FUZZ(bytes) {
+FUZZ(sequences, bytes) {
     const unsigned options = fuzz::choose(bytes, 4);
     const auto file = fuzz::files(bytes, {"sequences.txt", "negatives.txt"});
     const Dataset data = read_sequences(file, {(options & 1) != 0, (options & 2) != 0});

@@ -178,6 +178,9 @@ TEST_CASE("hostile files are refused with what was expected", "[io]") {
         {file(R"({"\ud800":{}})", 0), "second half of a surrogate pair"},
         {file(R"({"\udc00":{}})", 0), "first half of a surrogate pair"},
         {file("{\"a\nb\":{}}", 0), "control character"},
+        // Of a type that is not known: an element has a bit at least.
+        {file(R"({"a":{"dtype":"F31","shape":[3,9999999990],"data_offsets":[0,0]}})", 0),
+         "needs more than the 0 bytes"},
         {file(std::string(100000, '['), 0), "expected '{'"},
         {file("{\"a\":{\"shape\":" + std::string(100000, '['), 0), "whole number"},
     };

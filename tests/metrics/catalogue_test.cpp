@@ -1,6 +1,7 @@
 #include <deeprec/metrics/catalogue.hpp>
 
 #include <cmath>
+#include <limits>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -61,6 +62,14 @@ TEST_CASE("Intra-list diversity by hand", "[metrics]") {
     other.update(Tensor<float, 2>(1, 2));  // too short to count
     metric.merge(other);
     CHECK(metric.result() == Approx(1));
+}
+
+TEST_CASE("Figures of a catalogue refuse counts and vectors without meaning", "[metrics]") {
+    CHECK_THROWS_WITH(Novelty({5, -1}), "Novelty: expected 0 or more interactions of an item, received -1");
+    IntraListDiversity diversity;
+    Tensor<float, 2> vectors(2, 1);
+    vectors.setValues({{1}, {std::numeric_limits<float>::quiet_NaN()}});
+    CHECK_THROWS_WITH(diversity.update(vectors), "IntraListDiversity: a vector of the list is not finite, or too long");
 }
 
 TEST_CASE("A repeated item of a list counts once", "[metrics]") {

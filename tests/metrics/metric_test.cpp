@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include <deeprec/metrics/binary.hpp>
 #include <deeprec/metrics/calibration_error.hpp>
 #include <deeprec/metrics/log_loss.hpp>
+#include <deeprec/metrics/ranking.hpp>
 #include <deeprec/metrics/regression.hpp>
 #include <deeprec/metrics/top_k_accuracy.hpp>
 
@@ -292,4 +294,82 @@ TEST_CASE("Classes of kept steps are classes", "[metrics]") {
     CHECK(metric.result() == 1);
     CHECK(message_of<DataError>([&] { metric.update(scores, numbers); }) ==
           "TopKAccuracy: expected a class from 0 to 1, received -100");
+}
+
+namespace {
+/// The numbers of a metric, in memory.
+class KeptNumbers final : public CheckpointState {
+public:
+    bool reading = false;
+    std::map<std::string, std::vector<double>> kept;
+
+    void operator()(const std::string& name, double& value) override { (*this)(name, std::span(&value, 1)); }
+    void operator()(const std::string& name, long& value) override {
+        double number = static_cast<double>(value);
+        (*this)(name, number);
+        value = static_cast<long>(number);
+    }
+    void operator()(const std::string& name, std::span<double> values) override {
+        if (reading)
+            std::copy_n(kept.at(name).begin(), values.size(), values.begin());
+        else
+            kept[name].assign(values.begin(), values.end());
+    }
+    void lists(std::initializer_list<std::pair<const char*, std::vector<double>*>> all) override {
+        for (const auto& [name, values] : all) {
+            if (reading) values->resize(kept.at(name).size());
+            (*this)(name, std::span(*values));
+        }
+    }
+    void option(const std::string& name, double value) override { (*this)(name, value); }
+};
+
+/// What a metric has seen goes into a new one, which sees the rest; others see all.
+template <class M, class Add>
+void check_goes_on(const M& fresh, const Add& add) {
+    M whole = fresh, first = fresh, second = fresh;
+    for (int i = 0; i < 20; ++i) {
+        add(whole, i);
+        if (i < 11) add(first, i);
+    }
+    add(second, 3);  // is forgotten
+    KeptNumbers numbers;
+    first.state(numbers);
+    numbers.reading = true;
+    second.state(numbers);
+    for (int i = 11; i < 20; ++i) add(second, i);
+    INFO(whole.name());
+    CHECK(second.result() == whole.result());
+    CHECK(first.result() != whole.result());
+}
+}  // namespace
+
+TEST_CASE("Metrics go on with what a checkpoint has of them", "[metrics]") {
+    const auto p = [](int i) { return static_cast<double>((i * 7 + 3) % 20) / 20 + 0.01; };
+    const auto y = [](int i) { return i * 5 % 7 < 3 ? 1.0 : 0.0; };
+    const auto number = [&](auto& metric, int i) { metric.add(p(i), y(i), 1 + i % 2); };
+    [&](const auto&... metrics) { (check_goes_on(metrics, number), ...); }(
+        Auc{}, AveragePrecision{}, AucApproximate{{.curve = Curve::precision_recall}}, BinaryAccuracy{}, Precision{},
+        Recall{}, F1Score{}, CalibrationError{}, LogLoss{}, Mse{}, RootMeanSquaredError{}, Mae{}, R2Score{});
+    check_goes_on(TopKAccuracy{{.k = 1}}, [&](auto& metric, int i) {
+        Tensor<float, 2> scores(1, 3), of(1, 1);
+        scores.setValues({{0.3f, static_cast<float>(p(i)), 0.4f}});
+        of(0, 0) = static_cast<float>(i % 2);
+        metric.update(scores, of);
+    });
+    check_goes_on(Ndcg{}, [&](auto& metric, int i) { metric.add({{p(i), y(i), p(i + 1)}, {1}, {}}, 1 + i % 2); });
+    Unweighted<Mae> mae{Mae{}};
+    KeptNumbers numbers;
+    mae.state(numbers);
+    CHECK(numbers.kept.count("absolute") == 1);
+
+    BinaryAccuracy with_nan;
+    with_nan.add(std::nan(""), 1, 1);
+    numbers = {};
+    with_nan.state(numbers);
+    numbers.reading = true;
+    BinaryAccuracy next;
+    next.state(numbers);
+    next.add(0.9, 1, 1);
+    CHECK(std::isnan(next.result()));
 }

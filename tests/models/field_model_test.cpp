@@ -168,6 +168,9 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
     save(model, folder.path() / "model.safetensors");
     auto same = make();
     same.build(8, Seed{1}, fields.events().shape(), fields.users().shape());
+    auto unbuilt = make();
+    load(unbuilt, folder.path() / "model.safetensors");
+    CHECK(SequenceIndex{unbuilt, 8}.recommend(history, own, 3) == best);
     load(same, folder.path() / "model.safetensors");
     CHECK(SequenceIndex{same, 8}.recommend(history, own, 3) == best);
     CHECK_THROWS_AS(load<decltype(same)>(folder.path() / "model.safetensors"), FormatError);

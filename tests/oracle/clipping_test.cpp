@@ -10,14 +10,14 @@ using namespace deeprec;
 namespace {
 /// Three gradients, of any rank, as rank 1.
 template <class T>
-struct Gradients {
+struct ThreeTensors {
     Tensor<T, 1> g0, g1, g2;
 };
 template <class T>
 struct Model {
     using Scalar = T;
-    using Gradients = ::Gradients<T>;
-    ::Gradients<T> weights;
+    using Gradients = ThreeTensors<T>;
+    Gradients weights;
     void fields(Fields<T>& f, Gradients& g) {
         f.parameter("g0", weights.g0, g.g0);
         f.parameter("g1", weights.g1, g.g1);
@@ -28,7 +28,7 @@ struct Model {
 
 TEST_CASE("Clipping agrees with Keras and PyTorch", "[oracle][optimizers]") {
     oracle::run("clipping", "gradient_clip", []<class T>(oracle::Case<T>& c) {
-        Gradients<T> gradients{c.flat("in/g0"), c.flat("in/g1"), c.flat("in/g2")};
+        ThreeTensors<T> gradients{c.flat("in/g0"), c.flat("in/g1"), c.flat("in/g2")};
         const Model<T> model{gradients};
         const std::string name = c.config["name"];
         c.config.only({"name", "limit"});

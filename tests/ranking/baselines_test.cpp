@@ -111,6 +111,27 @@ TEST_CASE("Baselines say what they refuse", "[ranking]") {
           }) == "BprMf: expected 4 scores, of items 0 to 3, received 0");
 }
 
+TEST_CASE("Baselines answer for items of theirs alone", "[ranking]") {
+    const Sequences train = sequences({{1, 2, 3}}, 3);
+    const auto check = [&](const char* name, auto scorer) {
+        for (const std::int32_t unknown : {-1, 0, 4})
+            CHECK(message_of<DataError>([&] { scorer.knows(unknown); }) ==
+                  message(name, ": expected an item from 1 to 3, received ", unknown));
+        CHECK(scorer.knows(3));
+        for (const Index count : {Index{-1}, Index{1} << 31})
+            CHECK(message_of<ArgumentError>([&] { scorer.add_items(count); }) ==
+                  message(name,
+                          ": expected 0 or more new items, no more than 2^31 - 2 with the 3 that there are, received ",
+                          count));
+        scorer.add_items(1);
+        CHECK(!scorer.knows(4));
+    };
+    check("Popularity", Popularity{train});
+    check("Markov", Markov{train});
+    check("ItemKnn", ItemKnn{train});
+    check("BprMf", BprMf{train, {.epochs = 1}});
+}
+
 TEST_CASE("A held-out event changes no baseline: a planted leak is caught", "[ranking]") {
     // Everybody's test target is item 9, which training never shows. What sees the train part alone ranks it behind
     // every item that it knows; the same model given all events, which is the leak, ranks it first for everybody.

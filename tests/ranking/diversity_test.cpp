@@ -49,6 +49,24 @@ TEST_CASE("Mmr trades score for difference", "[diversity]") {
           }).starts_with("Mmr: the similarity of items 1 and 1 is "));
 }
 
+TEST_CASE("At least so many of some categories, as far as there are", "[diversity]") {
+    const auto categories = thirds(30);
+    CHECK(best({}, 5, Quotas{{}, categories}) == Ids{1, 2, 3, 4, 5});
+    CHECK(best({}, 5, Quotas{{{2, 2}, {1, 1}}, categories}) == Ids{1, 2, 11, 21, 22});
+    CHECK(best({}, 5, Quotas{{{0, 5}}, categories}) == Ids{1, 2, 3, 4, 5});
+    CHECK(best({}, 4, Quotas{{{2, 1}}, categories}, Ids{1, 21}) == Ids{2, 3, 4, 22});
+    CHECK(best({}, 4, Quotas{{{7, 2}}, categories}) == Ids{1, 2, 3, 4});  // there are none
+    CHECK(best({}, 12, Quotas{{{2, 12}}, categories}).size() == 12);      // there are ten
+    CHECK(best({}, 2, Quotas{{{1, 1}, {2, 1}}, categories}) == Ids{11, 21});
+    CHECK(best({}, 0, Quotas{{{1, 1}}, categories}).empty());
+    CHECK(message_of<ArgumentError>([&] {
+              best({}, 2, Quotas{{{0, 2}, {1, 1}}, categories});
+          }) == "Quotas: expected no more than the 2 items of the list, received 3");
+    CHECK(message_of<ArgumentError>([&] {
+              best({}, 2, Quotas{{{4, -1}}, categories});
+          }) == "Quotas: expected 0 or more items of category 4, received -1");
+}
+
 TEST_CASE("At most so many of one category, and the list is full all the same", "[diversity]") {
     const auto categories = thirds(30);
     CHECK(best({}, 5, MaxPerCategory{2, categories}) == Ids{1, 2, 11, 12, 21});
@@ -74,4 +92,29 @@ TEST_CASE("A calibrated list has the history's categories in their shares", "[di
     CHECK(shares == Ids{6, 0, 2});
     CHECK(best(query, 3, Calibrated{0, categories}) == Ids{1, 2, 3});
     CHECK(best({}, 3, Calibrated{0.9, categories}) == Ids{1, 2, 3});  // no history to go by
+}
+
+TEST_CASE("A category that an item names twice counts once, and its number costs no memory", "[diversity]") {
+    const std::int32_t large = 2147483647;
+    std::vector<Ids> categories(31, Ids{0});
+    categories[1] = categories[2] = {large, large};
+    categories[3] = {large};
+    CHECK(best({}, 4, MaxPerCategory{2, categories}) == Ids{1, 2, 4, 5});
+    const Ids history{3, 30};  // half of each kind
+    const Query query{0, history, 0};
+    categories[30] = {0, 0, 0};
+    CHECK(best(query, 4, Calibrated{0.9, categories, 30}) == Ids{1, 4, 2, 5});
+    categories[1] = {7, large, 7, 7};  // half of what it is
+    categories[2] = {7, large};
+    CHECK(best(query, 2, Calibrated{0.9, categories, 30}) == best(query, 2,
+                                                                  Calibrated{0.9,
+                                                                             [&] {
+                                                                                 categories[1] = {7, large};
+                                                                                 return ItemCategories(categories);
+                                                                             }(),
+                                                                             30}));
+    categories[2] = {-1};
+    CHECK(message_of<DataError>([&] {
+              best({}, 2, MaxPerCategory{1, categories});
+          }) == "MaxPerCategory: item 2 has the category -1");
 }

@@ -1,5 +1,6 @@
 #include <deeprec/ranking/item_set.hpp>
 
+#include <limits>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -37,6 +38,8 @@ TEST_CASE("A set has its items, once each", "[item set]") {
         }
     CHECK(!(~some).contains(0));
     CHECK(ItemSet(0, {}).count() == 0);
+    for (const std::int32_t other : {-1, 101, std::numeric_limits<std::int32_t>::min(), 2147483647})
+        CHECK(!(~ItemSet(100, {})).contains(other));  // no number that the catalogue does not have
 }
 
 TEST_CASE("Sets refuse what no catalogue has", "[item set]") {

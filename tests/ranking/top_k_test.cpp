@@ -44,6 +44,9 @@ TEST_CASE("TopK is the head of a sorted list, with many ties, NaN and infinities
             }
 }
 
-TEST_CASE("TopK refuses a negative k", "[ranking]") {
+TEST_CASE("TopK refuses a negative k, and takes any other", "[ranking]") {
+    TopK<float> all(std::numeric_limits<Index>::max());
+    for (const std::int32_t item : {1, 2, 3}) all.offer(item, 0.5f);
+    CHECK(all.take().size() == 3);
     CHECK(support::message_of<ArgumentError>([] { TopK<float> best(-1); }) == "TopK: expected k >= 0, received -1");
 }

@@ -31,6 +31,10 @@ TEST_CASE("Any scorer scores, explains and knows as the scorer in it", "[any sco
     CHECK(explain(any, query, 5).events == explain(knn, query, 5).events);
     CHECK(any.knows(5) == knn.knows(5));
     CHECK(!any.knows(12));
+    REQUIRE(any.as<ItemKnn>() != nullptr);
+    CHECK(any.as<ItemKnn>()->similarity(3, 7) == knn.similarity(3, 7));
+    CHECK(any.as<Popularity>() == nullptr);
+    CHECK(AnyScorer{}.as<ItemKnn>() == nullptr);
     const AnyScorer copy = any;
     any.add_items(3);
     CHECK(any.items() == 15);
@@ -71,4 +75,21 @@ TEST_CASE("A hybrid of run time is that of compile time", "[any scorer]") {
     AnyScorer more{ItemKnn{train()}};
     more.add_items(1);
     CHECK_THROWS_AS(AnyHybrid({more, AnyScorer{ItemKnn{train()}}}, {1, 2}), ArgumentError);
+}
+
+TEST_CASE("Hybrids within hybrids have an end", "[recommender]") {
+    const std::vector<double> weights{1};
+    SafetensorsWriter writer;
+    std::string prefix;
+    for (int depth = 0; depth < 100; ++depth, prefix += "0.") {
+        writer.metadata[prefix + "deeprec.kind"] = "WeightedHybrid";
+        writer.add(prefix + "weights", {1}, weights.data());
+    }
+    const support::TemporaryDirectory directory;
+    writer.write(directory.path() / "deep");
+    SafetensorsReader file(directory.path() / "deep");
+    StoredFields fields(file);
+    CHECK(message_of<FormatError>([&] {
+              read_scorer<>(fields);
+          }).ends_with("expected hybrids within hybrids at most 64 deep"));
 }

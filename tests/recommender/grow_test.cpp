@@ -115,6 +115,9 @@ TEST_CASE("A sequence model gets items to be trained", "[grow]") {
     CHECK(!model.has_cold());
     CHECK(std::equal(vectors.begin(), vectors.end(), model.vectors()));
     check_grown(old, state, model, adam, {{"items", 8}, {"bias", 2}});
+    const auto rows = values_of(model).at("items");  // item 7 starts as its attributes say, item 8 has none
+    CHECK(std::all_of(rows.begin() + 7 * 4, rows.begin() + 8 * 4, [](float x) { return x == 0; }));
+    CHECK(std::none_of(rows.begin() + 8 * 4, rows.end(), [](float x) { return x == 0; }));
     step(model, adam);
     CHECK(message_of<ArgumentError>([&] { grow(model, adam, 7); }) ==
           "grow: expected at least the 8 items that the model has, received 7");

@@ -1,6 +1,8 @@
 #include <deeprec/recommender/recommender_file.hpp>
 
+#include <algorithm>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -277,6 +279,51 @@ TEST_CASE("Items come and go, and the scores of the others stay", "[recommender]
     any.add_items({"NEW-1"});
     check_same(any.recommend(query, 1), old);
     CHECK(any.recommend({.history = {"NEW-1"}, .user = "u1"}, 21).size() == 21);
+}
+
+TEST_CASE("Events go to the end of histories, and new users come with them", "[recommender]") {
+    Recommender shop{Markov{train()}, some_data()};
+    Keys expected = shop.history("u2");
+    shop.add_events({{"u2", "SKU-4"}, {"new", "SKU-1"}, {"u2", "SKU-5"}, {"new", "SKU-2"}});
+    expected.insert(expected.end(), {"SKU-4", "SKU-5"});
+    CHECK(shop.history("u2") == expected);
+    CHECK(shop.history("u3") == Recommender{Markov{train()}, some_data()}.history("u3"));
+    CHECK(shop.history("new") == Keys{"SKU-1", "SKU-2"});
+    CHECK(shop.users().size() == 13);
+    check_same(shop.recommend({.user = "new"}, 5), shop.recommend({.history = {"SKU-1", "SKU-2"}}, 5));
+    CHECK_THROWS_AS(shop.add_events({{"u1", "SKU-1"}, {"u1", "SKU-100"}}), DataError);
+    CHECK(message_of<DataError>([&] { shop.add_events({{"", "SKU-1"}}); }) ==
+          "Recommender: expected events with the key of a user, received \"\"");
+    CHECK(shop.users().size() == 13);
+    CHECK(shop.history("u1") == Recommender{Markov{train()}, some_data()}.history("u1"));
+    const support::TemporaryDirectory directory;
+    save(shop, directory.path() / "shop");
+    CHECK(load_recommender(directory.path() / "shop").history("u2") == expected);
+}
+
+TEST_CASE("New items that cannot be scored leave the recommender as it was", "[recommender]") {
+    struct Fickle {
+        std::int32_t count = n;
+        float score = 1;
+        std::int32_t items() const { return count; }
+        void operator()(const Query&, std::span<float> scores) const { std::fill(scores.begin(), scores.end(), score); }
+        void add_items(Index more, float of_all) {
+            count += static_cast<std::int32_t>(more);
+            score = of_all;
+        }
+    };
+    Recommender shop{Fickle{}, some_data()};
+    const KeyQuery query{.history = {"SKU-3"}};
+    const auto before = shop.recommend(query, n + 1);
+    CHECK(message_of<NumericError>([&] {
+              shop.add_items({"NEW-1"}, std::numeric_limits<float>::quiet_NaN());
+          }).find("item 1 is NaN") != std::string::npos);
+    CHECK(shop.items().size() == n);
+    CHECK(keys_of(shop.recommend(query, n + 1)) == keys_of(before));
+    shop.add_items({"NEW-1"}, 2.0f);
+    CHECK(shop.recommend(query, n + 1).size() == n + 1);
+    CHECK(message_of<DataError>([] { ItemColumns(3).values("title", 0); }) ==
+          "Recommender: expected an item from 1 to 3, received 0");
 }
 
 TEST_CASE("A TwoTower is kept as its index, and its item tower ranks new items", "[recommender]") {

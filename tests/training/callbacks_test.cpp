@@ -131,6 +131,9 @@ TEST_CASE("The direction of a figure is known from its name, or asked for", "[tr
     for (const char* large : {"val_auc", "binary_accuracy", "accuracy@5", "val_ndcg@10", "hr@10", "recall", "f1_score",
                               "r2_score", "mrr", "average_precision"})
         CHECK(!minimises(large));
+    for (const char* least : {"val_mape", "val_msle", "mse", "val_logloss"}) CHECK(Monitor{least}.minimises("test"));
+    for (const char* large : {"val_map@10", "map", "val_hits@5", "hr@1"}) CHECK(!Monitor{large}.minimises("test"));
+    CHECK_THROWS_AS(Monitor{"val_mapping"}.minimises("test"), ArgumentError);  // no word of another's
     CHECK(Monitor{"figure", MonitorMode::min}.minimises("test"));
     CHECK(support::message_of<ArgumentError>([&] { minimises("figure"); }) ==
           "test: is a small or a large 'figure' good? Please say .mode = MonitorMode::min or MonitorMode::max");

@@ -1,8 +1,10 @@
 /// A training that is interrupted and goes on leaves the files of one that was not.
 #include <deeprec/training/checkpoint.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -12,10 +14,14 @@
 
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/sequence_samples.hpp>
+#include <deeprec/layers/batch_norm.hpp>
 #include <deeprec/layers/dropout.hpp>
 #include <deeprec/layers/gru.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/metrics/auc.hpp>
+#include <deeprec/metrics/binary.hpp>
+#include <deeprec/metrics/calibration_error.hpp>
+#include <deeprec/metrics/top_k_accuracy.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/optimizers/adamw.hpp>
@@ -45,33 +51,54 @@ std::map<std::string, std::string> contents(const std::filesystem::path& directo
     return files;
 }
 
-auto pairs() {
+/// A run of a training into a directory.
+struct Run {
+    std::filesystem::path directory{};
+    int threads = 1;
+    Index epochs = 3;
+    bool resume = true;
+    long every_batches = 0;
+    Index stop_after = 0;  // batches; 0 = never
+
+    std::string state() const { return resume ? (directory / "last.state").string() : ""; }
+    auto stop() const {
+        return [done = Index{0}, last = stop_after](const BatchEnd& e) mutable {
+            if (++done == last) e.stop();
+        };
+    }
+};
+
+auto interrupted_pairs() {
     const auto x = worlds::ids(120, 6, 20, 3), v = worlds::ids(120, 4, 20, 4);
     Tensor<float, 2> y(120, 1);
     for (Index i = 0; i < 120; ++i) y(i, 0) = static_cast<float>((x(i, 5) + v(i, 0)) % 2);
     return TensorDataset{Pair{x, v}, y};
 }
-/// Two towers with dropout, validation, early stopping, a schedule by plateau and a history, as people train.
-History train_pairs(const std::filesystem::path& run, int threads, Index epochs, bool resume = true) {
+/// Two towers with dropout, batch norm, penalties, two batches a step, metrics, validation, early stopping, a schedule
+/// by plateau and a history, as people train: 8 batches an epoch.
+History train_pairs(const Run& run) {
     TwoTower model{Sequential{Embedding{21, 8}, GRU{8}, Dropout{0.2}}, Sequential{Embedding{21, 8}, GRU{8}},
-                   Sequential{Dense{8, relu}, Dense{1, sigmoid}}};
+                   Sequential{Dense{8, relu}, BatchNorm{}, Dense{1, sigmoid}}};
     model.build({{6}, {4}}, Seed{1});
-    const auto data = pairs();
+    const auto data = interrupted_pairs();
     Adam optimizer{{.learning_rate = 0.01}};
     return fit(model, data, BinaryCrossEntropy{}, optimizer,
-               {.epochs = epochs,
+               {.epochs = run.epochs,
                 .batch_size = 16,
                 .validation = &data,
-                .threads = threads,
+                .threads = run.threads,
                 .seed = 5,
                 .accumulate = 2,
-                .resume = resume ? (run / "last.state").string() : ""},
-               Auc{}, EarlyStopping{.monitor = "val_auc", .patience = 30, .restore_best_weights = true},
-               ReduceLROnPlateau{.factor = 0.5, .patience = 2}, Checkpoint{.directory = run.string(), .keep = 2},
-               HistoryFile{(run / "history.csv").string()});
+                .regularizers = {{"kernel", L2{1e-3}}},
+                .resume = run.state()},
+               Auc{}, Unweighted{BinaryAccuracy{}}, CalibrationError{},
+               EarlyStopping{.monitor = "val_auc", .patience = 30, .restore_best_weights = true},
+               ReduceLROnPlateau{.factor = 0.5, .patience = 2}, run.stop(),
+               Checkpoint{.directory = run.directory.string(), .keep = 2, .every_batches = run.every_batches},
+               HistoryFile{(run.directory / "history.csv").string()});
 }
-/// A next-item model on sequences.
-History train_sequences(const std::filesystem::path& run, int threads, Index epochs, bool resume = true) {
+/// A next-item model on sequences, two batches a step too: 13 batches an epoch.
+History train_sequences(const Run& run) {
     Interactions events;
     for (int i = 1; i <= 30; ++i) events.items.add(std::to_string(i));
     for (int u = 1; u <= 40; ++u) {
@@ -84,24 +111,42 @@ History train_sequences(const std::filesystem::path& run, int threads, Index epo
     model.build(8, Seed{3});
     Adam optimizer{{.learning_rate = 0.01}};
     return fit(model, samples, NextItemSoftmax{}, optimizer,
-               {.epochs = epochs,
-                .batch_size = 16,
-                .threads = threads,
+               {.epochs = run.epochs,
+                .batch_size = 8,
+                .validation = &samples,
+                .threads = run.threads,
                 .seed = 5,
-                .resume = resume ? (run / "last.state").string() : ""},
-               Checkpoint{.directory = run.string(), .monitor = "loss"}, HistoryFile{(run / "history.jsonl").string()});
+                .accumulate = 2,
+                .resume = run.state()},
+               TopKAccuracy{}, EarlyStopping{.patience = 30, .restore_best_weights = true},
+               LearningRateSchedule{ExponentialDecay{0.01, 2, 0.8}, ScheduleUnit::epoch},
+               Checkpoint{.directory = run.directory.string(), .every_batches = run.every_batches},
+               HistoryFile{(run.directory / "history.jsonl").string()}, run.stop());
 }
 
-using Train = History (*)(const std::filesystem::path&, int, Index, bool);
+using Train = History (*)(const Run&);
+const std::pair<const char*, Train> trainings[] = {{"TwoTower", &train_pairs},
+                                                   {"SequenceRecommender", &train_sequences}};
 
-/// Runs a training in a process of its own, and kills it after so many microseconds (negative: never).
-void run_process(Train training, const std::filesystem::path& run, int threads, Index epochs, long kill_after) {
+void check_same_files(const std::filesystem::path& directory, const std::map<std::string, std::string>& expected) {
+    auto found = contents(directory);
+    std::erase_if(found, [](const auto& file) { return file.first.ends_with(".tmp"); });
+    for (const auto& [name, bytes] : expected) {
+        INFO(name);
+        CHECK((found[name] == bytes));
+    }
+    CHECK(found.size() == expected.size());
+}
+
+/// Runs a training in a process of its own, and kills it after so many microseconds (negative: never). Returns whether
+/// that came before its end.
+bool run_process(Train training, const Run& run, long kill_after) {
     const pid_t child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
         int failed = 0;
         try {
-            training(run, threads, epochs, true);
+            training(run);
         } catch (...) {
             failed = 1;
         }
@@ -113,47 +158,84 @@ void run_process(Train training, const std::filesystem::path& run, int threads, 
     }
     int status = 0;
     REQUIRE(::waitpid(child, &status, 0) == child);
-    if (kill_after < 0) CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+    const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    CHECK((killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0)));
+    return killed;
 }
 
-}  // namespace
-
-TEST_CASE("Killed at random moments and started again, a training leaves the same files", "[training]") {
-    constexpr Index epochs = 12;
+/// Kills each training so many times, with 1, 2 and 3 threads, that its states are written every two batches.
+void kill_trainings(int kills, Index epochs) {
     const RandomStream random(Seed{static_cast<std::uint64_t>(::getpid())});
     std::uint64_t next = 0;
-    for (const Train training : {&train_pairs, &train_sequences}) {
+    for (const auto& [name, training] : trainings) {
         const support::TemporaryDirectory directory;
         const auto whole = directory.path() / "whole";
         const auto start = std::chrono::steady_clock::now();
-        training(whole, 1, epochs, false);
+        training({.directory = whole, .epochs = epochs, .resume = false, .every_batches = 2});
         const double micros =
             std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
         const auto expected = contents(whole);
         CHECK(expected.count("last.state") == 1);
         for (const int threads : {1, 2, 3}) {
-            const auto run = directory.path() / ("run-" + std::to_string(threads));
-            std::filesystem::create_directories(run);
-            for (int kills = 0; kills < 4; ++kills)
-                run_process(training, run, threads, epochs, static_cast<long>(random.uniform(next++, 0, micros)));
-            run_process(training, run, threads, epochs, -1);
-            auto found = contents(run);
-            std::erase_if(found, [](const auto& file) { return file.first.ends_with(".tmp"); });
-            for (const auto& [name, bytes] : expected) {
-                INFO(name << ", " << threads << " threads");
-                CHECK(found[name] == bytes);
+            const Run run{.directory = directory.path() / ("run-" + std::to_string(threads)),
+                          .threads = threads,
+                          .epochs = epochs,
+                          .every_batches = 2};
+            std::filesystem::create_directories(run.directory);
+            int killed = 0, in_save = 0, in_epoch = 0;
+            for (int i = 0; i < kills; ++i) {
+                killed += run_process(training, run, static_cast<long>(random.uniform(next++, 0, 2 * micros / kills)));
+                const auto left = contents(run.directory);
+                in_save +=
+                    std::any_of(left.begin(), left.end(), [](const auto& f) { return f.first.ends_with(".tmp"); });
+                in_epoch += left.count("last.state") != 0 &&
+                            left.at("last.state").find("\"samples\":\"0\"") == std::string::npos;
             }
-            CHECK(found.size() == expected.size());
+            run_process(training, run, -1);
+            std::printf(
+                "%s, %d threads: of %d runs %d were killed, %d of them while a file was written; %d left a state "
+                "inside an epoch\n",
+                name, threads, kills, killed, in_save, in_epoch);
+            INFO(name << ", " << threads << " threads");
+            CHECK(killed > 0);
+            check_same_files(run.directory, expected);
         }
     }
+}
+
+}  // namespace
+
+TEST_CASE("Killed at random moments and started again, a training leaves the same files", "[training]") {
+    kill_trainings(3, 4);
+}
+
+TEST_CASE("Killed twenty times", "[.kills]") { kill_trainings(20, 12); }
+
+TEST_CASE("Stopped after any batch, a training goes on inside the epoch to the same files", "[training]") {
+    for (const auto& [name, training] : trainings)
+        for (const Index every : {3, 7}) {  // batches of a run
+            const support::TemporaryDirectory directory;
+            const auto once = directory.path() / "once", often = directory.path() / "often";
+            const History all = training({.directory = once, .resume = false});
+            History after;
+            Index runs = 0;
+            do {
+                after = training({.directory = often, .threads = static_cast<int>(1 + runs % 3), .stop_after = every});
+            } while (++runs < 100 && after.stopped_early);
+            INFO(name << ", " << every << " batches a run");
+            CHECK(runs > 1);
+            check_same_files(often, contents(once));
+            REQUIRE(after.epochs.size() == all.epochs.size());
+            for (std::size_t e = 0; e < all.epochs.size(); ++e) CHECK(after.epochs[e].figures == all.epochs[e].figures);
+        }
 }
 
 TEST_CASE("Ten epochs after ten are twenty", "[training]") {
     const support::TemporaryDirectory directory;
     const auto once = directory.path() / "once", twice = directory.path() / "twice";
-    const History all = train_pairs(once, 1, 20, false);
-    train_pairs(twice, 2, 10);
-    const History after = train_pairs(twice, 2, 20);
+    const History all = train_pairs({.directory = once, .epochs = 20, .resume = false});
+    train_pairs({.directory = twice, .threads = 2, .epochs = 10});
+    const History after = train_pairs({.directory = twice, .threads = 2, .epochs = 20});
     CHECK(contents(once) == contents(twice));
     REQUIRE(after.epochs.size() == all.epochs.size());  // the history is whole
     for (std::size_t e = 0; e < all.epochs.size(); ++e) CHECK(after.epochs[e].figures == all.epochs[e].figures);
@@ -161,9 +243,9 @@ TEST_CASE("Ten epochs after ten are twenty", "[training]") {
 
 TEST_CASE("A training that was complete goes on with nothing", "[training]") {
     const support::TemporaryDirectory directory;
-    train_sequences(directory.path(), 1, 3);
+    train_sequences({directory.path()});
     const auto before = contents(directory.path());
-    CHECK(train_sequences(directory.path(), 1, 3).epochs.size() == 3);
+    CHECK(train_sequences({directory.path()}).epochs.size() == 3);
     CHECK(contents(directory.path()) == before);
 }
 
@@ -185,6 +267,8 @@ TEST_CASE("A state of another training is refused with both values", "[training]
     CHECK(go(worlds::classifier(), data, {.epochs = 3, .seed = 9}, Adam{}) == begin + "seed '0', this one '9'");
     CHECK(go(worlds::classifier(), data, {.epochs = 3}, AdamW{}) == begin + "optimizer 'Adam', this one 'AdamW'");
     CHECK(go(worlds::classifier(), worlds::points(65), {.epochs = 3}, Adam{}).starts_with(begin + "data '"));
+    CHECK(go(worlds::classifier(), data, {.epochs = 3, .validation = &data}, Adam{})
+              .starts_with(begin + "validation 'none', this one '"));
     Sequential other{Dense{9, relu}, Dense{1, sigmoid}};
     other.build({4}, Seed{1});
     CHECK(go(other, data, {.epochs = 3}, Adam{}).starts_with(begin + "layer (deeprec."));
@@ -193,36 +277,72 @@ TEST_CASE("A state of another training is refused with both values", "[training]
     CHECK(go(worlds::classifier(), data, {.epochs = 4}, Adam{}).find("header") != std::string::npos);
 }
 
+TEST_CASE("A state inside an epoch has the metrics it was made with", "[training]") {
+    const support::TemporaryDirectory directory;
+    const std::string state = directory.path() / "last.state";
+    const auto data = worlds::points(96);
+    struct Mine : BinaryAccuracy {  // without a state
+        void state(int) {}
+    };
+    const auto go = [&](long every_batches, Index stop_after, auto metric) {
+        auto model = worlds::classifier();
+        Adam optimizer;
+        return message_of<Error>([&] {
+            fit(model, data, BinaryCrossEntropy{}, optimizer, {.epochs = 2, .threads = 1, .resume = state}, metric,
+                Checkpoint{.directory = directory.path(), .every_batches = every_batches},
+                Run{.stop_after = stop_after}.stop());
+        });
+    };
+    const auto samples_done = [&] { return SafetensorsReader(state).metadata().at("samples"); };
+    CHECK(go(0, 2, BinaryAccuracy{}).empty());
+    CHECK(samples_done() == "64");
+    const std::string begin = "fit: " + state + " is the state of another training: it has ";
+    CHECK(go(0, 2, Precision{}) == begin + "the metrics 'binary_accuracy', this one 'precision'");
+    CHECK(go(0, 2, BinaryAccuracy{{.threshold = 0.25}}) == begin + "metric.0.threshold 0.5, this one 0.25");
+    CHECK(go(0, 2, Mine{}).find("binary_accuracy has no state(CheckpointState&)") != std::string::npos);
+    CHECK(go(0, 2, BinaryAccuracy{}).empty());
+    CHECK(samples_done() == "32");
+
+    std::filesystem::remove(state);  // what has no state is saved at the end of epochs
+    CHECK(go(0, 4, Mine{}).empty());
+    CHECK(samples_done() == "0");
+    CHECK(
+        go(2, 1, Mine{}).starts_with("Checkpoint: every_batches saves metrics too, but binary_accuracy has no state("));
+}
+
 TEST_CASE("A damaged state is refused, and the model stays as it was", "[training]") {
     const support::TemporaryDirectory directory;
-    train_pairs(directory.path(), 1, 2);
-    const std::string good = contents(directory.path()).at("last.state");
-    const RandomStream random(Seed{7});
-    int refused = 0;
-    for (std::uint64_t trial = 0; trial < 60; ++trial) {
-        std::string bytes = good;
-        std::uint64_t at = 0;
-        std::memcpy(&at, bytes.data(), 8);
-        const std::uint64_t place = random.below(2 * trial, 8 + at);
-        bytes[place] = static_cast<char>(bytes[place] ^ (1 << random.below(2 * trial + 1, 8)));
-        directory.write("last.state", bytes);
-        try {
-            train_pairs(directory.path(), 1, 2);
-        } catch (const Error&) {
-            ++refused;
+    for (const Index stop_after : {0, 13}) {  // at the end of an epoch, and inside one
+        train_pairs({.directory = directory.path(), .epochs = 2, .resume = false, .stop_after = stop_after});
+        const std::string good = contents(directory.path()).at("last.state");
+        const RandomStream random(Seed{7});
+        int refused = 0;
+        for (std::uint64_t trial = 0; trial < 40; ++trial) {
+            std::string bytes = good;
+            std::uint64_t at = 0;
+            std::memcpy(&at, bytes.data(), 8);
+            const std::uint64_t place = random.below(2 * trial, 8 + at);
+            bytes[place] = static_cast<char>(bytes[place] ^ (1 << random.below(2 * trial + 1, 8)));
+            directory.write("last.state", bytes);
+            try {
+                train_pairs({.directory = directory.path(), .epochs = 2});
+            } catch (const Error&) {
+                ++refused;
+            }
         }
-    }
-    CHECK(refused > 20);
-    for (const auto& [from, to] : {std::pair{"\"finished\":\"0\"", "\"finished\":\"x\""},
-                                   {"\"learning_rate\":\"0.01\"", "\"learning_rate\":\"-.01\""},
-                                   {"\"step\":\"", "\"step\":\"-"}}) {
-        std::string bytes = good;
-        const std::size_t at = bytes.find(from);
-        REQUIRE(at != std::string::npos);
-        bytes.replace(at, std::strlen(to), to);
-        directory.write("last.state", bytes);
-        INFO(from);
-        CHECK_THROWS_AS(train_pairs(directory.path(), 1, 2), FormatError);
+        CHECK(refused > 15);
+        for (const auto& [from, to] : {std::pair{"\"finished\":\"0\"", "\"finished\":\"x\""},
+                                       {"\"learning_rate\":\"0.01\"", "\"learning_rate\":\"-.01\""},
+                                       {"\"samples\":\"", "\"samples\":\"1"},
+                                       {"\"step\":\"", "\"step\":\"-"}}) {
+            std::string bytes = good;
+            const std::size_t at = bytes.find(from);
+            REQUIRE(at != std::string::npos);
+            bytes.replace(at, std::strlen(to), to);
+            directory.write("last.state", bytes);
+            INFO(from);
+            CHECK_THROWS_AS(train_pairs({.directory = directory.path(), .epochs = 2}), FormatError);
+        }
     }
     CHECK_THROWS_AS(Resume(directory.path() / std::string(300, 'n')).exists(), FileError);
 }

@@ -14,6 +14,7 @@ struct StillTraining : deeprec::TrainingControl {
     deeprec::Index iterations() const override { return steps; }
     std::vector<double> weights() const override { return {}; }
     void set_weights(const std::vector<double>&) override {}
+    std::string metric_without_state() const override { return {}; }
     void show(const deeprec::TrainingVisitor&) override {}
 };
 

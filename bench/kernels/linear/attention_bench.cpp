@@ -26,8 +26,10 @@ struct Data {
           dv(shape.steps * width),
           p(shape.probabilities()),
           scratch(kernels::attention_scratch<float>(shape)) {
-        kernels::attention(shape, q.data(), k.data(), v.data(), width, p.data(), y.data(), scratch.data());
+        kernels::attention(shape, input(), p.data(), y.data(), scratch.data());
     }
+    kernels::AttentionInput<float> input() const { return {q.data(), k.data(), v.data(), width}; }
+    kernels::AttentionGradient<float> gradient() { return {dq.data(), dk.data(), dv.data()}; }
     /// One head of q, k, v ...
     Strided head(bench::RandomNumbers& of, Index h) const {
         return {of.data() + h * shape.key_dim, shape.steps, shape.key_dim, Eigen::OuterStride<>(width)};
@@ -47,10 +49,8 @@ void forward(benchmark::State& state) {
     Data d(state);
     for (auto _ : state) {
         if constexpr (who == Who::deeprec)
-            kernels::attention(d.shape, d.q.data(), d.k.data(), d.v.data(), d.width, d.p.data(), d.y.data(),
-                               d.scratch.data());
-        if constexpr (who == Who::reference)
-            kernels::reference::attention(d.shape, d.q.data(), d.k.data(), d.v.data(), d.width, d.p.data(), d.y.data());
+            kernels::attention(d.shape, d.input(), d.p.data(), d.y.data(), d.scratch.data());
+        if constexpr (who == Who::reference) kernels::reference::attention(d.shape, d.input(), d.p.data(), d.y.data());
         if constexpr (who == Who::eigen)
             for (Index h = 0; h < d.shape.heads; ++h) {
                 bench::MatrixMap p = d.probabilities(h);
@@ -72,11 +72,9 @@ void backward(benchmark::State& state) {
     bench::Matrix ds(d.shape.steps, d.shape.steps);
     for (auto _ : state) {
         if constexpr (who == Who::deeprec)
-            kernels::attention_backward(d.shape, d.dy.data(), d.q.data(), d.k.data(), d.v.data(), d.width, d.p.data(),
-                                        d.dq.data(), d.dk.data(), d.dv.data(), d.scratch.data());
+            kernels::attention_backward(d.shape, d.dy.data(), d.input(), d.p.data(), d.gradient(), d.scratch.data());
         if constexpr (who == Who::reference)
-            kernels::reference::attention_backward(d.shape, d.dy.data(), d.q.data(), d.k.data(), d.v.data(), d.width,
-                                                   d.p.data(), d.dq.data(), d.dk.data(), d.dv.data());
+            kernels::reference::attention_backward(d.shape, d.dy.data(), d.input(), d.p.data(), d.gradient());
         if constexpr (who == Who::eigen)
             for (Index h = 0; h < d.shape.heads; ++h) {
                 const bench::MatrixMap p = d.probabilities(h);

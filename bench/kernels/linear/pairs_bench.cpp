@@ -17,9 +17,9 @@ void add_pairs(benchmark::State& state) {
     bench::RandomNumbers a(users * n), c(users / block * candidates * n), y(pairs * n), z(pairs * n);
     for (auto _ : state) {
         if constexpr (who == Who::deeprec)
-            kernels::add_pairs(a.data(), c.data(), users, block, candidates, n, y.data(), z.data(), relu);
+            kernels::add_pairs({users, block, candidates, n}, a.data(), c.data(), y.data(), z.data(), relu);
         if constexpr (who == Who::reference)
-            kernels::reference::add_pairs(a.data(), c.data(), users, block, candidates, n, y.data(), z.data(), relu);
+            kernels::reference::add_pairs({users, block, candidates, n}, a.data(), c.data(), y.data(), z.data(), relu);
         if constexpr (who == Who::eigen)
             for (Index b = 0; b < users; ++b) {
                 const Index at = b * candidates * n;

@@ -74,13 +74,13 @@ void backward(benchmark::State& state) {
     d.invert();
     for (auto _ : state) {
         if constexpr (who == Who::deeprec)
-            kernels::batch_norm_backward<float>(d.dy.data(), d.x.data(), nullptr, d.rows, d.rows, d.n, d.gamma.data(),
-                                                d.mean.data(), d.inverse.data(), d.dgamma.data(), d.dbeta.data(),
-                                                d.dx.data());
+            kernels::batch_norm_backward<float>({d.rows, d.n, nullptr, d.rows}, d.dy.data(), d.x.data(), d.gamma.data(),
+                                                d.mean.data(), d.inverse.data(),
+                                                {d.dgamma.data(), d.dbeta.data(), d.dx.data()});
         if constexpr (who == Who::reference)
-            kernels::reference::batch_norm_backward<float>(d.dy.data(), d.x.data(), nullptr, d.rows, d.rows, d.n,
+            kernels::reference::batch_norm_backward<float>({d.rows, d.n, nullptr, d.rows}, d.dy.data(), d.x.data(),
                                                            d.gamma.data(), d.mean.data(), d.inverse.data(),
-                                                           d.dgamma.data(), d.dbeta.data(), d.dx.data());
+                                                           {d.dgamma.data(), d.dbeta.data(), d.dx.data()});
         if constexpr (who == Who::eigen) {
             const MatrixMap x(d.x.data(), d.rows, d.n), dy(d.dy.data(), d.rows, d.n);
             const RowMap mean(d.mean.data(), d.n), inverse(d.inverse.data(), d.n), gamma(d.gamma.data(), d.n);

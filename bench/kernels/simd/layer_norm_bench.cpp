@@ -25,9 +25,10 @@ struct Data {
           dbeta(n),
           mean(rows),
           inverse(rows) {
-        kernels::layer_norm(x.data(), rows, n, gamma.data(), beta.data(), epsilon, mean.data(), inverse.data(),
-                            y.data());
+        kernels::layer_norm<float>(x.data(), rows, n, parameters(), mean.data(), inverse.data(), y.data());
     }
+    kernels::NormParameters<float> parameters() const { return {gamma.data(), beta.data(), epsilon}; }
+    kernels::NormGradient<float> gradient() { return {dgamma.data(), dbeta.data(), dx.data()}; }
     Index rows, n;
     bench::RandomNumbers x, y, dy, dx, gamma, beta, dgamma, dbeta, mean, inverse;
 };
@@ -37,11 +38,10 @@ void forward(benchmark::State& state) {
     Data d(state);
     for (auto _ : state) {
         if constexpr (who == Who::deeprec)
-            kernels::layer_norm(d.x.data(), d.rows, d.n, d.gamma.data(), d.beta.data(), epsilon, d.mean.data(),
-                                d.inverse.data(), d.y.data());
+            kernels::layer_norm(d.x.data(), d.rows, d.n, d.parameters(), d.mean.data(), d.inverse.data(), d.y.data());
         if constexpr (who == Who::reference)
-            kernels::reference::layer_norm(d.x.data(), d.rows, d.n, d.gamma.data(), d.beta.data(), epsilon,
-                                           d.mean.data(), d.inverse.data(), d.y.data());
+            kernels::reference::layer_norm(d.x.data(), d.rows, d.n, d.parameters(), d.mean.data(), d.inverse.data(),
+                                           d.y.data());
         if constexpr (who == Who::eigen) {
             const RowMap gamma(d.gamma.data(), d.n), beta(d.beta.data(), d.n);
             for (Index r = 0; r < d.rows; ++r) {
@@ -62,10 +62,10 @@ void backward(benchmark::State& state) {
     for (auto _ : state) {
         if constexpr (who == Who::deeprec)
             kernels::layer_norm_backward(d.dy.data(), d.x.data(), d.rows, d.n, d.gamma.data(), d.mean.data(),
-                                         d.inverse.data(), d.dgamma.data(), d.dbeta.data(), d.dx.data());
+                                         d.inverse.data(), d.gradient());
         if constexpr (who == Who::reference)
             kernels::reference::layer_norm_backward(d.dy.data(), d.x.data(), d.rows, d.n, d.gamma.data(), d.mean.data(),
-                                                    d.inverse.data(), d.dgamma.data(), d.dbeta.data(), d.dx.data());
+                                                    d.inverse.data(), d.gradient());
         if constexpr (who == Who::eigen) {
             const RowMap gamma(d.gamma.data(), d.n);
             RowMap dgamma(d.dgamma.data(), d.n), dbeta(d.dbeta.data(), d.n);

@@ -19,7 +19,7 @@ DEEPREC_BEGIN
 class SqliteReader final : public FieldReader {
 public:
     /// Opens the database to read. Throws FileError for what is no database, ArgumentError for a statement that SQLite
-    /// refuses, gives no columns or gives two of one name.
+    /// refuses, gives no columns or gives two of one name, and for several statements.
     SqliteReader(std::filesystem::path path, const std::string& select) : path_(std::move(path)) {
         sqlite3* database = nullptr;
         const int opened = sqlite3_open_v2(path_.c_str(), &database, SQLITE_OPEN_READONLY, nullptr);
@@ -28,12 +28,17 @@ public:
             sqlite3_exec(database, "PRAGMA schema_version", nullptr, nullptr, nullptr) != SQLITE_OK)
             throw FileError(message(path_.string(), ": cannot be read: ", sqlite3_errmsg(database)));
         sqlite3_stmt* statement = nullptr;
-        const int made = sqlite3_prepare_v2(database, select.c_str(), -1, &statement, nullptr);
+        const char* rest = nullptr;
+        const int made = sqlite3_prepare_v2(database, select.c_str(), -1, &statement, &rest);
         statement_.reset(statement);
         const auto refuse = [&](const std::string& why) {
             throw ArgumentError(message(path_.string(), ": ", detail::shown(select), ": ", why));
         };
         if (made != SQLITE_OK) refuse(sqlite3_errmsg(database));
+        sqlite3_stmt* another = nullptr;  // none behind blanks and comments
+        const bool alone = sqlite3_prepare_v2(database, rest, -1, &another, nullptr) == SQLITE_OK && !another;
+        sqlite3_finalize(another);
+        if (!alone) refuse("expected one statement, received more");
         for (int c = 0; c < sqlite3_column_count(statement); ++c) {
             const char* const name = sqlite3_column_name(statement, c);
             if (!name || !names_.add(name)) refuse(message("two columns are called ", detail::shown(name ? name : "")));

@@ -14,6 +14,7 @@ struct Pass {
     bool training = false;       ///< backward will follow: the cache keeps what it needs
     bool predicts = true;        ///< what is random or learns in training (Dropout, statistics) does as in inference
     bool logits = false;         ///< the last activation is left out: the loss has taken it over
+    std::uint64_t heads = 0;     ///< bits of those Heads that leave theirs out, by losses of several tasks
     Seed seed{};                 ///< of this step; every layer derives its own
     Index first_row = 0;         ///< place of the first sample in its batch, so that shards draw what the batch would
     ThreadPool* pool = nullptr;  ///< that one or two samples may share between threads
@@ -23,6 +24,7 @@ struct Pass {
     Pass for_part(std::uint64_t part, bool last = false) const {
         Pass pass = *this;
         pass.logits = logits && last;
+        if (!last) pass.heads = 0;
         if (training && !predicts) pass.seed = derive(seed, part);
         return pass;
     }

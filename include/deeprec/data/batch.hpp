@@ -19,6 +19,8 @@ struct Batch {
     View<const T, 2> targets;
     const T* weights = nullptr;
     Index weights_per_sample = 1;
+    /// Of several tasks: the names of the targets, and their numbers, side by side in this order.
+    std::span<const FieldShape> tasks{};
 
     SampleWeights<T> sample_weights() const { return {weights, weights_per_sample}; }
 };
@@ -90,14 +92,46 @@ struct InputStore<Pair<U, V>> {
         return InputStore<U>::samples(x.user);
     }
 };
+/// The fields of a record, [N] ids or [N, W], side by side as numbers [N, sum of W].
+template <class T>
+Tensor<T, 2> joined_targets(const Record& targets);
+
+#if DEEPREC_BODIES
+template <class T>
+Tensor<T, 2> joined_targets(const Record& targets) {
+    Index width = 0;
+    for (const FieldView& f : targets.fields()) {
+        if (f.sample.rank() > 1)
+            throw ShapeError(message("TensorDataset: expected targets [N] or [N, outputs], received samples of ",
+                                     f.sample, " of '", f.name, "'"));
+        width += f.sample.size();
+    }
+    Tensor<T, 2> all(targets.size(), width);
+    Index begin = 0;
+    for (const FieldView& f : targets.fields()) {
+        const auto copy = [&]<class E>(const E* from) {
+            for (Index r = 0; r < targets.size(); ++r)
+                for (Index i = 0; i < f.sample.size(); ++i) all(r, begin + i) = static_cast<T>(*from++);
+        };
+        if (f.type == ElementType::int32)
+            copy(reinterpret_cast<const std::int32_t*>(f.data));
+        else if (f.type == ElementType::float32)
+            copy(reinterpret_cast<const float*>(f.data));
+        else
+            copy(reinterpret_cast<const double*>(f.data));
+        begin += f.sample.size();
+    }
+    return all;
+}
+#endif
 }  // namespace detail
 
 /// Samples in memory: `TensorDataset{x, y}`, `TensorDataset{Pair{users, items}, y}`, both with sample weights as a
 /// third.
 ///
-/// Shapes: x [N, ...] (a Tensor, a Record, or a Pair of them), y [N, outputs], weights [N] or empty. Throws ShapeError
-/// unless the sample counts agree. The batch lies in the data set and lasts until the next: one caller at a time,
-/// threads need copies.
+/// Shapes: x [N, ...] (a Tensor, a Record, or a Pair of them), y [N, outputs], or of several tasks a Record of them by
+/// name, numbers [N, outputs] or classes [N]; weights [N] or empty. Throws ShapeError unless the sample counts agree.
+/// The batch lies in the data set and lasts until the next: one caller at a time, threads need copies.
 template <class Input, class T>
 class TensorDataset {
 public:
@@ -110,14 +144,20 @@ public:
             throw ShapeError(message("TensorDataset: expected targets and weights for ", n, " samples, received ",
                                      y_.dimension(0), " and ", weights_.size() ? weights_.dimension(0) : 0));
     }
+    /// Targets by the names of tasks; models of double need `TensorDataset<Input, double>{...}`.
+    TensorDataset(Input x, const Record& y, Tensor<T, 1> weights = {})
+        : TensorDataset(std::move(x), detail::joined_targets<T>(y), std::move(weights)) {
+        tasks_ = y.shape();
+    }
     Index size() const { return y_.dimension(0); }
     auto batch(std::span<const Index> indices) const {
         for (const Index i : indices)
-            if (i < 0 || i >= size()) throw DataError(message("TensorDataset: expected indices below ", size(), ", received ", i));
+            if (i < 0 || i >= size())
+                throw DataError(message("TensorDataset: expected indices below ", size(), ", received ", i));
         const T* weights = weights_.size() ? weight_rows_.gather(weights_, indices).data() : nullptr;
         const auto targets = target_rows_.gather(y_, indices);
         return Batch<decltype(inputs_.gather(x_, indices)), T>{inputs_.gather(x_, indices), targets, weights,
-                                                               weights_.size() ? weights_.dimension(1) : 1};
+                                                               weights_.size() ? weights_.dimension(1) : 1, tasks_};
     }
     const Input& inputs() const { return x_; }
     const Tensor<T, 2>& targets() const { return y_; }
@@ -132,12 +172,17 @@ private:
     Input x_;
     Tensor<T, 2> y_;
     Tensor<T, 2> weights_;
+    RecordShape tasks_;                         // empty = one
     mutable detail::InputStore<Input> inputs_;  // the memory of the last batch
     mutable detail::GatheredRows<T, 2> target_rows_;
     mutable detail::GatheredRows<T, 2> weight_rows_;
 };
 template <class Input, class T>
 TensorDataset(Input, Tensor<T, 2>) -> TensorDataset<Input, T>;
+template <class Input>
+TensorDataset(Input, Record) -> TensorDataset<Input, float>;
+template <class Input, class T>
+TensorDataset(Input, Record, Tensor<T, 1>) -> TensorDataset<Input, T>;
 template <class Input, class T>
 TensorDataset(Input, Tensor<T, 2>, Tensor<T, 1>) -> TensorDataset<Input, T>;
 template <class Input, class T>

@@ -47,7 +47,8 @@ struct FeatureTensors {
 
 /// What the features of one model may ask for, whoever wrote them: a short text can name any number.
 struct FeatureLimits {
-    Index ids_a_row = Index{1} << 20;  ///< the lengths of all features together: what one row costs in `transform`
+    Index ids_a_row = Index{1} << 20;  ///< the lengths, and widths of vectors, of all features together: what one row
+                                       ///< costs in `transform`
     Index buckets = Index{1} << 24;    ///< of one hashed feature: rows of the embedding that is made for it
 };
 
@@ -114,6 +115,12 @@ public:
         }
     }
 
+    /// Whether a row has several ids of the feature: a bag or tokens.
+    bool has_many(std::string_view name) const {
+        const std::int32_t place = names_.find(name).value_or(0);
+        return place > 0 && detail::is_many(features_[static_cast<std::size_t>(place) - 1].about.kind);
+    }
+
     /// Everything as one text.
     std::string json() const {
         using detail::json_quoted;
@@ -174,7 +181,7 @@ public:
             if (f.about.kind == FeatureKind::bucket) f.about.buckets = static_cast<Index>(f.bounds.size()) + 1;
             try {
                 spec.add(std::move(f), limits);
-                spec.check_length(ids, spec.features_.back().about, limits);
+                spec.check_length(ids, spec.features_.back(), limits);
             } catch (const ArgumentError& error) {
                 in.fail(message("another feature before this (", error.what(), ")"));
             }
@@ -215,7 +222,7 @@ private:
         Index ids = 0;
         for (std::size_t f = 0; f < features_.size(); ++f) {
             features_[f].fit(values_of(f));
-            check_length(ids, features_[f].about, limits);
+            check_length(ids, features_[f], limits);
         }
     }
     template <class F>
@@ -324,14 +331,14 @@ private:
         features_.push_back(std::move(f));
         if (!many) features_.back().about.length = 1;
     }
-    /// Adds the length of one feature to those of others.
-    static void check_length(Index& ids, const Feature& about, const FeatureLimits& limits) {
-        if (!detail::has_texts(about.kind)) return;
-        if (about.length > limits.ids_a_row - ids)
-            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' expected lengths up to ",
-                                        limits.ids_a_row, " in all (FeatureLimits::ids_a_row), received ", about.length,
+    /// Adds the length or width of one feature to those of others.
+    static void check_length(Index& ids, const Fitted& f, const FeatureLimits& limits) {
+        const Index length = detail::has_texts(f.about.kind) ? f.about.length : f.width;
+        if (length > limits.ids_a_row - ids)
+            throw ArgumentError(message("FeatureSpec: feature '", f.about.name, "' expected lengths up to ",
+                                        limits.ids_a_row, " in all (FeatureLimits::ids_a_row), received ", length,
                                         " beside ", ids));
-        ids += about.length;
+        ids += length;
     }
     void check_names(const FeatureRow& row) const {
         for (const auto& part : row) {

@@ -17,9 +17,11 @@ struct FieldsOfSequence {
 
 /// The fields of all events and users: `SequenceFields fields{sequences, events, users}`.
 ///
-/// Row i of `events` is event i of the sequences, user by user and oldest first; row u of `users` is user u, row 0
-/// nobody. Events are found by user and place, so that the fields of all sequences of a split serve its training part
-/// and its queries too. Throws ShapeError for other numbers of rows. Either record may be empty.
+/// Row i of `events` is event i of the sequences, user by user and oldest first, as
+/// `table.select(table.by_user_and_time()).samples(spec)` gives them; row u of `users` is user u, row 0 nobody, or
+/// where there is no row for nobody, as of `users.samples(spec)`, row u - 1. Events are found by user and place, so
+/// that the fields of all sequences of a split serve its training part and its queries too. Throws ShapeError for other
+/// numbers of rows. Either record may be empty.
 class SequenceFields {
 public:
     SequenceFields(const Sequences& all, Record events, Record users = {})
@@ -32,7 +34,8 @@ public:
                                          record.size()));
         };
         check("events", events_, all.size());
-        check("users and nobody", users_, Index{all.users()} + 1);
+        if (!users_.fields().empty() && users_.size() == all.users()) first_user_ = 1;
+        check("users and nobody", users_, Index{all.users()} + 1 - first_user_);
     }
 
     const Record& events() const { return events_; }
@@ -46,13 +49,14 @@ public:
                 message("SequenceFields: there are no events ", begin, " to ", begin + count, " of user ", user));
         FieldsOfSequence found;
         if (!events_.fields().empty()) found.events = events_.slice(ends_[u - 1] + begin, ends_[u - 1] + begin + count);
-        if (!users_.fields().empty()) found.user = users_.slice(user, user + 1);
+        if (!users_.fields().empty()) found.user = users_.slice(user - first_user_, user - first_user_ + 1);
         return found;
     }
 
 private:
     Record events_, users_;
     std::vector<Index> ends_;  // user u has the rows ends_[u - 1] up to ends_[u]
+    Index first_user_ = 0;     // of row 0
 };
 
 namespace detail {

@@ -87,13 +87,17 @@ Counterfactual counterfactual(const ItemIndex<Model>& index, const User& user, s
     typename ItemIndex<Model>::Cache cache;
     RecommendOptions others = options;
     others.allow = [&](std::int32_t i) { return i != item && (!options.allow || options.allow(i)); };
+    index.recommend(kept, 0, others, cache);  // refuses what it refuses
+    Buffer<std::int32_t> excluded_items;
+    const detail::Allowed allowed(others, {}, excluded_items);
     // How far the item is before the k-th of the others, which is the last one that it has to beat.
     const auto lead = [&]() -> detail::Lead {
-        const auto hits = index.recommend(kept, k, others, cache);
+        const T* scores = index.score(kept, cache, options.pool);
+        const auto hits =
+            detail::best_of_scores("counterfactual", scores, index.size(), index.first_item(), k, allowed);
         if (static_cast<Index>(hits.size()) < k) return {0, true};  // there is room for it whatever its score
         const std::int32_t rival = hits.back().item;
-        const T* scores = cache.scores.data();
-        const T own = scores[row], best = scores[rival - index.first_item()];
+        const T own = scores[row], best = hits.back().score;
         detail::check_finite_score("counterfactual", item, own);
         return {static_cast<double>(own) - static_cast<double>(best), own > best || (!(own < best) && item < rival)};
     };

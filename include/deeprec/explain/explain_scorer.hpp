@@ -1,8 +1,10 @@
 /// Why a scorer puts an item where it does: which events of the history speak for it.
 #pragma once
 
+#include <any>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,14 +39,67 @@ inline Explanation finished(Explanation why) {
     return why;
 }
 
-/// The line from nothing to a history's item vectors, through the tower of a SequenceRecommender to one item's score.
+/// A SequenceRecommender's fields as a tower that FieldPath walks through.
+template <class T>
+struct FieldsTower {
+    using Scalar = T;
+    using Cache = std::any;
+    using Gradients = std::any;
+    const FieldPart<T>* part;
+    static constexpr std::string_view name() { return "SequenceRecommender"; }
+    const RecordShape& record() const { return (*part)->record(); }
+    Block<const T> apply(const RecordView& x, Cache& cache, const Pass& pass) const {
+        return (*part)->apply(x, cache, pass);
+    }
+    void apply_backward(const Block<const T>& dy, Cache& cache, Gradients& gradients, bool) const {
+        (*part)->apply_backward(dy, cache, gradients);
+    }
+};
+/// The path of such fields for one history, empty where the model reads none.
+template <class T>
+class FieldsLine {
+public:
+    FieldsLine(const FieldPart<T>& part, const RecordView& x, std::any& gradients)
+        : tower_{&part}, gradients_(gradients) {
+        if (part) path_.emplace(tower_, x);
+    }
+    FieldsLine(const FieldsLine&) = delete;
+    /// What the fields add to the tower's input at points of the line: null without fields.
+    const T* run(const std::vector<double>& at) {
+        return path_ ? path_->run(at, cache_, DifferentiableInference{}).data : nullptr;
+    }
+    void back(const Block<const T>& dy, double weight) {
+        if (path_) path_->back(dy, cache_, gradients_, weight, found_);
+    }
+    void clear() {
+        if (path_) found_ = path_->contributions();
+    }
+    const std::vector<Contribution>& found() const { return found_; }
+    explicit operator bool() const { return path_.has_value(); }
+
+private:
+    FieldsTower<T> tower_;
+    std::any& gradients_;  // nobody reads them
+    std::any cache_;
+    std::optional<FieldPath<FieldsTower<T>>> path_;
+    std::vector<Contribution> found_;
+};
+
+/// The line from nothing to a history's item vectors and fields, through the tower of a SequenceRecommender to one
+/// item's score.
 template <class Model>
 class SequencePath {
     using T = typename Model::Scalar;
 
 public:
-    SequencePath(const Model& model, std::span<const std::int32_t> ids, std::int32_t item)
-        : model_(model), steps_(static_cast<Index>(ids.size())), item_(item), gradients_(model.tower.zero_gradients()) {
+    SequencePath(const Model& model, std::span<const std::int32_t> ids, const SequenceRecords& records,
+                 std::int32_t item)
+        : model_(model),
+          steps_(static_cast<Index>(ids.size())),
+          item_(item),
+          gradients_(model.zero_pass_gradients()),
+          step_(model.step_fields(), records.step, gradients_.step),
+          user_(model.user_fields(), records.user, gradients_.user) {
         const Index d = model.width();
         for (const std::int32_t id : ids) x_.insert(x_.end(), model.vectors() + id * d, model.vectors() + (id + 1) * d);
     }
@@ -53,9 +108,13 @@ public:
         std::vector<T> unused;
         return run({at}, unused);
     }
-    /// The mean of gradient * vectors at n points between `start` and 1, times their distance, into the events.
+    /// The mean of gradient * vectors at n points between `start` and 1, times their distance: into the events, one a
+    /// step, behind which come those of the steps' fields, then those of the user's.
     void integrate(double start, Index n, std::vector<Contribution>& events) {
+        events.resize(static_cast<std::size_t>(steps_));
         for (Contribution& c : events) c.value = 0;
+        step_.clear();
+        user_.clear();
         const Index d = model_.width(), size = steps_ * d;
         const double weight = (1 - start) / static_cast<double>(n);
         for (Index begin = 0; begin < n; begin += chunk) {
@@ -64,8 +123,16 @@ public:
                 at.push_back(start + weight * (static_cast<double>(p) + 0.5));
             std::vector<T> dh;
             run(at, dh);
+            const Index points = std::ssize(at);
             const auto dx =
-                model_.tower.apply_backward({dh.data(), {std::ssize(at), steps_, d}}, cache_, gradients_, true);
+                model_.tower.apply_backward({dh.data(), {points, steps_, d}}, cache_, gradients_.tower, true);
+            step_.back({dx.data, {points, steps_, d}}, weight);
+            if (user_) {
+                std::vector<T> sums(static_cast<std::size_t>(points * d), T(0));
+                for (Index i = 0; i < points * steps_; ++i)
+                    kernels::add<T>(dx.data + i * d, sums.data() + i / steps_ * d, d);
+                user_.back({sums.data(), {points, d}}, weight);
+            }
             for (Index p = 0; p < std::ssize(at); ++p)
                 for (std::size_t t = 0; t < events.size(); ++t) {
                     const Index row = static_cast<Index>(t) * d;
@@ -73,7 +140,11 @@ public:
                         weight * static_cast<double>(kernels::dot<T>(dx.data + p * size + row, x_.data() + row, d));
                 }
         }
+        events.insert(events.end(), step_.found().begin(), step_.found().end());
+        events.insert(events.end(), user_.found().begin(), user_.found().end());
     }
+    /// How many contributions are of the steps' fields.
+    Index step_contributions() const { return std::ssize(step_.found()); }
 
 private:
     static constexpr Index chunk = 16;  // points that go through the tower at once
@@ -86,6 +157,10 @@ private:
             for (Index i = 0; i < size; ++i)
                 points_[static_cast<std::size_t>(p * size + i)] =
                     static_cast<T>(at[static_cast<std::size_t>(p)]) * x_[static_cast<std::size_t>(i)];
+        if (const T* step = step_.run(at)) kernels::add<T>(step, points_.data(), points * size);
+        if (const T* user = user_.run(at))
+            for (Index i = 0; i < points * steps_; ++i)
+                kernels::add<T>(user + i / steps_ * d, points_.data() + i * d, d);
         const auto h =
             model_.tower.apply(Block<T>{points_.data(), {points, steps_, d}}, cache_, DifferentiableInference{});
         dh.assign(static_cast<std::size_t>(points * size), T(0));
@@ -116,7 +191,8 @@ private:
     std::int32_t item_;
     std::vector<T> x_, points_;
     typename std::remove_cvref_t<decltype(Model::tower)>::Cache cache_;
-    typename std::remove_cvref_t<decltype(Model::tower)>::Gradients gradients_;  // nobody reads them
+    typename Model::PassGradients gradients_;  // nobody reads them
+    FieldsLine<T> step_, user_;
 };
 
 template <class Model>
@@ -127,7 +203,13 @@ Explanation explain_sequence(const SequenceIndex<Model>& index, const Query& que
     why.baseline = why.score;
     const auto read = query.history.last(std::min(query.history.size(), static_cast<std::size_t>(index.length())));
     if (read.empty()) return why;
-    SequencePath<Model> path(index.model(), read, item);
+    PaddedFields records;
+    if (index.fields()) {
+        const Index all = std::ssize(query.history), some = std::ssize(read);
+        FieldsOfSequence own = index.fields()->of(query.user, all - some, some);
+        records.add(own);
+    }
+    SequencePath<Model> path(index.model(), read, {records.events(std::ssize(read)), records.users()}, item);
     // A cosine has no value where nothing points anywhere: its line starts a little way off.
     const double start = index.model().options().scale == 0 ? 0 : 1e-3;
     why.baseline = path.score(start);
@@ -140,7 +222,12 @@ Explanation explain_sequence(const SequenceIndex<Model>& index, const Query& que
         if (std::abs(found.residual) <= options.tolerance * std::abs(difference) || n == options.max_points) break;
     }
     share_out(found);
-    std::copy(found.events.begin(), found.events.end(), why.events.end() - std::ssize(found.events));
+    const auto fields = found.events.begin() + std::ssize(read);
+    std::copy(found.events.begin(), fields, why.events.end() - std::ssize(read));
+    for (auto c = fields; c != found.events.end(); ++c) {
+        if (c - fields < path.step_contributions()) c->position += std::ssize(query.history) - std::ssize(read);
+        why.events.push_back(*c);
+    }
     why.residual = found.residual;
     return why;
 }
@@ -153,7 +240,10 @@ inline void add_member(Explanation& hybrid, Explanation member, const Standardis
     member.residual *= factor;
     for (Contribution& c : member.events) {
         c.value *= factor;
-        hybrid.events[static_cast<std::size_t>(c.position)].value += c.value;
+        if (c.field.empty())
+            hybrid.events[static_cast<std::size_t>(c.position)].value += c.value;
+        else
+            hybrid.events.push_back(c);  // behind those of the history
     }
     hybrid.score += member.score;
     hybrid.baseline += member.baseline;
@@ -188,7 +278,8 @@ bool explains_exactly(const WeightedHybrid<Members...>& hybrid) {
 /// - ItemKnn, WindowRules, Markov, Popularity: what each event adds to the score, exactly; `baseline` is the rest.
 /// - SequenceIndex: integrated gradients over the vectors of the events that it reads, from 0 (for cosine scores from
 ///   1/1000 of them) to what they are; `baseline` is the score at the start, and `residual` as in `explain(model,
-///   ...)`.
+///   ...)`. Fields of events and users, which the index must have, are explained with them, as in a tower of fields:
+///   `events` has them by `field`, those of the user at position 0.
 /// - WeightedHybrid: `members` has what each member adds in the hybrid's scale, (s - mean) / deviation times the
 /// weight,
 ///   by its own events; `events` are the sums. The mean and the deviation over all items are taken as given.

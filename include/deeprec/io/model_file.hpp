@@ -92,10 +92,14 @@ Fields<typename Model::Scalar> named_fields(const Model& model) {
 template <class Model>
 concept HasParameters = requires { typename std::remove_cvref_t<Model>::Gradients; };
 template <class T>
+bool has_parameters(const Fields<T>& fields) {
+    return std::any_of(fields.parameters().begin(), fields.parameters().end(),
+                       [](const Parameter<T>& p) { return !p.is_state() && p.held > 0; });
+}
+template <class T>
 void check_has_parameters(std::string_view function, const Fields<T>& fields) {
-    for (const Parameter<T>& p : fields.parameters())
-        if (!p.is_state() && p.held > 0) return;
-    throw ArgumentError(message(function, ": the model has no parameters; build it first"));
+    if (!has_parameters(fields))
+        throw ArgumentError(message(function, ": the model has no parameters; build it first"));
 }
 /// What `save` writes. Throws ArgumentError for a model that is not built.
 template <class T>
@@ -179,6 +183,26 @@ DEEPREC_FUNCTION void check_options(const std::vector<LayerOptions>& layers, con
 }
 #endif
 
+/// Gives a model that is not built the options and sizes of the file's. The shapes are compared with those in the file
+/// before anything is made.
+template <class Model>
+void restore(Model& model, SafetensorsReader& file, const LoadOptions& options) {
+    try {
+        // One layer at a time, outer ones first: names of fields are options and lead to the layers behind them.
+        for (std::size_t i = 0; i < named_fields(model).layers().size(); ++i)
+            read_options(named_fields(model).layers()[i], file);
+        check_options(named_fields(model).layers(), file);
+        model.restore();
+    } catch (const FormatError&) {
+        throw;
+    } catch (const Error& error) {  // options that do not fit each other
+        throw FormatError(message(file.name(), ": the model that it describes cannot be built: ", error.what()));
+    }
+    const auto fields = named_fields(model);
+    check_tensors(fields, file, options);
+    for (const auto& p : fields.parameters()) p.resize(p.tensor, p.shape);
+}
+
 }  // namespace detail
 
 /// Writes all parameters and states of a built model, its options and your own texts, in place of the file if there is
@@ -196,12 +220,23 @@ void save(const Model& model, std::ostream& out, const Metadata& metadata = {}) 
 }
 
 /// Reads all parameters and states into a built model, from a file of this library or any other that uses its names and
-/// shapes, or names that the options translate. Throws FormatError, leaving the model as it was, unless the file has
-/// exactly the model's tensors (LoadOptions::unread and partial allow for others): the message has the first that is
-/// missing, additional or of another shape or type. Throws NumericError for numbers that are not finite, ArgumentError
-/// for names in the options that the model does not have.
+/// shapes, or names that the options translate. A SequenceRecommender that is not built takes its options and sizes
+/// from the file, as from `load<Model>`, but keeps what no file knows: the layers of its `step` and `user`. Throws
+/// FormatError, leaving the model as it was, unless the file has exactly the model's tensors (LoadOptions::unread and
+/// partial allow for others): the message has the first that is missing, additional or of another shape or type. Throws
+/// NumericError for numbers that are not finite, ArgumentError for names in the options that the model does not have.
 template <class Model>
 LoadReport load(Model& model, SafetensorsReader& file, const LoadOptions& options = {}) {
+    if constexpr (requires { Model::has_parts_of_any_type; })
+        if (!options.partial && !detail::has_parameters(detail::named_fields(model))) {
+            Model restored = model;
+            LoadReport report = detail::within_memory(file.name(), [&] {
+                detail::restore(restored, file, options);
+                return load(restored, file, options);
+            });
+            model = std::move(restored);
+            return report;
+        }
     const auto fields = detail::named_fields(model);
     detail::check_has_parameters("load", fields);
     return detail::within_memory(file.name(), [&] {
@@ -219,26 +254,13 @@ LoadReport load(Model& model, const std::filesystem::path& path, const LoadOptio
 
 /// The model that was saved, a Sequential, a TwoTower of Sequentials or a SequenceRecommender. Throws FormatError
 /// unless the file comes from a model of this type, ArgumentError for LoadOptions::partial, which needs a model that
-/// has been built. The shapes that its options ask for are compared with those in the file before anything is made.
+/// has been built.
 template <detail::HasParameters Model>
 std::remove_cvref_t<Model> load(SafetensorsReader& file, const LoadOptions& options = {}) {
     if (options.partial) throw ArgumentError("load: partial: expected a model that has been built, load(model, path)");
     return detail::within_memory(file.name(), [&] {
         std::remove_cvref_t<Model> model;
-        try {
-            // One layer at a time, outer ones first: names of fields are options and lead to the layers behind them.
-            for (std::size_t i = 0; i < detail::named_fields(model).layers().size(); ++i)
-                detail::read_options(detail::named_fields(model).layers()[i], file);
-            detail::check_options(detail::named_fields(model).layers(), file);
-            model.restore();
-        } catch (const FormatError&) {
-            throw;
-        } catch (const Error& error) {  // options that do not fit each other
-            throw FormatError(message(file.name(), ": the model that it describes cannot be built: ", error.what()));
-        }
-        const auto fields = detail::named_fields(model);
-        detail::check_tensors(fields, file, options);
-        for (const auto& p : fields.parameters()) p.resize(p.tensor, p.shape);
+        detail::restore(model, file, options);
         load(model, file, options);
         return model;
     });

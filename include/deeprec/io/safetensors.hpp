@@ -130,7 +130,7 @@ private:
     }
     void parse(const std::string& header);
     TensorEntry parse_entry(detail::JsonReader& json, const std::string& name) const;
-    /// What the shape needs of the `available` bytes.
+    /// What the shape needs of the `available` bytes; of a type that is not known, the bytes that it has.
     std::int64_t bytes_of(const std::string& name, const TensorEntry& entry, std::int64_t available) const;
     /// Tensors cover the `available` bytes one after the other, each with the bytes that its shape needs.
     void check_layout(std::int64_t available) const;
@@ -237,16 +237,20 @@ DEEPREC_FUNCTION TensorEntry SafetensorsReader::parse_entry(detail::JsonReader& 
 
 DEEPREC_FUNCTION std::int64_t SafetensorsReader::bytes_of(const std::string& name, const TensorEntry& entry,
                                                           std::int64_t available) const {
-    const std::uint64_t bits = detail::dtype_bits(entry.dtype), room = static_cast<std::uint64_t>(available);
+    const std::uint64_t known = detail::dtype_bits(entry.dtype), bits = std::max<std::uint64_t>(known, 1);
+    const std::int64_t own = entry.end - entry.begin;
+    if (known == 0 && own < 0) return own;  // which no layout has
+    const std::uint64_t room = static_cast<std::uint64_t>(known == 0 ? own : available);
     const std::uint64_t most = room / bits * 8 + room % bits * 8 / bits;  // elements
     const bool empty = std::find(entry.shape.begin(), entry.shape.end(), 0) != entry.shape.end();
     std::uint64_t count = empty ? 0 : 1;
     for (const std::int64_t extent : entry.shape) {
         if (!empty && count > most / static_cast<std::uint64_t>(extent))
-            fail(name, message("a shape of ", detail::shape_text(entry.shape), " needs more than the ", available,
+            fail(name, message("a shape of ", detail::shape_text(entry.shape), " needs more than the ", room,
                                " bytes of data that the file has"));
         count *= static_cast<std::uint64_t>(extent);
     }
+    if (known == 0) return own;  // no type has less than a bit for an element
     if (count % 8 * bits % 8 != 0)
         fail(name, message("expected whole bytes, received ", count, " elements of ", bits, " bits"));
     return static_cast<std::int64_t>(count / 8 * bits + count % 8 * bits / 8);
@@ -260,8 +264,7 @@ DEEPREC_FUNCTION void SafetensorsReader::check_layout(std::int64_t available) co
     });
     std::int64_t at = 0;
     for (const auto& [name, entry] : order) {
-        const std::int64_t bytes =
-            detail::dtype_bits(entry->dtype) == 0 ? entry->end - entry->begin : bytes_of(*name, *entry, available);
+        const std::int64_t bytes = bytes_of(*name, *entry, available);
         if (entry->begin != at || entry->end < at || entry->end - at != bytes || entry->end > available)
             fail(*name, message("expected data_offsets [", at, ", ", at + bytes, "] within ", available,
                                 " bytes of data, received [", entry->begin, ", ", entry->end, "]"));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
@@ -50,6 +51,8 @@ public:
         if (found == from_->metadata().end()) fail("expected the text '", at(name), "', the file has none");
         value = found->second;
     }
+    /// Whether the file that is read has a tensor of this name.
+    bool has(std::string_view name) const { return reading() && from_->tensors().count(at(name)) > 0; }
     template <class V>
     void number(std::string_view name, V& value) {
         if (to_) return to_->add(at(name), {}, &value);
@@ -159,9 +162,14 @@ private:
     template <class V>
     void check_finite(std::string_view name, const V* values, Index n) const {
         if constexpr (std::floating_point<V>)
-            for (Index i = 0; i < n; ++i)
-                if (!std::isfinite(values[i]))
-                    fail("tensor '", at(name), "': expected finite numbers, received ", values[i], " at ", i);
+            for (Index begin = 0; begin < n; begin += 1024) {
+                const Index end = std::min<Index>(n, begin + 1024);
+                bool finite = true;  // without a branch for each number
+                for (Index i = begin; i < end; ++i) finite &= std::abs(values[i]) <= std::numeric_limits<V>::max();
+                for (Index i = begin; !finite && i < end; ++i)
+                    if (!std::isfinite(values[i]))
+                        fail("tensor '", at(name), "': expected finite numbers, received ", values[i], " at ", i);
+            }
     }
 
     SafetensorsWriter* to_ = nullptr;

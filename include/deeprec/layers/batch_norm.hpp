@@ -105,9 +105,9 @@ public:
     /// of these rows.
     Block<const T> back(const Block<const T>& dy, Cache& cache, Gradients& gradients, bool want_dx) const {
         T* const dx = want_dx ? cache.dx.need(dy.size()) : nullptr;
-        kernels::batch_norm_backward<T>(dy.data, cache.x, cache.keep, cache.counted, dy.rows(), features_,
+        kernels::batch_norm_backward<T>({dy.rows(), features_, cache.keep, cache.counted}, dy.data, cache.x,
                                         parameters_.gamma.data(), cache.mean.data(), cache.inverse.data(),
-                                        gradients.gamma.data(), gradients.beta.data(), dx);
+                                        {gradients.gamma.data(), gradients.beta.data(), dx});
         if (cache.counted > 0) {
             gradients.moving_mean.add(cache.mean.data(), cache.counted, cache.counted);
             // torch: the sum of squares over n - 1; a single row says nothing about the variance
@@ -127,7 +127,7 @@ private:
     Tensor<T, 1> moving_mean_, moving_variance_;
 };
 
-BatchNorm()->BatchNorm<float>;
-BatchNorm(BatchNormOptions)->BatchNorm<float>;
+BatchNorm() -> BatchNorm<float>;
+BatchNorm(BatchNormOptions) -> BatchNorm<float>;
 
 DEEPREC_END

@@ -105,6 +105,10 @@ struct BasicDot {
     Shape size(const Shape& u, const Shape& v) const { return detail::PairScore<T>::size(name(), u, v); }
     Shape build(const Shape& u, const Shape& v, Seed) const { return size(u, v); }
     void fields(Fields<T>& f, NoParameters&) { f.option("normalize", normalize); }
+    /// For indexes: scores are this times the inner products of the vectors, each divided by its length if
+    /// `normalize_rows`.
+    T inner_scale() const { return T(1); }
+    bool normalize_rows() const { return normalize; }
     void parameters_changed() {}
     NoParameters zero_gradients() const { return {}; }
 
@@ -142,6 +146,9 @@ struct BasicCosine {
     }
     Shape build(const Shape& u, const Shape& v, Seed) const { return size(u, v); }
     void fields(Fields<T>& f, NoParameters&) { f.option("temperature", temperature); }
+    /// As of Dot.
+    T inner_scale() const { return T(1) / temperature; }
+    bool normalize_rows() const { return true; }
     void parameters_changed() {}
     NoParameters zero_gradients() const { return {}; }
 

@@ -52,8 +52,9 @@ public:
     Block<const T> run(const Block<const T>& x, Cache& cache, const Pass&) const {
         const Index rows = x.rows();
         T* const y = cache.y.need(x.size());
-        kernels::layer_norm<T>(x.data, rows, features_, parameters_.gamma.data(), parameters_.beta.data(),
-                               static_cast<T>(options_.epsilon), cache.mean.need(rows), cache.inverse.need(rows), y);
+        kernels::layer_norm<T>(x.data, rows, features_,
+                               {parameters_.gamma.data(), parameters_.beta.data(), static_cast<T>(options_.epsilon)},
+                               cache.mean.need(rows), cache.inverse.need(rows), y);
         cache.x = x.data;
         return {y, x.shape, x.mask};
     }
@@ -63,8 +64,8 @@ public:
     Block<const T> back(const Block<const T>& dy, Cache& cache, Gradients& gradients, bool want_dx) const {
         T* const dx = want_dx ? cache.dx.need(dy.size()) : nullptr;
         kernels::layer_norm_backward<T>(dy.data, cache.x, dy.rows(), features_, parameters_.gamma.data(),
-                                        cache.mean.data(), cache.inverse.data(), gradients.gamma.data(),
-                                        gradients.beta.data(), dx);
+                                        cache.mean.data(), cache.inverse.data(),
+                                        {gradients.gamma.data(), gradients.beta.data(), dx});
         return {dx, dy.shape};
     }
 

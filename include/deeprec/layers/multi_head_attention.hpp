@@ -115,7 +115,7 @@ public:
             const auto s = shape_of(cache, b);
             const Index first = cache.begins.data()[b];
             const T* const q = qkv + first * 3 * w;
-            kernels::attention<T>(s, q, q + w, q + 2 * w, 3 * w, p, heads + first * w, scratch);
+            kernels::attention<T>(s, {q, q + w, q + 2 * w, 3 * w}, p, heads + first * w, scratch);
             if (pass.training) p += s.probabilities();
         }
         const T* const bias = options_.use_bias ? parameters_.output_bias.data() : nullptr;
@@ -142,8 +142,8 @@ public:
             const Index first = cache.begins.data()[b];
             const T* const q = cache.qkv.data() + first * 3 * w;
             T* const dq = dqkv + first * 3 * w;
-            kernels::attention_backward<T>(s, dheads + first * w, q, q + w, q + 2 * w, 3 * w, p, dq, dq + w, dq + 2 * w,
-                                           cache.scratch.data());
+            kernels::attention_backward<T>(s, dheads + first * w, {q, q + w, q + 2 * w, 3 * w}, p,
+                                           {dq, dq + w, dq + 2 * w}, cache.scratch.data());
             p += s.probabilities();
         }
         const auto rows = kernels::matrix_rows(cache.x, n, features_, features_);
@@ -211,7 +211,7 @@ private:
     PackedKernel<T> input_, output_;
 };
 
-MultiHeadAttention(Index, Index)->MultiHeadAttention<float>;
-MultiHeadAttention(Index, Index, MultiHeadAttentionOptions)->MultiHeadAttention<float>;
+MultiHeadAttention(Index, Index) -> MultiHeadAttention<float>;
+MultiHeadAttention(Index, Index, MultiHeadAttentionOptions) -> MultiHeadAttention<float>;
 
 DEEPREC_END

@@ -17,22 +17,33 @@ namespace detail {
 template <class Rule>
 class ScoreMetric : public ElementMetric<Rule> {
 public:
-    void add(double prediction, double target, double weight) { seen_.push_back({prediction, target > 0.5, weight}); }
-    void reset() { seen_.clear(); }
-    void merge(const Rule& other) { seen_.insert(seen_.end(), other.seen_.begin(), other.seen_.end()); }
+    void add(double prediction, double target, double weight) {
+        scores_.push_back(prediction);
+        classes_.push_back(target > 0.5 ? 1 : 0);
+        weights_.push_back(weight);
+    }
+    void reset() {
+        for (auto* list : {&scores_, &classes_, &weights_}) list->clear();
+    }
+    void merge(const Rule& other) {
+        const std::size_t n = other.scores_.size();
+        for (std::size_t i = 0; i < n; ++i) add(other.scores_[i], other.classes_[i], other.weights_[i]);
+    }
+    void state(CheckpointState& s) { s.lists({{"scores", &scores_}, {"classes", &classes_}, {"weights", &weights_}}); }
 
 protected:
-    struct Seen {
-        double score;
-        bool positive;
-        double weight;
-    };
     /// f(weight of positives, weight of negatives) for each distinct score, best first. False where a score is NaN,
     /// which has no place in any order.
     template <class F>
     bool each_score(F&& f) const {
-        if (std::any_of(seen_.begin(), seen_.end(), [](const Seen& s) { return std::isnan(s.score); })) return false;
-        std::vector<Seen> sorted = seen_;
+        if (std::any_of(scores_.begin(), scores_.end(), [](double score) { return std::isnan(score); })) return false;
+        struct Seen {
+            double score;
+            bool positive;
+            double weight;
+        };
+        std::vector<Seen> sorted(scores_.size());
+        for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = {scores_[i], classes_[i] > 0.5, weights_[i]};
         std::sort(sorted.begin(), sorted.end(), [](const Seen& a, const Seen& b) { return a.score > b.score; });
         for (std::size_t i = 0; i < sorted.size();) {
             double positives = 0, negatives = 0;
@@ -43,7 +54,7 @@ protected:
         }
         return true;
     }
-    std::vector<Seen> seen_;
+    std::vector<double> scores_, classes_, weights_;  // of each prediction; class 1 or 0
 };
 }  // namespace detail
 
@@ -65,7 +76,7 @@ public:
     /// Sum of the weights of all predictions seen.
     double weight() const {
         double sum = 0;
-        for (const Seen& s : seen_) sum += s.weight;
+        for (const double weight : weights_) sum += weight;
         return sum;
     }
 

@@ -74,6 +74,12 @@ public:
         }
         seen_nan_ |= other.seen_nan_;
     }
+    void state(CheckpointState& s) {
+        s.option("curve", static_cast<double>(options_.curve));
+        s("positives", std::span(positives_));
+        s("negatives", std::span(negatives_));
+        s("seen_nan", seen_nan_);
+    }
 
 private:
     AucApproximateOptions options_;

@@ -34,6 +34,11 @@ public:
         fn_ += other.fn_;
         seen_nan_ |= other.seen_nan_;
     }
+    void state(CheckpointState& s) {
+        s.option("threshold", threshold_);
+        s("tp", tp_), s("fp", fp_), s("tn", tn_), s("fn", fn_);
+        s("seen_nan", seen_nan_);
+    }
 
 protected:
     double tp_ = 0, fp_ = 0, tn_ = 0, fn_ = 0;

@@ -20,43 +20,48 @@ public:
     /// Throws ArgumentError unless bins is positive.
     explicit CalibrationError(CalibrationErrorOptions options = {}) {
         if (options.bins < 1) throw ArgumentError(message(label, ": expected bins > 0, received ", options.bins));
-        bins_.resize(static_cast<std::size_t>(options.bins));
+        excess_.resize(static_cast<std::size_t>(options.bins));
+        weight_ = excess_;
     }
     static constexpr std::string_view name() { return "calibration_error"; }
     /// Throws ArgumentError for a prediction outside [0, 1].
     void add(double prediction, double target, double weight) {
         if (prediction < 0 || prediction > 1)
             throw ArgumentError(message(label, ": expected probabilities, received ", prediction));
-        const double at = std::isnan(prediction) ? 0 : prediction * static_cast<double>(bins_.size());
-        Bin& bin = bins_[std::min(static_cast<std::size_t>(at), bins_.size() - 1)];
-        bin.excess += weight * (target - prediction);  // NaN stays
-        bin.weight += weight;
+        const double at = std::isnan(prediction) ? 0 : prediction * static_cast<double>(excess_.size());
+        const std::size_t bin = std::min(static_cast<std::size_t>(at), excess_.size() - 1);
+        excess_[bin] += weight * (target - prediction);  // NaN stays
+        weight_[bin] += weight;
     }
     double result() const {
         double sum = 0, weight = 0;
-        for (const Bin& bin : bins_) {
-            sum += std::abs(bin.excess);
-            weight += bin.weight;
+        for (std::size_t bin = 0; bin < excess_.size(); ++bin) {
+            sum += std::abs(excess_[bin]);
+            weight += weight_[bin];
         }
         return detail::ratio(sum, weight);
     }
-    void reset() { bins_.assign(bins_.size(), {}); }
+    void reset() {
+        excess_.assign(excess_.size(), 0);
+        weight_ = excess_;
+    }
     /// Throws ArgumentError unless both have as many bins.
     void merge(const CalibrationError& other) {
-        if (bins_.size() != other.bins_.size())
+        if (excess_.size() != other.excess_.size())
             throw ArgumentError(
-                message(label, ": expected another of ", bins_.size(), " bins, received ", other.bins_.size()));
-        for (std::size_t i = 0; i < bins_.size(); ++i) {
-            bins_[i].excess += other.bins_[i].excess;
-            bins_[i].weight += other.bins_[i].weight;
+                message(label, ": expected another of ", excess_.size(), " bins, received ", other.excess_.size()));
+        for (std::size_t bin = 0; bin < excess_.size(); ++bin) {
+            excess_[bin] += other.excess_[bin];
+            weight_[bin] += other.weight_[bin];
         }
+    }
+    void state(CheckpointState& s) {
+        s("excess", std::span(excess_));
+        s("weight", std::span(weight_));
     }
 
 private:
-    struct Bin {
-        double excess = 0, weight = 0;  // sum of target - prediction
-    };
-    std::vector<Bin> bins_;
+    std::vector<double> excess_, weight_;  // of each bin: sums of target - prediction, and of weights
 };
 
 DEEPREC_END

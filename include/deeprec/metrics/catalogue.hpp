@@ -115,9 +115,13 @@ private:
 class Novelty : public detail::Mean {
 public:
     static constexpr std::string_view name() { return "novelty"; }
-    /// `interactions[i - 1]` of item i. Throws DataError if there are none at all.
+    /// `interactions[i - 1]` of item i. Throws DataError if there are none at all, or a negative
+    /// number.
     explicit Novelty(std::vector<std::int64_t> interactions) : interactions_(std::move(interactions)) {
-        for (const std::int64_t n : interactions_) total_ += static_cast<double>(n);
+        for (const std::int64_t n : interactions_) {
+            if (n < 0) throw DataError(message("Novelty: expected 0 or more interactions of an item, received ", n));
+            total_ += static_cast<double>(n);
+        }
         if (!(total_ > 0)) throw DataError("Novelty: expected interactions, received none");
     }
     /// Adds one list, in which a repeated item counts once. Throws DataError for an unknown item.
@@ -134,7 +138,8 @@ private:
 };
 
 /// Mean over the lists of 1 - cosine of the vectors of two items of the list, over all its pairs (Ziegler et al. 2005).
-/// Lists of fewer than two items do not count; a zero vector has cosine 0 with all.
+/// Lists of fewer than two items do not count; a zero vector has cosine 0 with all. Throws
+/// NumericError for vectors that are not finite.
 class IntraListDiversity : public detail::Mean {
 public:
     static constexpr std::string_view name() { return "intra_list_diversity"; }
@@ -177,6 +182,8 @@ private:
         double sum = 0;
         for (std::size_t i = 0; i < n; ++i)
             for (std::size_t j = 0; j < i; ++j) sum += 1 - detail::ratio(dot(i, j), norms[i] * norms[j], 0);
+        if (!std::isfinite(sum))
+            throw NumericError("IntraListDiversity: a vector of the list is not finite, or too long");
         add(2 * sum / static_cast<double>(n * (n - 1)));
     }
 };

@@ -25,6 +25,7 @@ public:
         sum_ += other.sum_;
         weight_ += other.weight_;
     }
+    void state(CheckpointState& s) { s("sum", sum_), s("weight", weight_); }
 
 private:
     double sum_ = 0, weight_ = 0;

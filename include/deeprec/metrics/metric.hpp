@@ -6,13 +6,15 @@
 #include <string_view>
 #include <utility>
 
+#include <deeprec/core/checkpoint_state.hpp>
 #include <deeprec/core/equal.hpp>
 #include <deeprec/core/sample_weights.hpp>
 
 DEEPREC_BEGIN
 
 /// A figure over all predictions it was shown. `update(prediction, target)` adds some, `result()` is the figure so far,
-/// `merge(other)` adds what another has seen, `reset()` forgets all; `name()` is what reports call it.
+/// `merge(other)` adds what another has seen, `reset()` forgets all; `name()` is what reports call it. One that names
+/// its numbers, `state(CheckpointState& s)`, can be saved inside an epoch; those here do.
 ///
 /// The metrics here take `update(prediction, target, weights)` too:
 /// - prediction [B], [B, C] or [B, T, C]: samples, or T steps of each; the steps that its mask leaves out do not count,
@@ -123,6 +125,11 @@ public:
     double result() const { return metric_.result(); }
     void reset() { metric_.reset(); }
     void merge(const Unweighted& other) { metric_.merge(other.metric_); }
+    void state(CheckpointState& s)
+        requires requires(M& metric) { metric.state(s); }
+    {
+        metric_.state(s);
+    }
 
 private:
     M metric_;

@@ -198,6 +198,12 @@ public:
         values_.insert(values_.end(), other.values_.begin(), other.values_.end());
         weights_.insert(weights_.end(), other.weights_.begin(), other.weights_.end());
     }
+    void state(CheckpointState& s) {
+        s.option("skip_irrelevant", options_.skip_irrelevant);
+        s.option("gain", static_cast<double>(options_.gain));
+        s.option("average_ties", options_.average_ties);
+        s.lists({{"values", &values_}, {"weights", &weights_}});
+    }
 
 private:
     RankingMetricOptions options_;

@@ -32,6 +32,9 @@ public:
         mean_ += apart * other.weight_ / total;
         weight_ = total;
     }
+    void state(CheckpointState& s) {
+        s("absolute", absolute_), s("square", square_), s("weight", weight_), s("mean", mean_), s("spread", spread_);
+    }
 
 protected:
     double absolute_ = 0, square_ = 0, weight_ = 0, mean_ = 0, spread_ = 0;  // of the targets: mean, squares around it

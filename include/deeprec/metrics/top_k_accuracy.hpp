@@ -45,6 +45,7 @@ public:
         right_ += other.right_;
         weight_ += other.weight_;
     }
+    void state(CheckpointState& s) { s("right", right_), s("weight", weight_); }
 
 private:
     Index k_;

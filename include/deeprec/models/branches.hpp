@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <deeprec/core/field_taps.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/models/summary.hpp>
 
 DEEPREC_BEGIN
@@ -40,7 +41,7 @@ inline constexpr int rank_of_output = L::template output_rank<typename L::InputE
 
 /// Throws ArgumentError unless the names are distinct and can be parts of paths. Parts of which `named` says no need
 /// none.
-void check_field_names(const RecordShape& fields, const bool* named);
+void check_field_names(std::string_view who, const RecordShape& fields, const bool* named);
 /// Throws ShapeError unless parts that give these shapes can stand side by side; the shape of all.
 Shape joined_shape(const RecordShape& fields, const Shape* outputs);
 /// Names the field in an error of its layer.
@@ -54,7 +55,7 @@ Block<const T> join(const RecordShape& fields, std::span<const Block<const T>> p
                     Buffer<std::uint8_t>& keep);
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION void check_field_names(const RecordShape& fields, const bool* named) {
+DEEPREC_FUNCTION void check_field_names(std::string_view who, const RecordShape& fields, const bool* named) {
     for (std::size_t i = 0; i < fields.size(); ++i) {
         const std::string& name = fields[i].name;
         const auto bad = [](char c) {
@@ -62,10 +63,10 @@ DEEPREC_FUNCTION void check_field_names(const RecordShape& fields, const bool* n
         };
         if (std::any_of(name.begin(), name.end(), bad) || (named[i] && name.empty()))
             throw ArgumentError(
-                message("Branches: expected names without spaces and any of .,:;= in them, received '", name, "'"));
+                message(who, ": expected names without spaces and any of .,:;= in them, received '", name, "'"));
         for (std::size_t j = 0; j < fields.size(); ++j)
             if (j != i && !name.empty() && (fields[j].name == name || (fields[j].name.empty() && name == message(j))))
-                throw ArgumentError(message("Branches: two parts have the name '", name, "'"));
+                throw ArgumentError(message(who, ": two parts have the name '", name, "'"));
     }
 }
 DEEPREC_FUNCTION Shape joined_shape(const RecordShape& fields, const Shape* outputs) {
@@ -104,7 +105,7 @@ Block<const T> join(const RecordShape& fields, std::span<const Block<const T>> p
     Index offset = 0;
     for (const Block<const T>& part : parts) {
         const Index own = part.last();
-        for (Index r = 0; r < rows; ++r) std::copy_n(part.data + r * own, own, all.data + r * width + offset);
+        for (Index r = 0; r < rows; ++r) kernels::copy<T>(part.data + r * own, all.data + r * width + offset, own);
         offset += own;
         if (!part.mask || part.shape.rank() < 3) continue;
         if (mask) {
@@ -195,7 +196,7 @@ public:
     static constexpr std::string_view name() { return "Branches"; }
     void check() const {
         constexpr bool named[] = {detail::PartOf<Parts>::is_named...};
-        detail::check_field_names(own_, named);
+        detail::check_field_names(name(), own_, named);
     }
     template <class Element, int Rank>
     static constexpr int output_rank() {
@@ -267,7 +268,8 @@ public:
         each([&]<std::size_t At>(const auto& layer) {
             const Index rows = dy.rows(), width = cache.outputs[At].last();
             Scalar* const own = cache.gradients[At].need(rows * width);
-            for (Index r = 0; r < rows; ++r) std::copy_n(dy.data + r * dy.last() + offset, width, own + r * width);
+            for (Index r = 0; r < rows; ++r)
+                kernels::copy<Scalar>(dy.data + r * dy.last() + offset, own + r * width, width);
             offset += width;
             if (!reads_record<LayerAt<At>> && cache.taps)
                 cache.taps->taps[cache.tap[At]].gradient = own;

@@ -81,9 +81,9 @@ public:
         T* z = nullptr;
         if (pass.training && Activation::needs_input) z = cache.z.need(pairs * units);
         if (is_single && pass.logits)
-            kernels::add_pairs(a, c, users, block, candidates, units, y, z, Linear{});
+            kernels::add_pairs({users, block, candidates, units}, a, c, y, z, Linear{});
         else
-            kernels::add_pairs(a, c, users, block, candidates, units, y, z, first().activation());
+            kernels::add_pairs({users, block, candidates, units}, a, c, y, z, first().activation());
         cache.trained = pass.training;
         cache.logits = pass.logits;
         cache.u = u.data();
@@ -111,7 +111,7 @@ public:
         }
         T* da = cache.da.need(users * units);
         T* dc = cache.dc.need(items * units);
-        kernels::add_pairs_backward(dz, users, cache.block, candidates, units, da, dc);
+        kernels::add_pairs_backward({users, cache.block, candidates, units}, dz, da, dc);
         auto& gradient = std::get<0>(gradients.layers);
         user_.add_gradient(cache.u, users, user_.rows(), da, gradient.kernel.data());
         item_.add_gradient(cache.v, items, item_.rows(), dc, gradient.kernel.data() + user_.rows() * units);
@@ -141,9 +141,9 @@ public:
         const Index units = first().units();
         T* y = cache.y.need(rows * units);
         if constexpr (is_single)
-            kernels::add_pairs(user, items, 1, 1, rows, units, y, static_cast<T*>(nullptr), Linear{});
+            kernels::add_pairs({1, 1, rows, units}, user, items, y, static_cast<T*>(nullptr), Linear{});
         else
-            kernels::add_pairs(user, items, 1, 1, rows, units, y, static_cast<T*>(nullptr), first().activation());
+            kernels::add_pairs({1, 1, rows, units}, user, items, y, static_cast<T*>(nullptr), first().activation());
         return behind({y, {rows, units}}, cache, Pass{}.on_logits()).data;
     }
 
@@ -152,6 +152,12 @@ public:
     /// Numbers of u.
     Index user_width() const { return user_width_; }
     const Shape& output_shape() const { return layers_.output_shape(); }
+    /// The Heads that the layers end in.
+    const auto& heads() const
+        requires requires(const Layers& layers) { layers.heads(); }
+    {
+        return layers_.heads();
+    }
     /// The final activation itself, where there is one.
     const auto& final_activation() const { return layers_.template layer<Layers::size() - 1>().activation(); }
     std::vector<SummaryRow> summary_rows() const { return layers_.summary_rows(); }

@@ -18,6 +18,7 @@ public:
     virtual std::unique_ptr<FieldModel> clone() const = 0;
     virtual Shape size(const RecordShape& in) = 0;
     virtual const RecordShape& record() const = 0;
+    virtual RecordShape input_shape() const = 0;
     virtual void fields(Fields<T>& f, std::any& gradients) = 0;
     virtual void parameters_changed() = 0;
     virtual Block<const T> apply(const RecordView& x, std::any& cache, const Pass& pass) const = 0;
@@ -33,6 +34,7 @@ public:
     std::unique_ptr<FieldModel<T>> clone() const override { return std::make_unique<FieldModelOf>(*this); }
     Shape size(const RecordShape& in) override { return size_checked(model_, in); }
     const RecordShape& record() const override { return model_.record(); }
+    RecordShape input_shape() const override { return model_.input_shape(); }
     void fields(Fields<T>& f, std::any& gradients) override {
         model_.fields(f, value<typename L::Gradients>(gradients));
     }
@@ -105,8 +107,7 @@ public:
                 return floats_;
             else
                 return doubles_;
-        }
-        ();
+        }();
         if (own) return detail::FieldPart<T>(own->clone());
         if (*this) throw ArgumentError(message(who, ": the layers of its fields must have the scalar of the tower"));
         return {};

@@ -62,6 +62,11 @@ public:
     Gradients zero_gradients() const { return detail::make_gradients(*this); }
     void parameters_changed() { behind_.parameters_changed(); }
     const Shape& output_shape() const { return behind_.output_shape(); }
+    const auto& heads() const
+        requires requires(const Layers& layers) { layers.heads(); }
+    {
+        return behind_.heads();
+    }
     const auto& final_activation() const { return layer<sizeof...(Rest)>().activation(); }
 
     template <class U, class V>

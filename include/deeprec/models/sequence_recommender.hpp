@@ -61,8 +61,8 @@ struct SequenceRecords {
 ///     next.build(50, Seed{42}, fields.events().shape(), fields.users().shape());
 ///     fit(next, SequenceSamples{sequences, 50, &fields}, NextItemSoftmax{}, adam, {...});
 ///
-/// Their parameters are "step.event.embeddings", "user.age.kernel". `load<Model>` does not know them: load into a model
-/// that was built.
+/// Their parameters are "step.event.embeddings", "user.age.kernel". The type does not tell of their layers, so that
+/// `load<Model>` cannot make them: `load(model, path)` into a model with the same options, which need not be built.
 ///
 /// Shapes: ids [B, T], events first and padding (id 0) AFTER them -> h [B, T, D]. `Tower` is a causal layer
 /// [B, T, D] -> [B, T, D]: step t reads steps up to t alone, so that padding behind the events changes no score and one
@@ -117,6 +117,7 @@ public:
     }
 
     static constexpr std::string_view name() { return "SequenceRecommender"; }
+    static constexpr bool has_parts_of_any_type = true;  ///< so that one made with them is loaded before `build`
     /// Sizes and initialises everything; `steps` is what towers that depend on the length of sequences are built for,
     /// `event` and `user` are the shapes of the fields of one event and of one user.
     void build(Index steps, Seed seed, const RecordShape& event = {}, const RecordShape& user = {}) {
@@ -132,15 +133,12 @@ public:
             for (int axis = 0; axis < f.shape.rank(); ++axis) all.push_back(f.shape[axis]);
             f.shape = all;
         }
-        size_part("step", step_, events, {steps, width()});
-        size_part("user", user_, user, {width()});
-        const Shape in{steps, width()}, out = tower.size(in);
-        if (out != in) refuse_tower(in, out);
+        size_parts(events, user);
     }
     /// Sizes what was read from a file.
     void restore() {
         take_options();
-        size(steps_);
+        size_parts(step_ ? step_->input_shape() : RecordShape{}, user_ ? user_->input_shape() : RecordShape{});
     }
     void fields(Fields<T>& f, Gradients& g) {
         f.option("items", n_);
@@ -317,8 +315,9 @@ public:
 
     /// New items N + 1 ... N + count, each with its list of attributes (none, without lists): they join the `cold`
     /// ones, whose attributes alone say what they are; one without attributes has the vector 0 and b = 0. Old rows keep
-    /// their bits. With a `seed` they are to be trained instead: rows of their own, drawn as `build` draws them. Throws
-    /// ArgumentError for a negative count, other than `count` lists, and attributes that the model has no rows for.
+    /// their bits. With a `seed` they are to be trained instead: rows of their own, zeros where there are attributes,
+    /// so that those say at first what the item is, else drawn as `build` draws them. Throws ArgumentError for a
+    /// negative count, other than `count` lists, and attributes that the model has no rows for.
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
                    std::optional<Seed> seed = {}) {
         check_built();
@@ -341,6 +340,9 @@ public:
         if (options_.use_ids) {
             Tensor<T, 2> rows(n_ + 1, width());
             if (seed) fill_uniform(rows.data(), Shape{n_ + 1, width()}, 0.05, *seed);
+            for (std::size_t i = 0; i < attributes.size(); ++i)  // those start as their attributes say
+                if (!attributes[i].empty())
+                    std::fill_n(rows.data() + (rows_before + static_cast<Index>(i)) * width(), width(), T(0));
             std::copy_n(items_.data(), items_.size(), rows.data());
             items_ = std::move(rows);
         }
@@ -358,6 +360,9 @@ public:
     Index steps() const { return steps_; }
     Index width() const { return options_.width; }
     const SequenceRecommenderOptions& options() const { return options_; }
+    /// The models of the options `step` and `user`.
+    const detail::FieldPart<T>& step_fields() const { return step_; }
+    const detail::FieldPart<T>& user_fields() const { return user_; }
     Gradients zero_gradients() const { return detail::make_gradients(*this); }
     /// For losses of few items: the tables' gradients are by rows, and take no memory for untouched ones.
     Gradients zero_row_gradients() const {
@@ -424,6 +429,12 @@ private:
                 throw ArgumentError(message(name(), ": expected cold items from 1 to ", n_, ", received ", item));
             if (kind(item) != Kind::plain) kinds_[static_cast<std::size_t>(item)] = Kind::cold, has_cold_ = true;
         }
+    }
+    void size_parts(const RecordShape& events, const RecordShape& user) {
+        size_part("step", step_, events, {steps_, width()});
+        size_part("user", user_, user, {width()});
+        const Shape in{steps_, width()}, out = tower.size(in);
+        if (out != in) refuse_tower(in, out);
     }
     static void size_part(std::string_view which, detail::FieldPart<T>& part, const RecordShape& in,
                           const Shape& expected) {

@@ -154,6 +154,12 @@ public:
     /// Those fields, with their types.
     const RecordShape& record() const requires(First::reads == Reads::record) { return layer<0>().record(); }
     const Shape& output_shape() const { return shapes_[count]; }
+    /// The Heads that it ends in.
+    const auto& heads() const
+        requires requires(const Last& last) { last.heads(); }
+    {
+        return layer<count - 1>().heads();
+    }
     /// One for each layer, numbered from `first` on.
     std::vector<SummaryRow> summary_rows(std::size_t first = 0) const {
         std::vector<SummaryRow> rows;

@@ -24,10 +24,10 @@ SummaryRow summary_row(std::string name, const L& layer, const Shape& output) {
     return {std::move(name), output, n, n * static_cast<Index>(sizeof(typename L::Scalar))};
 }
 
-/// Adds the row of the part `key`, or where it reads a record the rows of its fields, as "0.item Embedding".
+/// Adds the row of the part `key`, or those of its fields or heads where it has such, as "0.item Embedding".
 template <class L>
 void add_summary(std::vector<SummaryRow>& rows, const std::string& key, const L& layer, const Shape& output) {
-    if constexpr (L::reads == Reads::record) {
+    if constexpr (L::reads == Reads::record || requires { layer.heads(); }) {
         for (SummaryRow row : layer.summary_rows()) {
             row.layer = message(key, ".", row.layer);
             rows.push_back(std::move(row));

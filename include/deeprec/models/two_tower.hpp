@@ -114,6 +114,12 @@ public:
         return Pair{user.backward(d.user, cache.user, gradients.user, want), dv};
     }
 
+    /// The Heads that the head ends in.
+    const auto& heads() const
+        requires requires(const HeadModel& last) { last.heads(); }
+    {
+        return head.heads();
+    }
     void summary(std::ostream& out) const {
         std::vector<SummaryRow> rows;
         const auto add = [&](std::string_view prefix, const auto& part, const Shape& output) {

@@ -79,11 +79,15 @@ public:
     std::int32_t items() const { return static_cast<std::int32_t>(bias_.size()) - 1; }
     std::int32_t users() const { return static_cast<std::int32_t>(users_.dimension(0)) - 1; }
     /// Whether training had the item: others have learnt that nobody wants them.
-    bool knows(std::int32_t item) const { return known_[static_cast<std::size_t>(item)] != 0; }
+    bool knows(std::int32_t item) const {
+        detail::check_item("BprMf", items(), item);
+        return known_[static_cast<std::size_t>(item)] != 0;
+    }
     /// Whether it knows the query's user.
     bool answers(const Query& query) const { return query.user >= 1 && query.user <= users(); }
     /// New items, of which nothing is learnt: they score as the lowest bias.
     void add_items(Index count) {
+        detail::check_new_items("BprMf", items(), count);
         Tensor<float, 2> more(items_.dimension(0) + count, width_);
         std::copy_n(items_.data(), items_.size(), more.data());
         items_ = std::move(more);

@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,8 +19,8 @@
 
 DEEPREC_BEGIN
 
-/// The categories of each item, numbered from 0: element i has those of item i, element 0 is padding. Refers to lists
-/// that must outlive it.
+/// The categories of each item, numbers from 0: element i has those of item i, one that is named twice counting once;
+/// element 0 is padding. Refers to lists that must outlive it.
 using ItemCategories = std::span<const std::vector<std::int32_t>>;
 
 /// Maximal marginal relevance (Carbonell & Goldstein 1998): one after the other, the candidate with the highest
@@ -48,8 +50,16 @@ struct Calibrated {
     Index candidates = 0;  ///< the best so many by score; 0 = 10 k
 };
 
+/// At least so many items of some categories, as far as there are: `Quotas{{{3, 2}}, categories}` for two of
+/// category 3. Best first, an item counts for each of its categories; the places that are not promised go to the best
+/// of all. Cost: a walk down the ranking as far as needed.
+struct Quotas {
+    std::map<std::int32_t, Index> least{};
+    ItemCategories categories{};
+};
+
 /// What a list as a whole is asked for; nothing, by default.
-using Diversity = std::variant<std::monostate, Mmr, MaxPerCategory, Calibrated>;
+using Diversity = std::variant<std::monostate, Mmr, MaxPerCategory, Calibrated, Quotas>;
 
 namespace detail {
 
@@ -64,6 +74,15 @@ inline std::span<const std::int32_t> categories_of(std::string_view rule, ItemCa
                                 " lists with that of padding"));
     return all[static_cast<std::size_t>(item)];
 }
+/// f(category) for each of the categories, once where it is named again. Throws DataError for a negative one.
+template <class F>
+void each_category(std::string_view rule, std::int32_t item, std::span<const std::int32_t> categories, F&& f) {
+    for (std::size_t i = 0; i < categories.size(); ++i) {
+        if (categories[i] < 0) throw DataError(message(rule, ": item ", item, " has the category ", categories[i]));
+        const auto here = categories.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::find(categories.begin(), here, categories[i]) == here) f(categories[i]);
+    }
+}
 /// How many of the best by score a rule looks at first, for a list of k.
 inline Index candidates_for(const Diversity& rule, Index k) {
     Index wanted = 0;
@@ -75,6 +94,17 @@ inline Index candidates_for(const Diversity& rule, Index k) {
         wanted = calibrated->candidates;
     } else if (const auto* most = std::get_if<MaxPerCategory>(&rule)) {
         if (most->most < 1) throw ArgumentError(message("MaxPerCategory: expected most >= 1, received ", most->most));
+    } else if (const auto* quotas = std::get_if<Quotas>(&rule)) {
+        Index promised = 0;
+        for (const auto& [category, least] : quotas->least) {
+            if (least < 0)
+                throw ArgumentError(
+                    message("Quotas: expected 0 or more items of category ", category, ", received ", least));
+            promised += least;
+        }
+        if (promised > k && k > 0)
+            throw ArgumentError(
+                message("Quotas: expected no more than the ", k, " items of the list, received ", promised));
     } else {
         return k;
     }
@@ -135,16 +165,19 @@ std::vector<Hit<T>> apply(const Mmr& rule, const std::vector<Hit<T>>& ranked, st
 template <class T>
 std::vector<Hit<T>> apply(const Calibrated& rule, const std::vector<Hit<T>>& ranked, std::size_t k,
                           std::span<const std::int32_t> history) {
-    std::vector<double> wanted;  // p, by category
+    std::unordered_map<std::int32_t, std::size_t> place;  // of each category of the history, in `wanted`
+    std::vector<double> wanted;                           // p
     double total = 0;
     const auto spread = [&](std::int32_t item, std::vector<double>& to, double& sum) {
         const auto categories = categories_of("Calibrated", rule.categories, item);
-        for (const std::int32_t c : categories) {
-            if (c < 0) throw DataError(message("Calibrated: item ", item, " has the category ", c));
-            if (static_cast<std::size_t>(c) >= to.size()) to.resize(static_cast<std::size_t>(c) + 1, 0.0);
-            to[static_cast<std::size_t>(c)] += 1 / static_cast<double>(categories.size());
-        }
-        sum += !categories.empty();
+        std::size_t different = 0;
+        each_category("Calibrated", item, categories, [&](std::int32_t) { ++different; });
+        each_category("Calibrated", item, categories, [&](std::int32_t c) {
+            if (&to == &wanted && place.emplace(c, to.size()).second) to.push_back(0.0);
+            if (const auto found = place.find(c); found != place.end())
+                to[found->second] += 1 / static_cast<double>(different);
+        });
+        sum += different > 0;
     };
     for (const std::int32_t item : history) spread(item, wanted, total);
     if (!(total > 0)) return {ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(std::min(k, ranked.size()))};
@@ -175,19 +208,38 @@ std::vector<Hit<T>> apply(const Calibrated& rule, const std::vector<Hit<T>>& ran
 template <class T>
 std::vector<Hit<T>> apply(const MaxPerCategory& rule, const std::vector<Hit<T>>& ranked, std::size_t k, bool whole) {
     std::vector<Hit<T>> list, others;
-    std::vector<Index> counts;
+    std::unordered_map<std::int32_t, Index> counts;
     for (const Hit<T>& hit : ranked) {
         if (list.size() == k) return list;
         const auto categories = categories_of("MaxPerCategory", rule.categories, hit.item);
         bool room = true;
-        for (const std::int32_t c : categories) {
-            if (c < 0) throw DataError(message("MaxPerCategory: item ", hit.item, " has the category ", c));
-            if (static_cast<std::size_t>(c) >= counts.size()) counts.resize(static_cast<std::size_t>(c) + 1, 0);
-            room = room && counts[static_cast<std::size_t>(c)] < rule.most;
-        }
-        if (room)
-            for (const std::int32_t c : categories) ++counts[static_cast<std::size_t>(c)];
+        each_category("MaxPerCategory", hit.item, categories,
+                      [&](std::int32_t c) { room = room && counts[c] < rule.most; });
+        if (room) each_category("MaxPerCategory", hit.item, categories, [&](std::int32_t c) { ++counts[c]; });
         (room ? list : others).push_back(hit);
+    }
+    if (list.size() < k && !whole) return {};
+    for (std::size_t i = 0; i < others.size() && list.size() < k; ++i) list.push_back(others[i]);
+    return list;
+}
+/// The same of items that fill a quota or a place that is not promised.
+template <class T>
+std::vector<Hit<T>> apply(const Quotas& rule, const std::vector<Hit<T>>& ranked, std::size_t k, bool whole) {
+    std::vector<Hit<T>> list, others;
+    std::map<std::int32_t, Index> open = rule.least;
+    Index promised = 0;
+    for (const auto& quota : open) promised += quota.second;
+    for (const Hit<T>& hit : ranked) {
+        if (list.size() == k) return list;
+        bool wanted = static_cast<Index>(k - list.size()) > promised;
+        for (const std::int32_t c : categories_of("Quotas", rule.categories, hit.item)) {
+            const auto quota = open.find(c);
+            if (quota == open.end() || quota->second == 0) continue;
+            --quota->second;
+            --promised;
+            wanted = true;
+        }
+        (wanted ? list : others).push_back(hit);
     }
     if (list.size() < k && !whole) return {};
     for (std::size_t i = 0; i < others.size() && list.size() < k; ++i) list.push_back(others[i]);

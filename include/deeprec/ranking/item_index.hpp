@@ -12,7 +12,9 @@
 
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/io/stored_fields.hpp>
+#include <deeprec/kernels/linear/gather.hpp>
 #include <deeprec/models/two_tower.hpp>
+#include <deeprec/ranking/item_scan.hpp>
 #include <deeprec/ranking/recommend_options.hpp>
 #include <deeprec/training/predict.hpp>
 
@@ -21,6 +23,8 @@ DEEPREC_BEGIN
 struct ItemIndexOptions {
     std::int32_t first_item = 0;  ///< item number of the first row, at least 0; 1 where 0 is padding
     int threads = 0;              ///< for building; 0 = all cores
+    /// int8 for the heads Dot and Cosine of float alone, whose scores are inner products.
+    ItemStorage storage = ItemStorage::float32;
 };
 
 /// An index of a TwoTower's items: `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow =
@@ -31,6 +35,8 @@ struct ItemIndexOptions {
 /// starts with a Dense layer, and W [u; v] = Wu u + Wv v: Wv v is computed once an item, a request adds Wu u + b.
 /// A pair head keeps the item vectors. Scores are the model's outputs up to rounding; ranking goes by the value before
 /// the final activation, so saturated probabilities keep their order.
+/// `{.storage = int8}` keeps D + 8 bytes an item beside the vectors; requests read those and the vectors of the few
+/// items whose scores can be high. Lists are the same in every bit.
 /// The index reads the model, which must outlive it unless it is given as a shared_ptr; it must be built again when the
 /// weights change. `recommend` is const and safe to call from many threads.
 template <class Model>
@@ -48,11 +54,13 @@ public:
         };
         typename decltype(Model::user)::Cache user;
         std::vector<Range> ranges;
+        std::vector<typename detail::ItemScan<T>::Lane> lanes;
         Buffer<T> query, scores;
         Buffer<std::int32_t> excluded;
     };
 
-    /// Throws ShapeError unless the head gives one number, ArgumentError for item numbers outside 0 to 2^31 - 1.
+    /// Throws ShapeError unless the head gives one number, ArgumentError for item numbers outside 0 to 2^31 - 1 and for
+    /// int8 of another head than Dot and Cosine.
     template <class Items>
     ItemIndex(const Model& model, const Items& items, ItemIndexOptions options = {})
         : ItemIndex(detail::borrowed(model), items, options) {}
@@ -71,6 +79,7 @@ public:
             throw ArgumentError(message("ItemIndex: expected item numbers from 0 to 2147483647, received ", items_,
                                         " items from first_item ", options.first_item));
         model.head.item_term(view(vectors), cached_);
+        encode();
     }
 
     /// Of no model, to be loaded.
@@ -83,6 +92,9 @@ public:
         f.matrix("halves", items_, width(), cached_);
         f.require(options_.first_item >= 0 && items_ <= (Index{1} << 31) - options_.first_item,
                   "expected item numbers from 0 to 2147483647, received ", items_, " items from ", options_.first_item);
+        detail::stored_storage(f, options_.storage);
+        f.require(options_.storage == ItemStorage::float32 || has_codes, "expected float32 storage of this head");
+        if (f.reading()) encode();
     }
 
     /// New items by what the item tower takes, [count, ...]; old ones keep their scores to the bit. Throws
@@ -101,6 +113,7 @@ public:
         std::copy_n(more.data(), count * width(), to + items_ * width());
         cached_ = std::move(all);
         items_ += count;
+        encode();
     }
 
     /// A temporary model would be gone before the first request.
@@ -114,6 +127,7 @@ public:
     /// Item number of the first row.
     std::int32_t first_item() const { return options_.first_item; }
     const Model& model() const { return *model_; }
+    ItemStorage storage() const { return options_.storage; }
 
     /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.
     /// Throws ArgumentError for a negative k and for exclude_history (a user's tensor is no history of items: `exclude`
@@ -130,22 +144,26 @@ public:
             throw ArgumentError(
                 "ItemIndex: expected the items to exclude in `exclude`, received exclude_history: a user's "
                 "tensor is no history of items");
-        detail::check_eligible("ItemIndex", options.eligible, items());
-        const T* scores = score(user, cache, options.pool, options.eligible ? &*options.eligible : nullptr);
-        auto hits = detail::best_allowed("ItemIndex", scores, items_, options_.first_item, k, {}, options,
-                                         cache.excluded, [this](auto a, auto b) { return similarity(a, b); });
+        auto hits = best("ItemIndex", user, {}, k, options, cache);
         if constexpr (!std::is_same_v<typename Head::FinalActivation, Linear>)
             for (Hit<T>& hit : hits) hit.score = model_->head.final_activation()(hit.score);
         return hits;
+    }
+    /// For a query where the user tower reads ids: what `recommend(index, query, k)` gives, with the scores before the
+    /// final activation. Throws DataError unless item 1 is the index's first row.
+    std::vector<Hit<T>> best(const Query& query, Index k, const RecommendOptions& options = {}) const {
+        check_reads_ids();
+        if (options_.first_item != 1)
+            throw DataError(message("ItemIndex: expected items from 1, it has items from ", options_.first_item));
+        Cache cache;
+        return best("recommend", pad_last(std::span(&query, 1), model().user.input_shape()[0]), query.history, k,
+                    options, cache);
     }
     /// Scores of all items before the final activation, [N], in the cache; the lowest number for items that are not
     /// among the eligible ones, where those are given.
     template <class X>
     const T* score(const X& user, Cache& cache, ThreadPool* pool = nullptr, const ItemSet* eligible = nullptr) const {
-        if (!model_) throw ArgumentError("ItemIndex: it has no model, expected one to be loaded");
-        const auto u = model_->user.forward(user, cache.user, Inference{pool});
-        if (u.extent(0) != 1) throw ShapeError(message("ItemIndex: expected one user, received ", u.extent(0)));
-        const T* const query = model_->head.user_term(u, cache.query);
+        const T* const query = query_of(user, cache, pool);
         T* scores = cache.scores.need(items_);
         const Index blocks = (items_ + block - 1) / block, most_ranges = pool ? 4 * pool->threads() : 1;
         const Index length = block * std::max<Index>((blocks + most_ranges - 1) / most_ranges, 1);
@@ -172,9 +190,7 @@ public:
     /// The same with the lowest number for items that are not eligible, over the threads of a pool.
     void score(const Query& query, std::span<T> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
-        static_assert(std::is_same_v<typename decltype(Model::user)::InputElement, std::int32_t>,
-                      "ItemIndex: a query has a history of ids alone; ask recommend(record, k) where the user tower "
-                      "reads other inputs");
+        check_reads_ids();
         if (options_.first_item != 1 || static_cast<Index>(scores.size()) != items_ + 1)
             throw DataError(message("ItemIndex: it has items ", options_.first_item, " to ", items(),
                                     ", asked for scores of items 1 to ", static_cast<Index>(scores.size()) - 1));
@@ -186,8 +202,14 @@ public:
     double similarity(std::int32_t a, std::int32_t b) const { return detail::cosine(row_of(a), row_of(b), width()); }
 
 private:
-    static constexpr Index block = 128;  // items whose hidden values stay in the L1 and L2 caches
+    static constexpr Index block = detail::ItemScan<T>::at_once;  // whose hidden values stay in the L1 and L2 caches
+    static constexpr bool has_codes = std::is_same_v<T, float> && requires(const Head& head) { head.inner_scale(); };
 
+    static void check_reads_ids() {
+        static_assert(std::is_same_v<typename decltype(Model::user)::InputElement, std::int32_t>,
+                      "ItemIndex: a query has a history of ids alone; ask recommend(record, k) where the user tower "
+                      "reads other inputs");
+    }
     Index width() const { return model_->head.half_width(); }
     const T* half(Index row) const { return cached_.data() + row * width(); }
     const T* row_of(std::int32_t item) const {
@@ -195,6 +217,86 @@ private:
             throw DataError(message("ItemIndex: expected an item from ", options_.first_item, " to ", items(),
                                     ", received ", item));
         return half(Index{item} - options_.first_item);
+    }
+    /// Codes of what the items' halves are in inner products.
+    void encode() {
+        if (options_.storage == ItemStorage::float32) return;
+        if constexpr (has_codes) {
+            Buffer<T> own;
+            const T* vectors = cached_.data();
+            if (model_->head.normalize_rows()) {
+                std::copy_n(vectors, items_ * width(), own.need(items_ * width()));
+                for (Index row = 0; row < items_; ++row) divide_by_length(own.data() + row * width());
+                vectors = own.data();
+            }
+            codes_ = detail::ItemCodes("ItemIndex", vectors, nullptr, items_, width());
+        } else {
+            throw ArgumentError(
+                "ItemIndex: expected float32 storage, int8 is for the heads Dot and Cosine of models of float");
+        }
+    }
+    /// By the length that the head divides by.
+    void divide_by_length(T* row) const {
+        const T inverse = T(1) / std::sqrt(std::max(T(1e-12), kernels::dot<T>(row, row, width())));
+        for (Index j = 0; j < width(); ++j) row[j] *= inverse;
+    }
+    /// The user's half of all scores.
+    template <class X>
+    const T* query_of(const X& user, Cache& cache, ThreadPool* pool) const {
+        if (!model_) throw ArgumentError("ItemIndex: it has no model, expected one to be loaded");
+        const auto u = model_->user.forward(user, cache.user, Inference{pool});
+        if (u.extent(0) != 1) throw ShapeError(message("ItemIndex: expected one user, received ", u.extent(0)));
+        return model_->head.user_term(u, cache.query);
+    }
+    /// The list for a user, in the name of who asks.
+    template <class X>
+    std::vector<Hit<T>> best(std::string_view name, const X& user, std::span<const std::int32_t> history, Index k,
+                             const RecommendOptions& options, Cache& cache) const {
+        detail::check_eligible(name, options.eligible, items());
+        const T* const query = query_of(user, cache, options.pool);
+        const auto lanes = static_cast<std::size_t>(options.pool ? options.pool->threads() : 1);
+        if (cache.ranges.size() < lanes) cache.ranges.resize(lanes);
+        const auto range = [&](Index lane) -> auto& { return cache.ranges[static_cast<std::size_t>(lane)]; };
+        const detail::Allowed allowed(options, history, cache.excluded);
+        const auto some = [&](const std::int32_t* rows, Index count, T* scores, Index lane) {
+            T* const halves = range(lane).eligible.need(block * width());
+            kernels::gather_rows<T>(cached_.data(), width(), rows, count, halves);
+            std::copy_n(model_->head.score_halves(query, halves, count, range(lane).head), count, scores);
+        };
+        const auto run = [&](Index begin, Index end, T* scores, Index lane) {
+            for (Index row = begin; row < end; row += block) {
+                const Index count = std::min(block, end - row);
+                std::copy_n(model_->head.score_halves(query, half(row), count, range(lane).head), count,
+                            scores + row - begin);
+            }
+        };
+        detail::ItemScan<T> scan{.rows = items_,
+                                 .first_item = options_.first_item,
+                                 .eligible = options.eligible ? &*options.eligible : nullptr,
+                                 .pool = options.allow ? nullptr : options.pool,  // the caller's thread asks
+                                 .tile = block,
+                                 .allowed = allowed,
+                                 .score_rows = some,
+                                 .score_tile = run};
+        std::vector<T> coded;
+        if constexpr (has_codes) {
+            if (options_.storage == ItemStorage::int8) {
+                coded.assign(query, query + width());
+                if (model_->head.normalize_rows()) divide_by_length(coded.data());
+                for (T& x : coded) x *= model_->head.inner_scale();
+                scan.codes = &codes_;
+                scan.query = coded.data();
+            }
+        }
+        // Without codes the threads make all scores for `allow` to be asked about the best of them.
+        const bool all_scores = options.allow && options.pool && !scan.codes;
+        const auto best_of = [&](Index most) {
+            if (auto found = all_scores ? std::nullopt : scan.best(most, cache.lanes)) return std::move(*found);
+            return detail::best_of_scores(name, score(user, cache, options.pool), items_, options_.first_item, most,
+                                          allowed);
+        };
+        return detail::list_of<T>(
+            items_, k, history, options, [this](auto a, auto b) { return similarity(a, b); }, best_of);
     }
     /// Of the rows begin ... end - 1, no more than a block.
     void score_eligible(const T* query, Index begin, Index end, const ItemSet& eligible, typename Cache::Range& scratch,
@@ -217,6 +319,7 @@ private:
     ItemIndexOptions options_;
     Index items_ = 0;
     Buffer<T> cached_;  // the items' halves of their scores, [N, half_width]
+    detail::ItemCodes codes_;
 };
 template <class Model, class Items>
 ItemIndex(const Model&, const Items&, ItemIndexOptions = {}) -> ItemIndex<Model>;

@@ -45,8 +45,9 @@ public:
     std::int32_t items() const { return items_; }
     /// How many items are in the set.
     std::int32_t count() const { return count_; }
-    /// For items 0 ... N; padding, item 0, is in no set.
+    /// Padding, item 0, and numbers that the catalogue does not have are in no set.
     bool contains(std::int32_t item) const {
+        if (item < 0 || item > items_) return false;
         return ((*words_)[static_cast<std::size_t>(item) / 64] >> (static_cast<std::size_t>(item) % 64)) & 1u;
     }
     /// f(item) for each item of begin ... end - 1 that is in the set, in order.

@@ -42,9 +42,13 @@ public:
     }
     std::int32_t items() const { return static_cast<std::int32_t>(counts_.size()) - 1; }
     /// Whether training had the item.
-    bool knows(std::int32_t item) const { return counts_[static_cast<std::size_t>(item)] > 0; }
+    bool knows(std::int32_t item) const {
+        detail::check_item("Markov", items(), item);
+        return counts_[static_cast<std::size_t>(item)] > 0;
+    }
     /// New items, that followed nothing yet.
     void add_items(Index count) {
+        detail::check_new_items("Markov", items(), count);
         counts_.resize(counts_.size() + static_cast<std::size_t>(count), 0);
         begin_.resize(begin_.size() + static_cast<std::size_t>(count), begin_.back());
     }

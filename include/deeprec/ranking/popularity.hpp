@@ -25,7 +25,10 @@ public:
     explicit Popularity(const Sequences& train) : counts_(train.item_counts()) {}
     std::int32_t items() const { return static_cast<std::int32_t>(counts_.size()) - 1; }
     /// Whether training had the item.
-    bool knows(std::int32_t item) const { return counts_[static_cast<std::size_t>(item)] > 0; }
+    bool knows(std::int32_t item) const {
+        detail::check_item("Popularity", items(), item);
+        return counts_[static_cast<std::size_t>(item)] > 0;
+    }
     /// No event adds to the score; returns all of it.
     double contributions(const Query&, std::int32_t item, std::span<double> events) const {
         detail::check_item("Popularity", items(), item);
@@ -45,7 +48,10 @@ public:
             throw DataError("Popularity: expected counts of 0 for padding and 0 or more for each item");
     }
     /// New items, that nobody took yet.
-    void add_items(Index count) { counts_.resize(counts_.size() + static_cast<std::size_t>(count), 0); }
+    void add_items(Index count) {
+        detail::check_new_items("Popularity", items(), count);
+        counts_.resize(counts_.size() + static_cast<std::size_t>(count), 0);
+    }
     void operator()(const Query&, std::span<float> scores) const {
         detail::check_scores("Popularity", std::ssize(counts_) - 1, scores);
         for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = static_cast<float>(counts_[i]);

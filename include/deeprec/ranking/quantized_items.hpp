@@ -6,8 +6,7 @@
 #include <vector>
 
 #include <deeprec/core/parallel.hpp>
-#include <deeprec/core/tensor.hpp>
-#include <deeprec/kernels/ranking/quantized_scan.hpp>
+#include <deeprec/ranking/item_codes.hpp>
 #include <deeprec/ranking/top_k_scan.hpp>
 
 DEEPREC_BEGIN
@@ -26,21 +25,11 @@ class QuantizedItems {
 public:
     /// Throws ArgumentError for a negative count or width and a width above 2^20. `pool` may be null.
     QuantizedItems(const float* items, Index count, Index width, ThreadPool* pool = nullptr)
-        : items_(items), count_(count), width_(width) {
-        if (count < 0 || width < 0 || width > kernels::most_quantized_width)
-            throw ArgumentError(message("QuantizedItems: expected 0 or more rows of 0 to ",
-                                        kernels::most_quantized_width, " numbers, received ", count, " of ", width));
-        const Index padded = (count + block - 1) / block * block;
-        const kernels::QuantizedRowsToFill rows{codes_.need_zeros(kernels::quantized_size(count, width)),
-                                                scales_.need_zeros(padded), errors_.need_zeros(padded), width};
-        run_tasks(pool, padded / block, [&](Index i) {
-            kernels::quantize_rows(items, width, i * block, std::min(count, (i + 1) * block), rows);
-        });
-    }
+        : items_(items), codes_("QuantizedItems", items, nullptr, count, width, pool) {}
 
     /// Number of items.
-    Index size() const { return count_; }
-    Index width() const { return width_; }
+    Index size() const { return codes_.size(); }
+    Index width() const { return codes_.width(); }
 
     /// What `top_k_scan(query, items, N, D, k, accept, pool)` returns. accept is asked about few items, those that
     /// would enter, possibly by many threads at once. `rescored` may be null, or receives how many items were scored
@@ -48,37 +37,28 @@ public:
     template <class Accept = AcceptAll>
     std::vector<Hit<float>> top_k(const float* query, Index k, const Accept& accept = {}, ThreadPool* pool = nullptr,
                                   Index* rescored = nullptr) const {
-        if (rescored) *rescored = count_;
-        if (k == 0 || !kernels::can_quantize_query(query, width_))
-            return top_k_scan(query, items_, count_, width_, k, accept, pool);
-        std::vector<std::int16_t> codes(static_cast<std::size_t>(width_ + 1));
-        const kernels::QuantizedQuery quantized = kernels::quantize_query(query, width_, codes.data());
-        const kernels::QuantizedRows rows{codes_.data(), scales_.data(), errors_.data(), width_};
-
-        // Blocks go to whoever is free, and each lane keeps its own best: the best of all do not depend on that.
-        const Index blocks = (count_ + block - 1) / block;
+        const Index count = size(), width = codes_.width();
         const auto lanes = static_cast<std::size_t>(pool ? pool->threads() : 1);
-        std::vector<TopK<float>> best(lanes, TopK<float>(std::min(k, count_)));
+        std::vector<TopK<float>> best(lanes, TopK<float>(std::min(k, count)));
         std::vector<Index> scored(lanes, 0);
         std::vector<std::uint8_t> finite(lanes, 1);
-        run_tasks(pool, blocks, [&](Index b, Index lane) {
+        const auto rescore = [&](Index first, Index last, Index lane) {
             TopK<float>& mine = best[static_cast<std::size_t>(lane)];
-            const auto rescore = [&](Index first, Index last) {
-                scored[static_cast<std::size_t>(lane)] += last - first;
-                const auto offer = [&](Index i, float score) {
-                    const auto item = static_cast<std::int32_t>(i);
-                    if (accept(item)) mine.offer(item, score);
-                    return mine.threshold();
-                };
-                if (!kernels::scan_inner_products(query, width_, items_, width_, first, last, mine.threshold(), offer))
-                    finite[static_cast<std::size_t>(lane)] = 0;
+            scored[static_cast<std::size_t>(lane)] += last - first;
+            const auto offer = [&](Index i, float score) {
+                const auto item = static_cast<std::int32_t>(i);
+                if (accept(item)) mine.offer(item, score);
                 return mine.threshold();
             };
-            kernels::scan_quantized(quantized, rows, b * block, std::min(count_, (b + 1) * block), mine.threshold(),
-                                    rescore);
-        });
+            if (!kernels::scan_inner_products(query, width, items_, width, first, last, mine.threshold(), offer))
+                finite[static_cast<std::size_t>(lane)] = 0;
+            return mine.threshold();
+        };
+        if (rescored) *rescored = count;
+        if (k == 0 || !codes_.scan(query, pool, rescore))
+            return top_k_scan(query, items_, count, width, k, accept, pool);
         if (std::find(finite.begin(), finite.end(), 0) != finite.end())
-            detail::check_finite_scan("QuantizedItems", query, items_, count_, width_, accept);
+            detail::check_finite_scan("QuantizedItems", query, items_, count, width, accept);
         if (rescored) *rescored = std::accumulate(scored.begin(), scored.end(), Index(0));
         for (std::size_t lane = 1; lane < best.size(); ++lane)
             for (const Hit<float>& hit : best[lane].take()) best[0].offer(hit.item, hit.score);
@@ -86,12 +66,8 @@ public:
     }
 
 private:
-    static constexpr Index block = 4096;  // items that a thread takes at a time, whole blocks of codes
-
     const float* items_;
-    Index count_, width_;
-    Buffer<std::int8_t> codes_;
-    Buffer<float> scales_, errors_;
+    detail::ItemCodes codes_;
 };
 
 DEEPREC_END

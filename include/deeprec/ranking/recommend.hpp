@@ -20,11 +20,14 @@ double similarity_of(const S& scorer, std::int32_t a, std::int32_t b) {
         throw ArgumentError("recommend: this scorer knows no similarity of items; give one in Mmr::similarity");
 }
 template <Scorer S>
-std::vector<Hit<float>> best_of_scores(const S& scorer, const Query& query, std::span<const float> scores, Index k,
+std::vector<Hit<float>> list_of_scores(const S& scorer, const Query& query, std::span<const float> scores, Index k,
                                        const RecommendOptions& options) {
     Buffer<std::int32_t> excluded;
-    return best_allowed("recommend", scores.data() + 1, scorer.items(), 1, k, query.history, options, excluded,
-                        [&](std::int32_t a, std::int32_t b) { return similarity_of(scorer, a, b); });
+    const Allowed allowed(options, query.history, excluded);
+    return list_of<float>(
+        scorer.items(), k, query.history, options,
+        [&](std::int32_t a, std::int32_t b) { return similarity_of(scorer, a, b); },
+        [&](Index most) { return best_of_scores("recommend", scores.data() + 1, scorer.items(), 1, most, allowed); });
 }
 }  // namespace detail
 
@@ -36,13 +39,14 @@ std::vector<Hit<float>> best_of_scores(const S& scorer, const Query& query, std:
 ///     recommend(ItemKnn{train}, {.user = 7, .history = train[7]}, 10, {.exclude_history = true});
 template <Scorer S>
 std::vector<Hit<float>> recommend(const S& scorer, const Query& query, Index k, const RecommendOptions& options = {}) {
+    if constexpr (requires { scorer.best(query, k, options); }) return scorer.best(query, k, options);
     detail::check_eligible("recommend", options.eligible, scorer.items());
     std::vector<float> scores(static_cast<std::size_t>(scorer.items()) + 1);
     if constexpr (requires { scorer.score(query, std::span(scores), options.eligible, options.pool); })
         scorer.score(query, std::span(scores), options.eligible, options.pool);
     else
         scorer(query, std::span(scores));
-    return detail::best_of_scores(scorer, query, scores, k, options);
+    return detail::list_of_scores(scorer, query, scores, k, options);
 }
 
 /// The k items most similar to one, by the scorer's `similarity(item, other)`: the cosine of item vectors or of users
@@ -61,19 +65,26 @@ std::vector<Hit<float>> similar_items(const S& scorer, std::int32_t item, Index 
                 scores[static_cast<std::size_t>(other)] = static_cast<float>(scorer.similarity(item, other));
     });
     options.exclude_history = true;
-    return detail::best_of_scores(scorer, Query{0, std::span(&item, 1), 0}, scores, k, options);
+    return detail::list_of_scores(scorer, Query{0, std::span(&item, 1), 0}, scores, k, options);
 }
+
+/// Says nothing of how far a work is.
+struct NoProgress {
+    void operator()(Index, Index) const {}
+};
 
 /// `recommend` for many queries: sink(number of the query, hits) for each, in order, on the calling thread; the
 /// threads of `options.pool` share the queries. The same lists for any number of threads. Scorers that take many
-/// queries at once get 16. Throws as `recommend`, once the sink had the queries of earlier rounds (64 for each thread).
+/// queries at once get 16. progress(done, of) is called at the start and after each round (64 queries for each thread).
+/// Throws as `recommend`, once the sink had the queries of earlier rounds.
 ///
 ///     ThreadPool pool;
-///     recommend_all(scorer, queries, 20, {.exclude_history = true, .pool = &pool},
-///                   [&](std::size_t query, const std::vector<Hit<float>>& hits) { ... });
-template <Scorer S, class Sink>
+///     HitsFile file{"lists.csv", queries, {.users = &users, .items = &items}};
+///     recommend_all(scorer, queries, 20, {.exclude_history = true, .pool = &pool}, file, ProgressBar{});
+///     file.commit();
+template <Scorer S, class Sink, class Progress = NoProgress>
 void recommend_all(const S& scorer, std::span<const Query> queries, Index k, const RecommendOptions& options,
-                   Sink&& sink) {
+                   Sink&& sink, Progress&& progress = {}) {
     constexpr std::size_t block = 16;
     detail::check_eligible("recommend_all", options.eligible, scorer.items());
     RecommendOptions own = options;
@@ -81,6 +92,7 @@ void recommend_all(const S& scorer, std::span<const Query> queries, Index k, con
     const std::size_t width = static_cast<std::size_t>(scorer.items()) + 1;
     const auto lanes = static_cast<std::size_t>(options.pool ? options.pool->threads() : 1);
     std::vector<std::vector<std::vector<Hit<float>>>> lists(4 * lanes);  // of each block of a round
+    progress(Index{0}, std::ssize(queries));
     for (std::size_t first = 0; first < queries.size(); first += lists.size() * block) {
         const auto round = queries.subspan(first, std::min(lists.size() * block, queries.size() - first));
         const std::size_t blocks = (round.size() + block - 1) / block;
@@ -94,7 +106,7 @@ void recommend_all(const S& scorer, std::span<const Query> queries, Index k, con
                     std::vector<float> scores(asked.size() * width);
                     scorer(asked, std::span(scores));
                     for (std::size_t i = 0; i < asked.size(); ++i)
-                        own_lists.push_back(detail::best_of_scores(
+                        own_lists.push_back(detail::list_of_scores(
                             scorer, asked[i], std::span(scores).subspan(i * width, width), k, own));
                     return;
                 }
@@ -103,6 +115,7 @@ void recommend_all(const S& scorer, std::span<const Query> queries, Index k, con
         });
         for (std::size_t b = 0; b < blocks; ++b)
             for (std::size_t i = 0; i < lists[b].size(); ++i) sink(first + b * block + i, lists[b][i]);
+        progress(static_cast<Index>(first + round.size()), static_cast<Index>(queries.size()));
     }
 }
 

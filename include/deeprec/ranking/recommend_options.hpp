@@ -29,7 +29,7 @@ struct RecommendOptions {
     std::function<bool(std::int32_t)> allow{};
     /// Where there is a set, only its items may be recommended. An index does not score the others where it can help.
     std::optional<ItemSet> eligible{};
-    Diversity diversity{};  ///< Mmr, MaxPerCategory or Calibrated: a rule about the list as a whole
+    Diversity diversity{};  ///< Mmr, MaxPerCategory, Quotas or Calibrated: a rule about the list as a whole
     /// Shares the items, and what layers of the user's tower can share, among its threads, with the same bits for any
     /// number of them; null = the calling thread alone. A pool serves one request at a time, and gains nothing with
     /// fewer than some thousand items, but for large LSTMs. `recommend_all` shares the queries instead.
@@ -47,36 +47,34 @@ inline void check_eligible(std::string_view name, const std::optional<ItemSet>& 
                                 eligible->items()));
 }
 
-/// The best k of the scores of the items first_item, first_item + 1, ... that the options allow. Throws NumericError,
-/// in the name of who asks, for the first of these items whose score is not finite.
-template <class T>
-std::vector<Hit<T>> best_allowed(std::string_view name, const T* scores, Index items, std::int32_t first_item, Index k,
-                                 std::span<const std::int32_t> history, const RecommendOptions& options,
-                                 Buffer<std::int32_t>& scratch, Similarity similarity) {
-    check_eligible(name, options.eligible, items + first_item - 1);
-    const std::span<const std::int32_t> seen = options.exclude_history ? history : std::span<const std::int32_t>();
-    std::int32_t* const excluded = scratch.need(std::ssize(options.exclude) + std::ssize(seen));
-    std::int32_t* const last =
-        std::copy(seen.begin(), seen.end(), std::copy(options.exclude.begin(), options.exclude.end(), excluded));
-    std::sort(excluded, last);
-    const auto item_of = [&](Index i) { return static_cast<std::int32_t>(i) + first_item; };
-    const auto allowed = [&](Index i) {
-        return (!options.eligible || options.eligible->contains(item_of(i))) &&
-               !std::binary_search(excluded, last, item_of(i)) && (!options.allow || options.allow(item_of(i)));
-    };
-    const auto best_of = [&](Index most) {
-        TopK<T> best(std::min(most, items));
-        const bool finite = kernels::scan_scores(scores, items, best.threshold(), [&](Index i, T score) {
-            if (allowed(i)) best.offer(item_of(i), score);
-            return best.threshold();
-        });
-        if (!finite)
-            for (Index i = 0; i < items; ++i)
-                if (!std::isfinite(scores[i]) && allowed(i)) check_finite_score(name, item_of(i), scores[i]);
-        return best.take();
-    };
+/// Whether the options let an item be recommended. Refers to the options, and to `scratch` for what they exclude.
+class Allowed {
+public:
+    Allowed(const RecommendOptions& options, std::span<const std::int32_t> history, Buffer<std::int32_t>& scratch)
+        : options_(options) {
+        const auto seen = options.exclude_history ? history : std::span<const std::int32_t>();
+        std::int32_t* const excluded = scratch.need(std::ssize(options.exclude) + std::ssize(seen));
+        last_ =
+            std::copy(seen.begin(), seen.end(), std::copy(options.exclude.begin(), options.exclude.end(), excluded));
+        std::sort(excluded, last_);
+        first_ = excluded;
+    }
+    bool operator()(std::int32_t item) const {
+        return (!options_.eligible || options_.eligible->contains(item)) && !std::binary_search(first_, last_, item) &&
+               (!options_.allow || options_.allow(item));
+    }
+
+private:
+    const RecommendOptions& options_;
+    std::int32_t *first_ = nullptr, *last_ = nullptr;
+};
+
+/// The list of k that the options ask for, among `items`: `best_of(most)` gives the best `most` that are allowed.
+template <class T, class BestOf>
+std::vector<Hit<T>> list_of(Index items, Index k, std::span<const std::int32_t> history,
+                            const RecommendOptions& options, Similarity similarity, const BestOf& best_of) {
     Index most = candidates_for(options.diversity, k);
-    auto ranked = best_of(most);
+    std::vector<Hit<T>> ranked = best_of(most);
     const auto wanted = static_cast<std::size_t>(k);
     if (k == 0 || options.diversity.index() == 0) return ranked;
     if (const auto* rule = std::get_if<Mmr>(&options.diversity))
@@ -84,9 +82,28 @@ std::vector<Hit<T>> best_allowed(std::string_view name, const T* scores, Index i
     if (const auto* rule = std::get_if<Calibrated>(&options.diversity)) return apply(*rule, ranked, wanted, history);
     for (;; ranked = best_of(most *= 8)) {
         const bool whole = static_cast<Index>(ranked.size()) < most || most >= items;
-        auto list = apply(std::get<MaxPerCategory>(options.diversity), ranked, wanted, whole);
+        const auto* limit = std::get_if<MaxPerCategory>(&options.diversity);
+        auto list = limit ? apply(*limit, ranked, wanted, whole)
+                          : apply(std::get<Quotas>(options.diversity), ranked, wanted, whole);
         if (whole || !list.empty()) return list;
     }
+}
+
+/// The best k of the scores of the items first_item, first_item + 1, ... that are allowed. Throws NumericError, in the
+/// name of who asks, for the first of these items whose score is not finite.
+template <class T, class IsAllowed>
+std::vector<Hit<T>> best_of_scores(std::string_view name, const T* scores, Index items, std::int32_t first_item,
+                                   Index k, const IsAllowed& allowed) {
+    const auto item_of = [&](Index i) { return static_cast<std::int32_t>(i) + first_item; };
+    TopK<T> best(std::min(k, items));
+    const bool finite = kernels::scan_scores(scores, items, best.threshold(), [&](Index i, T score) {
+        if (allowed(item_of(i))) best.offer(item_of(i), score);
+        return best.threshold();
+    });
+    if (!finite)
+        for (Index i = 0; i < items; ++i)
+            if (!std::isfinite(scores[i]) && allowed(item_of(i))) check_finite_score(name, item_of(i), scores[i]);
+    return best.take();
 }
 
 }  // namespace detail

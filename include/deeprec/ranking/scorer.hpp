@@ -4,6 +4,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -22,6 +23,7 @@ DEEPREC_BEGIN
 ///     bool answers(query) const;                  false for queries that it would refuse, as those of an unknown user
 ///     void operator()(queries, scores) const;     many queries at once, items() + 1 scores for each
 ///     void score(query, scores, eligible, pool) const;    leaves items out that are not eligible
+///     std::vector<Hit<float>> best(query, k, options) const;      its own way to the list of `recommend`
 template <class S>
 concept Scorer = requires(const S& scorer, const Query& query, std::span<float> scores) {
     { scorer.items() } -> std::convertible_to<std::int32_t>;
@@ -44,6 +46,12 @@ inline void check_history_item(std::string_view name, std::int64_t items, std::i
 inline void check_item(std::string_view name, std::int64_t items, std::int32_t item) {
     if (item < 1 || item > items)
         throw DataError(message(name, ": expected an item from 1 to ", items, ", received ", item));
+}
+/// Throws ArgumentError for a number of new items that is negative, or more than item numbers can count.
+inline void check_new_items(std::string_view name, std::int64_t items, std::int64_t count) {
+    if (count < 0 || count > std::numeric_limits<std::int32_t>::max() - 1 - items)
+        throw ArgumentError(message(name, ": expected 0 or more new items, no more than 2^31 - 2 with the ", items,
+                                    " that there are, received ", count));
 }
 /// Throws NumericError for a score that is not finite.
 template <class T>

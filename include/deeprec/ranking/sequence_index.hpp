@@ -13,11 +13,20 @@
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/data/sequence_fields.hpp>
 #include <deeprec/io/stored_fields.hpp>
+#include <deeprec/kernels/linear/gather.hpp>
 #include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
+#include <deeprec/ranking/item_scan.hpp>
 #include <deeprec/ranking/recommend_options.hpp>
 
 DEEPREC_BEGIN
+
+struct SequenceIndexOptions {
+    Index length = 50;  ///< how many of the last events are read
+    /// Those of the queries' events and users, for models that read some; they must outlive the index.
+    const SequenceFields* fields = nullptr;
+    ItemStorage storage = ItemStorage::float32;  ///< int8 for models of float alone
+};
 
 /// `SequenceIndex index{model}; index.recommend(history, 10, {.exclude = history})`, and a scorer for
 /// `evaluate_ranking`.
@@ -25,31 +34,42 @@ DEEPREC_BEGIN
 /// A score is h.v + b with h the tower's output at the last event; the last `length` events are read. An empty history
 /// has no h and ranks by b alone. Reads the model, which must outlive it unless it is given as a shared_ptr; it must be
 /// built again when the weights change. Const and safe to call from many threads.
+///
+/// `SequenceIndex{model, {.storage = int8}}` keeps D + 12 bytes an item beside the model in place of 4 D. Requests read
+/// those and the vectors of the few items whose scores can be high; lists are the same in every bit. Scores of all
+/// items, as a hybrid or an evaluation asks for, cost more than without.
 template <class Model>
 class SequenceIndex {
 public:
     static constexpr std::string_view kind = "SequenceIndex";  ///< in files
     using T = typename Model::Scalar;
 
-    /// `fields` are those of the queries' events and users, for models that read some; they must outlive the index.
-    /// Throws ArgumentError unless length is positive.
+    /// Throws ArgumentError unless length is positive, and for int8 of a model that is not of float.
+    SequenceIndex(const Model& model, const SequenceIndexOptions& options)
+        : SequenceIndex(detail::borrowed(model), options) {}
     explicit SequenceIndex(const Model& model, Index length = 50, const SequenceFields* fields = nullptr)
-        : SequenceIndex(detail::borrowed(model), length, fields) {}
+        : SequenceIndex(detail::borrowed(model), SequenceIndexOptions{length, fields}) {}
     /// An index that keeps its model alive.
-    explicit SequenceIndex(std::shared_ptr<const Model> model, Index length = 50,
-                           const SequenceFields* fields = nullptr)
-        : model_(std::move(model)), length_(length), fields_(fields) {
-        if (length < 1) throw ArgumentError(message("SequenceIndex: expected a positive length, received ", length));
+    SequenceIndex(std::shared_ptr<const Model> model, const SequenceIndexOptions& options)
+        : model_(std::move(model)), options_(options) {
+        if (options.length < 1)
+            throw ArgumentError(message("SequenceIndex: expected a positive length, received ", options.length));
         pack();
     }
+    explicit SequenceIndex(std::shared_ptr<const Model> model, Index length = 50,
+                           const SequenceFields* fields = nullptr)
+        : SequenceIndex(std::move(model), SequenceIndexOptions{length, fields}) {}
     /// Of no model, to be loaded.
     SequenceIndex() = default;
     /// The model; the index is made from it again.
     void fields(StoredFields& f) {
         f.kind(kind);
         f.model("model", model_);
-        f.number("length", length_);
-        f.require(length_ >= 1, "expected a positive length, received ", length_);
+        f.number("length", options_.length);
+        f.require(options_.length >= 1, "expected a positive length, received ", options_.length);
+        detail::stored_storage(f, options_.storage);
+        f.require(options_.storage == ItemStorage::float32 || std::is_same_v<T, float>,
+                  "expected float32 storage of a model that is not of float");
         if (f.reading()) pack();
     }
 
@@ -64,13 +84,20 @@ public:
 
     /// A temporary model would be gone before the first request.
     explicit SequenceIndex(const Model&&, Index = 50, const SequenceFields* = nullptr) = delete;
+    SequenceIndex(const Model&&, const SequenceIndexOptions&) = delete;
 
     std::int32_t items() const { return model_ ? static_cast<std::int32_t>(model_->items()) : 0; }
     const Model& model() const { return *model_; }
+    /// Those of the queries' events and users; null without.
+    const SequenceFields* fields() const { return options_.fields; }
     /// Whether training had the item, or attributes say what it is (`SequenceRecommenderOptions::cold`).
-    bool knows(std::int32_t item) const { return unknown_.empty() || !unknown_[static_cast<std::size_t>(item)]; }
+    bool knows(std::int32_t item) const {
+        detail::check_item("SequenceIndex", items(), item);
+        return unknown_.empty() || !unknown_[static_cast<std::size_t>(item)];
+    }
     /// How many of the last events are read.
-    Index length() const { return length_; }
+    Index length() const { return options_.length; }
+    ItemStorage storage() const { return options_.storage; }
 
     /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.
     /// Throws DataError for items that the model does not know, ShapeError for another number of scores.
@@ -103,21 +130,17 @@ public:
     /// The same for models that read fields: a row of `fields.events` for each event of the history, one of the user.
     std::vector<Hit<T>> recommend(std::span<const std::int32_t> history, const FieldsOfSequence& fields, Index k,
                                   const RecommendOptions& options = {}) const {
-        detail::check_eligible("SequenceIndex", options.eligible, items());
-        std::vector<T> scores(static_cast<std::size_t>(items()) + 1);
-        const Query query{0, history, 0};
         const bool has_fields = !fields.events.fields.empty() || !fields.user.fields.empty();
-        score(std::span(&query, 1), std::span(&fields, has_fields ? 1 : 0), scores,
-              options.eligible ? &*options.eligible : nullptr, options.pool);
-        Buffer<std::int32_t> excluded;
-        return detail::best_allowed("SequenceIndex", scores.data() + 1, items(), 1, k, history, options, excluded,
-                                    [this](auto a, auto b) { return similarity(a, b); });
+        return best("SequenceIndex", Query{0, history, 0}, std::span(&fields, has_fields ? 1 : 0), k, options);
+    }
+    /// The same for a query, with the fields that the index has of its user: what `recommend(index, query, k)` gives.
+    std::vector<Hit<T>> best(const Query& query, Index k, const RecommendOptions& options = {}) const {
+        return best("recommend", query, fields_of(std::span(&query, 1)), k, options);
     }
 
 private:
-    static constexpr Index columns = 2048;  // that a thread takes at a time
-    static constexpr Index dense = 4;       // one in so many eligible: all are scored, which reads in order
-    static constexpr Index at_once = 128;   // eligible items whose vectors stay in the L1 and L2 caches
+    static constexpr Index columns = 2048;  // items that are scored at a time, whole panels of packed vectors
+    static constexpr Index at_once = detail::ItemScan<T>::at_once;
     struct Scratch {
         typename Model::Cache cache;
         Buffer<std::int32_t> ids;
@@ -126,24 +149,21 @@ private:
     };
     /// The fields of each query; valid until the thread's next call.
     std::span<const FieldsOfSequence> fields_of(std::span<const Query> queries) const {
-        if (!fields_) return {};
+        if (!options_.fields) return {};
         thread_local std::vector<FieldsOfSequence> found;
         found.clear();
         for (const Query& query : queries)
-            found.push_back(fields_->of(query.user, 0, static_cast<Index>(query.history.size())));
+            found.push_back(options_.fields->of(query.user, 0, static_cast<Index>(query.history.size())));
         return found;
     }
-    /// `fields` of each query, or none.
-    void score(std::span<const Query> queries, std::span<const FieldsOfSequence> fields, std::span<T> scores,
-               const ItemSet* eligible, ThreadPool* pool) const {
+    /// The tower's outputs [queries, D], 0 for an empty history; `fields` of each query, or none. Valid until the
+    /// thread's next call.
+    const T* outputs(std::span<const Query> queries, std::span<const FieldsOfSequence> fields, ThreadPool* pool) const {
         if (!model_) throw ArgumentError("SequenceIndex: it has no model, expected one to be loaded");
-        const Index rows = static_cast<Index>(queries.size()), n = model_->items() + 1, d = model_->width();
-        if (static_cast<Index>(scores.size()) != rows * n)
-            throw ShapeError(message("SequenceIndex: expected ", n, " scores for each of ", rows, " queries, received ",
-                                     scores.size()));
+        const Index rows = static_cast<Index>(queries.size()), d = model_->width();
         Index steps = 1;
         for (const Query& query : queries)
-            steps = std::max(steps, std::min(length_, static_cast<Index>(query.history.size())));
+            steps = std::max(steps, std::min(options_.length, static_cast<Index>(query.history.size())));
         thread_local Scratch scratch;
         std::int32_t* ids = scratch.ids.need_zeros(rows * steps);
         for (Index r = 0; r < rows; ++r) {
@@ -162,51 +182,108 @@ private:
                 std::min(steps, static_cast<Index>(queries[static_cast<std::size_t>(r)].history.size()));
             if (events > 0) std::copy_n(y.data() + (r * steps + events - 1) * d, d, h + r * d);
         }
-        // Whole panels, and the last range has the rest: a column alone would be summed in another order.
-        const T* bias = model_->bias();
-        const auto multiply = [&](Index begin, Index end) {
-            kernels::gemm<T>(kernels::matrix_rows(h, rows, d, d), packed_.data() + begin * d, end - begin,
-                             scores.data() + begin, n, {.bias = bias ? bias + begin : nullptr});
-        };
-        const Index ranges = pool ? std::max<Index>(n / columns, 1) : 1;
-        run_tasks(pool, ranges, [&](Index range) {
-            const Index begin = range * columns, end = range + 1 < ranges ? begin + columns : n;
-            if (!eligible || eligible->count() > n / dense) return multiply(begin, end);
-            std::fill(scores.begin() + begin, scores.begin() + end, std::numeric_limits<T>::lowest());
-            score_eligible(h, *eligible, begin, end, scores);
-        });
+        return h;
     }
-    /// Of one query: the eligible items' vectors are packed some at a time, so that scores have the bits of the whole.
-    void score_eligible(const T* h, const ItemSet& eligible, Index begin, Index end, std::span<T> scores) const {
+    /// Scores of the items begin ... end - 1 for each row of h, `stride` apart. Whole panels but for the last item's: a
+    /// column alone would be summed in another order.
+    void score_run(const T* h, Index rows, Index begin, Index end, T* scores, Index stride) const {
         const Index d = model_->width();
-        const T* const bias = model_->bias();
+        const T* packed = packed_.data() + begin * d;
+        if (options_.storage == ItemStorage::int8) {
+            thread_local Buffer<T> own;
+            T* const to = own.need(kernels::packed_size<T>(d, end - begin));
+            kernels::pack_transposed<T>(model_->vectors() + begin * d, d, d, end - begin, to);
+            packed = to;
+        }
+        kernels::gemm<T>(kernels::matrix_rows(h, rows, d, d), packed, end - begin, scores, stride,
+                         {.bias = model_->bias() ? model_->bias() + begin : nullptr});
+    }
+    /// The scores of some items, whose vectors are packed first so that scores have the bits of the whole.
+    void score_some(const T* h, const std::int32_t* items, Index count, T* scores) const {
         struct Some {
-            std::array<std::int32_t, at_once> items;
             std::array<T, at_once> biases, scores;
             Buffer<T> vectors, packed;
         };
         thread_local Some some;
+        const Index d = model_->width(), columns_of = std::max<Index>(count, 2);
         T* const vectors = some.vectors.need(at_once * d);
-        Index count = 0;
-        const auto flush = [&] {
-            if (count == 0) return;
-            const Index columns_of = std::max<Index>(count, 2);  // a column alone would be summed in another order
-            if (count == 1) std::copy_n(vectors, d, vectors + d), some.biases[1] = some.biases[0];
-            T* const packed = some.packed.need(kernels::packed_size<T>(d, at_once));
-            kernels::pack_transposed<T>(vectors, d, d, columns_of, packed);
-            kernels::gemm<T>(kernels::matrix_rows(h, 1, d, d), packed, columns_of, some.scores.data(), columns_of,
-                             {.bias = bias ? some.biases.data() : nullptr});
-            for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-                scores[static_cast<std::size_t>(some.items[i])] = some.scores[i];
-            count = 0;
+        kernels::gather_rows<T>(model_->vectors(), d, items, count, vectors);
+        if (count == 1) std::copy_n(vectors, d, vectors + d);
+        const T* const bias = model_->bias();
+        for (Index i = 0; bias && i < columns_of; ++i)
+            some.biases[static_cast<std::size_t>(i)] = bias[items[std::min(i, count - 1)]];
+        T* const packed = some.packed.need(kernels::packed_size<T>(d, at_once));
+        kernels::pack_transposed<T>(vectors, d, d, columns_of, packed);
+        kernels::gemm<T>(kernels::matrix_rows(h, 1, d, d), packed, columns_of, some.scores.data(), columns_of,
+                         {.bias = bias ? some.biases.data() : nullptr});
+        std::copy_n(some.scores.data(), count, scores);
+    }
+    /// The list for a query, in the name of who asks.
+    std::vector<Hit<T>> best(std::string_view name, const Query& query, std::span<const FieldsOfSequence> fields,
+                             Index k, const RecommendOptions& options) const {
+        detail::check_eligible(name, options.eligible, items());
+        const T* const found = outputs(std::span(&query, 1), fields, options.pool);
+        const std::vector<T> h(found, found + model_->width());  // `allow` may ask this index
+        Buffer<std::int32_t> excluded;
+        const detail::Allowed by_options(options, query.history, excluded);
+        const auto allowed = [&](std::int32_t item) { return item != 0 && by_options(item); };
+        const auto some = [&](const std::int32_t* rows, Index count, T* scores, Index) {
+            score_some(h.data(), rows, count, scores);
         };
-        eligible.for_each(static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end), [&](std::int32_t item) {
-            std::copy_n(model_->vectors() + item * d, d, vectors + count * d);
-            some.items[static_cast<std::size_t>(count)] = item;
-            some.biases[static_cast<std::size_t>(count)] = bias ? bias[item] : T(0);
-            if (++count == at_once) flush();
+        const auto run = [&](Index begin, Index end, T* scores, Index) {
+            score_run(h.data(), 1, begin, end, scores, end - begin);
+        };
+        detail::ItemScan<T> scan{.rows = model_->items() + 1,
+                                 .eligible = options.eligible ? &*options.eligible : nullptr,
+                                 .pool = options.allow ? nullptr : options.pool,  // the caller's thread asks
+                                 .tile = columns,
+                                 .allowed = allowed,
+                                 .score_rows = some,
+                                 .score_tile = run};
+        if constexpr (std::is_same_v<T, float>)
+            if (options_.storage == ItemStorage::int8) scan.codes = &codes_, scan.query = h.data();
+        // Without codes the threads make all scores for `allow` to be asked about the best of them.
+        const bool all_scores = options.allow && options.pool && !scan.codes;
+        std::vector<typename detail::ItemScan<T>::Lane> lanes;
+        const auto best_of = [&](Index most) {
+            if (auto best = all_scores ? std::nullopt : scan.best(most, lanes)) return std::move(*best);
+            std::vector<T> scores(static_cast<std::size_t>(items()) + 1);
+            score(std::span(&query, 1), fields, scores, nullptr, options.pool);
+            return detail::best_of_scores(name, scores.data(), items() + 1, 0, most, allowed);
+        };
+        return detail::list_of<T>(
+            items(), k, query.history, options, [this](auto a, auto b) { return similarity(a, b); }, best_of);
+    }
+    /// Scores [queries, N + 1]; the lowest number for items that are not eligible, where that saves work.
+    void score(std::span<const Query> queries, std::span<const FieldsOfSequence> fields, std::span<T> scores,
+               const ItemSet* eligible, ThreadPool* pool) const {
+        const Index rows = static_cast<Index>(queries.size()), n = Index{items()} + 1;
+        if (model_ && static_cast<Index>(scores.size()) != rows * n)
+            throw ShapeError(message("SequenceIndex: expected ", n, " scores for each of ", rows, " queries, received ",
+                                     scores.size()));
+        const T* const h = outputs(queries, fields, pool);
+        const Index ranges = std::max<Index>(n / columns, 1);
+        run_tasks(pool, ranges, [&](Index range) {
+            const Index begin = range * columns, end = range + 1 < ranges ? begin + columns : n;
+            if (!eligible || eligible->count() > n / detail::ItemScan<T>::sparse)
+                return score_run(h, rows, begin, end, scores.data() + begin, n);
+            std::fill(scores.begin() + begin, scores.begin() + end, std::numeric_limits<T>::lowest());
+            std::array<std::int32_t, at_once> some;
+            std::array<T, at_once> own;
+            Index count = 0;
+            const auto flush = [&] {
+                if (count > 0) score_some(h, some.data(), count, own.data());
+                for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+                    scores[static_cast<std::size_t>(some[i])] = own[i];
+                count = 0;
+            };
+            eligible->for_each(static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end),
+                               [&](std::int32_t item) {
+                                   some[static_cast<std::size_t>(count)] = item;
+                                   if (++count == at_once) flush();
+                               });
+            flush();
         });
-        flush();
     }
     static std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, Index most) {
         return ids.last(std::min(ids.size(), static_cast<std::size_t>(most)));
@@ -221,18 +298,26 @@ private:
     }
     void pack() {
         const Index n = model_->items() + 1, d = model_->width();
-        kernels::pack_transposed<T>(model_->vectors(), d, d, n, packed_.need(kernels::packed_size<T>(d, n)));
+        if (options_.storage == ItemStorage::float32) {
+            kernels::pack_transposed<T>(model_->vectors(), d, d, n, packed_.need(kernels::packed_size<T>(d, n)));
+        } else if constexpr (std::is_same_v<T, float>) {
+            codes_ = detail::ItemCodes("SequenceIndex", model_->vectors(), model_->bias(), n, d);
+        } else {
+            throw ArgumentError("SequenceIndex: expected float32 storage, int8 is for models of float");
+        }
         unknown_.assign(model_->options().cold.empty() ? 0 : static_cast<std::size_t>(n), 0);
         for (const std::int32_t item : model_->options().cold)
             unknown_[static_cast<std::size_t>(item)] = !model_->is_cold(item);
     }
 
     std::shared_ptr<const Model> model_;
-    Index length_ = 50;
-    const SequenceFields* fields_ = nullptr;
+    SequenceIndexOptions options_;
     Buffer<T> packed_;
+    detail::ItemCodes codes_;
     std::vector<std::uint8_t> unknown_;
 };
+template <class Model>
+SequenceIndex(std::shared_ptr<Model>, const SequenceIndexOptions&) -> SequenceIndex<std::remove_const_t<Model>>;
 template <class Model>
 explicit SequenceIndex(std::shared_ptr<Model>, Index = 50, const SequenceFields* = nullptr)
     -> SequenceIndex<std::remove_const_t<Model>>;

@@ -28,10 +28,16 @@ template <class T>
 class TopK {
 public:
     /// Throws ArgumentError for a negative k.
-    explicit TopK(Index k) : k_(static_cast<std::size_t>(k)) {
+    explicit TopK(Index k) { restart(k); }
+    /// Nothing is offered yet, and k may be another. Throws ArgumentError for a negative k.
+    void restart(Index k) {
         if (k < 0) throw ArgumentError(message("TopK: expected k >= 0, received ", k));
-        heap_.reserve(k_);
+        k_ = static_cast<std::size_t>(k);
+        heap_.clear();
+        heap_.reserve(std::min(k_, std::size_t{1} << 16));  // k may be "all of them", and more than there are
     }
+    /// The best so far, in no order.
+    const std::vector<Hit<T>>& found() const { return heap_; }
     void offer(std::int32_t item, T score) {
         if (std::isnan(score)) return;
         if (heap_.size() < k_) {
@@ -59,7 +65,7 @@ private:
     static bool better(const Hit<T>& a, const Hit<T>& b) {
         return a.score > b.score || (!(a.score < b.score) && a.item < b.item);
     }
-    std::size_t k_;
+    std::size_t k_ = 0;
     std::vector<Hit<T>> heap_;  // the worst in front
 };
 

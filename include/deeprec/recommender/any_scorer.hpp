@@ -25,10 +25,18 @@ public:
     /// Whether there is one; without, all but `items` throws ArgumentError.
     explicit operator bool() const { return held_ != nullptr; }
     std::int32_t items() const { return held_ ? held_->items() : 0; }
+    /// The scorer in it where that is an S, such as `scorer.as<ItemKnn>()`; else null. It lives as long as this does.
+    template <class S>
+    const S* as() const {
+        return held_ && held_->type() == &type_of<S> ? &static_cast<const Held<S>&>(*held_).scorer : nullptr;
+    }
     void operator()(const Query& query, std::span<float> scores) const { held().score(query, scores, {}, nullptr); }
     void score(const Query& query, std::span<float> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
         held().score(query, scores, eligible, pool);
+    }
+    std::vector<Hit<float>> best(const Query& query, Index k, const RecommendOptions& options = {}) const {
+        return held().best(query, k, options);
     }
     bool knows(std::int32_t item) const { return held().knows(item); }
     bool answers(const Query& query) const { return held().answers(query); }
@@ -52,10 +60,15 @@ public:
     }
 
 private:
+    template <class S>
+    static constexpr char type_of = 0;  // whose address stands for the type, where there is no RTTI
+
     struct Any {
         virtual ~Any() = default;
+        virtual const void* type() const = 0;
         virtual std::int32_t items() const = 0;
         virtual void score(const Query&, std::span<float>, const std::optional<ItemSet>&, ThreadPool*) const = 0;
+        virtual std::vector<Hit<float>> best(const Query&, Index, const RecommendOptions&) const = 0;
         virtual bool knows(std::int32_t) const = 0;
         virtual bool answers(const Query&) const = 0;
         virtual bool goes_by_user() const = 0;
@@ -68,6 +81,7 @@ private:
     template <class S>
     struct Held final : Any {
         explicit Held(S s) : scorer(std::move(s)) {}
+        const void* type() const override { return &type_of<S>; }
         std::int32_t items() const override { return scorer.items(); }
         void score(const Query& query, std::span<float> scores, const std::optional<ItemSet>& eligible,
                    ThreadPool* pool) const override {
@@ -75,6 +89,9 @@ private:
                 scorer.score(query, scores, eligible, pool);
             else
                 scorer(query, scores);
+        }
+        std::vector<Hit<float>> best(const Query& query, Index k, const RecommendOptions& options) const override {
+            return deeprec::recommend(scorer, query, k, options);
         }
         bool knows(std::int32_t item) const override { return detail::knows(scorer, item); }
         bool answers(const Query& query) const override { return detail::answers(scorer, query); }

@@ -75,7 +75,8 @@ void grow(Model& model, Optimizer<Rule>& optimizer, const std::map<std::string, 
 }
 
 /// Gives a SequenceRecommender items N + 1 ... `items`, with their attributes (none, without lists), to be trained from
-/// now on: rows of their own, drawn from `seed`, and b = 0. Old rows and the optimizer's state of them keep their bits.
+/// now on: rows of their own, zeros where there are attributes, so that those say at first what the item is, else drawn
+/// from `seed`, and b = 0. Old rows and the optimizer's state of them keep their bits.
 /// Throws ArgumentError for fewer items than there are, and as SequenceRecommender::add_items.
 template <class Tower, class Rule>
 void grow(SequenceRecommender<Tower>& model, Optimizer<Rule>& optimizer, Index items,

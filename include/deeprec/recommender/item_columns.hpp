@@ -12,6 +12,7 @@
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/io/stored_fields.hpp>
 #include <deeprec/ranking/item_set.hpp>
+#include <deeprec/ranking/scorer.hpp>
 
 DEEPREC_BEGIN
 
@@ -40,8 +41,9 @@ public:
         for (const auto& column : columns_) all.push_back(column.first);
         return all;
     }
-    /// Of an item from 1 to N. Throws DataError for a column that there is not.
+    /// Throws DataError for a column that there is not and for items outside 1 ... N.
     const std::vector<std::string>& values(std::string_view column, std::int32_t item) const {
+        detail::check_item("Recommender", items_, item);
         return at(column)[static_cast<std::size_t>(item)];
     }
     /// The items with this value; none, for a value that none has. Throws DataError for a column that there is not.

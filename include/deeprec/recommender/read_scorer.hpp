@@ -50,7 +50,9 @@ bool try_read(StoredFields& f, const std::string& kind, AnyScorer& scorer, std::
     }
 }
 template <class... Known>
-AnyScorer read_any(StoredFields& f) {
+AnyScorer read_any(StoredFields& f, int depth = 0) {
+    constexpr int deepest = 64;  // hybrids of hybrids of ...: each is a call within a call
+    f.require(depth < deepest, "expected hybrids within hybrids at most ", deepest, " deep");
     std::string kind, refusal;
     f.text("deeprec.kind", kind);
     AnyScorer scorer;
@@ -61,7 +63,7 @@ AnyScorer read_any(StoredFields& f) {
         std::vector<AnyScorer> members;
         for (std::size_t m = 0; m < weights.size(); ++m) {
             StoredFields inner = f.inner(std::to_string(m));
-            members.push_back(read_any<Known...>(inner));
+            members.push_back(read_any<Known...>(inner, depth + 1));
         }
         try {
             return AnyHybrid(std::move(members), std::move(weights));

@@ -144,23 +144,45 @@ public:
     /// for a key that is there, and what the scorer throws; then nothing has changed.
     template <class... Features>
     void add_items(const std::vector<std::string>& keys, const Features&... features) {
-        Vocabulary items = items_;
+        Recommender grown = *this;
         for (const std::string& key : keys) {
-            if (items.find(key))
+            if (grown.items_.find(key))
                 throw DataError(message("Recommender: expected new items, received '", key, "' again"));
-            items.add(key);
+            grown.items_.add(key);
         }
-        Scores scorer = scorer_;
-        scorer.add_items(std::ssize(keys), features...);
-        if (scorer.items() != items.size())
+        grown.scorer_.add_items(std::ssize(keys), features...);
+        if (grown.scorer_.items() != grown.items_.size())
             throw DataError(message("Recommender: expected features of ", keys.size(), " items, the scorer has ",
-                                    scorer.items() - items_.size(), " more"));
-        scorer_ = std::move(scorer);
-        items_ = std::move(items);
-        fallback_.add_items(std::ssize(keys));
-        columns_.add_items(std::ssize(keys));
-        removed_.resize(static_cast<std::size_t>(items_.size()) + 1, 0);
-        renew();
+                                    grown.scorer_.items() - items_.size(), " more"));
+        grown.fallback_.add_items(std::ssize(keys));
+        grown.columns_.add_items(std::ssize(keys));
+        grown.removed_.resize(static_cast<std::size_t>(grown.items_.size()) + 1, 0);
+        grown.renew();
+        *this = std::move(grown);
+    }
+    /// Appends events to the histories, oldest first, each a user's key and an item's; users that are not known are
+    /// added. The model stays what it is and reads them in the next request of the user; so does the fallback. Throws
+    /// DataError for an empty key and an item that is not known; then nothing has changed.
+    void add_events(const std::vector<std::pair<std::string, std::string>>& events) {
+        Vocabulary users = users_;
+        std::vector<std::vector<std::int32_t>> added(ends_.size());
+        for (const auto& [user, item] : events) {
+            if (user.empty()) throw DataError("Recommender: expected events with the key of a user, received \"\"");
+            const auto u = static_cast<std::size_t>(users.add(user));
+            if (u >= added.size()) added.resize(u + 1);
+            added[u].push_back(items_.at(item));
+        }
+        std::vector<std::int32_t> all;
+        std::vector<std::int64_t> ends{0};
+        for (std::int32_t user = 1; user <= users.size(); ++user) {
+            const auto before = user <= users_.size() ? history_of(user) : std::span<const std::int32_t>();
+            const auto& after = added[static_cast<std::size_t>(user)];
+            all.insert(all.end(), before.begin(), before.end());
+            all.insert(all.end(), after.begin(), after.end());
+            ends.push_back(std::ssize(all));
+        }
+        users_ = std::move(users), events_ = std::move(all), ends_ = std::move(ends);
+        check_ = answer_itself();
     }
     /// Items that are not recommended any more; in histories they still speak. Throws DataError for an unknown key.
     void remove_items(const std::vector<std::string>& keys) { set_removed(keys, 1); }
@@ -241,7 +263,8 @@ private:
     }
     std::vector<Reason> reasons_for(const Query& query, std::int32_t item, Index most) const {
         std::map<std::int32_t, double> by_item;
-        for (const Contribution& c : explain(scorer_, query, item).events) by_item[c.id] += c.value;
+        for (const Contribution& c : explain(scorer_, query, item).events)
+            if (c.field.empty()) by_item[c.id] += c.value;
         std::vector<Reason> reasons;
         for (const auto& [id, value] : by_item)
             if (value > 0) reasons.push_back({items_.key(id), value});

@@ -49,7 +49,7 @@ struct EarlyStopping {
     void on(const TrainEnd& e) {
         if (!best_weights.empty()) e.training.set_weights(best_weights);
     }
-    void state(CallbackState& s) {
+    void state(CheckpointState& s) {
         s("best_epoch", best_epoch);
         s("best_value", best_value);
         s("waited", waited);
@@ -60,7 +60,7 @@ private:
     Monitor rule() const { return {monitor, mode, best_value, best_epoch}; }
 };
 
-/// Stops after the batch in which `seconds` have passed since the training began.
+/// Stops after the batch in which `seconds` have passed since the training began, or went on.
 struct TimeLimit {
     double seconds = 0;
     std::chrono::steady_clock::time_point begin{};

@@ -16,13 +16,16 @@ DEEPREC_BEGIN
 /// - the model to epoch-001.safetensors and so on, of which the last `keep` stay (0 = all);
 /// - the model to best.safetensors whenever `monitor` is better than before; with `save_best_only` only that (Keras'
 ///   ModelCheckpoint);
-/// - all that the next step depends on to last.state, for `fit(..., {.resume = "run/last.state"}, ...)`.
+/// - all that the next step depends on to last.state, for `fit(..., {.resume = "run/last.state"}, ...)`; this one also
+///   after each `every_batches` of an epoch (Keras' save_freq), and where the training is stopped after a batch.
 /// The models have the epoch (from 1) and its figures as metadata; `load<Model>(path)` brings one back.
 /// `Checkpoint{"run/"}`.
 ///
 /// A training that goes on (FitOptions::resume) goes on counting and comparing where it was. An epoch without the
-/// figure `monitor` (no validation data) has no best; with `save_best_only` it throws ArgumentError. Throws FileError
-/// where nothing can be written; the files from before stay whole.
+/// figure `monitor` (no validation data) has no best; with `save_best_only` it throws ArgumentError. Inside an epoch
+/// metrics are saved too: one of your own needs `state(CheckpointState&)`. Without it `every_batches` throws
+/// ArgumentError, and a training that is stopped goes on from its last epoch. Throws FileError where nothing can be
+/// written; the files from before stay whole.
 struct Checkpoint {
     std::string directory;
     std::string monitor = "val_loss";
@@ -30,6 +33,7 @@ struct Checkpoint {
     MonitorMode mode = MonitorMode::automatic;
     long keep = 0;           ///< files of epochs that stay
     bool save_state = true;  ///< last.state, which wants an optimizer of the library
+    long every_batches = 0;  ///< last.state also inside epochs, after each so many batches; 0 = not
 
     long best_epoch = -1;   ///< result: the epoch of best.safetensors, from 0
     double best_value = 0;  ///< result: its figure
@@ -40,10 +44,8 @@ struct Checkpoint {
 
     void on(const TrainBegin& e);
     void on(const EpochEnd& e);
-    void epoch_done(TrainingControl& training) const {
-        if (save_state && training.leads) Writer{state_path()}.write(training);
-    }
-    void state(CallbackState& s) {
+    void done(TrainingControl& training, Index batches) const;
+    void state(CheckpointState& s) {
         s("best_epoch", best_epoch);
         s("best_value", best_value);
     }
@@ -76,6 +78,12 @@ DEEPREC_FUNCTION std::filesystem::path Checkpoint::epoch_path(long epoch) const 
 
 DEEPREC_FUNCTION void Checkpoint::on(const TrainBegin& e) {
     if (keep < 0) throw ArgumentError(message("Checkpoint: expected keep >= 0, received ", keep));
+    if (every_batches < 0 || (every_batches > 0 && !save_state))
+        throw ArgumentError(message("Checkpoint: expected every_batches >= 0, and 0 without save_state, received ",
+                                    every_batches, save_state ? "" : " without save_state"));
+    if (const std::string metric = e.training.metric_without_state(); every_batches > 0 && !metric.empty())
+        throw ArgumentError(message("Checkpoint: every_batches saves metrics too, but ", metric,
+                                    " has no state(CheckpointState&) that names its numbers"));
     if (!e.resumed) best_epoch = -1;
     std::error_code error;
     std::filesystem::create_directories(directory, error);
@@ -99,6 +107,13 @@ DEEPREC_FUNCTION void Checkpoint::on(const EpochEnd& e) {
         std::error_code gone;  // a file that is not there is as good
         std::filesystem::remove(epoch_path(e.log.epoch - keep), gone);
     }
+}
+
+DEEPREC_FUNCTION void Checkpoint::done(TrainingControl& training, Index batches) const {
+    if (!save_state || !training.leads) return;
+    const bool due = batches == 0 || (every_batches > 0 && batches % every_batches == 0) ||
+                     (training.stopping && training.metric_without_state().empty());
+    if (due) Writer{state_path()}.write(training);
 }
 
 DEEPREC_FUNCTION void Checkpoint::save_model(TrainingControl& training, const std::filesystem::path& path,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <deeprec/core/order.hpp>
+#include <deeprec/core/tasks.hpp>
 #include <deeprec/metrics/metric.hpp>
 #include <deeprec/training/predict.hpp>
 
@@ -38,10 +39,13 @@ Report evaluate(const Model& model, const Data& data, Metrics... metrics) {
         const auto y = predictor.views(detail::input_views(batch.inputs));
         const auto show = [&](const auto& prediction) {
             const auto update = [&](auto& metric) {
-                if constexpr (requires { metric.update(prediction, batch.targets, batch.sample_weights()); })
-                    metric.update(prediction, batch.targets, batch.sample_weights());
+                const TaskLists tasks = detail::task_lists(model, batch);
+                if constexpr (is_on_task<std::remove_cvref_t<decltype(metric)>>)
+                    metric.update(tasks, prediction, batch.targets, batch.sample_weights());
+                else if (!tasks.targets.empty())
+                    detail::refuse_metric("evaluate", metric.name(), tasks);
                 else
-                    metric.update(prediction, batch.targets);
+                    detail::update_metric(metric, prediction, batch.targets, batch.sample_weights());
             };
             (update(metrics), ...);
         };

@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <deeprec/core/checkpoint_state.hpp>
 #include <deeprec/core/shape.hpp>
 #include <deeprec/training/history.hpp>
 
@@ -46,6 +47,8 @@ public:
     virtual void set_weights(const std::vector<double>& weights) = 0;
     /// Shows the model, and all that the next step depends on, to a visitor: what Checkpoint saves.
     virtual void show(const TrainingVisitor& visitor) = 0;
+    /// The name of a metric that lists no state, so that nobody can save this training inside an epoch; "" = none.
+    virtual std::string metric_without_state() const = 0;
 
     bool stopping = false;  ///< the training ends after this batch or epoch
     bool leads = true;      ///< of the ranks of a world, one: files and the terminal are its own
@@ -64,6 +67,7 @@ struct TrainBegin : TrainingEvent {
 /// Before the first batch of epoch `epoch`, from 0.
 struct EpochBegin : TrainingEvent {
     Index epoch = 0;
+    bool resumed = false;  ///< the training goes on inside this epoch
 };
 /// Before a step of the optimizer.
 struct StepBegin : TrainingEvent {};
@@ -79,31 +83,14 @@ struct EpochEnd : TrainingEvent {
 /// After the last epoch, or where the training was stopped.
 struct TrainEnd : TrainingEvent {};
 
-/// The numbers and texts of a callback that a checkpoint has: `void state(CallbackState& s) { s("best", best_value); }`
-/// reads or writes each.
-class CallbackState {
-public:
-    virtual ~CallbackState() = default;
-    virtual void operator()(const std::string& name, double& value) = 0;
-    virtual void operator()(const std::string& name, long& value) = 0;
-    virtual void operator()(const std::string& name, std::vector<double>& values) = 0;
-};
-
 namespace detail {
 template <class C, class E>
-concept TakesByOn = requires(C& c, const E& e) {
-    c.on(e);
-};
+concept TakesByOn = requires(C& c, const E& e) { c.on(e); };
 template <class C, class E>
-concept TakesByCall = requires(C& c, const E& e) {
-    c(e);
-};
+concept TakesByCall = requires(C& c, const E& e) { c(e); };
 /// Whether it takes the event only where it may change it: a const that was forgotten.
 template <class C, class E>
-concept TakesMutable = requires(C& c, E& e) {
-    c.on(e);
-}
-&&!TakesByOn<C, E>;
+concept TakesMutable = requires(C& c, E& e) { c.on(e); } && !TakesByOn<C, E>;
 
 /// A callback behind pointers: one line for each event.
 struct CallbackRef {
@@ -114,9 +101,10 @@ struct CallbackRef {
     void (*batch_end)(void*, const BatchEnd&) = nullptr;
     void (*epoch_end)(void*, const EpochEnd&) = nullptr;
     void (*train_end)(void*, const TrainEnd&) = nullptr;
-    void (*state)(void*, CallbackState&) = nullptr;
-    /// After all callbacks have seen the end of an epoch: for Checkpoint, whose state has theirs.
-    void (*epoch_done)(void*, TrainingControl&) = nullptr;
+    StateFunction state = nullptr;
+    /// After all callbacks have seen the end of a batch or an epoch: for Checkpoint, whose state has theirs. With the
+    /// batches done in the epoch under way, 0 = it is complete.
+    void (*done)(void*, TrainingControl&, Index batches) = nullptr;
 };
 template <class C, class E>
 constexpr auto handler() -> void (*)(void*, const E&) {
@@ -147,11 +135,10 @@ CallbackRef callback_ref(C& c) {
                     handler<C, StepBegin>(),
                     handler<C, BatchEnd>(),
                     handler<C, EpochEnd>(),
-                    handler<C, TrainEnd>()};
-    if constexpr (requires(CallbackState & s) { c.state(s); })
-        ref.state = [](void* self, CallbackState& s) { static_cast<C*>(self)->state(s); };
-    if constexpr (requires(TrainingControl & t) { c.epoch_done(t); })
-        ref.epoch_done = [](void* self, TrainingControl& t) { static_cast<C*>(self)->epoch_done(t); };
+                    handler<C, TrainEnd>(),
+                    state_of<C>()};
+    if constexpr (requires(TrainingControl& t) { c.done(t, Index{}); })
+        ref.done = [](void* self, TrainingControl& t, Index batches) { static_cast<C*>(self)->done(t, batches); };
     return ref;
 }
 }  // namespace detail

@@ -1,6 +1,7 @@
 /// The loop of a training, compiled once for each scalar: epochs, batches, steps, events.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -40,6 +41,25 @@ History fit_loop(TrainingTask<T>& train, TrainingTask<T>* validation, const Opti
                  std::span<const MetricRef<T>> metrics);
 
 #if DEEPREC_BODIES
+/// The number of the first entry whose gradient, or values, are not finite; list.size() if there is none. One pass at
+/// the speed of memory.
+template <class T>
+std::size_t not_finite(const ParameterList<T>& list, bool gradients, ThreadPool& pool) {
+    constexpr Index piece = 1 << 16;
+    std::size_t number = 0;
+    for (const Parameter<T>& p : list) {
+        const T* numbers = !gradients ? p.values : p.moves ? p.moves->sum().data() : p.touched_data();
+        const Index n = gradients && !p.moves ? p.touched() : p.size();
+        std::atomic<bool> finite = true;
+        run_tasks(&pool, numbers ? (n + piece - 1) / piece : 0, [&](Index i) {
+            if (!kernels::all_finite(numbers + i * piece, std::min(piece, n - i * piece))) finite = false;
+        });
+        if (!finite) break;
+        ++number;
+    }
+    return number;
+}
+
 /// One training on its way.
 template <class T>
 class FitLoop final : public TrainingControl {
@@ -87,7 +107,13 @@ public:
             for (Index i = 0; i < p.size(); ++i) p.values[i] = static_cast<T>(weights.at(at++));
         train_.parameters_changed();
     }
+    std::string metric_without_state() const override {
+        for (const MetricRef<T>& metric : metrics_)
+            if (!metric.state) return metric.name;
+        return "";
+    }
     void show(const TrainingVisitor& visitor) override {
+        check_weights_finite();  // before anybody keeps them
         TrainingState<T> now = state();
         visitor.see(now);
     }
@@ -107,27 +133,29 @@ private:
     void run_epoch() {
         const auto start = std::chrono::steady_clock::now();
         const Seed epoch_seed = derive(Seed{options_.seed}, static_cast<std::uint64_t>(epoch_));
+        const bool resumed = so_far_.samples > 0;
         train_.start_epoch(epoch_, epoch_seed);
+        if (saves()) know_data();
         if (options_.shuffle) shuffle(order_, epoch_seed);
-        tell<&CallbackRef::epoch_begin>(EpochBegin{{*this}, epoch_});
-        for (const MetricRef<T>& metric : metrics_) metric.reset(metric.self);
-        TrainingProgress progress{epoch_, options_.epochs, 0, train_.samples(), 0, 0};
-        loss_ = {}, penalty_ = 0, waiting_ = {}, batches_ = 0, waiting_samples_ = 0;
-        const Index ranks = options_.world.size(), step = options_.batch_size * ranks;
-        for (Index begin = 0; begin < train_.samples() && !stopping; begin += step) {
-            const auto count = std::min(step, train_.samples() - begin);
-            const auto indices =
-                std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
-            run_batch(indices, begin + count == train_.samples());
-            progress.sample += count;
-            progress.loss = loss_.mean() + penalty_ / static_cast<double>(progress.sample);
+        tell<&CallbackRef::epoch_begin>(EpochBegin{{*this}, epoch_, resumed});
+        if (resumed)
+            repeat_waiting();
+        else
+            for (const MetricRef<T>& metric : metrics_) metric.reset(metric.self);
+        TrainingProgress progress{epoch_, options_.epochs, so_far_.samples, train_.samples(), 0, 0, so_far_.samples};
+        while (so_far_.samples < train_.samples() && !stopping) {
+            run_batch(so_far_.samples);
+            progress.sample = so_far_.samples;
+            progress.loss = so_far_.loss.mean() + so_far_.penalty / static_cast<double>(progress.sample);
             progress.seconds = seconds_since(start);
             tell<&CallbackRef::batch_end>(BatchEnd{{*this}, progress});
             stop_together();
+            if (so_far_.samples < train_.samples()) tell_done(so_far_.samples / batch_samples());
         }
         if (behind_) train_.parameters_changed();
         check_weights_finite();
-        if (progress.sample < train_.samples()) return;  // stopped: the epoch is not one
+        if (so_far_.samples < train_.samples()) return;  // stopped: the epoch is not one
+        so_far_ = {};
         EpochLog log{epoch_, seconds_since(start), {}};
         log.set("loss", progress.loss);
         if (!options_.world) report(log, "");
@@ -138,77 +166,110 @@ private:
         stop_together();
         finished_ = stopping && !stopped_before;
         history_.epochs.push_back(std::move(log));
-        tell_saved();
+        tell_done(0);
     }
-    /// Loss and gradient of a batch, or this rank's share of it, and a step where it is due.
-    void run_batch(std::span<const Index> batch, bool last) {
-        const AnyWorld& world = options_.world;
-        const auto all = static_cast<Index>(batch.size());
-        const Index begin = all * world.rank() / world.size(), end = all * (world.rank() + 1) / world.size();
-        const auto indices = batch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-        LossSum loss;
-        if (!indices.empty())
-            loss = train_.gradient(indices, derive(Seed{options_.seed}, ~static_cast<std::uint64_t>(step_)),
-                                   options_.class_weight, begin);
-        if (!world && !std::isfinite(loss.sum)) refuse_loss(loss.sum);
-        if (!world) train_.show(metrics_);
-        ++step_;
-        if (options_.accumulate == 1 && !world) {
-            loss_ += loss;
-            return take_step(train_.list(), static_cast<double>(indices.size()));
+    /// Samples of a batch of all ranks.
+    Index batch_samples() const { return options_.batch_size * options_.world.size(); }
+    /// The samples of the batch that begins there.
+    std::span<const Index> batch_at(Index begin) const {
+        const auto count = std::min(batch_samples(), train_.samples() - begin);
+        return std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+    }
+    /// Where this rank's share of a batch begins and ends.
+    std::pair<Index, Index> share_of(std::span<const Index> batch) const {
+        const Index all = static_cast<Index>(batch.size()), ranks = options_.world.size(), rank = options_.world.rank();
+        return {all * rank / ranks, all * (rank + 1) / ranks};
+    }
+    /// Of this rank's share.
+    LossSum gradient(std::span<const Index> batch, Index step) {
+        const auto [begin, end] = share_of(batch);
+        if (begin == end) return {};
+        return train_.gradient(batch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
+                               derive(Seed{options_.seed}, ~static_cast<std::uint64_t>(step)), options_.class_weight,
+                               begin);
+    }
+    /// Loss and gradient of a batch, and a step where it is due.
+    void run_batch(Index begin) {
+        const auto batch = batch_at(begin);
+        const bool alone = !options_.world;
+        const LossSum loss = gradient(batch, step_);
+        if (alone) {
+            if (!std::isfinite(loss.sum)) refuse_loss(loss.sum);
+            train_.show(metrics_);
+            so_far_.loss += loss;
         }
+        so_far_.samples += static_cast<Index>(batch.size());
+        ++step_;
+        if (options_.accumulate == 1 && alone) return take_step(train_.list(), static_cast<double>(batch.size()));
         const ParameterList<T>& sum = optimizer_.accumulated();
+        wait(sum, loss, batch);
+        const bool last = so_far_.samples == train_.samples();  // the last step of an epoch may have fewer batches
+        if (batches_ < options_.accumulate && !last) return;
+        if (!alone) add_up(sum);
+        if (!detail::equal(waiting_.divisor, 0))
+            each_trained(sum, [&](const Parameter<T>& p) { scale_gradient(p, 1 / waiting_.divisor); });
+        take_step(sum, waiting_samples_);
+        waiting_ = {}, batches_ = 0, waiting_samples_ = 0;
+    }
+    /// Of all ranks what waits for its step.
+    void add_up(const ParameterList<T>& sum) {
+        double facts[] = {waiting_.sum, waiting_.divisor, waiting_samples_};
+        exchange_(sum, facts, *options_.world);
+        waiting_ = {facts[0], facts[1]};
+        waiting_samples_ = facts[2];
+        if (!std::isfinite(waiting_.sum)) refuse(message("the loss became ", waiting_.sum, place()));
+        so_far_.loss += waiting_;
+    }
+    /// Adds the gradient of this rank's share of a batch to those that wait for their step.
+    void wait(const ParameterList<T>& sum, const LossSum& loss, std::span<const Index> batch) {
+        const auto [begin, end] = share_of(batch);
         if (batches_ == 0) clear_gradients(sum);
-        for (std::size_t i = 0; i < sum.size() && !indices.empty(); ++i) {
+        for (std::size_t i = 0; i < sum.size() && begin < end; ++i) {
             const Parameter<T>& p = train_.list()[i];
             if (!p.is_state() && !detail::equal(loss.divisor, 0))
                 scale_gradient(p, loss.divisor);  // states have their own weights
             add_gradient(sum[i], p);
         }
         waiting_ += loss;
-        waiting_samples_ += static_cast<double>(indices.size());
-        if (++batches_ < options_.accumulate && !last) return;  // the last step of an epoch may have fewer
-        if (world) {
-            double facts[] = {waiting_.sum, waiting_.divisor, waiting_samples_};
-            exchange_(sum, facts, *world);
-            waiting_ = {facts[0], facts[1]};
-            waiting_samples_ = facts[2];
-            if (!std::isfinite(waiting_.sum)) refuse(message("the loss became ", waiting_.sum, place()));
+        waiting_samples_ += static_cast<double>(end - begin);
+        ++batches_;
+    }
+    /// No file has the gradients that wait for their step: they are made again, by the weights that made them.
+    void repeat_waiting() {
+        const Index waiting = so_far_.samples / batch_samples() % options_.accumulate;
+        for (Index i = waiting; i > 0; --i) {
+            const auto batch = batch_at(so_far_.samples - i * batch_samples());
+            wait(optimizer_.accumulated(), gradient(batch, step_ - i), batch);
         }
-        loss_ += waiting_;
-        if (!detail::equal(waiting_.divisor, 0))
-            each_trained(sum, [&](const Parameter<T>& p) { scale_gradient(p, 1 / waiting_.divisor); });
-        take_step(sum, waiting_samples_);
-        waiting_ = {}, batches_ = 0, waiting_samples_ = 0;
     }
     void take_step(const ParameterList<T>& list, double samples) {
         const double penalty = add_penalties(list, penalties_);
         if (!std::isfinite(penalty)) refuse_loss(penalty);
-        penalty_ += penalty * samples;
+        so_far_.penalty += penalty * samples;
         check_gradients_finite(list);
         tell<&CallbackRef::step_begin>(StepBegin{{*this}});
         optimizer_.step(list, pool_);
         behind_ = train_.stepped();
     }
     [[noreturn]] void refuse_loss(double loss) const {
-        std::size_t bad = not_finite(train_.list(), false);
+        std::size_t bad = not_finite(train_.list(), false, pool_);
         const bool weights = bad < train_.list().size();
-        if (!weights) bad = not_finite(train_.list(), true);
+        if (!weights) bad = not_finite(train_.list(), true, pool_);
         const char* const became = std::isnan(loss) ? "NaN" : "infinite";
         if (bad == train_.list().size()) refuse(message("the loss became ", became, place()));
         refuse(message("the loss became ", became, place(), ": ", weights ? "" : "the gradient of ", path_of(bad),
                        " has a number that is not finite"));
     }
-    /// Before the weights change. One pass over the gradients, at the speed of memory.
+    /// Before the weights change.
     void check_gradients_finite(const ParameterList<T>& list) const {
-        const std::size_t bad = not_finite(list, true);
+        const std::size_t bad = not_finite(list, true, pool_);
         if (bad == list.size()) return;
         refuse(message("the gradient of ", path_of(bad), " has a number that is not finite", place(),
                        ", while the loss is finite; the weights are those before this step"));
     }
-    /// After the steps of an epoch, before anybody keeps its weights.
+    /// After the steps of an epoch, and before anybody keeps its weights.
     void check_weights_finite() const {
-        const std::size_t bad = not_finite(train_.list(), false);
+        const std::size_t bad = not_finite(train_.list(), false, pool_);
         if (bad == train_.list().size()) return;
         refuse(message(path_of(bad), " has a number that is not finite after the last step, ", step_, " (epoch ",
                        epoch_ + 1, ")"));
@@ -218,22 +279,6 @@ private:
         throw NumericError(message("fit: ", what, "; try a smaller learning rate or clipping"));
     }
     std::string path_of(std::size_t number) const { return named_list()[number].path; }
-    /// The number of the first entry whose gradient, or values, are not finite; list.size() if there is none.
-    std::size_t not_finite(const ParameterList<T>& list, bool gradients) const {
-        constexpr Index piece = 1 << 16;
-        std::size_t number = 0;
-        for (const Parameter<T>& p : list) {
-            const T* numbers = !gradients ? p.values : p.moves ? p.moves->sum().data() : p.touched_data();
-            const Index n = gradients && !p.moves ? p.touched() : p.size();
-            std::atomic<bool> finite = true;
-            run_tasks(&pool_, numbers ? (n + piece - 1) / piece : 0, [&](Index i) {
-                if (!kernels::all_finite(numbers + i * piece, std::min(piece, n - i * piece))) finite = false;
-            });
-            if (!finite) break;
-            ++number;
-        }
-        return number;
-    }
     /// Where one rank stops, all do.
     void stop_together() {
         if (!options_.world) return;
@@ -279,15 +324,25 @@ private:
         report(log, "val_");
     }
 
-    /// Lets callbacks write what they were waiting for until the epoch was complete.
-    void tell_saved() {
+    /// Lets callbacks write what they were waiting for until all had seen the batch or epoch.
+    void tell_done(Index batches) {
         for (const CallbackRef& callback : callbacks_)
-            if (callback.epoch_done) callback.epoch_done(callback.self, *this);
+            if (callback.done) callback.done(callback.self, *this, batches);
+    }
+    bool saves() const {
+        return std::any_of(callbacks_.begin(), callbacks_.end(), [](const CallbackRef& c) { return c.done; });
+    }
+    /// At the beginning, since what the data shows may follow the model, such as hard negatives.
+    void know_data() {
+        if (data_fingerprint_ != 0) return;
+        data_fingerprint_ = train_.data_fingerprint();
+        if (validation_) validation_fingerprint_ = validation_->data_fingerprint();
     }
     TrainingState<T> state() {
-        if (data_fingerprint_ == 0) data_fingerprint_ = train_.data_fingerprint();
-        return {&options_,       data_fingerprint_, epoch_,      step_,     finished_,
-                train_.fields(), &history_,         &optimizer_, callbacks_};
+        know_data();
+        return {&options_, data_fingerprint_, validation_fingerprint_, train_.samples(), epoch_,      step_,
+                so_far_,   finished_,         train_.fields(),         &history_,        &optimizer_, callbacks_,
+                metrics_};
     }
     /// Goes on where the state in `options.resume` was. Returns whether there was one.
     bool resume() {
@@ -297,6 +352,7 @@ private:
         options_.resume.read(now);
         epoch_ = now.epoch;
         step_ = now.step;
+        so_far_ = now.so_far;
         stopping = finished_ = now.finished;
         train_.parameters_changed();
         if (options_.shuffle)  // each epoch's order is made of the one before
@@ -316,12 +372,14 @@ private:
     std::vector<Index> order_;
     History history_;
     std::uint64_t data_fingerprint_ = 0;        // 0 = not made yet
+    std::uint64_t validation_fingerprint_ = 0;  // 0 = none
     bool behind_ = false;                       // parts of the model are renewed after the epoch
     bool finished_ = false;                     // a callback ended the training with the last epoch
     Index epoch_ = 0, step_ = 0, batches_ = 0;  // done; batches that wait for their step
-    LossSum loss_, waiting_;
+    EpochSoFar so_far_;
+    LossSum waiting_;
     GradientExchange<T> exchange_;
-    double penalty_ = 0, waiting_samples_ = 0;
+    double waiting_samples_ = 0;
 };
 
 template <class T>

@@ -57,7 +57,8 @@ struct TrainingProgress {
     long epoch = 0, epochs = 0;    ///< epoch counts from 0
     long sample = 0, samples = 0;  ///< done in this epoch, and in all of it
     double loss = 0;               ///< mean of this epoch so far
-    double seconds = 0;            ///< since the epoch began
+    double seconds = 0;            ///< since the epoch began, or went on
+    long before = 0;               ///< samples that were done when the training went on inside this epoch
 };
 
 DEEPREC_END

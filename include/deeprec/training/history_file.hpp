@@ -29,10 +29,7 @@ struct HistoryFile {
     long lines = 0;                      ///< epochs in it
 
     void on(const TrainBegin& e) {
-        if (e.resumed) {
-            if (lines > 0) read_back();
-            return;
-        }
+        if (e.resumed && lines > 0) return read_back();
         columns.clear();
         text.clear();
         lines = 0;
@@ -55,7 +52,7 @@ struct HistoryFile {
         file.write(text);
         file.commit();
     }
-    void state(CallbackState& s) { s("lines", lines); }
+    void state(CheckpointState& s) { s("lines", lines); }
 
 private:
     /// A callback of an earlier run may have been another object: what it wrote is in the file.

@@ -22,7 +22,7 @@ struct LearningRateSchedule {
     ScheduleUnit unit = ScheduleUnit::step;
 
     void on(const EpochBegin& e) {
-        if (unit == ScheduleUnit::epoch) e.training.set_learning_rate(schedule.rate(e.epoch));
+        if (unit == ScheduleUnit::epoch && !e.resumed) e.training.set_learning_rate(schedule.rate(e.epoch));
     }
     void on(const StepBegin& e) {
         if (unit == ScheduleUnit::step) e.training.set_learning_rate(schedule.rate(e.training.iterations()));
@@ -80,7 +80,7 @@ struct ReduceLROnPlateau {
         e.log.set("learning_rate", e.training.learning_rate());
         e.training.set_learning_rate(next(e.training.learning_rate(), e.log.at(monitor)));
     }
-    void state(CallbackState& s) {
+    void state(CheckpointState& s) {
         s("best", best);
         s("waited", waited);
         s("cooling", cooling);

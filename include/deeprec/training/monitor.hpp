@@ -34,7 +34,7 @@ struct Monitor {
         best = value;
         best_epoch = epoch;
     }
-    void state(CallbackState& s) {
+    void state(CheckpointState& s) {
         s("best", best);
         s("best_epoch", best_epoch);
     }
@@ -44,11 +44,18 @@ struct Monitor {
 DEEPREC_FUNCTION bool Monitor::minimises(std::string_view who) const {
     if (mode != MonitorMode::automatic) return mode == MonitorMode::min;
     const std::string name = "_" + figure;
-    const auto has = [&](const char* word) { return name.find(std::string("_") + word) != std::string::npos; };
-    for (const char* least : {"loss", "error", "mse", "mae", "rmse", "brier", "ece"})
+    const auto has = [&](const char* word) {  // a whole word: mape is no map
+        const std::string whole = std::string("_") + word;
+        for (std::size_t at = name.find(whole); at != name.npos; at = name.find(whole, at + 1)) {
+            const char next = at + whole.size() < name.size() ? name[at + whole.size()] : '_';
+            if (next < 'a' || next > 'z') return true;
+        }
+        return false;
+    };
+    for (const char* least : {"loss", "logloss", "error", "mse", "mae", "rmse", "mape", "msle", "brier", "ece"})
         if (has(least)) return true;
-    for (const char* large : {"auc", "gauc", "accuracy", "precision", "recall", "f1", "r2", "ndcg", "hr", "hit", "mrr",
-                              "map", "coverage", "diversity", "novelty"})
+    for (const char* large : {"auc", "gauc", "accuracy", "precision", "recall", "f1", "r2", "ndcg", "hr", "hit", "hits",
+                              "mrr", "map", "coverage", "diversity", "novelty"})
         if (has(large)) return false;
     throw ArgumentError(message(who, ": is a small or a large '", figure,
                                 "' good? Please say .mode = MonitorMode::min or MonitorMode::max"));

@@ -102,15 +102,30 @@ auto input_views(const X& x) {
 }  // namespace detail
 
 /// The model's outputs for all samples of x (a tensor, view or record; a Pair of them for two towers), in batches over
-/// threads. Shape: [N, ...] as the model's output. Throws as Predictor and the model's forward.
+/// threads. Shape: [N, ...] as the model's output; of a model that ends in Heads a Record, [N, outputs] by head. Throws
+/// as Predictor and the model's forward.
 template <class Model, class X>
 auto predict(const Model& model, const X& x, PredictOptions options = {}) {
     Predictor<Model> predictor(model, options);
     const auto y = predictor.views(detail::input_views(x));
     using Output = std::remove_cvref_t<decltype(y)>;
-    Tensor<typename Model::Scalar, Output::rank> result(y.extents());
-    std::copy_n(y.data(), y.size(), result.data());
-    return result;
+    using T = typename Model::Scalar;
+    if constexpr (requires { model.heads(); }) {
+        std::vector<Record::Field> heads;
+        const T* from = y.data();
+        for (const FieldShape& head : model.heads().shapes()) {
+            const Index width = head.shape.size();
+            Tensor<T, 2> own(y.extent(0), width);
+            for (Index r = 0; r < y.extent(0); ++r) std::copy_n(from + r * y.last(), width, own.data() + r * width);
+            heads.emplace_back(head.name, std::move(own));
+            from += width;
+        }
+        return Record(std::move(heads));
+    } else {
+        Tensor<T, Output::rank> result(y.extents());
+        std::copy_n(y.data(), y.size(), result.data());
+        return result;
+    }
 }
 
 DEEPREC_END

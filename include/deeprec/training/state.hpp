@@ -1,4 +1,4 @@
-/// A training between two epochs, and where one that was interrupted goes on.
+/// A training between two batches, and where one that was interrupted goes on.
 #pragma once
 
 #include <cmath>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <deeprec/training/events.hpp>
+#include <deeprec/training/metric_ref.hpp>
 #include <deeprec/training/optimizer_ref.hpp>
 #include <deeprec/training/regularizers.hpp>
 #include <deeprec/training/trainer.hpp>
@@ -21,17 +22,28 @@ DEEPREC_BEGIN
 namespace detail {
 struct LoopOptions;
 
-/// All that the next step depends on. Orders of samples and seeds follow from the numbers of epochs and steps.
+/// What was done of the epoch under way. Its metrics are beside it.
+struct EpochSoFar {
+    Index samples = 0;  // 0 = between two epochs
+    LossSum loss{};
+    double penalty = 0;  // sum of penalty * samples over the steps
+};
+
+/// All that the next step depends on. Orders of samples and seeds follow from the numbers of epochs and batches, and
+/// gradients that wait for their step (FitOptions::accumulate) are those of the last batches.
 template <class T>
 struct TrainingState {
     const LoopOptions* options = nullptr;
-    std::uint64_t data_fingerprint = 0;
-    Index epoch = 0, step = 0;  ///< done
-    bool finished = false;      ///< a callback ended the training with its last epoch
-    Fields<T> fields{};         ///< of the model, by name
+    std::uint64_t data_fingerprint = 0, validation_fingerprint = 0;  ///< 0 = no such data
+    Index data_samples = 0;
+    Index epoch = 0, step = 0;  ///< done: epochs, and batches of all of them
+    EpochSoFar so_far{};
+    bool finished = false;  ///< a callback ended the training with its last epoch
+    Fields<T> fields{};     ///< of the model, by name
     History* history = nullptr;
     const OptimizerRef<T>* optimizer = nullptr;
     std::span<const CallbackRef> callbacks{};
+    std::span<const MetricRef<T>> metrics{};
 };
 
 /// Puts what the file has into a state. Defined in training/state_file.hpp; programs that never resume do without.

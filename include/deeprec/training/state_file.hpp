@@ -4,12 +4,12 @@
 
 #include <charconv>
 #include <cmath>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <deeprec/io/model_file.hpp>
+#include <deeprec/training/kept_state.hpp>
 #include <deeprec/training/state.hpp>
 
 DEEPREC_BEGIN
@@ -32,75 +32,31 @@ std::vector<std::pair<std::string, std::string>> fingerprint(const TrainingState
             {"accumulate", std::to_string(o.accumulate)},
             {"class_weight", weights},
             {"regularizers", penalties},
-            {"data", std::to_string(state.data_fingerprint)}};
+            {"data", std::to_string(state.data_fingerprint)},
+            {"validation", state.validation_fingerprint ? std::to_string(state.validation_fingerprint) : "none"}};
 }
 
-/// Collects the state of a callback for a file.
-class CallbackWriter final : public CallbackState {
-public:
-    CallbackWriter(std::string prefix, Metadata& metadata,
-                   std::vector<std::pair<std::string, std::vector<double>>>& lists)
-        : prefix_(std::move(prefix)), metadata_(metadata), lists_(lists) {}
-    void operator()(const std::string& name, double& value) override { metadata_[prefix_ + name] = option_text(value); }
-    void operator()(const std::string& name, long& value) override {
-        metadata_[prefix_ + name] = std::to_string(value);
+/// The states of callbacks, and those of metrics inside an epoch, each with the begin of its names.
+template <class T, class F>
+void each_kept(const TrainingState<T>& state, F&& f) {
+    for (std::size_t i = 0; i < state.callbacks.size(); ++i)
+        if (const CallbackRef& callback = state.callbacks[i]; callback.state)
+            f("callback." + std::to_string(i) + ".", callback.self, callback.state);
+    if (state.so_far.samples == 0) return;
+    for (std::size_t i = 0; i < state.metrics.size(); ++i) {
+        const MetricRef<T>& metric = state.metrics[i];
+        if (!metric.state)
+            throw ArgumentError(message("fit: a state inside an epoch has its metrics too, but ", metric.name,
+                                        " has no state(CheckpointState&)"));
+        f("metric." + std::to_string(i) + ".", metric.self, metric.state);
     }
-    void operator()(const std::string& name, std::vector<double>& values) override {
-        lists_.emplace_back(prefix_ + name, values);
-    }
-
-private:
-    std::string prefix_;
-    Metadata& metadata_;
-    std::vector<std::pair<std::string, std::vector<double>>>& lists_;
-};
-
-/// A number as `option_text` writes it, NaN and infinities too. Throws FormatError.
-template <class N>
-N state_number(const SafetensorsReader& file, const std::string& key) {
-    const auto found = file.metadata().find(key);
-    if (found == file.metadata().end())
-        throw FormatError(message(file.name(), ": expected the metadata ", shown(key, "'"), ", the file has none"));
-    N value{};
-    const char *begin = found->second.data(), *end = begin + found->second.size();
-    const auto [at, error] = std::from_chars(begin, end, value);
-    if (error != std::errc() || at != end)
-        throw FormatError(message(file.name(), ": ", key, ": expected a number, received ", shown(found->second, "'")));
-    return value;
 }
-
-/// Gives a callback what `CallbackWriter` wrote. `apply` false only checks that it is there.
-class CallbackReader final : public CallbackState {
-public:
-    CallbackReader(std::string prefix, SafetensorsReader& file, bool apply)
-        : prefix_(std::move(prefix)), file_(file), apply_(apply) {}
-    void operator()(const std::string& name, double& value) override { number(name, value); }
-    void operator()(const std::string& name, long& value) override { number(name, value); }
-    void operator()(const std::string& name, std::vector<double>& values) override {
-        const auto found = file_.tensors().find(prefix_ + name);
-        if (found == file_.tensors().end()) {  // an empty list is not written
-            if (apply_) values.clear();
-            return;
-        }
-        const Index n = found->second.shape.size() == 1 ? found->second.shape[0] : -1;
-        file_.check<double>(prefix_ + name, {n});
-        if (!apply_) return;
-        values.resize(static_cast<std::size_t>(n));
-        file_.read(prefix_ + name, {n}, values.data());
-    }
-
-private:
-    template <class N>
-    void number(const std::string& name, N& value) {
-        const N read = state_number<N>(file_, prefix_ + name);
-        if (apply_) value = read;
-    }
-    std::string prefix_;
-    SafetensorsReader& file_;
-    bool apply_;
-};
-
-inline std::string callback_prefix(std::size_t number) { return "callback." + std::to_string(number) + "."; }
+template <class T>
+std::string metric_names(const TrainingState<T>& state) {
+    std::string names;
+    for (const MetricRef<T>& metric : state.metrics) names += (names.empty() ? "" : ",") + metric.name;
+    return names;
+}
 inline std::string history_key(std::size_t epoch, std::size_t figure) {
     return "history." + std::to_string(epoch) + "." + std::to_string(figure);
 }
@@ -111,10 +67,17 @@ void write_state(const std::filesystem::path& path, const TrainingState<T>& stat
     SafetensorsWriter writer;
     Metadata& metadata = writer.metadata;
     write_options(state.fields.layers(), metadata);
-    metadata["deeprec.training"] = "1";
+    metadata["deeprec.training"] = "2";
     for (const auto& [name, value] : fingerprint(state)) metadata["training." + name] = value;
     metadata["epoch"] = std::to_string(state.epoch);
     metadata["step"] = std::to_string(state.step);
+    metadata["samples"] = std::to_string(state.so_far.samples);
+    if (state.so_far.samples > 0) {
+        metadata["loss.sum"] = option_text(state.so_far.loss.sum);
+        metadata["loss.divisor"] = option_text(state.so_far.loss.divisor);
+        metadata["penalty"] = option_text(state.so_far.penalty);
+        metadata["metrics"] = metric_names(state);
+    }
     metadata["finished"] = state.finished ? "1" : "0";
     metadata["iterations"] = std::to_string(state.optimizer->iterations());
     metadata["learning_rate"] = option_text(state.optimizer->learning_rate());
@@ -131,10 +94,10 @@ void write_state(const std::filesystem::path& path, const TrainingState<T>& stat
         if (n > 0) writer.add("optimizer." + name, {n}, static_cast<const T*>(numbers));
     });
     std::vector<std::pair<std::string, std::vector<double>>> lists;
-    for (std::size_t i = 0; i < state.callbacks.size(); ++i) {
-        CallbackWriter to(callback_prefix(i), metadata, lists);
-        if (state.callbacks[i].state) state.callbacks[i].state(state.callbacks[i].self, to);
-    }
+    each_kept(state, [&](const std::string& prefix, void* self, StateFunction keep) {
+        StateWriter to(prefix, metadata, lists);
+        keep(self, to);
+    });
     for (const auto& [name, values] : lists)
         if (!values.empty()) writer.add(name, {static_cast<Index>(values.size())}, values.data());
     writer.write(path);
@@ -149,13 +112,13 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
         const auto found = file.metadata().find(key);
         return found == file.metadata().end() ? "" : found->second;
     };
-    if (text_of("deeprec.training") != "1")
-        throw FormatError(message(file.name(), ": expected the state of a training, version 1, received ",
+    if (text_of("deeprec.training") != "2")
+        throw FormatError(message(file.name(), ": expected the state of a training, version 2, received ",
                                   shown(text_of("deeprec.training"), "'")));
     const auto agree = [&](const std::string& what, const std::string& theirs, const std::string& ours) {
         if (theirs != ours)
             throw ArgumentError(message("fit: ", file.name(), " is the state of another training: it has the ", what,
-                                        " ", shown(theirs, "'"), ", this one ", shown(ours, "'")));
+                                        " ", shown(theirs, "'", 300), ", this one ", shown(ours, "'", 300)));
     };
     Metadata options;
     write_options(now.fields.layers(), options);
@@ -168,13 +131,23 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
     now.optimizer->each_state(list, [&](const std::string& name, T*, Index n) {
         if (n > 0) file.template check<T>("optimizer." + name, {n});
     });
-    const auto each_callback = [&](bool apply) {
-        for (std::size_t i = 0; i < now.callbacks.size(); ++i) {
-            CallbackReader from(callback_prefix(i), file, apply);
-            if (now.callbacks[i].state) now.callbacks[i].state(now.callbacks[i].self, from);
-        }
+    EpochSoFar so_far{state_number<Index>(file, "samples")};
+    if (so_far.samples < 0 || so_far.samples >= now.data_samples || so_far.samples % now.options->batch_size != 0)
+        throw FormatError(message(file.name(), ": expected whole batches of ", now.options->batch_size,
+                                  " samples, fewer than ", now.data_samples, ", received ", so_far.samples));
+    if (so_far.samples > 0) {
+        agree("metrics", text_of("metrics"), metric_names(now));
+        so_far.loss = {state_number<double>(file, "loss.sum"), state_number<double>(file, "loss.divisor")};
+        so_far.penalty = state_number<double>(file, "penalty");
+    }
+    now.so_far = so_far;
+    const auto read_kept = [&](bool apply) {
+        each_kept(now, [&](const std::string& prefix, void* self, StateFunction keep) {
+            StateReader from(prefix, file, apply);
+            keep(self, from);
+        });
     };
-    each_callback(false);
+    read_kept(false);
     const Index epoch = state_number<Index>(file, "epoch"), step = state_number<Index>(file, "step");
     const Index iterations = state_number<Index>(file, "iterations");
     const double rate = state_number<double>(file, "learning_rate");
@@ -203,7 +176,7 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
     now.optimizer->each_state(list, [&](const std::string& name, T* numbers, Index n) {
         if (n > 0) file.read("optimizer." + name, {n}, numbers);
     });
-    each_callback(true);
+    read_kept(true);
     now.optimizer->set_iterations(iterations);
     now.optimizer->set_learning_rate(rate);
     *now.history = std::move(history);

@@ -9,7 +9,7 @@
 DEEPREC_BEGIN
 
 /// Ends the training after the batch in which SIGINT or SIGTERM arrives; with Checkpoint and FitOptions::resume the
-/// next run goes on from the last epoch. `fit` returns as usual, with `stopped_early`, and a second signal ends the
+/// next run goes on with the next batch. `fit` returns as usual, with `stopped_early`, and a second signal ends the
 /// program as it always did. The handlers of before are put back when the training ends, by an exception too. `fit(...,
 /// StopOnSignal{})`. One training of a process at a time.
 class StopOnSignal {

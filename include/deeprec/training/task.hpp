@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <deeprec/metrics/metric.hpp>
+#include <deeprec/core/tasks.hpp>
+#include <deeprec/training/metric_ref.hpp>
 #include <deeprec/training/sampled_sequence_trainer.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
 #include <deeprec/training/trainer.hpp>
@@ -13,36 +14,6 @@
 
 DEEPREC_BEGIN
 namespace detail {
-
-/// A metric behind pointers.
-template <class T>
-struct MetricRef {
-    void* self = nullptr;
-    std::string name;
-    void (*update)(void*, const Block<const T>&, const View<const T, 2>&, SampleWeights<T>) = nullptr;
-    double (*result)(const void*) = nullptr;
-    void (*reset)(void*) = nullptr;
-};
-/// `Rank` is that of the predictions it will see.
-template <class T, int Rank, class M>
-MetricRef<T> metric_ref(M& metric) {
-    static_assert(
-        requires(const View<const T, Rank>& p, const View<const T, 2>& target) { metric.update(p, target); },
-        "fit: the update of a metric must take (prediction, target)");
-    return {&metric, std::string(metric.name()),
-            [](void* self, const Block<const T>& prediction, const View<const T, 2>& target, SampleWeights<T> weights) {
-                const auto p = prediction.template as<Rank>();
-                if constexpr (requires(M& m) { m.update(p, target, weights); })
-                    static_cast<M*>(self)->update(p, target, weights);
-                else if (!weights)
-                    static_cast<M*>(self)->update(p, target);
-                else
-                    throw ArgumentError(
-                        message("fit: the metric ", static_cast<M*>(self)->name(), " takes no sample weights"));
-            },
-            [](const void* self) { return static_cast<double>(static_cast<const M*>(self)->result()); },
-            [](void* self) { static_cast<M*>(self)->reset(); }};
-}
 
 /// What the loop of a training needs of a model, its data and its loss.
 template <class T>
@@ -144,7 +115,8 @@ public:
         if (metrics.empty()) return;
         if constexpr (requires { trainer_.keep_predictions(); })
             trainer_.each_prediction(last_.front(), [&](const auto&... shown) {
-                for (const MetricRef<T>& metric : metrics) metric.update(metric.self, shown...);
+                const TaskLists tasks = task_lists(std::as_const(model_), last_.front());
+                for (const MetricRef<T>& metric : metrics) metric.update(metric.self, tasks, shown...);
             });
     }
     const ParameterList<T>& list() const override { return trainer_.list(); }

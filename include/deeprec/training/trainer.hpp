@@ -13,6 +13,7 @@
 #include <deeprec/core/layer.hpp>
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/core/pass.hpp>
+#include <deeprec/core/tasks.hpp>
 #include <deeprec/data/batch.hpp>
 #include <deeprec/kernels/simd/activations.hpp>
 #include <deeprec/losses/loss.hpp>
@@ -170,6 +171,7 @@ template <class Model, class Loss>
 class Trainer {
     using T = typename Model::Scalar;
     static constexpr bool on_logits = detail::trains_on_logits<Loss, Model>();
+    static constexpr bool by_task = requires(const Loss& loss) { loss.heads_on_logits(); };
 
 public:
     Trainer(const Model& model, const Loss& loss, ThreadPool& pool)
@@ -184,6 +186,7 @@ public:
           gradients_(model),
           caches_(static_cast<std::size_t>(pool.threads())) {
         step_.count_parameters(parameter_list(model, gradients_.first()));
+        if constexpr (by_task) loss_.bind(model.heads());
     }
 
     /// The loss of the batch, with the gradient of its mean in `gradients()`. Dropout is that of the samples from
@@ -230,6 +233,14 @@ private:
                 const ClassWeights& class_weights) {
         const detail::BatchFacts<T> facts = facts_of(batch);
         constexpr bool by_step = predicts_steps<Inputs>;
+        static_assert(!by_step || !by_task);  // heads give one vector a sample
+        if constexpr (by_task) {
+            if (class_weights) throw ArgumentError("fit: class_weight needs one task");
+            loss_.begin(batch.tasks, facts.targets, facts.samples, facts.width, facts.weights.data);
+        } else if (!batch.tasks.empty()) {
+            throw ArgumentError(message("fit: targets by name, ", detail::listed_tasks(batch.tasks),
+                                        ", need Heads and Losses{on(\"", batch.tasks[0].name, "\", ...), ...}"));
+        }
         SampleWeights<T> weights = facts.weights;
         if (!by_step) weights = weights_by_sample(facts, class_weights);
         // Which steps count is known after the forward pass: until then the sum is not divided.
@@ -240,10 +251,12 @@ private:
         LossSum loss = step_.run(cut, [&](detail::Shard<T>& shard) {
             auto& cache = caches_[static_cast<std::size_t>(shard.lane)];
             const auto inputs = slice_samples(batch.inputs, shard.begin, shard.begin + shard.rows);
-            const Pass pass = train ? Pass(Training(step_seed, first_row_ + shard.begin)) : Pass(Inference{});
-            const auto y = detail::known_rank(model.forward(inputs, cache, pass.on_logits(on_logits)));
+            Pass pass =
+                (train ? Pass(Training(step_seed, first_row_ + shard.begin)) : Pass(Inference{})).on_logits(on_logits);
+            if constexpr (by_task) pass.heads = loss_.heads_on_logits();
+            const auto y = detail::known_rank(model.forward(inputs, cache, pass));
             shard.weights = weights.from(shard.begin);
-            T* const dy = finish(Block(y), by_step, facts, scale, class_weights, train, shard);
+            T* const dy = finish(model, Block(y), by_step, facts, scale, class_weights, train, shard);
             if (!train) return;
             model.backward(View<const T, std::decay_t<decltype(y)>::rank>{dy, y.extents()}, cache,
                            gradients_.cleared(shard.number), InputGradient::skip);
@@ -293,8 +306,8 @@ private:
         return {weights, 1};
     }
     /// The loss of a shard's output; returns dL/dy where it trains.
-    T* finish(const Block<const T>& y, bool by_step, const detail::BatchFacts<T>& facts, double scale,
-              const ClassWeights& classes, bool train, detail::Shard<T>& shard) {
+    T* finish(const Model& model, const Block<const T>& y, bool by_step, const detail::BatchFacts<T>& facts,
+              double scale, const ClassWeights& classes, bool train, detail::Shard<T>& shard) {
         const Index steps = by_step ? y.time() : 1, predictions = shard.rows * steps, outputs = y.size() / predictions;
         if (y.size() != predictions * outputs || steps * loss_.target_outputs(outputs) != facts.width)
             throw ShapeError(message("fit: the model gives ", y.size() / shard.rows,
@@ -307,7 +320,7 @@ private:
         } else {
             shard.loss.divisor = 0;
         }
-        if (keep_predictions_) keep(y, by_step, predictions, outputs, shard);
+        if (keep_predictions_) keep(model, y, by_step, predictions, outputs, shard);
         T* dy = train ? shard.dy.need(y.size()) : nullptr;
         shard.loss.sum = loss_.accumulate(y.data, target, predictions, outputs, shard.weights.data, scale, dy, kept);
         return dy;
@@ -329,9 +342,12 @@ private:
         }
         return {all, steps};
     }
-    static void keep(const Block<const T>& y, bool by_step, Index predictions, Index outputs, detail::Shard<T>& shard) {
+    void keep(const Model& model, const Block<const T>& y, bool by_step, Index predictions, Index outputs,
+              detail::Shard<T>& shard) const {
         T* kept = shard.kept.need(y.size());
-        if constexpr (on_logits)
+        if constexpr (by_task)
+            loss_.activate(model.heads(), y.data, kept, predictions);
+        else if constexpr (on_logits)
             kernels::activate_rows<typename FinalActivationOf<Model>::type>(y.data, kept, predictions, outputs);
         else
             std::copy_n(y.data, y.size(), kept);

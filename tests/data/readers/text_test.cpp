@@ -176,6 +176,9 @@ TEST_CASE("TextReader names what is no text", "[data]") {
     };
     CHECK(error("\x1f\x8b\x08\0"sv) == "1:1: expected text, received a gzip file; unpack it first, as with gunzip");
     for (const auto& [bytes, name] : {std::pair{"PK\x03\x04..."sv, "a zip file"},
+                                      {"ARROW1\0\0"sv, "an Arrow or Feather file"},
+                                      {"\x93NUMPY\1\0"sv, "a file of NumPy"},
+                                      {"\x80\5\x95\4"sv, "a pickle of Python"},
                                       {"\xff\xfe"
                                        "a\0"sv,
                                        "UTF-16 text"},

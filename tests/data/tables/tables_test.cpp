@@ -1,5 +1,8 @@
 #include <deeprec/data/tables/tables.hpp>
 
+#include <cstring>
+#include <limits>
+
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/tables/table_file.hpp>
 
@@ -92,6 +95,34 @@ TEST_CASE("What does not fit a column is refused, and the row is not there", "[d
     events.columns[1].add_missing();
     CHECK(message_of<DataError>([&] { events.check(); }) ==
           "EventTable: expected 3 rows in column 'price', received 4");
+}
+
+TEST_CASE("What is added to a column by its kind is checked as a cell is", "[data]") {
+    const float infinite = std::numeric_limits<float>::infinity();
+    Column note("note", ColumnKind::text), price("price", ColumnKind::number), image("image", ColumnKind::vector);
+    CHECK(message_of<DataError>([&] { note.add_number(1); }) == "Column 'note': expected number, received text");
+    CHECK(message_of<DataError>([&] { note.add_vector(std::vector<float>{1}); }) ==
+          "Column 'note': expected vector, received text");
+    CHECK(message_of<DataError>([&] { price.add_texts({}); }) ==
+          "Column 'price': expected categories, received number");
+    CHECK(message_of<DataError>([&] { price.add_number(infinite); }) ==
+          "Column 'price': expected a number that is finite as a float, received inf");
+    CHECK(note.size() + price.size() == 0);
+
+    // A wide vector and many rows without one: a few bytes in a file.
+    const std::vector<float> wide(1 << 18, 1);
+    for (int row = 0; row < 129; ++row) image.add_missing();
+    CHECK(message_of<DataError>([&] { image.add_vector(wide); }) ==
+          "Column 'image': expected vectors in more than one row of 129, received 1 of 262144 numbers in 130 rows");
+    CHECK(image.size() == 129);
+    Column pictures("pictures", ColumnKind::vector);
+    pictures.add_vector(wide);
+    for (int row = 0; row < 128; ++row) pictures.add_missing();
+    CHECK_THROWS_AS(pictures.add_missing(), DataError);
+    pictures.add_vector(wide);
+    pictures.add_missing();
+    CHECK(pictures.size() == 131);
+    CHECK(pictures.select(std::vector<Index>{-1, -1, 129}).vector(2)[0] == 1);
 }
 
 TEST_CASE("Items get one number in both tables", "[data]") {
@@ -216,6 +247,12 @@ TEST_CASE("A damaged file is an error, whichever byte it is", "[data][io]") {
         const std::string what = message_of<FormatError>([&] { load_events(damaged); });
         return what.empty() ? what : what.substr(damaged.string().size());
     };
+    const float number = 2, none = std::numeric_limits<float>::quiet_NaN();  // of a vector, half of it
+    std::string part(8, '\0'), vector(8, '\0');
+    const float both[] = {1, number}, half[] = {1, none};
+    std::memcpy(vector.data(), both, 8);
+    std::memcpy(part.data(), half, 8);
+    CHECK(with(vector, part).find("expected a vector or nothing in row ") != std::string::npos);
     CHECK(with("annbob", "annann") == ": expected different users, received \"ann\"");
     CHECK(with("\"3.ids\"", "\"3.idz\"") == ": expected a tensor '3.ids'");
     CHECK(with("deeprec.table", "deeprec.tabel") == ": expected a table of events, received a file without tables");

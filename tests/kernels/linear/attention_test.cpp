@@ -22,12 +22,13 @@ TEMPLATE_TEST_CASE("attention equals its scalar twin, there and back", "[kernels
                     Operand<T> p(s.probabilities(), 5), y(steps * width, 6), dq(size, 7), dk(size, 8), dv(size, 9);
                     Operand<T> scratch(kernels::attention_scratch<T>(s), 10);
                     auto p2 = p, y2 = y, dq2 = dq, dk2 = dk, dv2 = dv;
-                    kernels::attention<T>(s, q.data(), k.data(), v.data(), ld, p.data(), y.data(), scratch.data());
-                    kernels::reference::attention<T>(s, q.data(), k.data(), v.data(), ld, p2.data(), y2.data());
-                    kernels::attention_backward<T>(s, dy.data(), q.data(), k.data(), v.data(), ld, p.data(), dq.data(),
-                                                   dk.data(), dv.data(), scratch.data());
-                    kernels::reference::attention_backward<T>(s, dy.data(), q.data(), k.data(), v.data(), ld, p2.data(),
-                                                              dq2.data(), dk2.data(), dv2.data());
+                    const kernels::AttentionInput<T> in{q.data(), k.data(), v.data(), ld};
+                    kernels::attention<T>(s, in, p.data(), y.data(), scratch.data());
+                    kernels::reference::attention<T>(s, in, p2.data(), y2.data());
+                    kernels::attention_backward<T>(s, dy.data(), in, p.data(), {dq.data(), dk.data(), dv.data()},
+                                                   scratch.data());
+                    kernels::reference::attention_backward<T>(s, dy.data(), in, p2.data(),
+                                                              {dq2.data(), dk2.data(), dv2.data()});
                     CHECK(scratch.guards_intact());
                     for (const auto& [got, expected] :
                          {std::pair{&p, &p2}, {&y, &y2}, {&dq, &dq2}, {&dk, &dk2}, {&dv, &dv2}}) {
@@ -42,7 +43,7 @@ TEST_CASE("attention is finite for scores that exp alone would not survive", "[k
     const float q[] = {1e4f, -1e4f}, k[] = {1, -1}, v[] = {3, 5};
     float p[4], y[2];
     std::vector<float> scratch(static_cast<std::size_t>(kernels::attention_scratch<float>(s)));
-    kernels::attention<float>(s, q, k, v, 1, p, y, scratch.data());
+    kernels::attention<float>(s, {q, k, v, 1}, p, y, scratch.data());
     CHECK(y[0] == 3);
     CHECK(y[1] == 5);
 }

@@ -30,14 +30,14 @@ TEMPLATE_TEST_CASE("add_pairs equals its scalar twin", "[kernels][pairs]", float
             Operand<T> a(users * n, 1), c(users / block * candidates * n, 2, 3);
             if (n > 0) a[n - 1] = std::numeric_limits<T>::quiet_NaN();
             Operand<T> y(pairs * n, 3), z(pairs * n, 4), expected_y(pairs * n, 3), expected_z(pairs * n, 4);
-            kernels::add_pairs(a.data(), c.data(), users, block, candidates, n, y.data(), z.data(), relu);
-            kernels::reference::add_pairs(a.data(), c.data(), users, block, candidates, n, expected_y.data(),
+            kernels::add_pairs({users, block, candidates, n}, a.data(), c.data(), y.data(), z.data(), relu);
+            kernels::reference::add_pairs({users, block, candidates, n}, a.data(), c.data(), expected_y.data(),
                                           expected_z.data(), relu);
             CHECK(same(y, expected_y));
             CHECK(same(z, expected_z));
             CHECK((y.guards_intact() && z.guards_intact()));
             Operand<T> without_z(pairs * n, 5);
-            kernels::add_pairs(a.data(), c.data(), users, block, candidates, n, without_z.data(),
+            kernels::add_pairs({users, block, candidates, n}, a.data(), c.data(), without_z.data(),
                                static_cast<T*>(nullptr), relu);
             CHECK(same(without_z, expected_y));
         }
@@ -60,7 +60,7 @@ TEMPLATE_TEST_CASE("add_pairs_backward sums over candidates and over the users o
                         expected_a[b * n + i] += d.data()[(b * candidates + j) * n + i];
                         expected_c[(b / block * candidates + j) * n + i] += d.data()[(b * candidates + j) * n + i];
                     }
-            kernels::add_pairs_backward(d.data(), users, block, candidates, n, da.data(), dc.data());
+            kernels::add_pairs_backward({users, block, candidates, n}, d.data(), da.data(), dc.data());
             CHECK(same(da, expected_a));  // the same order of sums
             CHECK(same(dc, expected_c));
             CHECK((da.guards_intact() && dc.guards_intact()));

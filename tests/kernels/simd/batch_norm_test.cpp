@@ -31,10 +31,11 @@ TEMPLATE_TEST_CASE("batch_norm equals its scalar twin, there and back", "[kernel
                 for (Index j = 0; j < n; ++j) inverse[j] = T(1) / std::sqrt(variance2[j] + T(0.1));
                 kernels::batch_norm<T>(x.data(), rows, n, mean2.data(), inverse.data(), g, b, y.data());
                 kernels::reference::batch_norm<T>(x.data(), rows, n, mean2.data(), inverse.data(), g, b, y2.data());
-                kernels::batch_norm_backward<T>(dy.data(), x.data(), keep, counted, rows, n, g, mean2.data(),
-                                                inverse.data(), dgamma.data(), dbeta.data(), dx.data());
-                kernels::reference::batch_norm_backward<T>(dy.data(), x.data(), keep, counted, rows, n, g, mean2.data(),
-                                                           inverse.data(), dgamma2.data(), dbeta2.data(), dx2.data());
+                kernels::batch_norm_backward<T>({rows, n, keep, counted}, dy.data(), x.data(), g, mean2.data(),
+                                                inverse.data(), {dgamma.data(), dbeta.data(), dx.data()});
+                kernels::reference::batch_norm_backward<T>({rows, n, keep, counted}, dy.data(), x.data(), g,
+                                                           mean2.data(), inverse.data(),
+                                                           {dgamma2.data(), dbeta2.data(), dx2.data()});
                 CAPTURE(n, plain, counted);
                 CHECK(std::isfinite(y[0]));
                 CHECK(std::isnan(y[n + 1 - (n == 1)]) == (n > 2));

@@ -20,13 +20,13 @@ TEMPLATE_TEST_CASE("layer_norm equals its scalar twin, there and back", "[kernel
             const T *g = plain ? nullptr : gamma.data(), *b = plain ? nullptr : beta.data();
             Operand<T> mean(rows, 5), inverse(rows, 6), y(rows * n, 7), dgamma(n, 8), dbeta(n, 9), dx(rows * n, 10);
             auto mean2 = mean, inverse2 = inverse, y2 = y, dgamma2 = dgamma, dbeta2 = dbeta, dx2 = dx;
-            kernels::layer_norm<T>(x.data(), rows, n, g, b, T(0.1), mean.data(), inverse.data(), y.data());
-            kernels::reference::layer_norm<T>(x.data(), rows, n, g, b, T(0.1), mean2.data(), inverse2.data(),
+            kernels::layer_norm<T>(x.data(), rows, n, {g, b, T(0.1)}, mean.data(), inverse.data(), y.data());
+            kernels::reference::layer_norm<T>(x.data(), rows, n, {g, b, T(0.1)}, mean2.data(), inverse2.data(),
                                               y2.data());
-            kernels::layer_norm_backward<T>(dy.data(), x.data(), rows, n, g, mean.data(), inverse.data(), dgamma.data(),
-                                            dbeta.data(), dx.data());
+            kernels::layer_norm_backward<T>(dy.data(), x.data(), rows, n, g, mean.data(), inverse.data(),
+                                            {dgamma.data(), dbeta.data(), dx.data()});
             kernels::reference::layer_norm_backward<T>(dy.data(), x.data(), rows, n, g, mean2.data(), inverse2.data(),
-                                                       dgamma2.data(), dbeta2.data(), dx2.data());
+                                                       {dgamma2.data(), dbeta2.data(), dx2.data()});
             CAPTURE(n, plain);
             CHECK(std::isfinite(y[0]));
             CHECK(std::isnan(y[n]) == (n > 2));

@@ -90,12 +90,15 @@ public:
     std::span<const std::int64_t> all_ends() const { return ends_.all(); }
 
     /// Appends a row. Throws DataError, and appends nothing, for a cell of another kind, a number or vector that is not
-    /// finite (or not as a float) and a vector of another width than those before.
+    /// finite (or not as a float), a vector of another width than those before, and where missing vectors, which take
+    /// as much memory as others, take above 64 MB and there are more than 128 for each that is there.
     void add(const Cell& cell);
     void add_missing();
     /// As `add`, of a category or a text; of a number; of categories; of a vector.
     void add_text(std::string_view text);
     void add_number(float x) {
+        if (kind_ != ColumnKind::number) fail_kind(ColumnKind::number);
+        if (std::isinf(x)) fail("a number that is finite as a float", message(x));
         numbers_.push_back(x);
         ++rows_;
     }
@@ -123,6 +126,16 @@ private:
         throw DataError(
             message("Column ", detail::shown(name_, "'"), ": expected ", expected, ", received ", received));
     }
+    /// A few bytes of a file, one wide vector and many rows without, must not ask for gigabytes.
+    void check_absent(Index absent, Index given, Index width) const {
+        if (width > 0 && absent > std::max((Index{1} << 24) / width, 128 * given))
+            fail("vectors in more than one row of 129",
+                 message(given, " of ", width, " numbers in ", absent + given, " rows"));
+    }
+    void count_given() {
+        given_ = 0;
+        for (Index row = 0; kind_ == ColumnKind::vector && row < rows_; ++row) given_ += !vector(row).empty();
+    }
     std::size_t begin(Index row) const { return row == 0 ? 0 : static_cast<std::size_t>(ends_[row - 1]); }
     template <class T>
     std::span<const T> part(const Values<T>& values, Index row) const {
@@ -139,7 +152,7 @@ private:
 
     std::string name_;
     ColumnKind kind_;
-    Index rows_ = 0, width_ = 0;
+    Index rows_ = 0, width_ = 0, given_ = 0;  // vectors that are not missing
     Vocabulary values_;
     Values<std::int32_t> ids_;    // category, categories
     Values<float> numbers_;       // number, vector
@@ -193,6 +206,7 @@ DEEPREC_FUNCTION void Column::add_missing() {
         case ColumnKind::text: ends_.push_back(bytes_.size()); break;
         case ColumnKind::categories: ends_.push_back(ids_.size()); break;
         case ColumnKind::vector:
+            check_absent(rows_ + 1 - given_, given_, width_);
             numbers_.own().insert(numbers_.own().end(), static_cast<std::size_t>(width_),
                                   std::numeric_limits<float>::quiet_NaN());
     }
@@ -211,22 +225,26 @@ DEEPREC_FUNCTION void Column::add_text(std::string_view text) {
 }
 
 DEEPREC_FUNCTION void Column::add_texts(std::span<const std::string_view> texts) {
+    if (kind_ != ColumnKind::categories) fail_kind(ColumnKind::categories);
     for (const std::string_view text : texts)
         if (!text.empty()) ids_.push_back(values_.add(text));
     end_row(ids_.size());
 }
 
 DEEPREC_FUNCTION void Column::add_vector(std::span<const float> x) {
+    if (kind_ != ColumnKind::vector) fail_kind(ColumnKind::vector);
     if (x.empty()) return add_missing();
     const Index n = static_cast<Index>(x.size());
     if (width_ != 0 && n != width_) fail(message(width_, " numbers, as in the rows before"), message(n));
     for (const float number : x)
         if (!std::isfinite(number)) fail("finite numbers", message(number));
     if (width_ == 0) {
+        check_absent(rows_, 1, n);
         width_ = n;
         numbers_.own().assign(static_cast<std::size_t>(rows_ * n), std::numeric_limits<float>::quiet_NaN());
     }
     numbers_.own().insert(numbers_.own().end(), x.begin(), x.end());
+    ++given_;
     ++rows_;
 }
 
@@ -234,6 +252,7 @@ DEEPREC_FUNCTION Column Column::select(std::span<const Index> rows) const {
     Column chosen(name_, kind_);
     chosen.width_ = width_;
     chosen.values_ = values_;
+    chosen.given_ = static_cast<Index>(rows.size());  // until they are counted: what is there may be spread out
     if (kind_ == ColumnKind::category) chosen.ids_.own().reserve(rows.size());
     if (kind_ == ColumnKind::number) chosen.numbers_.own().reserve(rows.size());
     for (const Index row : rows) {
@@ -257,6 +276,7 @@ DEEPREC_FUNCTION Column Column::select(std::span<const Index> rows) const {
             case ColumnKind::vector: chosen.add_vector(vector(row)); break;
         }
     }
+    chosen.count_given();
     return chosen;
 }
 

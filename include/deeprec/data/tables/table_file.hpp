@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -166,6 +167,7 @@ struct TableFile {
         }
         std::vector<Column> columns(Index rows) {
             std::vector<Column> all;
+            std::unordered_set<std::string> names;
             const auto list = file_.metadata().find(prefix + "columns");
             if (list == file_.metadata().end()) fail("expected a list of columns, the file has none");
             JsonReader json(list->second, file_.name());
@@ -184,8 +186,7 @@ struct TableFile {
                 });
                 const auto found = std::find(column_kind_names.begin(), column_kind_names.end(), kind);
                 if (found == column_kind_names.end() || name.empty()) json.fail("a name and the kind of a column");
-                for (const Column& other : all)
-                    if (other.name() == name) fail(message("two columns have the name ", shown(name, "'")));
+                if (!names.insert(name).second) fail(message("two columns have the name ", shown(name, "'")));
                 all.push_back(column(std::to_string(all.size()),
                                      Column(name, static_cast<ColumnKind>(found - column_kind_names.begin())), rows,
                                      width));
@@ -234,6 +235,12 @@ struct TableFile {
                     column.numbers_ = values<float>(name + ".numbers", vector ? rows * width : rows);
                     for (const float x : column.numbers_.all())
                         if (std::isinf(x)) fail(message("tensor '", name, ".numbers': expected finite numbers"));
+                    if (vector) column.count_given();
+                    for (Index row = 0; vector && row < rows; ++row)
+                        for (const float x : column.vector(row))
+                            if (std::isnan(x))
+                                fail(message("tensor '", name, ".numbers': expected a vector or nothing in row ", row,
+                                             ", received a part"));
                 }
                 if (part == Part::bytes)
                     column.bytes_ = values<std::uint8_t>(name + ".bytes", size_of(name + ".bytes"));

@@ -56,12 +56,23 @@ struct EventTable {
              std::initializer_list<Cell> cells = {});
     /// These rows in this order, with the same vocabularies: what `FeatureSpec::fit` may see of a training part.
     EventTable select(std::span<const Index> rows) const;
+    /// The events before a moment, in seconds: the training part of a TimeSplit. Throws DataError without times.
+    EventTable before(std::int64_t seconds) const;
     /// The rows user by user and oldest first, equal times in the order of the rows: row k of this list is event k of
     /// `Sequences{interactions()}`.
     std::vector<Index> by_user_and_time() const;
     /// What sequences, splits and samplers take; `rating` names the number column that is the rating. Throws DataError
     /// for a column that is not there or no number, and for a rating that is missing.
     Interactions interactions(std::string_view rating = {}) const;
+    /// A Record with a row for each event and a field for each feature of the spec, by its name: one id a row as [N],
+    /// bags and tokens as [N, length], numbers as [N, F]. Tables of items and users that are aligned with the events
+    /// add the features of each event's own: `events.samples(spec, items, of_items, users, of_users)`. Throws DataError
+    /// for tables that are not aligned and as FeatureSpec::transform, ArgumentError for two features of one name. Needs
+    /// data/samples.hpp.
+    template <class Spec, class... About>
+    auto samples(const Spec& spec, const About&... about) const {
+        return samples_of(*this, spec, about...);
+    }
     /// Throws DataError unless all columns have one length and all ids are known.
     void check() const;
     /// Writes size, users, items, times and columns into the report; `unit`, in which the file had the times.
@@ -81,6 +92,11 @@ struct KeyedTable {
     /// Throws DataError, with the names that there are, for one that there is not.
     const Column& column(std::string_view name) const { return detail::column_of("KeyedTable", columns, name); }
     Index bytes() const;
+    /// A Record with a row for each row, as EventTable::samples.
+    template <class Spec>
+    auto samples(const Spec& spec) const {
+        return samples_of(*this, spec);
+    }
     /// Appends a row with a cell for each column. Throws DataError, and appends nothing, for a key that is empty or
     /// there already, another number of cells or a cell of another kind than its column's.
     void add(std::string_view key, std::initializer_list<Cell> cells = {});
@@ -210,6 +226,14 @@ DEEPREC_FUNCTION EventTable EventTable::select(std::span<const Index> rows) cons
     }
     for (const Column& column : columns) chosen.columns.push_back(column.select(rows));
     return chosen;
+}
+
+DEEPREC_FUNCTION EventTable EventTable::before(std::int64_t seconds) const {
+    if (time.empty()) throw DataError("EventTable: expected events with times, received none");
+    std::vector<Index> rows;
+    for (Index row = 0; row < size(); ++row)
+        if (time[row] < seconds) rows.push_back(row);
+    return select(rows);
 }
 
 DEEPREC_FUNCTION std::vector<Index> EventTable::by_user_and_time() const {

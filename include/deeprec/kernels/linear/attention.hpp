@@ -26,6 +26,18 @@ struct AttentionShape {
     }
 };
 
+/// Queries, keys and values, each [steps, heads, key_dim] with `ld` numbers from step to step.
+template <class T>
+struct AttentionInput {
+    const T *q, *k, *v;
+    Index ld;
+};
+/// Their gradients, in the same layout.
+template <class T>
+struct AttentionGradient {
+    T *dq, *dk, *dv;
+};
+
 namespace detail {
 template <class T, class Arch>
 Index attention_operand(const AttentionShape& s) {
@@ -52,11 +64,12 @@ Index attention_scratch(const AttentionShape& s) {
     return s.steps * s.steps + detail::attention_operand<T, Arch>(s);
 }
 
-/// p[h] = softmax(q_h k_h^T / sqrt(key_dim)) over the keys of each query, 0 for the others; y_h = p[h] v_h. q, k, v and
-/// y are [steps, heads, key_dim], the first three with `ld` numbers from step to step.
+/// p[h] = softmax(q_h k_h^T / sqrt(key_dim)) over the keys of each query, 0 for the others; y_h = p[h] v_h for y
+/// [steps, heads, key_dim].
 template <class T, class Arch = xsimd::default_arch>
-void attention(const AttentionShape& s, const T* q, const T* k, const T* v, Index ld, T* p, T* y, T* scratch) {
-    const Index n = s.steps, d = s.key_dim;
+void attention(const AttentionShape& s, const AttentionInput<T>& in, T* p, T* y, T* scratch) {
+    const Index n = s.steps, d = s.key_dim, ld = in.ld;
+    const T *q = in.q, *k = in.k, *v = in.v;
     for (Index h = 0; h < s.heads; ++h, q += d, k += d, v += d, y += d, p += n * n) {
         detail::pack_scaled<T, Arch>(s, k, ld, scratch);
         gemm<T, Arch>(matrix_rows(q, n, d, ld), scratch, n, p, n);
@@ -71,11 +84,13 @@ void attention(const AttentionShape& s, const T* q, const T* k, const T* v, Inde
 }
 
 /// From dy: dv_h += p^T dy_h; with ds = p (dy_h v_h^T - sum over keys of p dy_h v_h^T) / sqrt(key_dim): dq_h = ds k_h
-/// and dk_h += ds^T q_h. dq, dk and dv have the layout of q, k and v.
+/// and dk_h += ds^T q_h.
 template <class T, class Arch = xsimd::default_arch>
-void attention_backward(const AttentionShape& s, const T* dy, const T* q, const T* k, const T* v, Index ld, const T* p,
-                        T* dq, T* dk, T* dv, T* scratch) {
-    const Index n = s.steps, d = s.key_dim, width = s.heads * d;
+void attention_backward(const AttentionShape& s, const T* dy, const AttentionInput<T>& in, const T* p,
+                        const AttentionGradient<T>& to, T* scratch) {
+    const Index n = s.steps, d = s.key_dim, width = s.heads * d, ld = in.ld;
+    const T *q = in.q, *k = in.k, *v = in.v;
+    T *dq = to.dq, *dk = to.dk, *dv = to.dv;
     T *const operand = scratch, *const ds = scratch + detail::attention_operand<T, Arch>(s);
     for (Index h = 0; h < s.heads; ++h) {
         gemm_tn<T, Arch>(matrix_rows(p, n, n, n), dy, width, d, dv, ld);

@@ -27,12 +27,24 @@ struct OuterTile {
     static constexpr Index block = 256;  // rows
 };
 
-/// C[Height, Vectors * lanes] += the sum over rows r in [begin, end) of a[r, a_column...]^T b[r, b_column...]. The
-/// panel holds these rows of b; with Fill they are read from b and left in the panel.
+/// The rows [begin, end) of two matrices: of A, and of the columns of B from b_column on, of which the panel has a
+/// copy.
+template <class T>
+struct OuterRows {
+    const Rows<T>& a;
+    const Rows<T>& b;
+    Index b_column, begin, end;
+    T* panel;
+};
+
+/// C[Height, Vectors * lanes] += the sum over the rows r of a[r, a_column...]^T b[r, b_column...]. With Fill the rows
+/// of b are read from there and left in the panel.
 template <Index Height, Index Vectors, bool Fill, class T, class Arch>
-void outer_products(const Rows<T>& a, Index a_column, const Rows<T>& b, Index b_column, Index begin, Index end,
-                    T* panel, T* c, Index ldc) {
+void outer_products(const OuterRows<T>& rows, Index a_column, T* c, Index ldc) {
     using V = Batch<T, Arch>;
+    const Rows<T>&a = rows.a, &b = rows.b;
+    const Index b_column = rows.b_column, end = rows.end;
+    T* panel = rows.panel;
     constexpr Index step = lanes<T, Arch>, width = OuterTile<T, Arch>::width;
     Array<Array<V, Vectors>, Height> sum;
     DEEPREC_UNROLL
@@ -40,7 +52,7 @@ void outer_products(const Rows<T>& a, Index a_column, const Rows<T>& b, Index b_
         DEEPREC_UNROLL
         for (Index j = 0; j < Vectors; ++j) sum[i][j] = V(T(0));
     }
-    for (Index r = begin; r < end;) {
+    for (Index r = rows.begin; r < end;) {
         const T* left = a.row(r) + a_column;
         const T* right = Fill ? b.row(r) + b_column : panel;
         Index run = std::min(end, a.batch_end(r));
@@ -96,10 +108,10 @@ void gemm_tn(const Rows<T>& a_rows, const Rows<T>& b_rows, T* c, Index ldc) {
             const Index end = std::min(begin + Tile::block, a.rows), columns = std::min(Tile::width, n - j);
             bool filled = columns < Tile::width;
             if (filled) detail::pad_rows<T, Arch>(b, begin, end, j, columns, panel);
+            const detail::OuterRows<T> rows{a, b, j, begin, end, panel};
             const auto multiply = [&]<Index Height>(Index column, T* to) {
                 const auto add_products = [&]<Index Vectors, bool Fill>(T* tile, Index stride) {
-                    detail::outer_products<Height, Vectors, Fill, T, Arch>(a, column, b, j, begin, end, panel, tile,
-                                                                           stride);
+                    detail::outer_products<Height, Vectors, Fill, T, Arch>(rows, column, tile, stride);
                 };
                 if (!filled) {
                     add_products.template operator()<2, true>(to, ldc);

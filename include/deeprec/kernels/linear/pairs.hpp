@@ -9,12 +9,17 @@
 DEEPREC_BEGIN
 namespace kernels {
 
-/// y[b*G + j] = act(a[b] + c[b / block * G + j]), rows of n numbers: a [B, n], c [B / block * G, n], y [B*G, n] for B
-/// users in blocks that share G candidates. If z is not null it receives the sums before act. No overlap, no alignment.
+/// B users in blocks that share G candidates, rows of n numbers.
+struct PairsShape {
+    Index users, block, candidates, n;
+};
+
+/// y[b*G + j] = act(a[b] + c[b / block * G + j]) for a [B, n], c [B / block * G, n] and y [B*G, n]. If z is not null it
+/// receives the sums before act. No overlap, no alignment.
 template <class T, class Act, class Arch = xsimd::default_arch>
-void add_pairs(const T* a, const T* c, Index users, Index block, Index candidates, Index n, T* y, T* z,
-               const Act& act) {
+void add_pairs(const PairsShape& s, const T* a, const T* c, T* y, T* z, const Act& act) {
     using V = Batch<T, Arch>;
+    const Index users = s.users, block = s.block, candidates = s.candidates, n = s.n;
     for (Index b = 0; b < users; ++b)
         for (Index j = 0; j < candidates; ++j) {
             const T *x = a + b * n, *w = c + (b / block * candidates + j) * n;
@@ -34,7 +39,8 @@ void add_pairs(const T* a, const T* c, Index users, Index block, Index candidate
 
 /// da[b] = sum over j of d[b*G + j]; dc[k*G + j] = sum over the users b of block k of d[b*G + j].
 template <class T, class Arch = xsimd::default_arch>
-void add_pairs_backward(const T* d, Index users, Index block, Index candidates, Index n, T* da, T* dc) {
+void add_pairs_backward(const PairsShape& s, const T* d, T* da, T* dc) {
+    const Index users = s.users, block = s.block, candidates = s.candidates, n = s.n;
     std::fill_n(da, users * n, T(0));
     std::fill_n(dc, users / block * candidates * n, T(0));
     for (Index b = 0; b < users; ++b)

@@ -10,7 +10,9 @@
 /// fewer) and 24 those of the bound itself; all terms are widened by 2^-20 to be safe from their own roundings, and by
 /// 2^-126, the smallest normal number, from underflow. This needs lengths whose products neither overflow nor vanish:
 /// longer rows than 2^60 and those with NaN or Inf have the bound Inf, and a query must be in [2^-60, 2^60]. Rounding
-/// is to nearest, and subnormal numbers are not flushed.
+/// is to nearest, and subnormal numbers are not flushed. The sum may be made in any order, as a `gemm` makes it. Where
+/// rows have a bias b that is added to q . x, so do their bounds, widened by (width + 32) 2^-24 |b|; above 2^100 it is
+/// Inf.
 #pragma once
 
 #include <algorithm>
@@ -26,12 +28,14 @@ namespace kernels {
 /// Largest width of quantized rows: its roundings stay far below 2^24, and a query has codes whose products fit int32.
 inline constexpr Index most_quantized_width = Index{1} << 20;
 
-/// Rows as codes: codes[quantized_size(count, width)], a scale and an error for each; whole blocks, the rest zeros.
+/// Rows as codes: codes[quantized_size(count, width)], a scale, an error and where there are such a bias
+/// (`bias_bound`) for each; whole blocks, the rest zeros.
 template <class Byte, class Float>
 struct BasicQuantizedRows {
     Byte* codes;
     Float *scales, *errors;
     Index width;
+    Float* biases = nullptr;
 };
 using QuantizedRows = BasicQuantizedRows<const std::int8_t, const float>;
 using QuantizedRowsToFill = BasicQuantizedRows<std::int8_t, float>;
@@ -91,6 +95,13 @@ void quantize_rows(const float* items, Index ld, Index begin, Index end, const Q
     }
 }
 
+/// What a row's bias adds to its bound.
+inline float bias_bound(float bias, Index width) {
+    const double b = static_cast<double>(bias);
+    if (!(std::abs(b) <= 0x1p100)) return std::numeric_limits<float>::infinity();
+    return static_cast<float>(b + static_cast<double>(width + 32) * 0x1p-24 * std::abs(b) + detail::smallest_normal);
+}
+
 /// Whether bounds hold for a query: NaN, Inf and extreme lengths are left to `scan_inner_products`.
 inline bool can_quantize_query(const float* query, Index width) {
     double square = 0;
@@ -137,7 +148,8 @@ void scan_quantized(const QuantizedQuery& query, const QuantizedRows& rows, Inde
         }
         if (k < pairs) even = kernels::add_pair_products(even, codes + k * 2 * step, query.codes + 2 * k);
         const V product = kernels::fma(scale, kernels::to_float(Integers(even + odd)), slack);
-        const V rest = kernels::fma(kernels::load<V>(rows.errors + first), length, smallest);
+        V rest = kernels::fma(kernels::load<V>(rows.errors + first), length, smallest);
+        if (rows.biases) rest = rest + kernels::load<V>(rows.biases + first);
         const V bounds = kernels::fma(kernels::load<V>(rows.scales + first), product, rest);
         if (!kernels::any_greater(bounds, V(threshold))) continue;
         alignas(64) Array<float, step> all;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <deeprec/kernels/simd/lanes.hpp>
+#include <deeprec/kernels/simd/norm.hpp>
 
 DEEPREC_BEGIN
 namespace kernels {
@@ -48,27 +49,30 @@ void batch_norm(const T* x, Index rows, Index n, const T* mean, const T* inverse
 ///     dgamma += sum of dy x^,   dbeta += sum of dy,   dx = gamma inverse dy,
 /// and where mean and inverse are statistics of the `counted` > 0 rows that count, these rows give up their shares:
 ///     dx = gamma inverse (dy - (sum of dy + x^ sum of dy x^) / counted).
-/// gamma and each of the results may be null.
+/// gamma may be null.
 template <class T, class Arch = xsimd::default_arch>
-void batch_norm_backward(const T* dy, const T* x, const std::uint8_t* keep, Index counted, Index rows, Index n,
-                         const T* gamma, const T* mean, const T* inverse, T* dgamma, T* dbeta, T* dx) {
+void batch_norm_backward(const CountedRows& s, const T* dy, const T* x, const T* gamma, const T* mean, const T* inverse,
+                         const NormGradient<T>& to) {
+    const Index rows = s.rows, n = s.n, counted = s.counted;
+    const std::uint8_t* const keep = s.keep;
+    T *const dgamma = to.dgamma, *const dbeta = to.dbeta, *const dx = to.dx;
     const T share = counted > 0 ? T(1) / static_cast<T>(counted) : T(0);
     detail::for_lanes<T, Arch>(n, [&]<class V>(Index j) {
-        const V m = kernels::load<V>(mean + j), s = kernels::load<V>(inverse + j);
+        const V m = kernels::load<V>(mean + j), i = kernels::load<V>(inverse + j);
         V sum(T(0)), along(T(0));
         for (Index r = 0; r < rows; ++r) {
             const V d = kernels::load<V>(dy + r * n + j);
             sum = sum + d;
-            along = kernels::fma(d, (kernels::load<V>(x + r * n + j) - m) * s, along);
+            along = kernels::fma(d, (kernels::load<V>(x + r * n + j) - m) * i, along);
         }
         if (dgamma) kernels::store(dgamma + j, kernels::load<V>(dgamma + j) + along);
         if (dbeta) kernels::store(dbeta + j, kernels::load<V>(dbeta + j) + sum);
         if (!dx) return;
-        const V scale = gamma ? kernels::load<V>(gamma + j) * s : s;
+        const V scale = gamma ? kernels::load<V>(gamma + j) * i : i;
         for (Index r = 0; r < rows; ++r) {
             V d = kernels::load<V>(dy + r * n + j);
             if (counted > 0 && (!keep || keep[r]))
-                d = d - (sum + (kernels::load<V>(x + r * n + j) - m) * s * along) * V(share);
+                d = d - (sum + (kernels::load<V>(x + r * n + j) - m) * i * along) * V(share);
             kernels::store(dx + r * n + j, scale * d);
         }
     });

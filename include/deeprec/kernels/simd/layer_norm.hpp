@@ -5,15 +5,16 @@
 #include <cmath>
 
 #include <deeprec/kernels/simd/lanes.hpp>
+#include <deeprec/kernels/simd/norm.hpp>
 
 DEEPREC_BEGIN
 namespace kernels {
 
 /// Of the n numbers of each row: mean[r], and inverse[r] = 1 / sqrt(variance + epsilon) with the biased variance, taken
-/// about the mean in a second pass; y[r, j] = (x[r, j] - mean[r]) inverse[r] gamma[j] + beta[j]. gamma and beta may be
-/// null.
+/// about the mean in a second pass; y[r, j] = (x[r, j] - mean[r]) inverse[r] gamma[j] + beta[j].
 template <class T, class Arch = xsimd::default_arch>
-void layer_norm(const T* x, Index rows, Index n, const T* gamma, const T* beta, T epsilon, T* mean, T* inverse, T* y) {
+void layer_norm(const T* x, Index rows, Index n, const NormParameters<T>& parameters, T* mean, T* inverse, T* y) {
+    const T *const gamma = parameters.gamma, *const beta = parameters.beta;
     const T count = static_cast<T>(n);
     for (Index r = 0; r < rows; ++r, x += n, y += n) {
         const T m = detail::sum_lanes<T, Arch>(n, [&]<class V>(Index i) { return kernels::load<V>(x + i); }) / count;
@@ -23,7 +24,7 @@ void layer_norm(const T* x, Index rows, Index n, const T* gamma, const T* beta, 
                                                           return d * d;
                                                       }) /
                            count;
-        const T s = T(1) / std::sqrt(variance + epsilon);
+        const T s = T(1) / std::sqrt(variance + parameters.epsilon);
         detail::for_lanes<T, Arch>(n, [&]<class V>(Index i) {
             V z = (kernels::load<V>(x + i) - V(m)) * V(s);
             if (gamma) z = z * kernels::load<V>(gamma + i);
@@ -37,10 +38,11 @@ void layer_norm(const T* x, Index rows, Index n, const T* gamma, const T* beta, 
 
 /// Of the same x, gamma, mean and inverse: with x^ = (x - mean) inverse and g = dy gamma,
 ///     dgamma += sum of dy x^,   dbeta += sum of dy,   dx = inverse (g - mean of g - x^ mean of (g x^)).
-/// gamma and each of the results may be null.
+/// gamma may be null.
 template <class T, class Arch = xsimd::default_arch>
 void layer_norm_backward(const T* dy, const T* x, Index rows, Index n, const T* gamma, const T* mean, const T* inverse,
-                         T* dgamma, T* dbeta, T* dx) {
+                         const NormGradient<T>& to) {
+    T *const dgamma = to.dgamma, *const dbeta = to.dbeta, *dx = to.dx;
     for (Index r = 0; r < rows; ++r, x += n, dy += n) {
         const T m = mean[r], s = inverse[r];
         const auto normal = [&]<class V>(Index i, V) { return (kernels::load<V>(x + i) - V(m)) * V(s); };

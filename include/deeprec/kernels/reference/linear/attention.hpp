@@ -10,8 +10,9 @@ DEEPREC_BEGIN
 namespace kernels::reference {
 
 template <class T>
-void attention(const AttentionShape& s, const T* q, const T* k, const T* v, Index ld, T* p, T* y) {
-    const Index n = s.steps, d = s.key_dim;
+void attention(const AttentionShape& s, const AttentionInput<T>& in, T* p, T* y) {
+    const Index n = s.steps, d = s.key_dim, ld = in.ld;
+    const T *const q = in.q, *const k = in.k, *const v = in.v;
     for (Index h = 0; h < s.heads; ++h)
         for (Index i = 0; i < n; ++i) {
             T* const row = p + (h * n + i) * n;
@@ -32,9 +33,11 @@ void attention(const AttentionShape& s, const T* q, const T* k, const T* v, Inde
 }
 
 template <class T>
-void attention_backward(const AttentionShape& s, const T* dy, const T* q, const T* k, const T* v, Index ld, const T* p,
-                        T* dq, T* dk, T* dv) {
-    const Index n = s.steps, d = s.key_dim;
+void attention_backward(const AttentionShape& s, const T* dy, const AttentionInput<T>& in, const T* p,
+                        const AttentionGradient<T>& to) {
+    const Index n = s.steps, d = s.key_dim, ld = in.ld;
+    const T *const q = in.q, *const k = in.k, *const v = in.v;
+    T *const dq = to.dq, *const dk = to.dk, *const dv = to.dv;
     for (Index h = 0; h < s.heads; ++h)
         for (Index i = 0; i < n; ++i) {
             const T *const row = p + (h * n + i) * n, *const from = dy + i * s.heads * d;

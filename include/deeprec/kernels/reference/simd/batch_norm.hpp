@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include <deeprec/core/shape.hpp>
+#include <deeprec/kernels/simd/norm.hpp>
 
 DEEPREC_BEGIN
 namespace kernels::reference {
@@ -32,8 +32,11 @@ void batch_norm(const T* x, Index rows, Index n, const T* mean, const T* inverse
 }
 
 template <class T>
-void batch_norm_backward(const T* dy, const T* x, const std::uint8_t* keep, Index counted, Index rows, Index n,
-                         const T* gamma, const T* mean, const T* inverse, T* dgamma, T* dbeta, T* dx) {
+void batch_norm_backward(const CountedRows& s, const T* dy, const T* x, const T* gamma, const T* mean, const T* inverse,
+                         const NormGradient<T>& to) {
+    const Index rows = s.rows, n = s.n, counted = s.counted;
+    const std::uint8_t* const keep = s.keep;
+    T *const dgamma = to.dgamma, *const dbeta = to.dbeta, *const dx = to.dx;
     for (Index j = 0; j < n; ++j) {
         const auto normal = [&](Index r) { return (x[r * n + j] - mean[j]) * inverse[j]; };
         T sum = 0, along = 0;
