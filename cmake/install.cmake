@@ -13,7 +13,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/deeprec-config-version.cm
     COMPATIBILITY SameMinorVersion ${independent})
 configure_file(cmake/deeprec.pc.in ${PROJECT_BINARY_DIR}/deeprec.pc @ONLY)
 
-install(TARGETS deeprec EXPORT deeprec-targets FILE_SET HEADERS)
+install(TARGETS deeprec EXPORT deeprec-targets FILE_SET HEADERS FILE_SET mpi)
 if(DEEPREC_BUILD_COMPILED)
     install(TARGETS deeprec_compiled EXPORT deeprec-targets)
 endif()

@@ -82,7 +82,12 @@ public:
         leads = options_.world.rank() == 0;
         if (options_.world) agree_with_world();
         tell<&CallbackRef::train_begin>(TrainBegin{{*this}, resumed});
-        while (epoch_ < options_.epochs && !stopping) run_epoch();
+        try {
+            while (epoch_ < options_.epochs && !stopping) run_epoch();
+        } catch (...) {
+            if (options_.world) options_.world->leave();
+            throw;
+        }
         history_.stopped_early = stopping;
         tell<&CallbackRef::train_end>(TrainEnd{{*this}});
         return std::move(history_);

@@ -1,12 +1,13 @@
 /// The sum of the gradients of all ranks of a TrainingWorld (training/world.hpp).
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <vector>
 
 #include <deeprec/core/parameters.hpp>
-#include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/training/world.hpp>
 
 DEEPREC_BEGIN

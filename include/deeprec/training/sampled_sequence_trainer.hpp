@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -155,7 +156,8 @@ private:
         std::fill(z + (own.first - negatives_.begin()), z + (own.second - negatives_.begin()),
                   kernels::left_out_score<T>);
         const Index n = static_cast<Index>(negatives_.size()), k = n - (own.second - own.first);
-        if (loss_.options().loss == SampledLoss::sampled_softmax) return kernels::softmax_against<T>(p, z, n, weight, slope);
+        if (loss_.options().loss == SampledLoss::sampled_softmax)
+            return kernels::softmax_against<T>(p, z, n, weight, slope);
         if (loss_.options().loss == SampledLoss::bpr) {
             const T each = T(1) / static_cast<T>(std::max<Index>(k, 1));
             const T loss = each * kernels::softplus_against<T>(p, z, n, each * weight, slope);

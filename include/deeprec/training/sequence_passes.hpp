@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <deeprec/core/parallel.hpp>
+#include <deeprec/core/pass.hpp>
 #include <deeprec/data/sequence_samples.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/training/gradient_sum.hpp>

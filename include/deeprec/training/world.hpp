@@ -1,11 +1,13 @@
 /// Several processes that train one model.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,8 @@ public:
     virtual void sum(double* numbers, Index count) = 0;
     /// What each rank gives, in the order of ranks; sizes may differ.
     virtual std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) = 0;
+    /// This rank ends with an error that others may not have, who must not wait for it.
+    virtual void leave() {}
 };
 
 /// A TrainingWorld by value, as FitOptions::world takes it; copies share it. None is one process alone.
