@@ -1,6 +1,7 @@
 // The whole of deeprec in one program: read ratings, train the tutorial's two-tower CNN and RNN and the sequence CNN
 // and RNN, compare them with simple baselines under full ranking, recommend films to three people with a hybrid of the
-// best, and keep that as a bundle that `deeprec serve` puts on a page. test: --quick
+// best, and keep that as a bundle that `deeprec serve` puts on a page.
+// test: --quick
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
