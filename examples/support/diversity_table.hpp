@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "support/recipes.hpp"
+#include "recipes.hpp"
 
 namespace recipes {
 
