@@ -3,6 +3,7 @@
 
 #include <any>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include <deeprec/models/branches.hpp>
@@ -75,6 +76,33 @@ public:
     FieldModel<T>* operator->() { return model_.get(); }
     const FieldModel<T>* operator->() const { return model_.get(); }
     void fields(Fields<T>& f, std::any& gradients) { model_->fields(f, gradients); }
+    /// Sized for records of that shape, in the name of `who` and its option `option`. Throws ShapeError where it gives
+    /// something else than `expected`, and for shapes without a model.
+    void size(std::string_view who, std::string_view option, const RecordShape& in, const Shape& expected) {
+        if (!model_) {
+            if (in.empty()) return;
+            throw ShapeError(message(who, ": there are shapes of fields, but the option ", option, " is empty"));
+        }
+        const Shape out = model_->size(in);
+        if (out != expected)
+            throw ShapeError(message(who, ": expected fields of the option ", option, " that give ", expected,
+                                     ", received ", out));
+    }
+    /// What the model gives for a record; null without one. Throws ShapeError for another number of samples or rows,
+    /// and for fields without a model.
+    const T* run(std::string_view who, std::string_view option, const RecordView& x, Index batch, Index rows,
+                 std::any& cache, const Pass& pass) const {
+        if (!model_) {
+            if (x.fields.empty()) return nullptr;
+            throw ShapeError(message(who, ": there are fields, but the option ", option, " is empty"));
+        }
+        check_fields(who, model_->record(), x);
+        const Block<const T> y = model_->apply(x, cache, pass);
+        if (y.batch() != batch || y.rows() != rows)
+            throw ShapeError(message(who, ": expected fields of the option ", option, " for ", batch, " users and ",
+                                     rows, " rows, received ", y.shape));
+        return y.data;
+    }
 
 private:
     std::unique_ptr<FieldModel<T>> model_;

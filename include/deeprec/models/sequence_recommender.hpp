@@ -17,27 +17,11 @@
 #include <deeprec/kernels/linear/gather.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/models/field_model.hpp>
+#include <deeprec/models/item_attributes.hpp>
+#include <deeprec/models/sequence_options.hpp>
 #include <deeprec/models/sequential.hpp>
 
 DEEPREC_BEGIN
-
-struct SequenceRecommenderOptions {
-    Index width = 64;                                     ///< D, numbers of an item vector
-    double scale = 0;                                     ///< 0: the score is h.v + b; else scale * cosine(h, v) + b
-    bool use_bias = true;                                 ///< b, one number an item
-    bool use_ids = true;                                  ///< a vector of its own for each item
-    std::vector<std::vector<std::int32_t>> attributes{};  ///< of each item id (element 0 is padding), numbered from 1
-    double id_dropout = 0;             ///< chance that an item with attributes goes without its id in a training step
-    std::vector<std::int32_t> cold{};  ///< items that training does not have: `split.train().cold_items()`
-    FieldsOption step{};               ///< fields of each event: a model [B, T, D] of named fields
-    FieldsOption user{};               ///< fields of the user: a model [B, D] of named fields
-};
-
-/// Records that a SequenceRecommender with fields reads beside the ids: of the events [B, T, ...], of the users
-/// [B, ...].
-struct SequenceRecords {
-    RecordView step{}, user{};
-};
 
 /// score of item j after events e_1 ... e_t = h_t . v_j + b_j, with h = tower(v of e_1, ..., v of e_t): the items'
 /// vectors are the input and the output (tied weights, Inan et al. 2017).
@@ -160,7 +144,7 @@ public:
         };
         const auto shape = [&](bool used, Index rows) { return used ? Shape{rows, width()} : Shape{0}; };
         table("items", items_, shape(options_.use_ids, n_ + 1), +padded, g.items, g.item_rows, 1);
-        table("attributes", attributes_, shape(attribute_rows_ > 0, attribute_rows_), +padded, g.attributes,
+        table("attributes", attributes_, shape(known_by_.rows() > 0, known_by_.rows()), +padded, g.attributes,
               g.attribute_rows, 2);
         table("bias", bias_, {options_.use_bias ? n_ + 1 : 0}, Constant{0}, g.bias, g.bias_rows, -1);
         pass_fields(f, g);
@@ -191,10 +175,10 @@ public:
         if (bad < n) throw DataError(message(name(), ": expected items up to ", n_, ", received ", ids.data()[bad]));
         const Block<T> x{cache.x.need(n * width()), {ids.extent(0), ids.extent(1), width()}};
         kernels::gather_rows<T>(item_vectors, width(), ids.data(), n, x.data);
-        if (const T* step = run_part("step", step_, records.step, ids.extent(0), n, cache.step, pass.for_part(1)))
+        const Index b = ids.extent(0);
+        if (const T* step = step_.run(name(), "step", records.step, b, n, cache.step, pass.for_part(1)))
             kernels::add<T>(step, x.data, x.size());
-        if (const T* user =
-                run_part("user", user_, records.user, ids.extent(0), ids.extent(0), cache.user, pass.for_part(2)))
+        if (const T* user = user_.run(name(), "user", records.user, b, b, cache.user, pass.for_part(2)))
             for (Index i = 0; i < n; ++i) kernels::add<T>(user + i / x.time() * width(), x.data + i * width(), width());
         const auto h = tower.apply(x, cache.tower, pass.for_part(0));
         if (h.shape != x.shape) refuse_tower(x.shape, h.shape);
@@ -280,9 +264,9 @@ public:
     /// Whether the item has attributes and no part in training. Throws DataError for an id outside 0..N.
     bool is_cold(Index item) const {
         if (item < 0 || item > n_) throw DataError(message(name(), ": expected items up to ", n_, ", received ", item));
-        return kind(item) == Kind::cold;
+        return known_by_.kind(item) == Kind::cold;
     }
-    bool has_cold() const { return has_cold_; }
+    bool has_cold() const { return known_by_.has_cold(); }
     /// Takes dL/dvectors [N + 1, D] on to the parameters behind them; overwrites `dv`. `drawn` are the vectors of the
     /// step, null for the model's.
     void vectors_backward(T* dv, Gradients& gradients, const Vectors* drawn = nullptr) const {
@@ -293,7 +277,7 @@ public:
         for (Index i = 1; i <= n_; ++i)
             if (has_id(i, v)) kernels::add<T>(dv + i * d, gradients.items.data() + i * d, d);
         for (Index i = 1; i <= n_; ++i)
-            each_attribute(i, [&](std::int32_t attribute, T share) {
+            known_by_.each<T>(i, [&](std::int32_t attribute, T share) {
                 kernels::axpy<T>(share, dv + i * d, gradients.attributes.data() + attribute * d, d);
             });
     }
@@ -307,7 +291,7 @@ public:
             const std::int32_t item = ids[static_cast<std::size_t>(i)];
             if (item == 0) continue;
             if (has_id(item, drawn)) gradients.item_rows.add(item, dv);
-            each_attribute(item, [&](std::int32_t attribute, T share) {
+            known_by_.each<T>(item, [&](std::int32_t attribute, T share) {
                 kernels::axpy<T>(share, dv, gradients.attribute_rows.row(attribute), d);
             });
         }
@@ -326,9 +310,9 @@ public:
                                         attributes.size(), " lists"));
         for (const auto& list : attributes)
             for (const std::int32_t a : list)
-                if (a < 1 || a >= attribute_rows_)
+                if (a < 1 || a >= known_by_.rows())
                     throw ArgumentError(message(name(), ": expected attributes of new items from 1 to ",
-                                                attribute_rows_ - 1, ", received ", a));
+                                                known_by_.rows() - 1, ", received ", a));
         auto& lists = options_.attributes;
         if (!lists.empty()) lists.resize(lists.size() + static_cast<std::size_t>(count));
         if (!lists.empty())
@@ -390,76 +374,25 @@ public:
     Tower tower;
 
 private:
-    enum class Kind : std::uint8_t { plain, with_attributes, cold };
+    using Kind = detail::ItemAttributes::Kind;
 
-    Kind kind(Index item) const { return kinds_.empty() ? Kind::plain : kinds_[static_cast<std::size_t>(item)]; }
-    /// Checks the options and numbers the attributes. What it makes is no larger than the lists: the number of items
-    /// may come from a damaged file.
     void take_options() {
         detail::check_positive(name(), "number of items", n_);
         detail::check_positive(name(), "width", options_.width);
         if (!(options_.scale >= 0))
             throw ArgumentError(message(name(), ": expected scale >= 0, received ", options_.scale));
-        const auto& lists = options_.attributes;
-        if (!lists.empty() && static_cast<Index>(lists.size()) != n_ + 1)
-            throw ArgumentError(message(name(), ": expected attributes of padding and ", n_, " items, received ",
-                                        lists.size(), " lists"));
-        attribute_of_.clear();
-        begin_.assign(1, 0);
-        attribute_rows_ = 0;
-        for (const auto& list : lists) {
-            for (const std::int32_t a : list) {
-                if (a < 1) throw ArgumentError(message(name(), ": expected attributes from 1, received ", a));
-                attribute_of_.push_back(a);
-                attribute_rows_ = std::max<Index>(attribute_rows_, Index{a} + 1);
-            }
-            begin_.push_back(attribute_of_.size());
-        }
-        if (attribute_rows_ == 0 && !options_.use_ids)
+        known_by_ = detail::ItemAttributes(name(), n_, options_.attributes, options_.cold);
+        if (known_by_.rows() == 0 && !options_.use_ids)
             throw ArgumentError(message(name(), ": items need ids or attributes"));
         if (!(options_.id_dropout >= 0 && options_.id_dropout < 1))
             throw ArgumentError(
                 message(name(), ": expected id_dropout from 0 to below 1, received ", options_.id_dropout));
-        kinds_.assign(lists.size(), Kind::plain);
-        for (std::size_t i = 1; i < lists.size(); ++i)
-            if (!lists[i].empty()) kinds_[i] = Kind::with_attributes;
-        has_cold_ = false;
-        for (const std::int32_t item : options_.cold) {
-            if (item < 1 || item > n_)
-                throw ArgumentError(message(name(), ": expected cold items from 1 to ", n_, ", received ", item));
-            if (kind(item) != Kind::plain) kinds_[static_cast<std::size_t>(item)] = Kind::cold, has_cold_ = true;
-        }
     }
     void size_parts(const RecordShape& events, const RecordShape& user) {
-        size_part("step", step_, events, {steps_, width()});
-        size_part("user", user_, user, {width()});
+        step_.size(name(), "step", events, {steps_, width()});
+        user_.size(name(), "user", user, {width()});
         const Shape in{steps_, width()}, out = tower.size(in);
         if (out != in) refuse_tower(in, out);
-    }
-    static void size_part(std::string_view which, detail::FieldPart<T>& part, const RecordShape& in,
-                          const Shape& expected) {
-        if (!part) {
-            if (in.empty()) return;
-            throw ShapeError(message(name(), ": there are shapes of fields, but the option ", which, " is empty"));
-        }
-        const Shape out = part->size(in);
-        if (out != expected)
-            throw ShapeError(message(name(), ": expected fields of the option ", which, " that give ", expected,
-                                     ", received ", out));
-    }
-    /// What the part gives for its record; null without a part.
-    static const T* run_part(std::string_view which, const detail::FieldPart<T>& part, const RecordView& x, Index batch,
-                             Index rows, std::any& cache, const Pass& pass) {
-        if (!part) {
-            if (x.fields.empty()) return nullptr;
-            throw ShapeError(message(name(), ": there are fields, but the option ", which, " is empty"));
-        }
-        detail::check_fields(name(), part->record(), x);
-        const Block<const T> y = part->apply(x, cache, pass);
-        if (y.batch() != batch || y.rows() != rows)
-            throw ShapeError(message(name(), ": expected fields of the option ", which, " for ", batch, " users and ",
-                                     rows, " rows, received ", y.shape));
-        return y.data;
     }
     [[noreturn]] static void refuse_tower(const Shape& expected, const Shape& received) {
         throw ShapeError(message(name(), ": expected a tower that gives ", expected, ", received ", received));
@@ -471,23 +404,15 @@ private:
     bool derived() const { return !detail::equal(options_.scale, 0) || !options_.attributes.empty(); }
     /// Whether the item's vector has its row of `items`.
     bool has_id(Index item, const Vectors& v) const {
-        const Kind own = kind(item);
+        const Kind own = known_by_.kind(item);
         if (items_.size() == 0 || own == Kind::cold) return false;
         return own == Kind::plain || !v.dropped ||
                v.dropped->uniform(static_cast<std::uint64_t>(item)) >= options_.id_dropout;
     }
-    /// f(attribute, its share of the item's vector) for each that the item has.
-    template <class F>
-    void each_attribute(Index item, F&& f) const {
-        const auto i = static_cast<std::size_t>(item);
-        if (i + 1 >= begin_.size()) return;
-        for (std::size_t k = begin_[i]; k < begin_[i + 1]; ++k)
-            f(attribute_of_[k], T(1) / static_cast<T>(begin_[i + 1] - begin_[i]));
-    }
     /// Into zeros, of any length.
     void write_vector(Index item, const Vectors& v, T* to) const {
         if (has_id(item, v)) kernels::copy<T>(items_.data() + item * width(), to, width());
-        each_attribute(item, [&](std::int32_t attribute, T share) {
+        known_by_.each<T>(item, [&](std::int32_t attribute, T share) {
             kernels::axpy<T>(share, attributes_.data() + attribute * width(), to, width());
         });
     }
@@ -521,12 +446,10 @@ private:
         }
     }
 
-    Index n_ = 0, steps_ = 0, attribute_rows_ = 0;
+    Index n_ = 0, steps_ = 0;
     SequenceRecommenderOptions options_;
-    std::vector<std::size_t> begin_;  // item i has attribute_of_[begin_[i]] up to [begin_[i + 1]]
-    std::vector<std::int32_t> attribute_of_;
-    std::vector<Kind> kinds_;  // of items; empty where none has attributes
-    bool has_cold_ = false, stale_ = false;
+    detail::ItemAttributes known_by_;
+    bool stale_ = false;
     detail::FieldPart<T> step_, user_;
     Tensor<T, 2> items_, attributes_;
     Tensor<T, 1> bias_;

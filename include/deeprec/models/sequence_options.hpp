@@ -1,0 +1,29 @@
+/// What a SequenceRecommender is made with, and what it reads beside ids.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <deeprec/models/field_model.hpp>
+
+DEEPREC_BEGIN
+
+struct SequenceRecommenderOptions {
+    Index width = 64;                                     ///< D, numbers of an item vector
+    double scale = 0;                                     ///< 0: the score is h.v + b; else scale * cosine(h, v) + b
+    bool use_bias = true;                                 ///< b, one number an item
+    bool use_ids = true;                                  ///< a vector of its own for each item
+    std::vector<std::vector<std::int32_t>> attributes{};  ///< of each item id (element 0 is padding), numbered from 1
+    double id_dropout = 0;             ///< chance that an item with attributes goes without its id in a training step
+    std::vector<std::int32_t> cold{};  ///< items that training does not have: `split.train().cold_items()`
+    FieldsOption step{};               ///< fields of each event: a model [B, T, D] of named fields
+    FieldsOption user{};               ///< fields of the user: a model [B, D] of named fields
+};
+
+/// Records that a SequenceRecommender with fields reads beside the ids: of the events [B, T, ...], of the users
+/// [B, ...].
+struct SequenceRecords {
+    RecordView step{}, user{};
+};
+
+DEEPREC_END
