@@ -28,10 +28,13 @@ TEST_CASE("Items have shares of their attributes, and are known by them alone wh
 }
 
 TEST_CASE("Attributes that are none are refused in the name of the model", "[models]") {
-    CHECK(message_of<ArgumentError>([] { ItemAttributes("Model", 3, {{}, {1}}, {}); }) ==
-          "Model: expected attributes of padding and 3 items, received 2 lists");
-    CHECK(message_of<ArgumentError>([] { ItemAttributes("Model", 1, {{}, {0}}, {}); }) ==
-          "Model: expected attributes from 1, received 0");
-    CHECK(message_of<ArgumentError>([] { ItemAttributes("Model", 1, {{}, {1}}, {2}); }) ==
-          "Model: expected cold items from 1 to 1, received 2");
+    CHECK(message_of<ArgumentError>([] {
+              ItemAttributes("Model", 3, {{}, {1}}, {});
+          }) == "Model: expected attributes of padding and 3 items, received 2 lists");
+    CHECK(message_of<ArgumentError>([] {
+              ItemAttributes("Model", 1, {{}, {0}}, {});
+          }) == "Model: expected attributes from 1, received 0");
+    CHECK(message_of<ArgumentError>([] {
+              ItemAttributes("Model", 1, {{}, {1}}, {2});
+          }) == "Model: expected cold items from 1 to 1, received 2");
 }

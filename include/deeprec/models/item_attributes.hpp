@@ -51,8 +51,8 @@ DEEPREC_FUNCTION ItemAttributes::ItemAttributes(std::string_view who, Index item
                                                 const std::vector<std::int32_t>& cold)
     : begin_{0}, kinds_(lists.size(), Kind::plain) {
     if (!lists.empty() && static_cast<Index>(lists.size()) != items + 1)
-        throw ArgumentError(message(who, ": expected attributes of padding and ", items, " items, received ",
-                                    lists.size(), " lists"));
+        throw ArgumentError(
+            message(who, ": expected attributes of padding and ", items, " items, received ", lists.size(), " lists"));
     for (const auto& list : lists) {
         for (const std::int32_t a : list) {
             if (a < 1) throw ArgumentError(message(who, ": expected attributes from 1, received ", a));
