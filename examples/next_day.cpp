@@ -243,7 +243,8 @@ int main(int argc, char** argv) try {
     cost("the model", index);
     cost("item-kNN", people);
     cost("hybrid", hybrid);
-    std::printf("\nthe hybrid ranks new items %s the model alone\n", together.first >= alone.first ? "as well as" : "below");
+    std::printf("\nthe hybrid ranks new items %s the model alone\n",
+                together.first >= alone.first ? "as well as" : "below");
     return after.first > 0.05 && after.second > 0.95 * before.second ? 0 : 1;
 } catch (const Error& error) {
     std::fprintf(stderr, "next_day: %s\n", error.what());

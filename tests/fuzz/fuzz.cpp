@@ -1,6 +1,6 @@
 /// fuzz seeds DIRECTORY: writes DIRECTORY/TARGET/..., what each target starts from.
-/// FUZZ_TARGET=NAME fuzz [libFuzzer's arguments]: runs one target. A variable, because libFuzzer starts this program again
-/// for -jobs and -merge.
+/// FUZZ_TARGET=NAME fuzz [libFuzzer's arguments]: runs one target. A variable, because libFuzzer starts this program
+/// again for -jobs and -merge.
 #include "fuzz/fuzz.hpp"
 
 #include <cstdint>

@@ -29,8 +29,9 @@ FUZZ_SAFETENSORS(tables, 2, bytes) {
         return look_at(tables.users.columns, tables.users.size());
     }
     if (form == 1) {
-        const ItemTable items = read_items(fuzz::files(bytes, {"items.csv"}),
-                                           {.key = "item", .columns = columns, .missing = {"NULL"}, .bad_rows = bad_rows});
+        const ItemTable items =
+            read_items(fuzz::files(bytes, {"items.csv"}),
+                       {.key = "item", .columns = columns, .missing = {"NULL"}, .bad_rows = bad_rows});
         return look_at(items.columns, items.size());
     }
     EventColumns how{.time = options & 2 ? "time" : "", .columns = columns, .bad_rows = bad_rows};
