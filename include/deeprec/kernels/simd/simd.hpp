@@ -466,7 +466,6 @@ DEEPREC_INLINE xsimd::batch<T, Arch> copysign(const xsimd::batch<T, Arch>& x, co
         return xsimd::function(x);                                                                                     \
     }
 DEEPREC_ELEMENTWISE(expm1)
-DEEPREC_ELEMENTWISE(log)
 DEEPREC_ELEMENTWISE(log1p)
 DEEPREC_ELEMENTWISE(erf)
 DEEPREC_ELEMENTWISE(abs)
