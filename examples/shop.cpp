@@ -22,13 +22,17 @@ using namespace deeprec;
 
 int main(int argc, char** argv) try {
     std::string data;
-    Index epochs = 12, width = 64, steps = 30;
+    Index epochs = 12, width = 128, steps = 30;
+    std::uint64_t seed = 1;
     int threads = 0;
+    bool ids_alone = false;
     CLI::App app{"From a shop's log to recommendations"};
     app.add_option("--data", data, "Folder with events.csv and items.csv; empty = a made-up shop");
     app.add_option("--epochs", epochs, "Passes over the training events")->check(CLI::PositiveNumber);
     app.add_option("--width", width, "Numbers of an item's vector")->check(CLI::PositiveNumber);
+    app.add_option("--seed", seed, "Of the first weights, the order of samples and dropout");
     app.add_option("--threads", threads, "0 = all cores");
+    app.add_flag("--ids-alone", ids_alone, "Without attributes and fields: what they are worth");
     CLI11_PARSE(app, argc, argv);
     const auto scratch = std::filesystem::temp_directory_path() / ("deeprec-shop-" + std::to_string(getpid()));
     std::filesystem::create_directory(scratch);
@@ -65,40 +69,49 @@ int main(int argc, char** argv) try {
                                                    events.before(validation_from));
     const SequenceFields fields{split.all(), events.select(events.by_user_and_time()).samples(of_events)};
 
-    // 3. A convolution over the events and their fields, against all items at every step.
+    // 3. A convolution over the events and their fields, against all items at every step. The residual keeps the last
+    //    item's own vector: who views an item goes on from there.
+    SequenceRecommenderOptions options{.width = width, .scale = 16};
+    if (!ids_alone) {
+        options.attributes = item_attributes(of_items, items);
+        options.id_dropout = 0.1;
+        options.cold = split.train().cold_items();
+        options.step = Branches{field("event_type", Embedding{of_events.rows("event_type"), width / 2}),
+                                field("gap", Embedding{of_events.rows("gap"), width - width / 2})};
+    }
+    const SequenceFields* const read = ids_alone ? nullptr : &fields;
+    const Conv1D taps{2 * width, 2, relu, {.padding = Padding::causal}};
     SequenceRecommender model{
-        items.size(),
-        Sequential{Dropout{0.2},
-                   Residual{Sequential{Conv1D{2 * width, 3, relu, {.padding = Padding::causal}}, Dense{width}}}},
-        {.width = width,
-         .attributes = item_attributes(of_items, items),
-         .id_dropout = 0.1,
-         .cold = split.train().cold_items(),
-         .step = Branches{field("event_type", Embedding{of_events.rows("event_type"), width / 2}),
-                          field("gap", Embedding{of_events.rows("gap"), width - width / 2})}}};
-    model.build(steps, Seed{42}, fields.events().shape());
-    SequenceSamples samples{split.train(), steps, &fields};
-    Adam adam{{.learning_rate = 4e-3}};
-    fit(model, samples, NextItemSoftmax{}, adam, {.epochs = epochs, .batch_size = 64, .threads = threads, .seed = 7},
+        items.size(), Sequential{Dropout{0.2}, Residual{Sequential{taps, Dropout{0.2}, Dense{width}}}}, options};
+    model.build(steps, Seed{seed}, ids_alone ? RecordShape{} : fields.events().shape());
+    SequenceSamples samples{split.train(), steps, read};
+    Adam adam;
+    fit(model, samples, NextItemSoftmax{}, adam,
+        {.epochs = epochs, .batch_size = 64, .threads = threads, .seed = seed},
+        LearningRateSchedule{ExponentialDecay{.initial_learning_rate = 4e-3, .decay_rate = 0.9}, ScheduleUnit::epoch},
         ProgressBar{.stream = stdout});
 
     // 4. Every item is a candidate, those that the user has seen too: who viewed an item may buy it next.
-    const SequenceIndex index{model, steps, &fields};
+    const SequenceIndex index{model, steps, read};
     const auto queries = split.test_queries();
     const QueriesByWarmth rows = by_warmth(queries, split.train());
     const Markov markov{split.train()};
-    const RankingProtocol protocol{.remove_history = false, .threads = threads};
-    std::printf("%-12s %8s %18s %18s\n", "NDCG@10", "queries", "recommender", "Markov");
-    const auto row = [&](const char* name, const std::vector<Query>& some) {
+    std::printf("%-30s %8s %17s %17s\n%39s %9s %7s %9s %7s\n", "", "", "recommender", "Markov", "queries", "NDCG@10",
+                "HR@10", "NDCG@10", "HR@10");
+    const auto row = [&](const std::string& name, const std::vector<Query>& some, bool remove_history = false) {
         if (some.empty()) return 0.0;
-        const double ours = evaluate_ranking(index, some, items.keys.size(), protocol).ndcg;
-        const double theirs = evaluate_ranking(markov, some, items.keys.size(), protocol).ndcg;
-        std::printf("%-12s %8zu %18.4f %18.4f\n", name, some.size(), ours, theirs);
-        return ours;
+        const RankingProtocol protocol{.remove_history = remove_history, .threads = threads};
+        const auto ours = evaluate_ranking(index, some, items.keys.size(), protocol);
+        const auto theirs = evaluate_ranking(markov, some, items.keys.size(), protocol);
+        std::printf("%-30s %8zu %9.4f %7.4f %9.4f %7.4f\n", name.c_str(), some.size(), ours.ndcg, ours.hr, theirs.ndcg,
+                    theirs.hr);
+        return ours.ndcg;
     };
-    const bool learned = row("warm", rows.warm) > 0.1;  // chance is 0.015
-    row("cold users", rows.cold_users);
+    const bool learned = row("all", queries) > 0.1;  // chance is 0.015
+    row("warm users and items", rows.warm);
+    row("new users", rows.cold_users);
     row("new items", rows.cold_items);
+    row("all, less what they had seen", queries, true);
 
     // 5. Keys in, keys out.
     const Query& query = queries.back();
@@ -106,7 +119,7 @@ int main(int argc, char** argv) try {
     for (const std::int32_t item : query.history.last(std::min<std::size_t>(3, query.history.size())))
         std::printf("  %s", items.keys.key(item).c_str());
     std::printf("\n");
-    const FieldsOfSequence own = fields.of(query.user, 0, std::ssize(query.history));
+    const auto own = ids_alone ? FieldsOfSequence{} : fields.of(query.user, 0, std::ssize(query.history));
     for (const auto& hit : index.recommend(query.history, own, 5))
         std::printf("  %-18s %7.3f  %s\n", items.keys.key(hit.item).c_str(), static_cast<double>(hit.score),
                     std::string(items.column("title").text(hit.item - 1)).c_str());
