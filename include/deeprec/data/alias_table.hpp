@@ -22,7 +22,7 @@ public:
     std::size_t size() const { return own_.size(); }
     /// Draw number i of a stream, which has two numbers for each.
     std::int32_t draw(const RandomStream& random, std::uint64_t i) const {
-        const auto place = static_cast<std::size_t>(random.below(2 * i, own_.size()));
+        const std::size_t place = random.below(2 * i, own_.size());
         return random.uniform(2 * i + 1) < static_cast<double>(own_[place]) ? static_cast<std::int32_t>(place)
                                                                             : other_[place];
     }
