@@ -302,7 +302,7 @@ public:
     /// ones, whose attributes alone say what they are; one without attributes has the vector 0 and b = 0. Old rows keep
     /// their bits. With a `seed` they are to be trained instead: rows of their own, zeros where there are attributes,
     /// so that those say at first what the item is, else drawn as `build` draws them. Throws ArgumentError for a
-    /// negative count, one that numbers of 32 bits do not hold, other than `count` lists, and attributes that the model has no rows for.
+    /// negative count, 2^31 items or more, other than `count` lists, and attributes that the model has no rows for.
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
                    std::optional<Seed> seed = {}) {
         check_built();
