@@ -425,12 +425,13 @@ private:
         const auto now = live_.get();
         const auto names = now->front().shop.column_names();
         std::vector<std::string> keys;
+        Vocabulary seen;
         ItemTexts texts;
         for (Body& item : items) {
             keys.push_back(item.text("key", true));
             const std::string& key = keys.back();
             if (key.empty()) throw Refusal(400, "\"key\": expected a text that is not empty");
-            if (std::find(keys.begin(), keys.end() - 1, key) != keys.end() - 1)
+            if (seen.add(key) < std::ssize(keys))
                 throw Refusal(400, "\"items\": the key " + key + " is there twice");
             for (const std::string& name : item.others()) {
                 if (std::find(names.begin(), names.end(), name) == names.end()) {
