@@ -1,11 +1,11 @@
 // What is asked of a bundle on the command line: evaluate, recommend, similar, explain, batch.
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <optional>
 
 #include <CLI/CLI.hpp>
 #include <deeprec/core/parallel.hpp>
+#include <deeprec/data/readers/whole_text.hpp>
 #include <deeprec/io/replace_file.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
 #include <deeprec/ranking/item_knn.hpp>
@@ -179,10 +179,13 @@ void batch(const BatchOptions& o) {
     if (o.users.empty()) {
         for (std::int32_t user = 1; user <= shop.users().size(); ++user) users.push_back(shop.users().key(user));
     } else {
-        std::ifstream in(o.users);
-        if (!in) throw FileError("cannot read " + o.users);
-        for (std::string line; std::getline(in, line);)
-            if (!line.empty()) users.push_back(line);
+        const std::string text = detail::read_whole_text(o.users);
+        for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+            end = std::min(text.find('\n', begin), text.size());
+            std::string line = text.substr(begin, end - begin);
+            if (line.ends_with('\r')) line.pop_back();
+            if (!line.empty()) users.push_back(std::move(line));
+        }
     }
     const KeyOptions options{
         .exclude_history = !o.repeat, .filter = filter_by(shop, pairs_of(o.filters)), .reasons = 0};

@@ -63,7 +63,15 @@ Prepared read_prepared(const std::filesystem::path& path) {
     } catch (const FormatError& error) {
         throw FormatError(error.what() + std::string("; expected a file that deeprec prepare wrote"));
     }
-    p.data.interactions = p.tables.events.interactions();
+    EventTable& events = p.tables.events;
+    const auto as_events = [](const Vocabulary& keys, const KeyedTable& about) {
+        bool same = about.size() == 0 || about.size() == keys.size();
+        for (std::int32_t id = 1; same && id <= about.size(); ++id) same = about.keys.key(id) == keys.key(id);
+        return same;
+    };
+    if (!as_events(events.items, p.tables.items)) align(events, p.tables.items);  // of another program's file
+    if (!as_events(events.users, p.tables.users)) align(events, p.tables.users);
+    p.data.interactions = events.interactions();
     p.data.items = Catalogue(p.data.interactions.items.size());
     p.data.description = path.string();
     const ItemTable& items = p.tables.items;
@@ -75,7 +83,7 @@ Prepared read_prepared(const std::filesystem::path& path) {
     for (Index row = 0; row < items.size(); ++row) {
         Item& item = p.data.items[static_cast<std::int32_t>(row + 1)];
         if (title) item = split_year(title->text(row));
-        if (year && !year->missing(row)) item.year = static_cast<std::int32_t>(year->number(row));
+        if (year && std::abs(year->number(row)) < 10000) item.year = static_cast<std::int32_t>(year->number(row));
         for (const Column& column : items.columns)
             if (column.kind() == ColumnKind::categories || (column.kind() == ColumnKind::category && &column != title))
                 for (const std::string& value : texts(column, row)) item.genres.push_back(value);

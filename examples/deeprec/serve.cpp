@@ -102,8 +102,13 @@ public:
         const std::string type = request.get_header_value("Content-Type");
         if (type.substr(0, type.find(';')) != "application/json")  // which no page of another site can send unasked
             throw Refusal(415, "expected the header Content-Type: application/json");
+        // Values are copied and shown by calls within calls, which 100 KB of '[' would end the stack with.
+        const auto shallow = [](int depth, Json::parse_event_t, Json&) {
+            if (depth > 16) throw Refusal(400, "expected JSON of at most 16 levels");
+            return true;
+        };
         try {
-            json_ = Json::parse(request.body);
+            json_ = Json::parse(request.body, shallow);
         } catch (const Json::exception& error) {
             throw Refusal(400, std::string("expected JSON: ") + error.what());
         }
@@ -315,6 +320,11 @@ private:
             {{"X-Content-Type-Options", "nosniff"},
              {"Content-Security-Policy",
               "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"}});
+        // Answers are sent whole: 8 KB of "Range: bytes=0-,0-,0-,..." would ask for thousands of copies.
+        server_.set_pre_routing_handler([](const Request& request, Response&) {
+            const_cast<Request&>(request).ranges.clear();
+            return httplib::Server::HandlerResponse::Unhandled;
+        });
         server_.Post("/api/recommend", handler("/api/recommend", &Service::recommend));
         server_.Get(R"(/api/items/(.+)/similar)", handler("/api/items/{key}/similar", &Service::similar));
         server_.Get("/api/items", handler("/api/items", &Service::search));
@@ -415,12 +425,13 @@ private:
         const auto now = live_.get();
         const auto names = now->front().shop.column_names();
         std::vector<std::string> keys;
+        Vocabulary seen;
         ItemTexts texts;
         for (Body& item : items) {
             keys.push_back(item.text("key", true));
             const std::string& key = keys.back();
             if (key.empty()) throw Refusal(400, "\"key\": expected a text that is not empty");
-            if (std::find(keys.begin(), keys.end() - 1, key) != keys.end() - 1)
+            if (seen.add(key) < std::ssize(keys))
                 throw Refusal(400, "\"items\": the key " + key + " is there twice");
             for (const std::string& name : item.others()) {
                 if (std::find(names.begin(), names.end(), name) == names.end()) {

@@ -74,6 +74,9 @@ has "unknown key i99" "$deeprec" recommend shop.deeprec --history i10 i99
 has "i11" "$deeprec" similar shop.deeprec i10 -k 1
 has "adds" "$deeprec" explain shop.deeprec i11 --history i10
 ends 0 "$deeprec" batch shop.deeprec -k 3 -o lists.csv
+printf '\357\273\277u1\r\n\r\nu2\r\n' >users.txt
+has "2 users (0 of them unknown" "$deeprec" batch shop.deeprec --users users.txt -o few.csv
+ends 1 "$deeprec" batch shop.deeprec --users . -o few.csv
 [ "$(wc -l <lists.csv)" = 181 ] || fail "expected lists of 3 for 60 users, received $(wc -l <lists.csv) lines"
 
 # The files: verify, export, grow, report.
@@ -133,6 +136,10 @@ for body in '{' '[]' '{"k": -1}' '{"k": 1001}' '{"k": "ten"}' '{"history": "i10"
     has '"error":' http POST /api/recommend "$body"
 done
 has ' 422 ' http POST /api/recommend '{"filters": {"colour": "red"}}'
+deep="$(printf '%200000s' '' | tr ' ' '[')$(printf '%200000s' '' | tr ' ' ']')"
+has 'at most 16 levels' http POST /api/recommend "{\"k\": $deep}"
+has 'at most 16 levels' http POST /api/items "{\"items\": [{\"title\": $deep}]}" "$token"
+[ "$(http GET /healthz '' "Range: bytes=0-$(printf '%2000s' '' | sed 's/ /,0-/g')" | wc -c)" -lt 1000 ] || fail "a small request has a large answer"
 has ' 401 ' http DELETE /api/items/i11
 has '"removed":1' http DELETE /api/items/i11 '' "$token"
 case "$(http POST /api/recommend '{"history": ["i10"], "k": 1}')" in *'"key":"i11"'*) fail "i11 was removed" ;; esac

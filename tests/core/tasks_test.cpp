@@ -1,6 +1,7 @@
 #include <deeprec/core/tasks.hpp>
 
 #include <limits>
+#include <string>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -39,4 +40,9 @@ TEST_CASE("A metric of a task sees its own columns, of the samples that have the
     CHECK(message_of<ArgumentError>([&] {
               likes.update<float>({heads, targets}, {predictions, {2, 3}}, {wanted, {2, 3}}, {});
           }) == "like_total: expected the task 'like' among the model's heads, there are 'click', 'buy'");
+    const std::string fewer = message_of<ShapeError>(
+        [&] { buys.update<float>({heads, targets}, {predictions, {2, 3}}, {wanted, {1, 3}}, {}); });
+    CHECK(fewer == "buy_total: expected predictions [B, 3 or more] and targets [B, 2 or more], received [2, 3] and [1, 3]");
+    CHECK_THROWS_AS(buys.update<float>({heads, targets}, {predictions, {3, 2}}, {wanted, {3, 2}}, {}), ShapeError);
+    CHECK_THROWS_AS(clicks.update<float>({heads, targets}, {predictions, {3, 2}}, {wanted, {3, 2}}, {}), ShapeError);
 }

@@ -95,6 +95,13 @@ TEST_CASE("Attributes of items are numbered one feature behind the other", "[sam
     CHECK_THROWS_WITH(item_attributes(FeatureSpec::fit({{.name = "age", .kind = FeatureKind::number}}, shop.users),
                                       ItemTable{{Column{"age", ColumnKind::number}}}),
                       ContainsSubstring("received the numbers 'age'"));
+    const auto hashed = [](const char* name) {
+        return Feature{.name = name, .kind = FeatureKind::hashed, .buckets = 1'500'000'000, .field = "brand"};
+    };
+    const FeatureSpec huge = FeatureSpec::fit({hashed("a"), hashed("b")}, shop.items, {.buckets = 2'000'000'000});
+    CHECK_THROWS_WITH(item_attributes(huge, shop.items),
+                      "item_attributes: expected less than 2^31 ids of all features together, 'b' adds 1500000001 to "
+                      "1500000001");
 }
 
 TEST_CASE("The events before a moment are those that training may see", "[samples]") {

@@ -1,6 +1,7 @@
 #include <deeprec/models/branches.hpp>
 
 #include <sstream>
+#include <string>
 
 #include <deeprec/data/batch.hpp>
 #include <deeprec/io/model_file.hpp>
@@ -224,6 +225,14 @@ TEST_CASE("TwoTower of records", "[branches][two_tower]") {
     CHECK_THROWS_WITH((model.build({{{"item", {5}}}, {{"country", {}}, {"age", {1}}}}, Seed{1})),
                       "user tower, Sequential: expected one shape of the field 'event'; the model reads 'item' ids, "
                       "'event' ids, received 'item' [5]");
+}
+
+TEST_CASE("Names that no file could keep are refused before there is a model", "[branches]") {
+    for (const char* name : {"a.b", "two words", "a\xff", "\xc3"})
+        CHECK_THROWS_WITH((Branches{field("item", Embedding{7, 3}), field(name, Dense{2})}),
+                          "Branches: expected names of UTF-8 without spaces and any of .,:;= in them, received " +
+                              detail::shown(name, "'"));
+    CHECK_NOTHROW(Branches{field("caf\xc3\xa9", Embedding{7, 3}), field("\"/", Dense{2})});
 }
 
 TEST_CASE("Branches says which field does not fit", "[branches]") {

@@ -49,4 +49,6 @@ TEST_CASE("Lists become a file by key, and the progress is told", "[hits_file]")
     CHECK(message_of<DataError>([&] { unknown(0, {{4, 1.0f}}); }) == "HitsFile: expected ids from 1 to 3, received 4");
     CHECK(message_of<ArgumentError>([&] { HitsFile(path, queries, {.separator = '.'}); }) ==
           "HitsFile: expected a separator such as ',' or a tab, received '.'");
+    for (const char c : {'"', '7', 'a', 'u', 'E', '\n'})
+        CHECK_THROWS_AS(HitsFile(path, queries, {.separator = c}), ArgumentError);
 }

@@ -93,3 +93,27 @@ TEST_CASE("Hybrids within hybrids have an end", "[recommender]") {
               read_scorer<>(fields);
           }).ends_with("expected hybrids within hybrids at most 64 deep"));
 }
+
+TEST_CASE("A hybrid is no deeper and no larger than what a file may have", "[recommender]") {
+    const auto within = [](AnyScorer scorer, std::size_t count = 1) {
+        return AnyHybrid(std::vector<AnyScorer>(count, std::move(scorer)), std::vector<double>(count, 1));
+    };
+    AnyScorer scorer{Popularity{std::vector<std::int64_t>{0, 3, 1, 2}}};
+    const AnyScorer most{within(scorer, AnyHybrid::most_scorers)};
+    CHECK(message_of<ArgumentError>([&] { within(scorer, AnyHybrid::most_scorers + 1); }) ==
+          "AnyHybrid: expected at most 1000 scorers, and hybrids within hybrids at most 64 deep, received 1001 and 1");
+    CHECK_THROWS_AS(within(most, 2), ArgumentError);
+    for (int depth = 0; depth < AnyHybrid::deepest; ++depth) scorer = within(scorer);
+    CHECK_THROWS_AS(within(scorer), ArgumentError);
+    const support::TemporaryDirectory directory;
+    for (AnyScorer saved : {scorer, most}) {
+        SafetensorsWriter writer;
+        StoredFields fields(writer);
+        saved.fields(fields);
+        writer.write(directory.path() / "hybrid");
+        SafetensorsReader file(directory.path() / "hybrid");
+        StoredFields stored(file);
+        const AnyScorer same = read_scorer<>(stored);
+        CHECK(recommend(same, {}, 1)[0].item == 1);
+    }
+}

@@ -1,5 +1,6 @@
 #include <deeprec/recommender/grow.hpp>
 
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -99,6 +100,11 @@ TEST_CASE("Embeddings get rows, and the others and their moments keep their bits
     CHECK(message_of<ArgumentError>([&] {
               grow(model, adam, {{"user.0", 6}});
           }) == "grow: expected at least the 7 rows that \"user.0\" has, received 6");
+    const auto before = values_of(model);
+    CHECK_THROWS_AS(grow(model, adam, {{"user.0", Index{1} << 60}}), ShapeError);
+    CHECK(values_of(model) == before);
+    user(0, 0) = 7;  // the layer knows that it has no more rows
+    CHECK_THROWS_AS(model.forward(user, item, cache), DataError);
 }
 
 TEST_CASE("A sequence model gets items to be trained", "[grow]") {
@@ -123,4 +129,5 @@ TEST_CASE("A sequence model gets items to be trained", "[grow]") {
           "grow: expected at least the 8 items that the model has, received 7");
     CHECK_THROWS_AS(grow(model, adam, 9, {{3}}), ArgumentError);
     CHECK_THROWS_AS(model.add_items(-1), ArgumentError);
+    CHECK_THROWS_AS(model.add_items(std::numeric_limits<std::int32_t>::max()), ArgumentError);
 }

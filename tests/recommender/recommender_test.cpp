@@ -161,6 +161,13 @@ TEST_CASE("What is known of items filters and spreads lists", "[recommender]") {
     const auto spread = shop.recommend(query, 6, {.diversity = Mmr{0.9}});
     CHECK(spread.size() == 6);
     CHECK(keys_of(spread) != keys_of(shop.recommend(query, 6)));
+
+    Dataset other = some_data();
+    other.items = Catalogue{n - 1};
+    CHECK(message_of<DataError>([&] { Recommender(ItemKnn{train()}, other); }) ==
+          "Recommender: expected a catalogue of the 20 items of the data, or an empty one, received one of 19");
+    other.items = Catalogue{};
+    CHECK(Recommender(ItemKnn{train()}, other).column_names().empty());
 }
 
 TEST_CASE("One file keeps all of it", "[recommender]") {

@@ -209,6 +209,11 @@ TEST_CASE("Sampled losses without meaning are refused", "[sampled_sequences]") {
           "NextItemSampled: expected a calibration in [0, 1], received 2");
     CHECK(message_of<ArgumentError>([] { NextItemSampled{{.in_batch = true}}; }) ==
           "NextItemSampled: alpha and in_batch need the items' counts: NextItemSampled{{...}, train.item_counts()}");
+    const std::vector<std::int64_t> counts{0, 100'000, 5, 0};
+    CHECK(message_of<ArgumentError>([&] { NextItemSampled{{.alpha = 70}, counts}; }) ==
+          "NextItemSampled: expected an alpha that keeps the sum of counts^alpha finite, received 70");
+    const NextItemSampled steep{{.negatives = 2, .alpha = 9}, counts};  // 1e45, which no float holds
+    CHECK(steep.expected(1, 3, 1) == 2);
     const Sequences train = sequences::walks(20, 12);
     const SampledModel model = sampled_model(13, {.width = 4});
     ThreadPool pool(1);

@@ -106,12 +106,18 @@ public:
     {
         value.state(s);
     }
-    /// Shows the metric the samples that have the target. Throws ArgumentError for a task that is not there.
+    /// Shows the metric the samples that have the target. Throws ArgumentError for a task that is not there,
+    /// ShapeError unless both have a row for each sample with the numbers of all tasks.
     template <class T>
     void update(const TaskLists& tasks, const View<const T, 2>& prediction, const View<const T, 2>& target,
                 SampleWeights<T> weights) {
         const auto p = detail::columns_of(name(), task, "model's heads", tasks.heads);
         const auto y = detail::columns_of(name(), task, "targets", tasks.targets);
+        if (prediction.extent(0) != target.extent(0) || p.begin + p.width > prediction.last() ||
+            y.begin + y.width > target.last())
+            throw ShapeError(message(name(), ": expected predictions [B, ", p.begin + p.width,
+                                     " or more] and targets [B, ", y.begin + y.width, " or more], received ",
+                                     prediction.shape(), " and ", target.shape()));
         std::vector<T> outputs, targets, counts;
         for (Index r = 0; r < prediction.extent(0); ++r) {
             const T *own = prediction.data() + r * prediction.last() + p.begin,

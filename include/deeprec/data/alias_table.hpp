@@ -22,7 +22,7 @@ public:
     std::size_t size() const { return own_.size(); }
     /// Draw number i of a stream, which has two numbers for each.
     std::int32_t draw(const RandomStream& random, std::uint64_t i) const {
-        const auto place = static_cast<std::size_t>(random.below(2 * i, own_.size()));
+        const std::size_t place = random.below(2 * i, own_.size());
         return random.uniform(2 * i + 1) < static_cast<double>(own_[place]) ? static_cast<std::int32_t>(place)
                                                                             : other_[place];
     }
@@ -46,24 +46,24 @@ DEEPREC_FUNCTION AliasTable::AliasTable(std::span<const double> weights)
                                     weights.size(), " entries"));
     const double scale = static_cast<double>(weights.size()) / total;
     std::vector<double> share(weights.begin(), weights.end());  // of a place, 1 on average
-    std::vector<std::int32_t> small, large;
+    std::vector<std::int32_t> light, heavy;
     for (std::size_t i = 0; i < share.size(); ++i) {
         share[i] *= scale;
-        (share[i] < 1 ? small : large).push_back(static_cast<std::int32_t>(i));
+        (share[i] < 1 ? light : heavy).push_back(static_cast<std::int32_t>(i));
     }
-    while (!small.empty() && !large.empty()) {
-        const std::int32_t less = small.back(), more = large.back();
+    while (!light.empty() && !heavy.empty()) {
+        const std::int32_t less = light.back(), more = heavy.back();
         const auto l = static_cast<std::size_t>(less), m = static_cast<std::size_t>(more);
-        small.pop_back();
+        light.pop_back();
         own_[l] = static_cast<float>(share[l]);
         other_[l] = more;
         share[m] -= 1 - share[l];
         if (share[m] < 1) {
-            large.pop_back();
-            small.push_back(more);
+            heavy.pop_back();
+            light.push_back(more);
         }
     }
-    for (const auto& rest : {small, large})  // 1 but for rounding
+    for (const auto& rest : {light, heavy})  // 1 but for rounding
         for (const std::int32_t i : rest)
             own_[static_cast<std::size_t>(i)] = 1, other_[static_cast<std::size_t>(i)] = i;
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,7 +79,7 @@ inline Record samples_of(const KeyedTable& table, const FeatureSpec& spec) {
 
 /// The ids of an item's features, of each item id (element 0 is padding), numbered one feature behind the other: what a
 /// SequenceRecommender takes as `attributes`. Missing values are left out. Throws ArgumentError for a feature without
-/// ids.
+/// ids, and for more ids than numbers of 32 bits count.
 std::vector<std::vector<std::int32_t>> item_attributes(const FeatureSpec& spec, const ItemTable& items);
 
 #if DEEPREC_BODIES
@@ -88,12 +90,16 @@ DEEPREC_FUNCTION std::vector<std::vector<std::int32_t>> item_attributes(const Fe
         throw ArgumentError(message("item_attributes: expected features with ids, received the numbers '",
                                     x.floats.begin()->first, "'; a bucket of numbers has ids"));
     std::vector<std::vector<std::int32_t>> lists(static_cast<std::size_t>(items.size()) + 1);
-    std::int32_t first = 0;
+    Index first = 0;
     for (const auto& [name, ids] : x.ids) {
+        if (spec.rows(name) > std::numeric_limits<std::int32_t>::max() - first)
+            throw ArgumentError(message("item_attributes: expected less than 2^31 ids of all features together, '",
+                                        name, "' adds ", spec.rows(name), " to ", first));
         for (Index row = 0; row < ids.dimension(0); ++row)
             for (Index i = 0; i < ids.dimension(1); ++i)
-                if (ids(row, i) != 0) lists[static_cast<std::size_t>(row) + 1].push_back(first + ids(row, i));
-        first += static_cast<std::int32_t>(spec.rows(name));
+                if (ids(row, i) != 0)
+                    lists[static_cast<std::size_t>(row) + 1].push_back(static_cast<std::int32_t>(first) + ids(row, i));
+        first += spec.rows(name);
     }
     return lists;
 }

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include <deeprec/core/field_taps.hpp>
+#include <deeprec/core/shown.hpp>
+#include <deeprec/core/utf8.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/models/summary.hpp>
 
@@ -61,9 +63,10 @@ DEEPREC_FUNCTION void check_field_names(std::string_view who, const RecordShape&
         const auto bad = [](char c) {
             return static_cast<unsigned char>(c) <= ' ' || std::string_view(".,:;=").find(c) != std::string_view::npos;
         };
-        if (std::any_of(name.begin(), name.end(), bad) || (named[i] && name.empty()))
-            throw ArgumentError(
-                message(who, ": expected names without spaces and any of .,:;= in them, received '", name, "'"));
+        if (std::any_of(name.begin(), name.end(), bad) || (named[i] && name.empty()) ||
+            find_not_utf8(name) != name.npos)  // which no file could keep
+            throw ArgumentError(message(who, ": expected names of UTF-8 without spaces and any of .,:;= in them, ",
+                                        "received ", shown(name, "'")));
         for (std::size_t j = 0; j < fields.size(); ++j)
             if (j != i && !name.empty() && (fields[j].name == name || (fields[j].name.empty() && name == message(j))))
                 throw ArgumentError(message(who, ": two parts have the name '", name, "'"));

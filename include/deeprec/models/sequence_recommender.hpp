@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <utility>
@@ -301,40 +302,44 @@ public:
     /// ones, whose attributes alone say what they are; one without attributes has the vector 0 and b = 0. Old rows keep
     /// their bits. With a `seed` they are to be trained instead: rows of their own, zeros where there are attributes,
     /// so that those say at first what the item is, else drawn as `build` draws them. Throws ArgumentError for a
-    /// negative count, other than `count` lists, and attributes that the model has no rows for.
+    /// negative count, 2^31 items or more, other than `count` lists, and attributes that the model has no rows for.
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
                    std::optional<Seed> seed = {}) {
         check_built();
         if (count < 0 || (!attributes.empty() && static_cast<Index>(attributes.size()) != count))
             throw ArgumentError(message(name(), ": expected attributes of ", count, " new items, received ",
                                         attributes.size(), " lists"));
+        if (count > std::numeric_limits<std::int32_t>::max() - 1 - n_)
+            throw ArgumentError(message(name(), ": expected less than 2^31 items, received ", count, " beside ", n_));
         for (const auto& list : attributes)
             for (const std::int32_t a : list)
                 if (a < 1 || a >= known_by_.rows())
                     throw ArgumentError(message(name(), ": expected attributes of new items from 1 to ",
                                                 known_by_.rows() - 1, ", received ", a));
+        const Index rows_before = n_ + 1, rows_now = rows_before + count;
+        Tensor<T, 2> rows;  // first what there may be no memory for
+        Tensor<T, 1> bias;
+        if (options_.use_ids) {
+            rows.resize(rows_now, width());
+            if (seed) fill_uniform(rows.data(), Shape{rows_now, width()}, 0.05, *seed);
+            for (std::size_t i = 0; i < attributes.size(); ++i)  // those start as their attributes say
+                if (!attributes[i].empty())
+                    std::fill_n(rows.data() + (rows_before + static_cast<Index>(i)) * width(), width(), T(0));
+            std::copy_n(items_.data(), items_.size(), rows.data());
+        }
+        if (options_.use_bias) {
+            bias.resize(rows_now);
+            std::copy_n(bias_.data(), bias_.size(), bias.data());
+        }
         auto& lists = options_.attributes;
         if (!lists.empty()) lists.resize(lists.size() + static_cast<std::size_t>(count));
         if (!lists.empty())
             std::copy(attributes.begin(), attributes.end(),
                       lists.end() - static_cast<std::ptrdiff_t>(attributes.size()));
-        const Index rows_before = n_ + 1;
         for (Index i = 0; i < count && !seed; ++i) options_.cold.push_back(static_cast<std::int32_t>(rows_before + i));
         n_ += count;
-        if (options_.use_ids) {
-            Tensor<T, 2> rows(n_ + 1, width());
-            if (seed) fill_uniform(rows.data(), Shape{n_ + 1, width()}, 0.05, *seed);
-            for (std::size_t i = 0; i < attributes.size(); ++i)  // those start as their attributes say
-                if (!attributes[i].empty())
-                    std::fill_n(rows.data() + (rows_before + static_cast<Index>(i)) * width(), width(), T(0));
-            std::copy_n(items_.data(), items_.size(), rows.data());
-            items_ = std::move(rows);
-        }
-        if (options_.use_bias) {
-            Tensor<T, 1> bias(n_ + 1);
-            std::copy_n(bias_.data(), bias_.size(), bias.data());
-            bias_ = std::move(bias);
-        }
+        if (options_.use_ids) items_ = std::move(rows);
+        if (options_.use_bias) bias_ = std::move(bias);
         take_options();
         parameters_changed();
     }

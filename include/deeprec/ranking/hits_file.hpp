@@ -29,10 +29,12 @@ struct HitsFileOptions {
 class HitsFile {
 public:
     /// `queries` are those of `recommend_all` and must outlive it. Throws FileError where no file can be made,
-    /// ArgumentError for a separator that stands in numbers or quotes.
+    /// ArgumentError for a separator that stands in numbers, names or quotes.
     HitsFile(const std::filesystem::path& path, std::span<const Query> queries, HitsFileOptions options = {})
         : file_(path), queries_(queries), options_(options) {
-        if (std::string_view("\"+-.0123456789einf\r\n").find(options.separator) != std::string_view::npos)
+        const char c = options.separator;
+        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+            std::string_view("\"+-.\r\n").find(c) != std::string_view::npos)
             throw ArgumentError(
                 message("HitsFile: expected a separator such as ',' or a tab, received '", options.separator, "'"));
         row("user", "rank", "item", "score");

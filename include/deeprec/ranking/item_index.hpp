@@ -301,7 +301,7 @@ private:
     /// Of the rows begin ... end - 1, no more than a block.
     void score_eligible(const T* query, Index begin, Index end, const ItemSet& eligible, typename Cache::Range& scratch,
                         T* scores) const {
-        std::array<Index, block> chosen;
+        std::array<Index, std::size_t{block}> chosen;
         std::size_t count = 0;
         T* const halves = scratch.eligible.need(block * width());
         for (Index row = begin; row < end; ++row) {

@@ -93,9 +93,10 @@ public:
     /// New items without links.
     void add_items(Index count) {
         detail::check_new_items(name_, items(), count);
-        n_ += static_cast<std::size_t>(count);
-        begin_.resize(n_ + 2, begin_.back());
-        reached_.resize(n_ + 1, 0);
+        const std::size_t n = n_ + static_cast<std::size_t>(count);
+        begin_.resize(n + 2, begin_.back());
+        reached_.resize(n + 1, 0);
+        n_ = n;
     }
     /// The strength of the link; 0 without one. Throws DataError for an unknown item.
     double link(std::int32_t from, std::int32_t to) const {

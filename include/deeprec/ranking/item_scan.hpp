@@ -31,8 +31,8 @@ struct ItemScan {
         TopK<T> best{0};
         bool finite = true;
         Index waiting = 0;
-        std::array<std::int32_t, at_once> rows;
-        std::array<T, at_once> scores;
+        std::array<std::int32_t, std::size_t{at_once}> rows;
+        std::array<T, std::size_t{at_once}> scores;
         Buffer<T> tile;
     };
 

@@ -201,7 +201,7 @@ private:
     /// The scores of some items, whose vectors are packed first so that scores have the bits of the whole.
     void score_some(const T* h, const std::int32_t* items, Index count, T* scores) const {
         struct Some {
-            std::array<T, at_once> biases, scores;
+            std::array<T, std::size_t{at_once}> biases, scores;
             Buffer<T> vectors, packed;
         };
         thread_local Some some;
@@ -268,8 +268,8 @@ private:
             if (!eligible || eligible->count() > n / detail::ItemScan<T>::sparse)
                 return score_run(h, rows, begin, end, scores.data() + begin, n);
             std::fill(scores.begin() + begin, scores.begin() + end, std::numeric_limits<T>::lowest());
-            std::array<std::int32_t, at_once> some;
-            std::array<T, at_once> own;
+            std::array<std::int32_t, std::size_t{at_once}> some;
+            std::array<T, std::size_t{at_once}> own;
             Index count = 0;
             const auto flush = [&] {
                 if (count > 0) score_some(h, some.data(), count, own.data());

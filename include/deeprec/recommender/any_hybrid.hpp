@@ -17,9 +17,12 @@ DEEPREC_BEGIN
 /// A WeightedHybrid whose members are known at run time: what its file is read into. It scores the same to the bit.
 class AnyHybrid {
 public:
+    static constexpr std::size_t most_scorers = 1000;  ///< in it, and in the hybrids among its members
+    static constexpr int deepest = 64;                 ///< hybrids within hybrids
     /// Of no members.
     AnyHybrid() = default;
-    /// Throws ArgumentError unless there are members, as many weights, and all members have the same items.
+    /// Throws ArgumentError unless there are members, as many weights, and all members have the same items, and for
+    /// more than `most_scorers` and `deepest`, which no file may have.
     AnyHybrid(std::vector<AnyScorer> members, std::vector<double> weights)
         : members_(std::move(members)), weights_(std::move(weights)) {
         bool fit = !members_.empty() && members_.size() == weights_.size();
@@ -30,6 +33,14 @@ public:
                 message("AnyHybrid: expected members of the same items, and a finite weight of at most "
                         "1e30 for each, received ",
                         members_.size(), " members and ", weights_.size(), " weights"));
+        for (const AnyScorer& member : members_) {
+            const auto* hybrid = member.as<AnyHybrid>();
+            scorers_ += hybrid ? hybrid->scorers_ : 1;
+            if (hybrid) depth_ = std::max(depth_, hybrid->depth_ + 1);
+        }
+        if (scorers_ > most_scorers || depth_ > deepest)
+            throw ArgumentError(message("AnyHybrid: expected at most ", most_scorers, " scorers, and hybrids within ",
+                                        "hybrids at most ", deepest, " deep, received ", scorers_, " and ", depth_));
     }
     std::int32_t items() const { return members_.empty() ? 0 : members_.front().items(); }
     const std::vector<double>& weights() const { return weights_; }
@@ -95,6 +106,8 @@ private:
     }
     std::vector<AnyScorer> members_;
     std::vector<double> weights_;
+    std::size_t scorers_ = 0;
+    int depth_ = 1;
 };
 
 DEEPREC_END

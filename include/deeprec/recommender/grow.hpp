@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/random.hpp>
@@ -37,12 +38,11 @@ void grow_states(Optimizer& optimizer, const std::vector<Index>& before, const s
 /// of their layers and the number of rows that they are to have. Old rows keep their bits, and so does what the
 /// optimizer has of them; new rows are drawn as `build` draws them, from `seed`, and have no past in the optimizer.
 /// Gradients made before are of the old shapes. Throws ArgumentError for a path without an embedding and fewer rows
-/// than there are; then nothing has changed.
+/// than there are; then nothing has changed. Where there is no memory for a table, that one and those after it stay.
 template <class Model, class Rule>
 void grow(Model& model, Optimizer<Rule>& optimizer, const std::map<std::string, Index>& rows, Seed seed = {}) {
     using T = typename Model::Scalar;
     auto fields = detail::named_fields(model);
-    const auto before = detail::trained_sizes(model);
     std::map<std::string, Index*> options;
     for (const LayerOptions& layer : fields.layers())
         for (const Option& option : layer.options)
@@ -61,17 +61,23 @@ void grow(Model& model, Optimizer<Rule>& optimizer, const std::map<std::string, 
         std::vector<T> old;
         for (const auto& p : fields.parameters())
             if (p.path == table) old.assign(p.values, p.values + p.size());
-        *options[path] = size;
-        auto grown = detail::named_fields(model);
-        std::erase_if(grown.parameters(), [&](const auto& p) { return p.path != table; });
-        for (auto& p : grown.parameters()) p.seed = derive(seed, static_cast<std::uint64_t>(size));
-        detail::fill_parameters(grown.parameters());
-        grown = detail::named_fields(model);  // where the table is now
-        for (const auto& p : grown.parameters())
+        const auto states = detail::trained_sizes(model);
+        const Index rows_before = std::exchange(*options[path], size);
+        try {
+            auto grown = detail::named_fields(model);
+            std::erase_if(grown.parameters(), [&](const auto& p) { return p.path != table; });
+            for (auto& p : grown.parameters()) p.seed = derive(seed, static_cast<std::uint64_t>(size));
+            detail::fill_parameters(grown.parameters());
+        } catch (...) {  // there is no memory: else the layer would take ids that its table does not have
+            *options[path] = rows_before;
+            throw;
+        }
+        const auto now = detail::named_fields(model);  // where the table is now
+        for (const auto& p : now.parameters())
             if (p.path == table) std::copy(old.begin(), old.end(), p.values);
+        detail::grow_states<T>(optimizer, states, detail::trained_sizes(model));
+        model.parameters_changed();
     }
-    detail::grow_states<T>(optimizer, before, detail::trained_sizes(model));
-    model.parameters_changed();
 }
 
 /// Gives a SequenceRecommender items N + 1 ... `items`, with their attributes (none, without lists), to be trained from

@@ -51,15 +51,16 @@ bool try_read(StoredFields& f, const std::string& kind, AnyScorer& scorer, std::
 }
 template <class... Known>
 AnyScorer read_any(StoredFields& f, int depth = 0) {
-    constexpr int deepest = 64;  // hybrids of hybrids of ...: each is a call within a call
-    f.require(depth < deepest, "expected hybrids within hybrids at most ", deepest, " deep");
+    constexpr int deepest = AnyHybrid::deepest;  // each is a call within a call
+    f.require(depth <= deepest, "expected hybrids within hybrids at most ", deepest, " deep");
     std::string kind, refusal;
     f.text("deeprec.kind", kind);
     AnyScorer scorer;
     if (kind == "WeightedHybrid") {
         std::vector<double> weights;
         f.list("weights", weights);
-        f.require(weights.size() <= 1000, "expected at most 1000 members, received ", weights.size());
+        f.require(weights.size() <= AnyHybrid::most_scorers, "expected at most ", AnyHybrid::most_scorers,
+                  " members, received ", weights.size());
         std::vector<AnyScorer> members;
         for (std::size_t m = 0; m < weights.size(); ++m) {
             StoredFields inner = f.inner(std::to_string(m));

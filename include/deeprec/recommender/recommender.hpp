@@ -44,7 +44,7 @@ public:
     /// Of nothing, to be loaded.
     Recommender() = default;
     /// Keys, histories and what is known of items come from `data`; `spec` is kept for whoever serves. Throws DataError
-    /// unless the model has the items of the data, NumericError for a model whose scores are not finite.
+    /// unless the model and the catalogue (if there is one) have the items of the data, NumericError for a model whose scores are not finite.
     Recommender(Model model, const Dataset& data, std::optional<FeatureSpec> spec = {})
         : users_(data.interactions.users), items_(data.interactions.items), spec_(std::move(spec)) {
         if constexpr (std::is_same_v<Model, Scores>) {
@@ -56,6 +56,9 @@ public:
         if (scorer_.items() != items_.size())
             throw DataError(message("Recommender: expected a model of the ", items_.size(),
                                     " items of the data, received ", "one of ", scorer_.items()));
+        if (data.items.size() != 0 && data.items.size() != items_.size())
+            throw DataError(message("Recommender: expected a catalogue of the ", items_.size(),
+                                    " items of the data, or an empty one, received one of ", data.items.size()));
         take_events(data.interactions);
         columns_ = data.items.size() == items_.size() ? ItemColumns(data.items) : ItemColumns(items_.size());
         check_ = answer_itself();

@@ -128,14 +128,16 @@ private:
         std::vector<float> drawn, target;  // probability of each item
     };
     static std::vector<float> shares(std::span<const std::int64_t> counts, double alpha) {
+        const auto weight = [alpha](std::int64_t count) {
+            return std::pow(static_cast<double>(std::max<std::int64_t>(count, 1)), alpha);
+        };
         double total = 0;
+        for (const std::int64_t count : counts.subspan(1)) total += weight(count);
+        if (!std::isfinite(total))
+            throw ArgumentError(
+                message(name(), ": expected an alpha that keeps the sum of counts^alpha finite, received ", alpha));
         std::vector<float> weights{0.f};
-        for (const std::int64_t count : counts.subspan(1)) {
-            const double weight = std::pow(static_cast<double>(std::max<std::int64_t>(count, 1)), alpha);
-            weights.push_back(static_cast<float>(weight));
-            total += weight;
-        }
-        for (float& w : weights) w = static_cast<float>(static_cast<double>(w) / total);
+        for (const std::int64_t count : counts.subspan(1)) weights.push_back(static_cast<float>(weight(count) / total));
         return weights;
     }
 

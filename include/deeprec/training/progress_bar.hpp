@@ -52,11 +52,11 @@ DEEPREC_FUNCTION void ProgressBar::operator()(Index done, Index of) {
     if (done == 0) started = now;
     const double seconds = std::chrono::duration<double>(now - started).count();
     if (done >= of)
-        std::fprintf(stream, "%s%s%ld  %.1f s\n", is_terminal() ? "\r\033[K" : "", prefix().c_str(),
-                     static_cast<long>(done), seconds);
+        std::fprintf(stream, "%s%s%td  %.1f s\n", is_terminal() ? "\r\033[K" : "", prefix().c_str(), done,
+                     seconds);
     else if (is_due())
-        std::fprintf(stream, "\r%s%ld/%ld [%s]  %.0f s \033[K", prefix().c_str(), static_cast<long>(done),
-                     static_cast<long>(of), bar(static_cast<double>(done) / static_cast<double>(of)).c_str(), seconds);
+        std::fprintf(stream, "\r%s%td/%td [%s]  %.0f s \033[K", prefix().c_str(), done, of,
+                     bar(static_cast<double>(done) / static_cast<double>(of)).c_str(), seconds);
     std::fflush(stream);
 }
 

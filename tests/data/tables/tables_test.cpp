@@ -67,6 +67,24 @@ TEST_CASE("A table has columns of every kind, each with what is missing", "[data
     CHECK_THROWS_AS(events.select(beyond), DataError);
 }
 
+TEST_CASE("A table whose parts were made to differ is refused before a row is read", "[data]") {
+    const std::vector<Index> rows{0};
+    const auto refused = [&](const EventTable& events, const std::string& what) {
+        CHECK(message_of<DataError>([&] { events.select(rows); }) == what);
+        CHECK(message_of<DataError>([&] { events.by_user_and_time(); }) == what);
+        CHECK(message_of<DataError>([&] { events.before(9'000'000'000); }) == what);
+    };
+    EventTable events = shop();
+    events.time.own().pop_back();
+    refused(events, "EventTable: expected 3 times, received 2");
+    events = shop();
+    events.item.own().clear();
+    refused(events, "EventTable: expected 3 ids of items, received 0");
+    events = shop();
+    events.item.own()[1] = 7;
+    refused(events, "EventTable: expected the item id to be from 1 to 3, received 7");
+}
+
 TEST_CASE("What does not fit a column is refused, and the row is not there", "[data]") {
     EventTable events = shop();
     const auto refused = [&](std::initializer_list<Cell> cells) {

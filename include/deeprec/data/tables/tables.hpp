@@ -213,6 +213,7 @@ DEEPREC_FUNCTION void EventTable::add(std::string_view user_key, std::string_vie
 }
 
 DEEPREC_FUNCTION EventTable EventTable::select(std::span<const Index> rows) const {
+    check();
     EventTable chosen;
     chosen.users = users;
     chosen.items = items;
@@ -230,6 +231,7 @@ DEEPREC_FUNCTION EventTable EventTable::select(std::span<const Index> rows) cons
 
 DEEPREC_FUNCTION EventTable EventTable::before(std::int64_t seconds) const {
     if (time.empty()) throw DataError("EventTable: expected events with times, received none");
+    check();
     std::vector<Index> rows;
     for (Index row = 0; row < size(); ++row)
         if (time[row] < seconds) rows.push_back(row);
@@ -237,6 +239,7 @@ DEEPREC_FUNCTION EventTable EventTable::before(std::int64_t seconds) const {
 }
 
 DEEPREC_FUNCTION std::vector<Index> EventTable::by_user_and_time() const {
+    check();
     std::vector<Index> order(static_cast<std::size_t>(size()));
     std::iota(order.begin(), order.end(), Index{0});
     std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) {
