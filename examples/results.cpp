@@ -251,7 +251,8 @@ void print_protocol(const Set& set, const World& world) {
                       "before it"
                     : "leave one out",
         static_cast<long>(world.split.train().size()), world.validation.size(), world.test.size(),
-        set.sampled ? "the target and its user's 99 shipped negatives" : message("all ", world.items(), " items").c_str(),
+        set.sampled ? "the target and its user's 99 shipped negatives"
+                    : message("all ", world.items(), " items").c_str(),
         static_cast<long>(set.recipe.patience),
         set.by_time ? " (a user's queries are not independent, so it is too small)" : "");
 }
@@ -310,7 +311,8 @@ int main(int argc, char** argv) try {
     app.add_option("--seeds", options.seeds, "runs of each model");
     app.add_option("--threads", options.threads, "0 = all cores");
     app.add_option("--results", options.file, "where finished rows are kept; delete it to start again");
-    app.add_option("--openings", options.openings, "where it is counted how often the test set was opened for a recipe");
+    app.add_option("--openings", options.openings,
+                   "where it is counted how often the test set was opened for a recipe");
     app.add_flag("--quick", options.quick, "a small run on synthetic data");
     Search how;
     Recipe given;
@@ -333,9 +335,10 @@ int main(int argc, char** argv) try {
     for (const std::string& name : options.sets) {
         const auto known = std::find_if(sets.begin(), sets.end(), [&](const Set& set) { return set.name == name; });
         if (known == sets.end() && !std::filesystem::exists(name + ".txt"))
-            throw ArgumentError("--set: expected beauty, lastfm, lastfm-all, ml-100k, ml-100k-by-time or the path of a "
-                                "set, received " +
-                                name + ", but there is no " + name + ".txt");
+            throw ArgumentError(
+                "--set: expected beauty, lastfm, lastfm-all, ml-100k, ml-100k-by-time or the path of a "
+                "set, received " +
+                name + ", but there is no " + name + ".txt");
         chosen.push_back(known == sets.end() ? own_set(name) : *known);
     }
     for (const std::filesystem::path file : {options.file, options.openings, how.file})

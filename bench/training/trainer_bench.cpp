@@ -1,5 +1,5 @@
-// Odd and small batches on one and two threads: the gradient of a batch by a Trainer, and outputs by a Predictor, of the
-// tutorial's CNN and RNN over 50 steps of 64 features, and of a small MLP that no second thread should slow down.
+// Odd and small batches on one and two threads: the gradient of a batch by a Trainer, and outputs by a Predictor, of
+// the tutorial's CNN and RNN over 50 steps of 64 features, and of a small MLP that no second thread should slow down.
 // Two threads over one want a machine that does nothing else; --benchmark_repetitions=20 and the least are fairer.
 #include <cstdint>
 #include <string>

@@ -79,9 +79,9 @@ inline NextItemSampled sampled_loss(const Recipe& r, const Sequences& train) {
 struct Set {
     std::string name, path;
     Recipe recipe{};
-    bool sampled = false;   // ranks against the shipped negatives
-    std::string times{};    // the MovieLens-100K directory that knows when the events were
-    bool by_time = false;   // the last tenth of all events tests, the tenth before validates; else leave one out
+    bool sampled = false;  // ranks against the shipped negatives
+    std::string times{};   // the MovieLens-100K directory that knows when the events were
+    bool by_time = false;  // the last tenth of all events tests, the tenth before validates; else leave one out
 };
 inline const Recipe lastfm_recipe{.length = 120,
                                   .dropout = 0.5,

@@ -88,10 +88,11 @@ public:
         getrusage(RUSAGE_SELF, &usage);
         row.megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
         rows_.push_back(row);
-        std::printf("  HR@10 %.4f  NDCG@10 %.4f  %.0f s;  HR@10 of %.0f cold targets %.4f, of the others %.4f; %.0f MB; "
-                    "test set opened %ld %s for this\n",
-                    row.hr, row.ndcg, row.seconds, row.cold, row.cold_hr, row.warm_hr, row.megabytes, row.openings,
-                    row.openings == 1 ? "time" : "times");
+        std::printf(
+            "  HR@10 %.4f  NDCG@10 %.4f  %.0f s;  HR@10 of %.0f cold targets %.4f, of the others %.4f; %.0f MB; "
+            "test set opened %ld %s for this\n",
+            row.hr, row.ndcg, row.seconds, row.cold, row.cold_hr, row.warm_hr, row.megabytes, row.openings,
+            row.openings == 1 ? "time" : "times");
         if (file_.empty()) return;
         std::ofstream(file_, std::ios::app)
             << row.set << '\t' << row.model << '\t' << row.seed << '\t' << row.hr << '\t' << row.ndcg << '\t'
@@ -130,7 +131,7 @@ inline std::string figure(double x, bool sign = false) {
     return s;
 }
 template <class Number>
-std::string figures(std::span<const Row> rows, Number Row::* number) {
+std::string figures(std::span<const Row> rows, Number Row::*number) {
     double sum = 0, low = 1e9, high = -1e9;
     for (const Row& row : rows)
         sum += row.*number, low = std::min(low, row.*number), high = std::max(high, row.*number);
@@ -144,19 +145,21 @@ template <class Beside>
 void print_table(const std::string& set, const Results& results, const Beside& beside) {
     double cold = 0;
     for (const std::string& model : results.models(set)) cold = results.rows(set, model)[0].cold;
-    std::printf("\n### %s\n\n| Model | HR@10 | NDCG@10 | validation NDCG@10 | seeds | best epoch | seconds | HR@10 of "
-                "%.0f cold | NDCG@10 less that of | p | test opened |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
-                set.c_str(), cold);
+    std::printf(
+        "\n### %s\n\n| Model | HR@10 | NDCG@10 | validation NDCG@10 | seeds | best epoch | seconds | HR@10 of "
+        "%.0f cold | NDCG@10 less that of | p | test opened |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+        set.c_str(), cold);
     for (const std::string& model : results.models(set)) {
         const std::vector<Row> rows = results.rows(set, model);
-        const auto mean = [&](double Row::* number) {
+        const auto mean = [&](double Row::*number) {
             double sum = 0;
             for (const Row& row : rows) sum += row.*number;
             return sum / static_cast<double>(rows.size());
         };
         long openings = 0;
         double seconds = rows[0].seconds;
-        for (const Row& row : rows) openings = std::max(openings, row.openings), seconds = std::min(seconds, row.seconds);
+        for (const Row& row : rows)
+            openings = std::max(openings, row.openings), seconds = std::min(seconds, row.seconds);
         std::printf("| %s | %s | %s | %s | %s | %s | %s | %s | ", model.c_str(), figures(rows, &Row::hr).c_str(),
                     figures(rows, &Row::ndcg).c_str(), figure(mean(&Row::validation)).c_str(),
                     rows[0].seed > 0 ? std::to_string(rows.size()).c_str() : "",

@@ -77,8 +77,9 @@ TEST_CASE("Two models are compared on the same queries", "[ranking]") {
     const std::vector<RankingReport> one{a}, both{a, b};
     CHECK(compare(one, both).hr.difference == Approx(0.125));
 
-    CHECK(message_of<DataError>([&] { compare(a, report_of({1, 2, 3})); }) ==
-          "compare: expected ranks of the same 4 queries cut at 10, received 3 cut at 10");
+    CHECK(message_of<DataError>([&] {
+              compare(a, report_of({1, 2, 3}));
+          }) == "compare: expected ranks of the same 4 queries cut at 10, received 3 cut at 10");
     CHECK(message_of<DataError>([&] { compare(a, report_of({1, 2, 3, 4}, 5)); }).ends_with("received 4 cut at 5"));
     CHECK(message_of<DataError>([&] { compare(std::span<const RankingReport>(), both); }) ==
           "compare: expected reports of both models");

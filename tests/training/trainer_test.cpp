@@ -85,7 +85,8 @@ TEST_CASE("A warm training step allocates nothing", "[training]") {
     }
 }
 
-TEST_CASE("A small batch is cut in two where that is worth it, unless its statistics or large weights say one", "[training]") {
+TEST_CASE("A small batch is cut in two where that is worth it, unless its statistics or large weights say one",
+          "[training]") {
     const auto shards = [](auto model, Index width, Index batch) {
         model.build({width}, Seed{1});
         ThreadPool pool(1);
@@ -132,8 +133,8 @@ TEST_CASE("From 8 samples on an LSTM's step has work for two threads", "[trainin
             trainer.gradient(model, batch, Seed{1});
             std::vector<Index> rows;
             trainer.each_prediction(batch, [&](const auto& y, auto&&...) { rows.push_back(y.batch()); });
-            CHECK(rows == (samples < 8 ? std::vector<Index>{samples}
-                                       : std::vector<Index>{(samples + 1) / 2, samples / 2}));
+            CHECK(rows ==
+                  (samples < 8 ? std::vector<Index>{samples} : std::vector<Index>{(samples + 1) / 2, samples / 2}));
             gradients.push_back(flat(model, trainer.gradients()));
         }
         CHECK(gradients[1] == gradients[0]);

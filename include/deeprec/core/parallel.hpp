@@ -171,8 +171,8 @@ inline Index slice_rows(Index samples, int threads, Index most = 32) {
 
 /// A batch cut into shards of equal size (the last may be smaller), each of whole blocks: an even number of them, at
 /// most `most`, so that two threads have as much to do each, with rows from half of `usual` to one and a half times as
-/// many, or more where `most` says so; a batch of up to `usual` rows is one shard. Their number depends on the batch and
-/// what is done with it, never on the number of threads: results that are reduced shard by shard have the same bits
+/// many, or more where `most` says so; a batch of up to `usual` rows is one shard. Their number depends on the batch
+/// and what is done with it, never on the number of threads: results that are reduced shard by shard have the same bits
 /// everywhere.
 struct Shards {
     static constexpr Index usual_rows = 32, most_shards = 8;

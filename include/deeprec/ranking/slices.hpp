@@ -115,8 +115,8 @@ inline RankingComparison compare(std::span<const RankingReport> a, std::span<con
         const double weight = sign / static_cast<double>(reports.size());
         for (const RankingReport& report : reports) {
             if (report.ranks.size() != n || report.protocol.k != k)
-                throw DataError(message("compare: expected ranks of the same ", n, " queries cut at ", k,
-                                        ", received ", report.ranks.size(), " cut at ", report.protocol.k));
+                throw DataError(message("compare: expected ranks of the same ", n, " queries cut at ", k, ", received ",
+                                        report.ranks.size(), " cut at ", report.protocol.k));
             for (std::size_t q = 0; q < n; ++q) {
                 const double gain = detail::gain(report.ranks[q], k);
                 hr[q] += gain > 0 ? weight : 0;
@@ -129,7 +129,8 @@ inline RankingComparison compare(std::span<const RankingReport> a, std::span<con
     return {paired_test(hr, options), paired_test(ndcg, options)};
 }
 /// The same of one report each.
-inline RankingComparison compare(const RankingReport& a, const RankingReport& b, const PairedTestOptions& options = {}) {
+inline RankingComparison compare(const RankingReport& a, const RankingReport& b,
+                                 const PairedTestOptions& options = {}) {
     return compare(std::span(&a, 1), std::span(&b, 1), options);
 }
 
