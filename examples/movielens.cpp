@@ -207,6 +207,7 @@ int main(int argc, char** argv) {
     const Markov markov(train);
     const ItemKnn knn(train);
     results.add("popularity", Popularity(train));
+    results.add("recent popularity", Popularity::recent(world.split.train_events(data.interactions)));
     results.add("first-order Markov", markov);
     results.add("item-kNN", knn);
     if (options.tower_epochs > 0) {

@@ -9,80 +9,43 @@
 #include <functional>
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <deeprec/deeprec.hpp>
 
 #include "support/diversity_table.hpp"
 #include "support/recipes.hpp"
+#include "support/results_file.hpp"
 
 using namespace deeprec;
 using namespace recipes;
 
+// Of the self-attention, chosen by validation as the others'; docs/results/search.md has the runs.
+constexpr double attention_rate = 0.001;
+
 struct Options {
-    std::string data = "../shared/data", file = "build/results.tsv";
-    std::vector<std::string> sets;
+    std::string data = "../shared/data", file = "build/results.tsv", openings = "build/test-openings.tsv";
+    std::vector<std::string> sets, rows;
     int seeds = 3, threads = 0;
     bool quick = false;
 };
 
-struct Row {
-    std::string set, model;
-    int seed = 0;
-    double hr = 0, ndcg = 0, validation = 0, epochs = 0, seconds = 0, megabytes = 0;
-    double cold = 0, cold_hr = 0, warm_hr = 0;  // test queries for items without training events; HR@10 of both kinds
-};
+// All settings of a recipe, " name=value" each.
+std::string settings(const Recipe& recipe) {
+    std::ostringstream line;
+    each_setting([&](const char* name, auto member) { line << ' ' << name << '=' << recipe.*member; });
+    return line.str();
+}
 
-// The rows that are done, in memory and in the file.
-class Results {
-public:
-    explicit Results(std::string file) : file_(std::move(file)) {
-        std::ifstream in(file_);
-        for (std::string line; std::getline(in, line);) {
-            std::istringstream fields(line);
-            Row row;
-            std::getline(fields, row.set, '\t');
-            std::getline(fields, row.model, '\t');
-            if (fields >> row.seed >> row.hr >> row.ndcg >> row.validation >> row.epochs >> row.seconds >>
-                row.megabytes) {
-                fields >> row.cold >> row.cold_hr >> row.warm_hr;  // rows of earlier versions end before
-                rows_.push_back(row);
-            }
-        }
-    }
-    bool has(const std::string& set, const std::string& model, int seed) const {
-        return std::any_of(rows_.begin(), rows_.end(),
-                           [&](const Row& row) { return row.set == set && row.model == model && row.seed == seed; });
-    }
-    void add(Row row) {
-        rusage usage{};
-        getrusage(RUSAGE_SELF, &usage);
-        row.megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
-        rows_.push_back(row);
-        std::printf("  HR@10 %.4f  NDCG@10 %.4f  %.0f s;  HR@10 of %.0f cold targets %.4f, of the others %.4f\n",
-                    row.hr, row.ndcg, row.seconds, row.cold, row.cold_hr, row.warm_hr);
-        if (file_.empty()) return;
-        std::ofstream(file_, std::ios::app)
-            << row.set << '\t' << row.model << '\t' << row.seed << '\t' << row.hr << '\t' << row.ndcg << '\t'
-            << row.validation << '\t' << row.epochs << '\t' << row.seconds << '\t' << row.megabytes << '\t' << row.cold
-            << '\t' << row.cold_hr << '\t' << row.warm_hr << '\n';
-    }
-    const std::vector<Row>& rows() const { return rows_; }
-
-private:
-    std::string file_;
-    std::vector<Row> rows_;
-};
-
-// The row of what scores all items.
+// The row of what scores all items; `recipe` says what that is, for the count of openings.
 template <class ScoreFunction>
-Row rank_test(const Set& set, const World& world, const Options& options, const std::string& name, int seed,
-              const ScoreFunction& scorer, const Best& best) {
+Row rank_test(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
+              const std::string& recipe, int seed, const ScoreFunction& scorer, const Best& best) {
+    const long openings = results.openings.open(set.name, recipe, seed);
     const RankingReport report = world.rank(scorer, world.test, options.threads);
     const auto counts = world.split.train().item_counts();
     const auto figures = [&](bool cold) {
@@ -104,6 +67,8 @@ Row rank_test(const Set& set, const World& world, const Options& options, const 
     row.cold = static_cast<double>(figures(true).queries);
     row.cold_hr = figures(true).hr;
     row.warm_hr = figures(false).hr;
+    row.openings = openings;
+    row.ranks = Row::text(report);
     return row;
 }
 
@@ -116,7 +81,7 @@ void baseline(const Set& set, const World& world, const Options& options, Result
     const auto scorer = make();
     const double seconds = watch.seconds();
     const double validation = world.rank(scorer, world.validation, options.threads).ndcg;
-    results.add(rank_test(set, world, options, name, 0, scorer, {validation, 0, seconds}));
+    results.add(rank_test(set, world, options, results, name, name, 0, scorer, {validation, 0, seconds}));
 }
 
 using ScoreFunction = std::function<void(std::span<const Query>, std::span<float>)>;
@@ -140,7 +105,7 @@ void hybrid_row(const Set& set, const World& world, const Options& options, Resu
         for (const double weight : hybrid.weights()) std::printf(" %.3f", weight);
         std::printf("\n");
         const double validation = world.rank(hybrid, world.validation, options.threads).ndcg;
-        results.add(rank_test(set, world, options, name, seed, hybrid, {validation, 0, seconds}));
+        results.add(rank_test(set, world, options, results, name, name, seed, hybrid, {validation, 0, seconds}));
     };
     if (trained.size() == 2)
         weigh(trained[0], trained[1]);
@@ -153,16 +118,33 @@ void hybrid_row(const Set& set, const World& world, const Options& options, Resu
 void train_hybrid(const Set& set, const World& world, const Options& options, Results& results, const std::string& name,
                   int seed, std::span<const Member> members, std::vector<ScoreFunction> trained = {},
                   double seconds = 0) {
-    if (results.has(set.name, name, seed)) return;
-    if (members.empty()) return hybrid_row(set, world, options, results, name, seed, trained, seconds);
+    const bool done = results.has(set.name, name, seed);
+    if (members.empty()) {
+        if (!done) hybrid_row(set, world, options, results, name, seed, trained, seconds);
+        return;
+    }
     const Member& next = members.front();
+    if (done && results.has(set.name, next.name, seed))  // nobody needs it
+        return train_hybrid(set, world, options, results, name, seed, members.subspan(1), std::move(trained), seconds);
     train_sequences(world, {set.name + ": " + next.name, next.recipe, seed, options.threads},
                     [&](const auto& index, const Best& best) {
                         if (!results.has(set.name, next.name, seed))
-                            results.add(rank_test(set, world, options, next.name, seed, index, best));
+                            results.add(rank_test(set, world, options, results, next.name, settings(next.recipe), seed,
+                                                  index, best));
                         trained.push_back(std::cref(index));
                         train_hybrid(set, world, options, results, name, seed, members.subspan(1), trained,
                                      seconds + best.seconds);
+                    });
+}
+
+// The row of one model alone.
+void train_row(const Set& set, const World& world, const Options& options, Results& results, const Member& member,
+               int seed) {
+    if (results.has(set.name, member.name, seed)) return;
+    train_sequences(world, {set.name + ": " + member.name, member.recipe, seed, options.threads},
+                    [&](const auto& index, const Best& best) {
+                        results.add(rank_test(set, world, options, results, member.name, settings(member.recipe), seed,
+                                              index, best));
                     });
 }
 
@@ -200,13 +182,14 @@ void train_tutorial(const Set& set, const World& world, const Options& options, 
     };
     const Best best = fit_best(world, {set.name + ": " + name, recipe, seed, options.threads}, model, samples,
                                BinaryCrossEntropy{}, index);
-    results.add(rank_test(set, world, options, name, seed, index(model), best));
+    results.add(rank_test(set, world, options, results, name, name, seed, index(model), best));
 }
 
 void run(const Set& set, const World& world, const Options& options, Results& results) {
     const Sequences& events = world.split.train();
     const auto simple = [&](const char* name, const auto& make) { baseline(set, world, options, results, name, make); };
     simple("popularity", [&] { return Popularity{events}; });
+    simple("recent popularity", [&] { return Popularity::recent(world.train_events); });
     simple("Markov", [&] { return Markov{events}; });
     simple("item-kNN", [&] { return ItemKnn{events}; });
     simple("item-kNN, 0.8^age", [&] { return ItemKnn{events, {.age_weight = 0.8}}; });
@@ -219,6 +202,10 @@ void run(const Set& set, const World& world, const Options& options, Results& re
             r.tower = tower, r.attributes = attributes, r.cold = cold, r.id_dropout = id_dropout, r.ids = ids;
             return r;
         };
+        Recipe self_attention = recipe("attention", false, false, 0);
+        self_attention.with_taste = false;
+        self_attention.learning_rate = attention_rate;
+        train_row(set, world, options, results, {"self-attention", self_attention}, seed);
         const std::vector<Member> plain{{"CNN", recipe("cnn", false, false, 0)},
                                         {"RNN", recipe("rnn", false, false, 0)}};
         train_hybrid(set, world, options, results, "weighted hybrid without attributes", seed, plain);
@@ -231,33 +218,43 @@ void run(const Set& set, const World& world, const Options& options, Results& re
     }
 }
 
-// Mean and spread (largest less smallest) over the seeds.
-void print_table(const std::string& set, const std::vector<Row>& rows) {
+// The row that a row is compared with, query by query: the same without what it adds, or the next simpler thing.
+std::string beside(const std::string& model) {
+    const std::map<std::string, std::string> others{{"recent popularity", "popularity"},
+                                                    {"Markov", "popularity"},
+                                                    {"item-kNN", "popularity"},
+                                                    {"item-kNN, 0.8^age", "item-kNN"},
+                                                    {"window rules", "item-kNN, 0.8^age"},
+                                                    {"BPR-MF", "item-kNN"},
+                                                    {"tutorial's CNN", "window rules"},
+                                                    {"self-attention", "window rules"},
+                                                    {"CNN", "self-attention"},
+                                                    {"RNN", "self-attention"},
+                                                    {"CNN + attributes", "CNN"},
+                                                    {"RNN + attributes", "RNN"},
+                                                    {"RNN + attributes, id dropout", "RNN + attributes"},
+                                                    {"RNN, content only", "RNN + attributes"},
+                                                    {"weighted hybrid without attributes", "RNN"},
+                                                    {"weighted hybrid", "RNN + attributes"}};
+    const auto other = others.find(model);
+    return other == others.end() ? "" : other->second;
+}
+
+// What its figures go by, below the table of a set.
+void print_protocol(const Set& set, const World& world) {
     std::printf(
-        "\n| %s | HR@10 | NDCG@10 | validation NDCG@10 | seeds | epochs | seconds | peak MB | cold HR@10 (queries) |\n"
-        "|---|---|---|---|---|---|---|---|---|\n",
-        set.c_str());
-    std::vector<std::string> done;
-    for (const Row& first : rows) {
-        if (first.set != set || std::find(done.begin(), done.end(), first.model) != done.end()) continue;
-        done.push_back(first.model);
-        Row sum;
-        double n = 0, low = 1, high = 0, low_ndcg = 1, high_ndcg = 0;
-        for (const Row& row : rows) {
-            if (row.set != set || row.model != first.model) continue;
-            ++n;
-            sum.hr += row.hr, sum.ndcg += row.ndcg, sum.validation += row.validation, sum.epochs += row.epochs;
-            sum.seconds += row.seconds, sum.megabytes = std::max(sum.megabytes, row.megabytes);
-            sum.cold += row.cold, sum.cold_hr += row.cold_hr;
-            low = std::min(low, row.hr), high = std::max(high, row.hr);
-            low_ndcg = std::min(low_ndcg, row.ndcg), high_ndcg = std::max(high_ndcg, row.ndcg);
-        }
-        std::printf("| %s | %.4f ± %.4f | %.4f ± %.4f | %.4f | %.0f | %.0f | %.1f | %.0f | ", first.model.c_str(),
-                    sum.hr / n, (high - low) / 2, sum.ndcg / n, (high_ndcg - low_ndcg) / 2, sum.validation / n, n,
-                    sum.epochs / n, sum.seconds / n, sum.megabytes);
-        if (sum.cold > 0) std::printf("%.4f (%.0f)", sum.cold_hr / n, sum.cold / n);
-        std::printf(" |\n");
-    }
+        "\nProtocol: %s, %ld events train, %zu queries validate, %zu test; candidates: %s, less the items of the "
+        "history; ties rank the lower id first; epoch: the best validation NDCG@10, after %ld without a better one "
+        "training ends; recipe: docs/results.md says what was chosen by what; p: two-sided sign-flip test over the "
+        "test queries, of the means over seeds%s; test opened: how often, for the same recipe and seed.\n",
+        set.by_time ? "split by time at 80 and 90 % of the events, every later event of a user is a query after all "
+                      "before it"
+                    : "leave one out",
+        static_cast<long>(world.split.train().size()), world.validation.size(), world.test.size(),
+        set.sampled ? "the target and its user's 99 shipped negatives"
+                    : message("all ", world.items(), " items").c_str(),
+        static_cast<long>(set.recipe.patience),
+        set.by_time ? " (a user's queries are not independent, so it is too small)" : "");
 }
 
 // `results search`: one run of a recipe and one line about it, of the validation queries alone, so that choices are
@@ -267,7 +264,8 @@ struct Search {
     bool test = false;
     std::string file = "build/search.log";
 };
-void search(const Set& set, const World& world, const Recipe& recipe, const Options& options, const Search& how) {
+void search(const Set& set, const World& world, const Recipe& recipe, const Options& options, const Search& how,
+            Openings& openings) {
     train_sequences(world, {set.name, recipe, how.seed, options.threads}, [&](const auto& index, const Best& best) {
         std::ostringstream line;
         line << std::fixed << std::setprecision(4);
@@ -277,10 +275,12 @@ void search(const Set& set, const World& world, const Recipe& recipe, const Opti
         };
         line << "epoch " << best.epoch;
         figures(" val ", world.validation);
-        if (how.test) figures(" test ", world.test);
+        if (how.test) {
+            figures(" test ", world.test);
+            line << " opened " << openings.open(set.name, settings(recipe), how.seed);
+        }
         line << std::defaultfloat << " total " << std::lround(best.seconds) << "s | set=" << set.name
-             << " seed=" << how.seed;
-        each_setting([&](const char* name, auto member) { line << ' ' << name << '=' << recipe.*member; });
+             << " seed=" << how.seed << settings(recipe);
         std::cout << line.str() << std::endl;
         if (!how.file.empty()) std::ofstream(how.file, std::ios::app) << line.str() << '\n';
     });
@@ -291,15 +291,12 @@ int quick(Options options) {
     options.seeds = 1;
     const World world = synthetic_world();
     const Set& set = synthetic_set;
-    Results results{""};
+    Results results{"", ""};
     run(set, world, options, results);
-    print_table(set.name, results.rows());
-    search(set, world, set.recipe, options, {.file = ""});
-    const auto hr = [&](const std::string& model) {
-        for (const Row& row : results.rows())
-            if (row.model == model) return row.hr;
-        return 0.0;
-    };
+    print_table(set.name, results, beside);
+    print_protocol(set, world);
+    search(set, world, set.recipe, options, {.test = true, .file = ""}, results.openings);
+    const auto hr = [&](const std::string& model) { return results.rows(set.name, model).at(0).hr; };
     return hr("CNN") > 1.5 * hr("popularity") && hr("RNN") > 1.5 * hr("popularity") ? 0 : 1;
 }
 
@@ -308,10 +305,14 @@ int main(int argc, char** argv) try {
     CLI::App app{"Trains and ranks the sequence recommenders of docs/results.md"};
     app.add_option("--data", options.data, "directory with s3rec-beauty, s3rec-lastfm and movielens-100k");
     app.add_option("--set", options.sets,
-                   "beauty, lastfm, ml-100k or the PATH of PATH.txt; may be repeated; default: all three");
+                   "beauty, lastfm, lastfm-all, ml-100k, ml-100k-by-time or the PATH of PATH.txt; may be repeated; "
+                   "default: all five");
+    app.add_option("--row", options.rows, "a row by its name, such as RNN; may be repeated; default: all");
     app.add_option("--seeds", options.seeds, "runs of each model");
     app.add_option("--threads", options.threads, "0 = all cores");
     app.add_option("--results", options.file, "where finished rows are kept; delete it to start again");
+    app.add_option("--openings", options.openings,
+                   "where it is counted how often the test set was opened for a recipe");
     app.add_flag("--quick", options.quick, "a small run on synthetic data");
     Search how;
     Recipe given;
@@ -325,7 +326,8 @@ int main(int argc, char** argv) try {
     diversity.fallthrough();
     CLI11_PARSE(app, argc, argv);
     if (diversity.parsed()) {
-        diversity_table(options.quick ? synthetic_world() : read_world(sets[2], options.data), options.threads);
+        diversity_table(options.quick ? synthetic_world() : read_world(set_named("ml-100k"), options.data),
+                        options.threads);
         return 0;
     }
     if (options.quick) return quick(options);
@@ -333,13 +335,15 @@ int main(int argc, char** argv) try {
     for (const std::string& name : options.sets) {
         const auto known = std::find_if(sets.begin(), sets.end(), [&](const Set& set) { return set.name == name; });
         if (known == sets.end() && !std::filesystem::exists(name + ".txt"))
-            throw ArgumentError("--set: expected beauty, lastfm, ml-100k or the path of a set, received " + name +
-                                ", but there is no " + name + ".txt");
+            throw ArgumentError(
+                "--set: expected beauty, lastfm, lastfm-all, ml-100k, ml-100k-by-time or the path of a "
+                "set, received " +
+                name + ", but there is no " + name + ".txt");
         chosen.push_back(known == sets.end() ? own_set(name) : *known);
     }
-    for (const std::filesystem::path file : {options.file, how.file})
+    for (const std::filesystem::path file : {options.file, options.openings, how.file})
         if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-    Results results{options.file};
+    Results results{options.file, options.openings, options.rows};
     for (const Set& set : chosen) {
         const World world = read_world(set, options.data);
         if (searching.parsed()) {
@@ -347,11 +351,12 @@ int main(int argc, char** argv) try {
             each_setting([&](const char* name, auto member) {
                 if (searching.count(message("--", name)) > 0) recipe.*member = given.*member;
             });
-            search(set, world, recipe, options, how);
+            search(set, world, recipe, options, how, results.openings);
             continue;
         }
         run(set, world, options, results);
-        print_table(set.name, results.rows());
+        print_table(set.name, results, beside);
+        print_protocol(set, world);
     }
     return 0;
 } catch (const Error& error) {

@@ -21,25 +21,6 @@ namespace {
 
 // evaluate
 
-// NDCG@k of b less that of a over the same queries, with the middle 95 % of bootstrap means.
-std::pair<double, Interval> paired_difference(const RankingReport& a, const RankingReport& b, Seed seed) {
-    const std::size_t n = a.ranks.size();
-    std::vector<double> differences(n), means;
-    double sum = 0;
-    for (std::size_t q = 0; q < n; ++q) {
-        differences[q] = detail::gain(b.ranks[q], b.protocol.k) - detail::gain(a.ranks[q], a.protocol.k);
-        sum += differences[q];
-    }
-    for (std::uint64_t s = 0; s < 1000; ++s) {
-        const RandomStream random(derive(seed, s));
-        double total = 0;
-        for (std::size_t i = 0; i < n; ++i) total += differences[random.below(i, n)];
-        means.push_back(total / static_cast<double>(n));
-    }
-    std::sort(means.begin(), means.end());
-    return {sum / static_cast<double>(n), {means[25], means[974]}};
-}
-
 struct EvaluateOptions {
     std::string data;
     std::vector<std::string> bundles;
@@ -79,6 +60,8 @@ void evaluate_bundles(const EvaluateOptions& o) {
                    part(rows.tail), part(rows.cold)});
     };
     row("popularity", Popularity(split->train()));
+    row("recent popularity", Popularity::recent(split->train_events(prepared.data.interactions)));
+    const std::size_t markov = reports.size();
     row("markov", Markov(split->train()));
     row("item-knn", ItemKnn(split->train()));
     const std::size_t baselines = reports.size();
@@ -88,10 +71,11 @@ void evaluate_bundles(const EvaluateOptions& o) {
     std::printf("head, torso, tail: NDCG%s of the targets that have a third of the training events each; cold: none\n",
                 k.c_str());
     for (std::size_t b = 0; b < shops.size(); ++b) {
-        const std::size_t other = b == 0 ? 1 : baselines;  // markov, then the first bundle
-        const auto [mean, sure] = paired_difference(reports[other], reports[b + baselines], Seed{1});
-        std::printf("%s less %s: NDCG%s %+.4f (95 %%: %+.4f to %+.4f), query by query\n", o.bundles[b].c_str(),
-                    b == 0 ? "markov" : o.bundles[0].c_str(), k.c_str(), mean, sure.low, sure.high);
+        const std::size_t other = b == 0 ? markov : baselines;  // then the first bundle
+        const PairedTest test = compare(reports[other], reports[b + baselines]).ndcg;
+        std::printf("%s less %s: NDCG%s %+.4f (95 %%: %+.4f to %+.4f, p = %.4f), query by query\n",
+                    o.bundles[b].c_str(), b == 0 ? "markov" : o.bundles[0].c_str(), k.c_str(), test.difference,
+                    test.interval.low, test.interval.high, test.p);
     }
 }
 

@@ -168,6 +168,7 @@ public:
     std::string text() {
         const Sequences& train = split_.train();
         add("popularity", Popularity(train));
+        add("recent popularity", Popularity::recent(split_.train_events(prepared_.data.interactions)));
         add("markov", Markov(train));
         add("item-knn", ItemKnn(train));
         add(shop_.about["recipe"], shop_.scorer());

@@ -13,8 +13,8 @@ namespace program {
 
 namespace {
 
-const std::vector<std::string> recipes{"two-tower-cnn", "two-tower-rnn", "cnn",    "rnn",     "attention",
-                                       "hybrid",        "popularity",    "markov", "item-knn"};
+const std::vector<std::string> recipes{"two-tower-cnn", "two-tower-rnn",     "cnn",    "rnn",     "attention", "hybrid",
+                                       "popularity",    "recent-popularity", "markov", "item-knn"};
 
 struct Options {
     std::string data, out = "shop.deeprec", split = "last", directory, time;
@@ -62,6 +62,7 @@ AnyScorer train_recipe(Training& t) {
     const std::string& name = t.recipe.name;
     const Sequences& train = t.split.train();
     if (name == "popularity") return Popularity(train);
+    if (name == "recent-popularity") return Popularity::recent(t.split.train_events(t.prepared.data.interactions));
     if (name == "markov") return Markov(train);
     if (name == "item-knn") return ItemKnn(train);
     if (name == "rnn") return train_rnn(t);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <deeprec/data/readers/item_attributes.hpp>
+#include <deeprec/data/readers/movielens.hpp>
 #include <deeprec/data/readers/negatives.hpp>
 #include <deeprec/data/readers/sequences.hpp>
 #include <deeprec/data/synthetic.hpp>
@@ -28,7 +29,7 @@ struct Recipe {
     double dropout = 0.3, scale = 12, learning_rate = 0.004;
     Index batch_size = 256, epochs = 16, patience = 4;
     bool with_taste = false;
-    std::string tower = "rnn";  // or cnn
+    std::string tower = "rnn";  // or cnn, attention
     bool ids = true, attributes = false;
     bool cold = false;  // leave items without training events to their attributes
     double id_dropout = 0;
@@ -79,21 +80,29 @@ struct Set {
     std::string name, path;
     Recipe recipe{};
     bool sampled = false;  // ranks against the shipped negatives
+    std::string times{};   // the MovieLens-100K directory that knows when the events were
+    bool by_time = false;  // the last tenth of all events tests, the tenth before validates; else leave one out
 };
+inline const Recipe lastfm_recipe{.length = 120,
+                                  .dropout = 0.5,
+                                  .learning_rate = 0.002,
+                                  .batch_size = 64,
+                                  .epochs = 45,
+                                  .patience = 8,
+                                  .with_taste = true};
+inline const Recipe small_recipe{.learning_rate = 0.002, .batch_size = 64, .epochs = 45, .patience = 8};
 inline const std::vector<Set> sets{
     {"beauty", "s3rec-beauty/Beauty"},
-    {"lastfm",
-     "s3rec-lastfm/LastFM",
-     {.length = 120,
-      .dropout = 0.5,
-      .learning_rate = 0.002,
-      .batch_size = 64,
-      .epochs = 45,
-      .patience = 8,
-      .with_taste = true},
-     true},
-    {"ml-100k", "movielens-100k/ml-100k", {.learning_rate = 0.002, .batch_size = 64, .epochs = 45, .patience = 8}},
+    {"lastfm", "s3rec-lastfm/LastFM", lastfm_recipe, true},
+    {"lastfm-all", "s3rec-lastfm/LastFM", lastfm_recipe},
+    {"ml-100k", "movielens-100k/ml-100k", small_recipe, false, "movielens-100k"},
+    {"ml-100k-by-time", "movielens-100k/ml-100k", small_recipe, false, "movielens-100k", true},
 };
+inline const Set& set_named(std::string_view name) {
+    const auto known = std::find_if(sets.begin(), sets.end(), [&](const Set& set) { return set.name == name; });
+    if (known == sets.end()) throw ArgumentError(message("--set: there is no set ", name));
+    return *known;
+}
 
 // A set of the user's own: PATH.txt, with PATH_item2attributes.json and PATH_sample.txt where there are such. Its
 // recipe is that of beauty, or for fewer than 5,000 users that of ml-100k.
@@ -101,12 +110,13 @@ inline Set own_set(const std::string& path) {
     std::ifstream in(path + ".txt");
     const auto users = std::count(std::istreambuf_iterator<char>(in), {}, '\n');
     const std::filesystem::path base = std::filesystem::absolute(path);
-    return {base.filename().string(), base.string(), sets[users < 5000 ? 2 : 0].recipe,
+    return {base.filename().string(), base.string(), users < 5000 ? small_recipe : Recipe{},
             std::filesystem::exists(path + "_sample.txt")};
 }
 
 struct World {
-    LeaveOneOut split;
+    Split split;
+    Interactions train_events;                          // those of the split, with times where there are such
     std::vector<std::vector<std::int32_t>> attributes;  // of each item
     std::optional<Sequences> negatives;
     std::vector<Query> validation = split.validation_queries(), test = split.test_queries();
@@ -120,10 +130,28 @@ struct World {
         return evaluate_ranking(scorer, queries, items(), protocol(threads));
     }
 };
+// The times of MovieLens-100K for its events in the sequence format, where each user's are in the order of time.
+inline void add_times(Interactions& events, const std::string& directory) {
+    const Interactions timed = read_movielens_100k(directory).interactions;
+    std::vector<std::vector<std::int64_t>> of_users(static_cast<std::size_t>(timed.users.size()) + 1);
+    for (const std::size_t i : detail::by_user_and_time(timed))
+        of_users[static_cast<std::size_t>(timed.user[i])].push_back(timed.timestamp[i]);
+    std::vector<std::size_t> next(of_users.size(), 0);
+    for (const std::int32_t user : events.user) {
+        const auto u = static_cast<std::size_t>(timed.users.at(events.users.key(user)));
+        events.timestamp.push_back(of_users[u].at(next[u]++));
+    }
+}
 inline World read_world(const Set& set, const std::string& data_directory) {
-    const std::string base = (std::filesystem::path(data_directory) / set.path).string();
-    const Dataset data = read_sequences(base + ".txt");
-    World world{LeaveOneOut{Sequences(data.interactions)}, {}, std::nullopt};
+    const std::filesystem::path data_path(data_directory);
+    const std::string base = (data_path / set.path).string();
+    Dataset data = read_sequences(base + ".txt");
+    Interactions& events = data.interactions;
+    if (!set.times.empty()) add_times(events, (data_path / set.times).string());
+    Split split = set.by_time ? Split(TimeSplit{events, time_quantile(events, 0.8), time_quantile(events, 0.9)})
+                              : Split(LeaveOneOut{Sequences(events)});
+    Interactions train = split.train_events(events);
+    World world{std::move(split), std::move(train), {}, std::nullopt};
     if (const std::string attributes = base + "_item2attributes.json"; std::filesystem::exists(attributes))
         world.attributes = read_item_attributes(attributes, data.interactions.items);
     if (set.sampled) world.negatives = read_negatives(base + "_sample.txt", data.interactions);
@@ -134,7 +162,9 @@ inline const Set synthetic_set{
     "synthetic", "", {.width = 32, .hidden = 32, .learning_rate = 0.01, .batch_size = 64, .epochs = 6}};
 inline World synthetic_world() {
     const SyntheticWorld people{{.users = 400, .items = 300, .mean_events = 30, .min_events = 8}, Seed{1}};
-    World world{LeaveOneOut{Sequences(people.dataset().interactions)}, {}, std::nullopt};
+    const Interactions events = people.dataset().interactions;
+    const LeaveOneOut split{Sequences(events)};
+    World world{split, split.train_events(events), {}, std::nullopt};
     world.attributes.resize(1);
     for (std::int32_t item = 1; item <= world.items(); ++item) world.attributes.push_back({people.type(item) + 1});
     return world;
@@ -147,6 +177,12 @@ inline auto convolutions(const Recipe& r) {
 }
 inline auto recurrence(const Recipe& r) {
     return Residual{Sequential{LSTM{r.hidden, return_sequences}, Dropout{r.dropout}, Dense{r.width}}};
+}
+// Self-attention in the shape of SASRec (Kang and McAuley 2018).
+inline auto attention(const Recipe& r) {
+    const TransformerBlockOptions causal{.dropout = r.dropout, .use_causal_mask = true};
+    return Sequential{PositionEmbedding{r.length}, Dropout{r.dropout}, TransformerBlock{2, r.hidden, causal},
+                      TransformerBlock{2, r.hidden, causal}, LayerNorm{}};
 }
 // The taste on the whole, beside the order of the last events.
 inline auto taste(const Recipe& r) { return Residual{Sequential{CumulativeAverage1D{}, Dense{r.width}}}; }
@@ -227,8 +263,10 @@ void train_sequences(const World& world, const Run& run, const Use& use) {
         train_order(convolutions(r));
     else if (r.tower == "rnn")
         train_order(recurrence(r));
+    else if (r.tower == "attention")
+        train(attention(r));
     else
-        throw ArgumentError("tower: expected cnn or rnn, received " + r.tower);
+        throw ArgumentError("tower: expected cnn, rnn or attention, received " + r.tower);
 }
 
 }  // namespace recipes

@@ -8,6 +8,7 @@
 #include <deeprec/metrics/catalogue.hpp>
 #include <deeprec/metrics/log_loss.hpp>
 #include <deeprec/metrics/metric.hpp>
+#include <deeprec/metrics/paired_test.hpp>
 #include <deeprec/metrics/ranking.hpp>
 #include <deeprec/metrics/recalibration.hpp>
 #include <deeprec/metrics/regression.hpp>

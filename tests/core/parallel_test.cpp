@@ -117,13 +117,42 @@ TEST_CASE("Shards cover a batch with whole blocks", "[core]") {
                 covered = cut.end(s);
             }
             REQUIRE(covered == batch);
-            if (cut.count > 1) REQUIRE(cut.rows >= Shards::least_rows);
+            if (block == 1 && batch > Shards::usual_rows) {
+                REQUIRE(cut.count % 2 == 0);
+                REQUIRE(2 * cut.rows > Shards::usual_rows);
+                if (cut.count < Shards::most_shards) REQUIRE(2 * cut.rows <= 3 * Shards::usual_rows);
+                REQUIRE(cut.rows - (batch - cut.begin(cut.count - 1)) < cut.count);  // the last is hardly smaller
+            }
         }
     CHECK(Shards(31).count == 1);
     CHECK(Shards(33).count == 2);
     CHECK(Shards(100000).count == Shards::most_shards);
+    CHECK(Shards(100).rows == 25);
+    CHECK(Shards(100).count == 4);
+    for (const Index multiple : {64, 128, 192, 256}) CHECK(Shards(multiple).rows == 32);
     CHECK(Shards(256, 1, 2).count == 2);
+    CHECK(Shards(256, 1, 3).count == 2);  // even
+    CHECK(Shards(256, 1, 1).count == 1);
     CHECK(Shards(40, 1, 8).count == 2);
     CHECK(Shards(32).count == 1);
     CHECK(Shards(32, 1, 8, 16).count == 2);
+}
+
+TEST_CASE("Slices are even over the threads", "[core]") {
+    const auto slices = [](Index samples, int threads) {
+        const Index rows = slice_rows(samples, threads);
+        return std::pair(rows, (samples + rows - 1) / rows);
+    };
+    CHECK(slices(100, 1) == std::pair<Index, Index>(25, 4));
+    CHECK(slices(100, 2) == std::pair<Index, Index>(25, 4));
+    CHECK(slices(96, 2) == std::pair<Index, Index>(24, 4));
+    CHECK(slices(65, 2) == std::pair<Index, Index>(17, 4));
+    CHECK(slices(256, 2) == std::pair<Index, Index>(32, 8));
+    CHECK(slices(32, 1) == std::pair<Index, Index>(32, 1));
+    CHECK(slices(32, 2) == std::pair<Index, Index>(16, 2));
+    CHECK(slices(8, 2) == std::pair<Index, Index>(4, 2));
+    CHECK(slices(8, 16) == std::pair<Index, Index>(4, 2));  // fewer are not worth a slice
+    CHECK(slices(3, 2) == std::pair<Index, Index>(4, 1));
+    CHECK(slice_rows(3, 1, 1) == 1);
+    CHECK(slice_rows(0, 2) == 4);
 }

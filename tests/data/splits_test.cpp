@@ -1,5 +1,6 @@
 #include <deeprec/data/splits.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -52,6 +53,33 @@ TEST_CASE("Leave one out holds back the last two events", "[data]") {
     REQUIRE(validation[1].user == 4);
     REQUIRE(validation[1].target == 3);
     REQUIRE(test[1].target == 9);
+}
+
+TEST_CASE("The events that train keep their times and ratings", "[data]") {
+    const Interactions events = mixed();
+    const LeaveOneOut split{Sequences{events}};
+    const Interactions train = split.train_events(events);
+    train.check();
+    REQUIRE(train.size() == split.train().size());
+    REQUIRE(train.users.size() == events.users.size());
+    const Sequences again(train);
+    for (std::int32_t user = 1; user <= 4; ++user) REQUIRE(ids(again[user]) == ids(split.train()[user]));
+    std::multiset<std::int64_t> times(train.timestamp.begin(), train.timestamp.end());
+    std::multiset<std::int64_t> expected;
+    for (std::size_t i = 0; i < events.user.size(); ++i) {
+        const auto own = split.train()[events.user[i]];
+        if (std::count(own.begin(), own.end(), events.item[i]) > 0) expected.insert(events.timestamp[i]);
+    }
+    REQUIRE(times == expected);  // no user has an item in two parts
+
+    Interactions fewer;
+    REQUIRE(message_of<DataError>([&] { split.train_events(fewer); }) ==
+            message("Split::train_events: expected the ", events.size(),
+                    " events of 4 users and 9 items that were split, received 0 of 0 and 0"));
+    Interactions other = events;
+    other.item[3] = other.item[3] % 9 + 1;
+    REQUIRE(message_of<DataError>([&] { split.train_events(other); }) ==
+            "Split::train_events: expected the events that were split, event 4 is another");
 }
 
 TEST_CASE("A copy of a split is its own", "[data]") {

@@ -63,3 +63,26 @@ TEST_CASE("A bootstrap interval is about two standard errors wide on each side",
     CHECK_THROWS_AS(bootstrap(report_of({})), DataError);
     CHECK_THROWS_AS(bootstrap(report_of({1}), 1.0), ArgumentError);
 }
+
+TEST_CASE("Two models are compared on the same queries", "[ranking]") {
+    const RankingReport a = report_of({1, 11, 3, 0}), b = report_of({1, 1, 2, 0});
+    const RankingComparison c = compare(a, b);
+    CHECK(c.hr.difference == Approx(0.25));
+    CHECK(c.ndcg.difference == Approx((1 + 1 / std::log2(3.0) - 0.5) / 4));
+    CHECK(c.hr.p == 1);      // one query differs, either way
+    CHECK(c.ndcg.p == 0.5);  // two of four patterns: both up, both down
+    CHECK(compare(b, a).ndcg.difference == -c.ndcg.difference);
+    CHECK(compare(a, a).ndcg.p == 1);
+    // of seeds the mean counts: query 2 is found by one of two
+    const std::vector<RankingReport> one{a}, both{a, b};
+    CHECK(compare(one, both).hr.difference == Approx(0.125));
+
+    CHECK(message_of<DataError>([&] {
+              compare(a, report_of({1, 2, 3}));
+          }) == "compare: expected ranks of the same 4 queries cut at 10, received 3 cut at 10");
+    CHECK(message_of<DataError>([&] { compare(a, report_of({1, 2, 3, 4}, 5)); }).ends_with("received 4 cut at 5"));
+    CHECK(message_of<DataError>([&] { compare(std::span<const RankingReport>(), both); }) ==
+          "compare: expected reports of both models");
+    CHECK(message_of<DataError>([&] { compare(report_of({}), report_of({})); }) ==
+          "paired_test: there are no differences");
+}

@@ -85,7 +85,8 @@ TEST_CASE("A warm training step allocates nothing", "[training]") {
     }
 }
 
-TEST_CASE("A batch of 32 has work for two threads, unless its statistics or large weights say one", "[training]") {
+TEST_CASE("A small batch is cut in two where that is worth it, unless its statistics or large weights say one",
+          "[training]") {
     const auto shards = [](auto model, Index width, Index batch) {
         model.build({width}, Seed{1});
         ThreadPool pool(1);
@@ -108,14 +109,41 @@ TEST_CASE("A batch of 32 has work for two threads, unless its statistics or larg
     CHECK(shards(plain, 4, 31) == Rows{31});
     CHECK(shards(plain, 4, 32) == Rows{16, 16});
     CHECK(shards(plain, 4, 41) == Rows{21, 20});
-    CHECK(shards(plain, 4, 80) == Rows{32, 32, 16});
+    CHECK(shards(plain, 4, 80) == Rows{40, 40});
+    CHECK(shards(plain, 4, 100) == Rows{25, 25, 25, 25});
     CHECK(shards(normed, 4, 32) == Rows{32});
-    CHECK(shards(normed, 4, 41) == Rows{32, 9});
+    CHECK(shards(normed, 4, 41) == Rows{21, 20});
     CHECK(shards(large, 200, 32) == Rows{32});
+    const Sequential wide{Dense{500, relu}, Dense{1, sigmoid}};  // 100,000 weights
+    CHECK(shards(wide, 200, 31) == Rows{16, 15});
+    CHECK(shards(wide, 200, 8) == Rows{8});  // is done before a second thread is awake
+}
+
+TEST_CASE("From 8 samples on an LSTM's step has work for two threads", "[training][threads]") {
+    Sequential model{LSTM{64}, Dense{1, sigmoid}};
+    model.build({30, 6}, Seed{1});
+    const TensorDataset data{sequences(31, 30, 6), labels(31)};
+    for (const Index samples : {7, 8, 31}) {
+        std::vector<std::vector<float>> gradients;
+        for (const int threads : {1, 2, 3}) {
+            ThreadPool pool(threads);
+            Trainer<decltype(model), BinaryCrossEntropy> trainer(model, BinaryCrossEntropy{}, pool);
+            trainer.keep_predictions();
+            const auto batch = data.batch(all_indices(samples));
+            trainer.gradient(model, batch, Seed{1});
+            std::vector<Index> rows;
+            trainer.each_prediction(batch, [&](const auto& y, auto&&...) { rows.push_back(y.batch()); });
+            CHECK(rows ==
+                  (samples < 8 ? std::vector<Index>{samples} : std::vector<Index>{(samples + 1) / 2, samples / 2}));
+            gradients.push_back(flat(model, trainer.gradients()));
+        }
+        CHECK(gradients[1] == gradients[0]);
+        CHECK(gradients[2] == gradients[0]);
+    }
 }
 
 TEST_CASE("Each step of a sequence is a prediction of its own, and masked steps are none", "[training][threads]") {
-    const Index samples = 70, steps = 4;  // three shards
+    const Index samples = 70, steps = 4;  // two shards
     const auto check = [&](auto model, const auto& loss, const auto& x, const Tensor<float, 2>& y) {
         using Model = decltype(model);
         ThreadPool pool(2);

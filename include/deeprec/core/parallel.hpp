@@ -158,27 +158,40 @@ void run_tasks(ThreadPool* pool, Index tasks, F&& f) {
     for (Index i = 0; i < tasks; ++i) detail::call_task(f, i, 0);
 }
 
-/// Samples at a time where nothing is added up, so that the cut changes no bit: `most`, or fewer where threads would be
-/// idle, but no fewer than are worth waking one for.
+/// Multiply-adds, by a rough count, below which a second thread is not worth its waking: some 0.1 ms of one core.
+inline constexpr Index shared_work = Index(1) << 23;
+
+/// Samples at a time where nothing is added up, so that the cut changes no bit: `most`, or fewer, so that all threads
+/// have as much to do, but no fewer than are worth a slice.
 inline Index slice_rows(Index samples, int threads, Index most = 32) {
-    constexpr Index least = 16;
-    return std::min(most, std::max((samples + threads - 1) / threads, least));
+    constexpr Index least = 4;
+    const Index slices = ((samples + most - 1) / most + threads - 1) / threads * threads;
+    return std::min(most, std::max((samples + slices - 1) / std::max<Index>(slices, 1), least));
 }
 
-/// A batch cut into shards of equal size (the last may be smaller), each of whole blocks and `least` rows or more,
-/// `most` of them. Their number depends on the batch and what is done with it, never on the number of threads: results
-/// that are reduced shard by shard have the same bits everywhere.
+/// A batch cut into shards of equal size (the last may be smaller), each of whole blocks: an even number of them, at
+/// most `most`, so that two threads have as much to do each, with rows from half of `usual` to one and a half times as
+/// many, or more where `most` says so; a batch of up to `usual` rows is one shard. Their number depends on the batch
+/// and what is done with it, never on the number of threads: results that are reduced shard by shard have the same bits
+/// everywhere.
 struct Shards {
-    static constexpr Index least_rows = 32, most_shards = 8;
+    static constexpr Index usual_rows = 32, most_shards = 8;
 
-    explicit Shards(Index batch_rows, Index block = 1, Index most = most_shards, Index least = least_rows)
+    explicit Shards(Index batch_rows, Index block = 1, Index most = most_shards, Index usual = usual_rows)
         : batch(batch_rows),
-          rows((std::max(least, (batch_rows + most - 1) / most) + block - 1) / block * block),
+          rows((per_shard(batch_rows, most, usual) + block - 1) / block * block),
           count((batch_rows + rows - 1) / rows) {}
     Index begin(Index shard) const { return shard * rows; }
     Index end(Index shard) const { return std::min(batch, (shard + 1) * rows); }
 
     Index batch, rows, count;
+
+private:
+    static Index per_shard(Index batch, Index most, Index usual) {
+        if (batch <= usual || most < 2) return std::max<Index>(batch, 1);
+        const Index shards = 2 * std::clamp<Index>((batch + usual) / (2 * usual), 1, most / 2);
+        return (batch + shards - 1) / shards;
+    }
 };
 
 DEEPREC_END

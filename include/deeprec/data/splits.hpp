@@ -46,6 +46,33 @@ public:
     /// Everything, for histories and filters.
     const Sequences& all() const { return all_; }
     const Sequences& train() const { return train_; }
+    /// The events that train with all that `events` says of them, such as their times, in the order of `events`: those
+    /// that were split. Throws DataError for others.
+    Interactions train_events(const Interactions& events) const {
+        const std::vector<std::size_t> order = detail::by_user_and_time(events);
+        if (events.size() != all_.size() || events.users.size() != all_.users() || events.items.size() != all_.items())
+            throw DataError(message("Split::train_events: expected the ", all_.size(), " events of ", all_.users(),
+                                    " users and ", all_.items(), " items that were split, received ", events.size(),
+                                    " of ", events.users.size(), " and ", events.items.size()));
+        std::vector<std::uint8_t> trains(order.size(), 0);
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            const auto user = static_cast<std::size_t>(events.user[order[i]]);
+            if (events.item[order[i]] != all_.ids_[i] || i < all_.ends_[user - 1] || i >= all_.ends_[user])
+                throw DataError(message("Split::train_events: expected the events that were split, event ",
+                                        order[i] + 1, " is another"));
+            trains[order[i]] = i - all_.ends_[user - 1] < cuts_[user - 1].validation;
+        }
+        Interactions train;
+        train.users = events.users, train.items = events.items;
+        for (std::size_t i = 0; i < trains.size(); ++i) {
+            if (!trains[i]) continue;
+            train.user.push_back(events.user[i]);
+            train.item.push_back(events.item[i]);
+            if (!events.rating.empty()) train.rating.push_back(events.rating[i]);
+            if (!events.timestamp.empty()) train.timestamp.push_back(events.timestamp[i]);
+        }
+        return train;
+    }
     /// Whether events of the user are held out. Throws DataError for an id that is not in 1 to users.
     bool is_split(std::int32_t user) const { return all_[user].size() > train_[user].size(); }
     /// In the order of user ids, oldest first.

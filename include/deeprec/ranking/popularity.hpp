@@ -14,6 +14,12 @@
 
 DEEPREC_BEGIN
 
+/// How far back `Popularity::recent` looks.
+struct Recency {
+    double days = 7;   ///< where events have times: before the newest of them
+    Index events = 5;  ///< where they have none: a user's last so many, since the order is known within a user alone
+};
+
 /// score(i) = number of training events with item i. Counts see the train part only.
 /// Throws DataError unless asked for the scores of the train part's items.
 class Popularity {
@@ -46,6 +52,34 @@ public:
     explicit Popularity(std::vector<std::int64_t> counts) : counts_(std::move(counts)) {
         if (counts_.empty() || counts_[0] != 0 || *std::min_element(counts_.begin(), counts_.end()) < 0)
             throw DataError("Popularity: expected counts of 0 for padding and 0 or more for each item");
+    }
+    /// What is popular now: score(i) = recent(i) (m + 1) + all(i), where m is the count of the most popular item; so
+    /// the recent events decide, and all of them between equals. Of a split take `train_events`, with their times.
+    /// Throws DataError as `Interactions::check`, ArgumentError unless days and events are positive.
+    static Popularity recent(const Interactions& events, const Recency& recency = {}) {
+        if (!(recency.days > 0) || recency.events < 1)
+            throw ArgumentError(message("Popularity: expected positive days and events, received ", recency.days,
+                                        " and ", recency.events));
+        events.check();
+        std::vector<std::int64_t> all(static_cast<std::size_t>(events.items.size()) + 1, 0), recent = all;
+        for (const std::int32_t item : events.item) ++all[static_cast<std::size_t>(item)];
+        if (events.timestamp.empty()) {
+            const Sequences users(events);
+            for (std::int32_t user = 1; user <= users.users(); ++user) {
+                const auto ids = users[user];
+                for (const std::int32_t item : ids.last(std::min(ids.size(), static_cast<std::size_t>(recency.events))))
+                    ++recent[static_cast<std::size_t>(item)];
+            }
+        } else {
+            const double newest =
+                static_cast<double>(*std::max_element(events.timestamp.begin(), events.timestamp.end()));
+            for (std::size_t i = 0; i < events.item.size(); ++i)
+                recent[static_cast<std::size_t>(events.item[i])] +=
+                    static_cast<double>(events.timestamp[i]) > newest - 86400 * recency.days;
+        }
+        const std::int64_t most = *std::max_element(all.begin(), all.end());
+        for (std::size_t i = 0; i < all.size(); ++i) all[i] += recent[i] * (most + 1);
+        return Popularity(std::move(all));
     }
     /// New items, that nobody took yet.
     void add_items(Index count) {

@@ -1,4 +1,4 @@
-/// What a RankingReport says about parts of the queries, and how sure it is.
+/// What RankingReports say about parts of the queries, how sure one is, and whether two differ.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <deeprec/core/random.hpp>
+#include <deeprec/metrics/paired_test.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
 
 DEEPREC_BEGIN
@@ -69,10 +70,6 @@ inline PopularityRows by_popularity(const RankingReport& report, std::span<const
     return {row(0), row(1), row(2), row(3)};
 }
 
-/// Ends of a confidence interval.
-struct Interval {
-    double low = 0, high = 0;
-};
 struct BootstrapIntervals {
     Interval hr, ndcg;
 };
@@ -80,9 +77,7 @@ struct BootstrapIntervals {
 /// many queries with replacement. Throws ArgumentError for options without meaning, DataError without queries.
 inline BootstrapIntervals bootstrap(const RankingReport& report, double confidence = 0.95, Index resamples = 1000,
                                     Seed seed = {}) {
-    if (!(confidence > 0 && confidence < 1) || resamples < 1)
-        throw ArgumentError(message("bootstrap: expected a confidence between 0 and 1 and resamples >= 1, received ",
-                                    confidence, " and ", resamples));
+    detail::check_resampling("bootstrap", confidence, resamples);
     const std::size_t n = report.ranks.size();
     if (n == 0) throw DataError("bootstrap: there are no queries");
     std::vector<double> gain(n), hr, ndcg;
@@ -98,13 +93,45 @@ inline BootstrapIntervals bootstrap(const RankingReport& report, double confiden
         hr.push_back(hits / static_cast<double>(n));
         ndcg.push_back(sum / static_cast<double>(n));
     }
-    const auto middle = [&](std::vector<double>& values) {
-        std::sort(values.begin(), values.end());
-        const double last = static_cast<double>(values.size() - 1), cut = (1 - confidence) / 2;
-        const auto at = [&](double share) { return values[static_cast<std::size_t>(std::lround(share * last))]; };
-        return Interval{at(cut), at(1 - cut)};
+    return {detail::middle(hr, confidence), detail::middle(ndcg, confidence)};
+}
+
+/// What `compare` finds, for HR@k and NDCG@k.
+struct RankingComparison {
+    PairedTest hr, ndcg;
+};
+/// How much better `b` ranks than `a`, query by query, with the p-value and the interval of `paired_test`. Each may be
+/// several reports, those of a model's seeds: a query's figure is then the mean over them. So p says what other queries
+/// would do, not what other seeds would.
+/// Throws DataError unless all reports are of the same k and the same number of queries, one at least; else as
+/// `paired_test`.
+inline RankingComparison compare(std::span<const RankingReport> a, std::span<const RankingReport> b,
+                                 const PairedTestOptions& options = {}) {
+    if (a.empty() || b.empty()) throw DataError("compare: expected reports of both models");
+    const std::size_t n = a[0].ranks.size();
+    const Index k = a[0].protocol.k;
+    std::vector<double> hr(n, 0.0), ndcg(n, 0.0);
+    const auto add = [&](std::span<const RankingReport> reports, double sign) {
+        const double weight = sign / static_cast<double>(reports.size());
+        for (const RankingReport& report : reports) {
+            if (report.ranks.size() != n || report.protocol.k != k)
+                throw DataError(message("compare: expected ranks of the same ", n, " queries cut at ", k, ", received ",
+                                        report.ranks.size(), " cut at ", report.protocol.k));
+            for (std::size_t q = 0; q < n; ++q) {
+                const double gain = detail::gain(report.ranks[q], k);
+                hr[q] += gain > 0 ? weight : 0;
+                ndcg[q] += weight * gain;
+            }
+        }
     };
-    return {middle(hr), middle(ndcg)};
+    add(b, 1);
+    add(a, -1);
+    return {paired_test(hr, options), paired_test(ndcg, options)};
+}
+/// The same of one report each.
+inline RankingComparison compare(const RankingReport& a, const RankingReport& b,
+                                 const PairedTestOptions& options = {}) {
+    return compare(std::span(&a, 1), std::span(&b, 1), options);
 }
 
 DEEPREC_END

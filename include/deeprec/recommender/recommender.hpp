@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,7 +33,8 @@ DEEPREC_BEGIN
 /// `Model` is a SequenceRecommender, of which it makes the index, or any StoredScorer: ItemIndex of a TwoTower given as
 /// a shared_ptr, ItemKnn and the other baselines, WeightedHybrid, AnyScorer. Const and safe to call from many threads.
 ///
-/// The fallback is the popularity in the newest fifth of the events, equals by that in all.
+/// The fallback is the popularity of the last week, of logs without times that in each user's last events
+/// (`Popularity::recent`).
 template <class Model>
 class Recommender {
 public:
@@ -282,16 +282,7 @@ private:
             events_.insert(events_.end(), sequences[user].begin(), sequences[user].end());
             ends_.push_back(std::ssize(events_));
         }
-        std::vector<std::size_t> order(events.item.size());
-        std::iota(order.begin(), order.end(), std::size_t{0});
-        if (!events.timestamp.empty())
-            std::stable_sort(order.begin(), order.end(),
-                             [&](auto a, auto b) { return events.timestamp[a] < events.timestamp[b]; });
-        std::vector<std::int64_t> counts(static_cast<std::size_t>(items_.size()) + 1, 0);
-        const auto all = static_cast<std::int64_t>(order.size());
-        for (std::size_t i = 0; i < order.size(); ++i)
-            counts[static_cast<std::size_t>(events.item[order[i]])] += 5 * i >= 4 * order.size() ? all + 1 : 1;
-        fallback_ = Popularity(std::move(counts));
+        fallback_ = Popularity::recent(events);
         removed_.assign(static_cast<std::size_t>(items_.size()) + 1, 0);
     }
     void set_removed(const std::vector<std::string>& keys, std::uint8_t removed) {

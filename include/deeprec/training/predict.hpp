@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
 #include <deeprec/core/inputs.hpp>
 #include <deeprec/core/parallel.hpp>
+#include <deeprec/core/parameters.hpp>
 #include <deeprec/core/pass.hpp>
 
 DEEPREC_BEGIN
@@ -29,6 +31,11 @@ public:
         : model_(model), options_(options), threads_(thread_count(options.threads)) {
         if (options.batch_size < 1)
             throw ArgumentError(message("predict: expected a positive batch_size, received ", options.batch_size));
+        typename Model::Gradients none;
+        Fields<T> fields;
+        detail::list_fields(model, none, fields);
+        for (const Parameter<T>& p : fields.parameters())
+            if (!p.rows) numbers_ += p.size();
     }
 
     /// The outputs for all samples of x, a view or record (or a Pair of them for two towers): [N, ...] as the model's
@@ -40,30 +47,32 @@ public:
         using Extents = typename Output::Extents;
         const Index samples = sample_count(x), block = sample_block(x);
         if (samples == 0) return View<const T, Output::rank>{values_.data(), Extents{}};
-        const Index batch_size = (slice_rows(samples, threads_, options_.batch_size) + block - 1) / block * block;
-        const Index batches = (samples + batch_size - 1) / batch_size;
-        const auto slice = [&](Index batch, Index lane) {
+        const bool share = numbers_ * sample_steps(x) * samples >= shared_work;
+        const Index rows = slice_rows(samples, share ? threads_ : 1, options_.batch_size);
+        const Index batch_size = (rows + block - 1) / block * block, batches = (samples + batch_size - 1) / batch_size;
+        make_room(share ? batches : 1);
+        // The slice that is done first tells the shape of all.
+        std::mutex first;
+        Extents extents{};
+        Index per_sample = 0, steps = 0;
+        T* values = nullptr;
+        std::uint8_t* mask = nullptr;
+        run_tasks(share ? pool_.get() : nullptr, batches, [&](Index batch, Index lane) {
             const Index begin = batch * batch_size, end = std::min(samples, begin + batch_size);
-            return std::pair(begin, detail::known_rank(model_.forward(slice_samples(x, begin, end), cache(lane))));
-        };
-        make_room(batches);
-        // The first slice tells the shape of all.
-        const auto [first, y] = slice(0, 0);
-        Extents extents = y.extents();
-        const Index rows = std::min(samples, batch_size), per_sample = y.size() / rows;
-        extents[0] = extents[0] / rows * samples;
-        T* const values = values_.need(samples * per_sample);
-        const bool has_mask = Output::rank > 1 && y.mask;
-        const Index steps = has_mask ? y.extent(Output::rank > 1 ? 1 : 0) : 0;
-        std::uint8_t* const mask = has_mask ? mask_.need(samples * steps) : nullptr;
-        const auto store = [&](Index begin, const Output& part) {
-            std::copy_n(part.data(), part.size(), values + begin * per_sample);
-            if (mask) std::copy_n(part.mask.keep, part.extent(0) * steps, mask + begin * steps);
-        };
-        store(first, y);
-        run_tasks(pool_.get(), batches - 1, [&](Index batch, Index lane) {
-            const auto [begin, part] = slice(batch + 1, lane);
-            store(begin, part);
+            const Output y = detail::known_rank(model_.forward(slice_samples(x, begin, end), cache(lane)));
+            {
+                const std::lock_guard lock(first);
+                if (!values) {
+                    extents = y.extents();
+                    per_sample = y.size() / (end - begin);
+                    extents[0] = extents[0] / (end - begin) * samples;
+                    values = values_.need(samples * per_sample);
+                    steps = Output::rank > 1 && y.mask ? y.extent(Output::rank > 1 ? 1 : 0) : 0;
+                    if (steps > 0) mask = mask_.need(samples * steps);
+                }
+            }
+            std::copy_n(y.data(), y.size(), values + begin * per_sample);
+            if (mask) std::copy_n(y.mask.keep, y.extent(0) * steps, mask + begin * steps);
         });
         return View<const T, Output::rank>{values, extents, Mask{mask}};
     }
@@ -72,7 +81,7 @@ private:
     typename Model::Cache& cache(Index lane) { return caches_[static_cast<std::size_t>(lane)]; }
     /// No more threads than there are slices, none where one is enough.
     void make_room(Index batches) {
-        const int threads = static_cast<int>(std::min<Index>(batches - 1, threads_));
+        const int threads = static_cast<int>(std::min<Index>(batches, threads_));
         if (threads > 1 && (!pool_ || pool_->threads() < threads)) pool_ = std::make_unique<ThreadPool>(threads);
         const std::size_t lanes = pool_ ? static_cast<std::size_t>(pool_->threads()) : 1;
         if (caches_.size() < lanes) caches_.resize(lanes);
@@ -81,6 +90,7 @@ private:
     const Model& model_;
     PredictOptions options_;
     int threads_;
+    Index numbers_ = 0;  // of parameters but tables, which tell how much a sample costs
     std::unique_ptr<ThreadPool> pool_;
     std::vector<typename Model::Cache> caches_;
     Buffer<T> values_;
