@@ -3,10 +3,13 @@
 //
 // test: --check
 //     mpirun -n 4 build/release/examples/train_on_many --users 5000 --items 20000 --check
+//     mpirun -n 2 build/release/examples/train_on_many --users 5000 --items 20000 --loss sampled --cost
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,17 +25,79 @@ struct Options {
     std::int32_t users = 300, items = 200;
     Index epochs = 2, batch = 32;
     std::string loss = "all", run;
-    bool check = false, slow = false;
+    bool check = false, slow = false, cost = false;
     int other_data = -1;  // a rank that reads something else, to see it refused
     double timeout = 600;
 };
 
-// Trains with some ranks and returns all weights.
-std::vector<float> train(const Options& options, const Sequences& events, AnyWorld world, Index batch) {
-    SequenceRecommender model{events.items(),
+double seconds_now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// What goes through a world: bytes by the formula of its algorithms, calls, and seconds.
+struct Traffic {
+    double dense = 0, rows = 0, seconds = 0, messages = 0;
+};
+class Counted final : public TrainingWorld {
+public:
+    Counted(mpi::World world, std::shared_ptr<Traffic> traffic, bool together)
+        : world_(std::move(world)), traffic_(std::move(traffic)), together_(together) {}
+    int rank() const override { return world_.rank(); }
+    int size() const override { return world_.size(); }
+    void sum(float* numbers, Index count) override { sum_any(numbers, count); }
+    void sum(double* numbers, Index count) override { sum_any(numbers, count); }
+    std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) override {
+        const double start = begin();
+        auto all = world_.gather(own);
+        traffic_->seconds += seconds_now() - start;
+        for (int rank = 0; rank < size(); ++rank)  // all but that of the rank it sends to
+            if (rank != (world_.rank() + 1) % size())
+                traffic_->rows += static_cast<double>(all[static_cast<std::size_t>(rank)].size());
+        traffic_->messages += 2 * (size() - 1);  // sizes first
+        return all;
+    }
+    void leave() override { world_.leave(); }
+
+private:
+    // The clock starts when all ranks are there, so that it shows no waiting.
+    double begin() {
+        double none = 0;
+        if (together_) world_.sum(&none, 1);
+        return seconds_now();
+    }
+    template <class T>
+    void sum_any(T* numbers, Index count) {
+        const double start = begin();
+        world_.sum(numbers, count);
+        traffic_->seconds += seconds_now() - start;
+        traffic_->dense += 2.0 * (size() - 1) / size() * static_cast<double>(count) * sizeof(T);
+        traffic_->messages += 2 * (size() - 1);
+    }
+    mpi::World world_;
+    std::shared_ptr<Traffic> traffic_;
+    bool together_;
+};
+
+template <class Model>
+std::vector<float> weights_of(const Model& model) {
+    std::vector<float> weights;
+    for_each_parameter(model, [&](std::string_view, const auto& p) {
+        weights.insert(weights.end(), p.data(), p.data() + p.size());
+    });
+    return weights;
+}
+
+auto new_model(Index items) {
+    SequenceRecommender model{items,
                               Sequential{Residual{Conv1D{32, 3, relu, {.padding = Padding::causal}}}, Dense{32}},
                               {.width = 32, .scale = 8}};
     model.build(20, Seed{1});
+    return model;
+}
+
+// Trains with some ranks and returns all weights.
+std::vector<float> train(const Options& options, const Sequences& events, AnyWorld world, Index batch) {
+    auto model = new_model(events.items());
     SequenceSamples samples{events, 20};
     SGD sgd{{.learning_rate = 0.05}};  // equal weights show best where no step divides by a gradient
     FitOptions<SequenceSamples> how{.epochs = options.epochs, .batch_size = batch, .threads = 1, .world = world};
@@ -49,11 +114,7 @@ std::vector<float> train(const Options& options, const Sequences& events, AnyWor
         return fit(model, samples, loss, sgd, how, say, wait, Checkpoint{.directory = options.run, .monitor = "loss"});
     };
     options.loss == "all" ? fit_with(NextItemSoftmax{}) : fit_with(NextItemSampled{{.negatives = 64}});
-    std::vector<float> weights;
-    for_each_parameter(std::as_const(model), [&](std::string_view, const auto& p) {
-        weights.insert(weights.end(), p.data(), p.data() + p.size());
-    });
-    return weights;
+    return weights_of(model);
 }
 
 // The same with two towers, whose tables have sparse gradients and whose dropout is that of the whole batch.
@@ -69,11 +130,7 @@ std::vector<float> train_towers(const Options& options, const Sequences& events,
     SGD sgd{{.learning_rate = 0.05}};
     fit(model, samples, BinaryCrossEntropy{}, sgd,
         FitOptions<NextItemSamples>{.epochs = options.epochs, .batch_size = batch, .threads = 1, .world = world});
-    std::vector<float> weights;
-    for_each_parameter(std::as_const(model), [&](std::string_view, const auto& p) {
-        weights.insert(weights.end(), p.data(), p.data() + p.size());
-    });
-    return weights;
+    return weights_of(model);
 }
 
 // Whether the weights of all ranks are those of one process alone, to 1e-6.
@@ -82,6 +139,64 @@ bool agrees(const char* what, const std::vector<float>& many, const std::vector<
     for (std::size_t i = 0; i < one.size(); ++i) largest = std::max(largest, std::abs(many[i] - one[i]));
     if (speaks) std::printf("%s: weights differ from those of one process by at most %.1e\n", what, largest);
     return largest <= 1e-6f;
+}
+
+// Whether ranks that share the queries report what one process does, and ranks that share the items find what one does.
+bool serves_alike(const Sequences& events, AnyWorld world) {
+    const auto items = static_cast<std::int32_t>(std::max(events.items(), 10'000));  // each of four ranks has some
+    const auto model = new_model(items);
+    const LeaveOneOut split{events};
+    const auto queries = split.test_queries();
+    const SequenceIndex whole{model, 20}, shared{model, {.length = 20, .storage = int8, .world = world}};
+    const RankingReport one = evaluate_ranking(whole, queries, items, {.threads = 1}),
+                        many = evaluate_ranking(whole, queries, items, {.threads = 1, .world = world});
+    bool same = one.ranks == many.ranks && std::vector{one.auc, one.ndcg} == std::vector{many.auc, many.ndcg};
+    for (std::size_t q = 0; q < std::min<std::size_t>(queries.size(), 50); ++q)
+        same &= recommend(shared, queries[q], 10, {.exclude_history = true}) ==
+                recommend(whole, queries[q], 10, {.exclude_history = true});
+    if (world.rank() == 0)
+        std::printf("evaluation and lists of all processes: %s\n", same ? "those of one" : "NOT those of one");
+    return same;
+}
+
+// Times a training, and says what it would take on N machines by its parts: what a rank computes for a batch of its
+// own, bytes over the speed of the network, 30 us for each message. Adding up the rows of N ranks, and what ranks wait
+// for each other, are not in it.
+void show_cost(const Options& options, const Sequences& events, const mpi::World& world) {
+    const auto traffic = std::make_shared<Traffic>();
+    const AnyWorld counted = Counted(world, traffic, true);
+    const double start = seconds_now();
+    train(options, events, counted, options.batch);
+    const Index batch = options.batch * world.size(), samples = SequenceSamples{events, 20}.size();
+    const double steps = static_cast<double>((samples + batch - 1) / batch * options.epochs), ranks = world.size();
+    const double step = (seconds_now() - start) / steps, exchange = traffic->seconds / steps;
+    // Here: of one number, and of 64 MB.
+    mpi::World own = world;
+    std::vector<float> much(std::size_t{1} << 24);
+    double one = 0, delay = seconds_now();
+    for (int i = 0; i < 1000; ++i) own.sum(&one, 1);
+    delay = (seconds_now() - delay) / 1000 / (2 * (ranks - 1));
+    double speed = seconds_now();
+    for (int i = 0; i < 5; ++i) own.sum(much.data(), static_cast<Index>(much.size()));
+    speed = 2 * (ranks - 1) / ranks * static_cast<double>(much.size() * sizeof(float)) * 5 / (seconds_now() - speed);
+    if (world.rank() != 0) return;
+    const double dense = traffic->dense / steps * ranks / (2 * (ranks - 1)), messages = traffic->messages / steps,
+                 rows = traffic->rows / steps / (ranks - 1), compute = step - exchange;
+    std::printf("a step of %ld sequences a rank, %.0f ranks: %.2f ms, %.2f ms of them exchange\n",
+                static_cast<long>(options.batch), ranks, 1000 * step, 1000 * exchange);
+    std::printf("dense gradients %.3f MB, rows of a rank %.3f MB, %.0f messages\n", dense / 1e6, rows / 1e6, messages);
+    std::printf("here: %.2f GB/s and %.1f us a message, which makes %.2f ms of exchange\n", speed / 1e9, 1e6 * delay,
+                1000 * ((traffic->dense + traffic->rows) / steps / speed + messages * delay));
+    std::printf("| machines | 10 Gbit/s | 100 Gbit/s |\n|---|---|---|\n");
+    for (const double n : {2., 4., 8., 16., 32., 64.}) {
+        std::printf("| %.0f |", n);
+        for (const double gigabits : {10., 100.}) {
+            const double bytes = 2 * (n - 1) / n * dense + (n - 1) * rows;
+            const double all = compute + bytes / (gigabits * 1e9 / 8) + messages / (ranks - 1) * (n - 1) * 30e-6;
+            std::printf(" %.0f %% |", 100 * compute / all);
+        }
+        std::printf("\n");
+    }
 }
 
 int main(int argc, char** argv) try {
@@ -94,6 +209,7 @@ int main(int argc, char** argv) try {
     app.add_option("--loss", options.loss, "all items, or 'sampled' ones");
     app.add_option("--run", options.run, "directory of a checkpoint, from which training goes on");
     app.add_flag("--check", options.check, "train alone too, and compare");
+    app.add_flag("--cost", options.cost, "time it, and say what it would take on more machines (two ranks or more)");
     app.add_flag("--slow", options.slow, "wait between steps");
     app.add_option("--other-data", options.other_data, "a rank that has other data, to see it refused");
     app.add_option("--timeout", options.timeout, "seconds that a process waits for another");
@@ -102,23 +218,25 @@ int main(int argc, char** argv) try {
     const SyntheticWorld people{{.users = options.users, .items = options.items, .mean_events = 20, .min_events = 5},
                                 Seed{options.other_data == world.rank() ? 2u : 1u}};
     const Sequences events(people.dataset().interactions);
+    if (options.cost && world.size() == 1) throw ArgumentError("--cost: expected two ranks or more, received one");
+    if (options.cost) return show_cost(options, events, world), 0;
     const std::uint64_t before = world.bytes_sent();
-    const auto sequences = train(options, events, world, options.batch);
-    const double sent = static_cast<double>(world.bytes_sent() - before), ranks = world.size();
-    // Dense gradients go round in a ring: 2 (N - 1) / N of their bytes a step.
-    const Index batch = options.batch * world.size(), samples = SequenceSamples{events, 20}.size();
-    const double steps = static_cast<double>((samples + batch - 1) / batch * options.epochs);
-    const double dense = steps * 2 * (ranks - 1) / ranks * static_cast<double>(sequences.size() * sizeof(float));
+    const auto traffic = std::make_shared<Traffic>();
+    const auto sequences = train(options, events, Counted(world, traffic, false), options.batch);
+    const double sent = static_cast<double>(world.bytes_sent() - before);
+    // Dense gradients go round in a ring, 2 (N - 1) / N of their bytes a step, and the rows of each rank to all others.
+    const double formula = traffic->dense + traffic->rows;
     if (world.rank() == 0)
-        std::printf("%d processes; this one sent %.3f MB, dense gradients are %.3f MB\n", world.size(), sent / 1e6,
-                    dense / 1e6);
+        std::printf("%d processes; this one sent %.3f MB; by the formula dense gradients are %.3f MB, rows %.3f MB\n",
+                    world.size(), sent / 1e6, traffic->dense / 1e6, traffic->rows / 1e6);
     if (!options.check) return 0;
-    const bool counted = options.loss != "all" || (sent >= 0.99 * dense && sent <= 1.02 * dense + 1000);
+    const bool counted = std::abs(sent - formula) <= 0.01 * formula + 20 * traffic->messages;
     options.run.clear();
     const Index whole = options.batch * world.size();
     bool well = agrees("sequences", sequences, train(options, events, {}, whole), world.rank() == 0);
     well &= agrees("two towers", train_towers(options, events, world, options.batch),
                    train_towers(options, events, {}, whole), world.rank() == 0);
+    well &= serves_alike(events, world);
     return well && counted ? 0 : 1;
 } catch (const Error& error) {
     std::cerr << "train_on_many: " << error.what() << std::endl;

@@ -5,5 +5,6 @@
 #include <deeprec/data/readers/read_dataset.hpp>
 #include <deeprec/data/readers/read_tables.hpp>
 #include <deeprec/data/samples.hpp>
+#include <deeprec/data/tables/sequence_file.hpp>
 #include <deeprec/data/tables/table_file.hpp>
 #include <deeprec/io/onnx.hpp>

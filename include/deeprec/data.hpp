@@ -37,6 +37,7 @@
 #include <deeprec/data/synthetic.hpp>
 #include <deeprec/data/tables/column.hpp>
 #include <deeprec/data/tables/read_report.hpp>
+#include <deeprec/data/tables/sequence_file.hpp>
 #include <deeprec/data/tables/table_file.hpp>
 #include <deeprec/data/tables/tables.hpp>
 #include <deeprec/data/tables/values.hpp>

@@ -13,6 +13,7 @@
 #include <deeprec/ranking/item_scan.hpp>
 #include <deeprec/ranking/item_set.hpp>
 #include <deeprec/ranking/markov.hpp>
+#include <deeprec/ranking/merge_top_k.hpp>
 #include <deeprec/ranking/popularity.hpp>
 #include <deeprec/ranking/quantized_items.hpp>
 #include <deeprec/ranking/recommend.hpp>

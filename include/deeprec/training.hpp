@@ -5,6 +5,7 @@
 #include <deeprec/training/checkpoint.hpp>
 #include <deeprec/training/evaluate.hpp>
 #include <deeprec/training/events.hpp>
+#include <deeprec/training/fingerprint.hpp>
 #include <deeprec/training/fit.hpp>
 #include <deeprec/training/fit_loop.hpp>
 #include <deeprec/training/gradient_exchange.hpp>

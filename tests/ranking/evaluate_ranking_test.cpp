@@ -9,6 +9,7 @@
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/ranks.hpp"
 
 using namespace deeprec;
 using support::message_of;
@@ -165,4 +166,61 @@ TEST_CASE("A scorer that takes many queries at once gives the same ranks", "[ran
     for (std::int32_t user = 1; user <= 150; ++user) queries.push_back({user, {}, user % 100 + 1});
     const auto blocks = evaluate_ranking(Blocks{}, queries, 100, {.threads = 3});
     CHECK(blocks.ranks == evaluate_ranking(one_by_one, queries, 100, {.threads = 1}).ranks);
+}
+
+TEST_CASE("Ranks report what one process reports, to the bit", "[ranking][threads]") {
+    constexpr std::int32_t items = 50;
+    const RandomStream random(Seed{3});
+    std::vector<Query> queries;
+    for (std::uint64_t q = 0; q < 131; ++q)
+        queries.push_back(
+            {static_cast<std::int32_t>(q) + 1, {}, static_cast<std::int32_t>(random.below(q, items)) + 1});
+    const auto scorer = [&](const Query& query, std::span<float> scores) {
+        const RandomStream own(Seed{static_cast<std::uint64_t>(query.user)});
+        for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = static_cast<float>(own.below(i, 20));
+    };
+    struct InBlocks {
+        decltype(scorer) one;
+        void operator()(const Query& query, std::span<float> scores) const { one(query, scores); }
+        void operator()(std::span<const Query> asked, std::span<float> scores) const {
+            for (std::size_t i = 0; i < asked.size(); ++i)
+                one(asked[i], scores.subspan(i * (items + 1), items + 1));
+        }
+    };
+    const auto check = [&](const auto& any, std::span<const Query> some) {
+        const RankingReport one = evaluate_ranking(any, some, items, {.k = 5, .threads = 1});
+        for (const int ranks : {1, 2, 3}) {
+            std::vector<RankingReport> reports(static_cast<std::size_t>(ranks));
+            const auto errors = support::on_ranks(ranks, [&](int rank, AnyWorld world) {
+                reports[static_cast<std::size_t>(rank)] =
+                    evaluate_ranking(any, some, items, {.k = 5, .threads = 2, .world = world});
+            });
+            CHECK(errors == std::vector<std::string>(static_cast<std::size_t>(ranks)));
+            for (const RankingReport& report : reports) {
+                CHECK(report.ranks == one.ranks);
+                CHECK(std::vector{report.auc, report.hr, report.ndcg} == std::vector{one.auc, one.hr, one.ndcg});
+            }
+        }
+    };
+    check(scorer, queries);
+    check(InBlocks{scorer}, queries);
+    check(scorer, std::span(queries).first(2));  // fewer than ranks
+}
+
+TEST_CASE("Ranks with other queries are refused, and no rank waits for one whose scorer fails", "[ranking][threads]") {
+    const std::vector<Query> queries{{1, {}, 3}, {2, {}, 4}, {3, {}, 5}};
+    const auto others = support::on_ranks(2, [&](int rank, AnyWorld world) {
+        evaluate_ranking(constant, std::span(queries).first(rank == 1 ? 2 : 3), 9, {.world = world});
+    });
+    CHECK(others[0] ==
+          "evaluate_ranking: the ranks of a world answer the same queries, but rank 1 has queries 2, rank 0 has 3");
+    CHECK(others[1] == others[0]);
+    const auto bad = [](const Query& query, std::span<float> scores) {
+        std::fill(scores.begin(), scores.end(), query.user == 3 ? NAN : 1.0f);
+    };
+    const auto failed = support::on_ranks(2, [&](int, AnyWorld world) {
+        evaluate_ranking(bad, queries, 9, {.threads = 1, .world = world});
+    });
+    CHECK(failed[1] == "evaluate_ranking: the score of item 1 is NaN");
+    CHECK(failed[0] == "rank 1: " + failed[1]);
 }

@@ -16,6 +16,7 @@
 #include "models/sequences.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/ranks.hpp"
 
 using namespace deeprec;
 using support::message_of;
@@ -122,4 +123,70 @@ TEST_CASE("A sequence index names the first item that may be recommended and has
     CHECK(check("bias", 1, -infinity, "1 is infinite") == 1);
     CHECK(check("bias", 3, infinity, "3 is infinite") == 1);
     CHECK_THROWS_AS(check("tower", 0, nan, "1 is NaN"), NumericError);  // of every item, 2 too
+}
+
+TEST_CASE("Ranks that share the items give the lists of one index, whatever the filters", "[sequence_index][threads]") {
+    for (const Index items : {1500, 9001}) {  // with the padding: fewer runs than ranks, four and some
+        SequenceRecommender model{items, sequences::rnn_tower(4), {.width = 4}};
+        model.build(8, Seed{2});
+        for_each_parameter(model, [](std::string_view name, auto& p) {  // many ties, across the ranks too
+            for (Index i = 0; name == "bias" && i < p.size(); ++i) p.data()[i] = static_cast<float>(i % 7);
+        });
+        std::vector<std::int32_t> listed;
+        for (std::int32_t item = 3; item <= items; item += 2) listed.push_back(item);
+        const auto all = static_cast<std::int32_t>(items);
+        const ItemSet many(all, listed), few(all, std::span(listed).first(20));
+        const Ids seen{5, 2, 7}, none;
+        ThreadPool pool(2);
+        const auto lists = [&](const auto& index, ThreadPool* threads) {
+            const std::function<bool(std::int32_t)> odd = [](std::int32_t item) { return item % 3 == 0; };
+            std::vector<std::vector<Hit<float>>> made;
+            for (const Ids& history : {seen, none})
+                for (const RecommendOptions& options : std::vector<RecommendOptions>{
+                         {.exclude = seen, .pool = threads},
+                         {.exclude_history = true, .eligible = many, .pool = threads},
+                         {.eligible = few},
+                         {.allow = odd, .pool = threads},
+                         {.diversity = Mmr{.strength = 0.5, .candidates = 60}},
+                     })
+                    made.push_back(index.recommend(history, 50, options));
+            return made;
+        };
+        const auto one = lists(SequenceIndex{model, 3}, nullptr);
+        for (const ItemStorage storage : {ItemStorage::float32, int8})
+            for (const int ranks : {1, 2, 3}) {
+                std::vector<decltype(lists(SequenceIndex{model, 3}, nullptr))> made(static_cast<std::size_t>(ranks));
+                const auto errors = support::on_ranks(ranks, [&](int rank, AnyWorld world) {
+                    const SequenceIndex index{model, {.length = 3, .storage = storage, .world = world}};
+                    made[static_cast<std::size_t>(rank)] = lists(index, rank == 0 && ranks > 1 ? &pool : nullptr);
+                    std::vector<float> shared(static_cast<std::size_t>(items) + 1), whole(shared);
+                    index(Query{1, seen, 1}, std::span(shared));
+                    SequenceIndex{model, 3}(Query{1, seen, 1}, std::span(whole));
+                    if (shared != whole) throw DataError("other scores");
+                });
+                CHECK(errors == std::vector<std::string>(static_cast<std::size_t>(ranks)));
+                for (const auto& own : made) CHECK(own == one);
+            }
+    }
+}
+
+TEST_CASE("Ranks refuse other requests, and a score of one of them that is not finite", "[sequence_index][threads]") {
+    SequenceRecommender model{5000, sequences::rnn_tower(4), {.width = 4}};
+    model.build(8, Seed{2});
+    const auto asked = [&](Index k, const Ids& other) {
+        return support::on_ranks(2, [&](int rank, AnyWorld world) {
+            const SequenceIndex index{model, {.world = world}};
+            index.recommend(rank == 1 ? other : Ids{5, 2}, rank == 1 ? k : 3);
+        });
+    };
+    CHECK(asked(3, {5, 2}) == std::vector<std::string>(2));
+    const std::string begin = "merge_top_k: the ranks of a world answer one request, but rank 1 was asked for ";
+    CHECK(asked(4, {5, 2})[0].starts_with(begin + "4 items of request "));
+    CHECK(asked(3, {5, 1})[1].starts_with(begin + "3 items of request "));
+    for_each_parameter(model, [](std::string_view name, auto& p) {
+        if (name == "bias") p.data()[4000] = INFINITY;
+    });
+    const auto failed = asked(3, {5, 2});
+    CHECK(failed[1] == "SequenceIndex: the score of item 4000 is infinite");
+    CHECK(failed[0] == "rank 1: " + failed[1]);
 }

@@ -1,11 +1,7 @@
 #include <deeprec/training/world.hpp>
 
-#include <barrier>
 #include <cmath>
-#include <exception>
-#include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <deeprec/layers/dense.hpp>
@@ -15,66 +11,21 @@
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/models/two_tower.hpp>
 #include <deeprec/optimizers/sgd.hpp>
+#include <deeprec/metrics/auc.hpp>
+#include <deeprec/metrics/log_loss.hpp>
+#include <deeprec/training/evaluate.hpp>
 #include <deeprec/training/fit.hpp>
 
 #include "models/sequences.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/ranks.hpp"
 #include "training/worlds.hpp"
 
 using namespace deeprec;
+using support::on_ranks;
 
 namespace {
-/// Threads as ranks.
-struct Meeting {
-    explicit Meeting(int ranks) : size(ranks), all(ranks), given(static_cast<std::size_t>(ranks)) {}
-    int size;
-    std::barrier<> all;
-    std::vector<std::vector<std::byte>> given;
-};
-class ThreadWorld final : public TrainingWorld {
-public:
-    ThreadWorld(Meeting& meeting, int rank) : meeting_(&meeting), rank_(rank) {}
-    int rank() const override { return rank_; }
-    int size() const override { return meeting_->size; }
-    void sum(float* numbers, Index count) override { sum_all(numbers, count); }
-    void sum(double* numbers, Index count) override { sum_all(numbers, count); }
-    std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) override {
-        meeting_->given[static_cast<std::size_t>(rank_)].assign(own.begin(), own.end());
-        meeting_->all.arrive_and_wait();
-        auto all = meeting_->given;
-        meeting_->all.arrive_and_wait();
-        return all;
-    }
-
-private:
-    template <class T>
-    void sum_all(T* numbers, Index count) {
-        const auto all = gather(std::as_bytes(std::span(numbers, static_cast<std::size_t>(count))));
-        std::fill_n(numbers, count, T(0));
-        for (const auto& rank : all)
-            for (Index i = 0; i < count; ++i) numbers[i] += reinterpret_cast<const T*>(rank.data())[i];
-    }
-    Meeting* meeting_;
-    int rank_;
-};
-
-/// work(rank, its world) on a thread for each rank; the messages of what they threw.
-std::vector<std::string> on_ranks(int ranks, const std::function<void(int, AnyWorld)>& work) {
-    Meeting meeting(ranks);
-    std::vector<std::string> errors(static_cast<std::size_t>(ranks));
-    std::vector<std::thread> threads;
-    for (int rank = 0; rank < ranks; ++rank)
-        threads.emplace_back([&, rank] {
-            try {
-                work(rank, ThreadWorld(meeting, rank));
-            } catch (const std::exception& error) {
-                errors[static_cast<std::size_t>(rank)] = error.what();
-            }
-        });
-    for (std::thread& thread : threads) thread.join();
-    return errors;
-}
 double farthest(const std::vector<float>& a, const std::vector<float>& b) {
     double most = a.size() == b.size() ? 0 : INFINITY;
     for (std::size_t i = 0; i < a.size() && i < b.size(); ++i)
@@ -168,4 +119,56 @@ TEST_CASE("Where one rank stops, all do", "[world][threads]") {
     });
     CHECK(errors == std::vector<std::string>(2));
     CHECK(epochs == std::vector<std::size_t>{2, 2});
+}
+
+TEST_CASE("Ranks evaluate to the figures of one, to the bit", "[world][threads]") {
+    const auto pairs = small_pair_model();
+    const auto classes = worlds::classifier();
+    Sequential steps{Embedding{40, 4, {.mask_zero = true}}, Dense{1, sigmoid}};  // a figure a step, under a mask
+    steps.build({8}, Seed{4});
+    Tensor<float, 2> each_step(2100, 8);
+    fill_uniform(each_step, 1, Seed{5});
+    const auto same = [&](const auto& model, const auto& data) {
+        const Report one = evaluate(model, data, Auc{}, LogLoss{});
+        REQUIRE(std::isfinite(one["log_loss"]));
+        for (const int ranks : {2, 3}) {
+            std::vector<std::vector<double>> figures(static_cast<std::size_t>(ranks));
+            const auto errors = on_ranks(ranks, [&](int rank, AnyWorld world) {
+                const auto own = data;  // a source has memory for one caller
+                const Report report = evaluate(model, own, {.world = world}, Auc{}, LogLoss{});
+                for (const auto& [name, value] : report.figures)
+                    figures[static_cast<std::size_t>(rank)].push_back(value);
+            });
+            CHECK(errors == std::vector<std::string>(static_cast<std::size_t>(ranks)));
+            for (const auto& own : figures) CHECK(own == std::vector<double>{one["auc"], one["log_loss"]});
+        }
+    };
+    for (const Index samples : {700, 2100}) {  // fewer batches than ranks, and a last one that is smaller
+        same(pairs, worlds::pairs(samples));
+        same(classes, worlds::points(samples));
+    }
+    same(steps, TensorDataset{worlds::ids(2100, 8, 40, 3), each_step});
+}
+
+TEST_CASE("Ranks do not evaluate other data or other weights, and none waits for one that failed", "[world][threads]") {
+    const auto errors = [&](Index rows, std::uint64_t seed, float weight) {
+        return on_ranks(2, [&](int rank, AnyWorld world) {
+            auto model = worlds::classifier();
+            if (rank == 1) for_each_parameter(model, [&](std::string_view, auto& p) { p.data()[0] += weight; });
+            evaluate(model, worlds::points(rank == 1 ? rows : 64, 4, rank == 1 ? seed : 1), {.world = world}, Auc{});
+        });
+    };
+    const std::string begin = "evaluate: the ranks of a world evaluate one model alike, but rank 1 has ";
+    CHECK(errors(65, 1, 0)[0] == begin + "samples 65, rank 0 has 64");
+    CHECK(errors(64, 2, 0)[1].starts_with(begin + "data with the fingerprint "));
+    CHECK(errors(64, 1, 1)[1].starts_with(begin + "weights with the fingerprint "));
+    CHECK(errors(64, 1, 0) == std::vector<std::string>(2));
+
+    const auto failed = on_ranks(3, [&](int rank, AnyWorld world) {
+        detail::gather_work(*world, [&]() -> std::vector<std::byte> {
+            if (rank > 0) throw DataError(message("there is no row ", rank));
+            return {};
+        });
+    });
+    CHECK(failed == std::vector<std::string>{"rank 1: there is no row 1", "there is no row 1", "there is no row 2"});
 }

@@ -36,7 +36,7 @@ public:
             const Index targets = static_cast<Index>(train[user].size()) - 1;
             if (targets < 1) continue;
             const Index parts = targets <= length ? 1 : (targets + length - 1) / length + 1;
-            for (Index part = 0; part < parts; ++part) samples_.push_back({user, part});
+            for (std::int32_t part = 0; part < parts; ++part) samples_.push_back({user, part});
         }
         if (samples_.empty()) throw DataError("SequenceSamples: no user has two events");
     }
@@ -72,8 +72,7 @@ public:
 
 private:
     struct Sample {
-        std::int32_t user;
-        Index part;
+        std::int32_t user, part;
     };
     void add(std::int32_t user, std::span<const std::int32_t> events, Index begin, Index count, Index number) const {
         batch_.push_back(events.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <numeric>
 #include <span>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/data/interactions.hpp>
+#include <deeprec/data/tables/values.hpp>
 
 DEEPREC_BEGIN
 
@@ -50,13 +52,13 @@ public:
     std::int32_t users() const { return static_cast<std::int32_t>(ends_.size()) - 1; }
     std::int32_t items() const { return items_; }
     /// Number of events.
-    Index size() const { return static_cast<Index>(ids_.size()); }
+    Index size() const { return ids_.size(); }
     /// The items of one user; may be empty. Throws DataError for an id that is not in 1 to users().
     std::span<const std::int32_t> operator[](std::int32_t user) const {
         if (user < 1 || user > users())
             throw DataError(message("Sequences: expected a user id from 1 to ", users(), ", received ", user));
         const auto u = static_cast<std::size_t>(user);
-        return std::span(ids_).subspan(ends_[u - 1], ends_[u] - ends_[u - 1]);
+        return ids_.all().subspan(ends_[u - 1], ends_[u] - ends_[u - 1]);
     }
 
     /// Throws DataError, in the name of who learns from them, where these are the sequences of a split with the events
@@ -82,20 +84,22 @@ public:
 
 private:
     friend class Split;
+    friend Sequences load_sequences(const std::filesystem::path& path);
     void append(std::span<const std::int32_t> ids) {  // as the next user
-        ids_.insert(ids_.end(), ids.begin(), ids.end());
-        ends_.push_back(ids_.size());
+        ids_.own().insert(ids_.own().end(), ids.begin(), ids.end());
+        ends_.push_back(ids_.own().size());
     }
     std::int32_t items_ = 0;
     bool holds_out_ = false;
-    std::vector<std::int32_t> ids_;        // all users one after the other
+    Values<std::int32_t> ids_;             // all users one after the other
     std::vector<std::size_t> ends_ = {0};  // user u has ids_[ends_[u - 1]] up to ids_[ends_[u]]
 };
 
 #if DEEPREC_BODIES
 DEEPREC_FUNCTION Sequences::Sequences(const Interactions& events) : items_(events.items.size()) {
-    ids_.reserve(events.item.size());
-    for (const std::size_t i : detail::by_user_and_time(events)) ids_.push_back(events.item[i]);
+    std::vector<std::int32_t>& ids = ids_.own();
+    ids.reserve(events.item.size());
+    for (const std::size_t i : detail::by_user_and_time(events)) ids.push_back(events.item[i]);
     ends_.assign(static_cast<std::size_t>(events.users.size()) + 1, 0);
     for (const std::int32_t user : events.user) ++ends_[static_cast<std::size_t>(user)];
     std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
@@ -104,7 +108,7 @@ DEEPREC_FUNCTION Sequences::Sequences(const Interactions& events) : items_(event
 DEEPREC_FUNCTION std::vector<std::int64_t> Sequences::item_counts() const {
     check_training("Sequences::item_counts");
     std::vector<std::int64_t> counts(static_cast<std::size_t>(items_) + 1, 0);
-    for (const std::int32_t item : ids_) ++counts[static_cast<std::size_t>(item)];
+    for (const std::int32_t item : ids_.all()) ++counts[static_cast<std::size_t>(item)];
     return counts;
 }
 
@@ -123,10 +127,11 @@ DEEPREC_FUNCTION Sequences Sequences::distinct() const {
     for (std::int32_t user = 1; user <= users(); ++user) {
         const auto ids = (*this)[user];
         sets.append(ids);
-        const auto begin = sets.ids_.end() - static_cast<std::ptrdiff_t>(ids.size());
-        std::sort(begin, sets.ids_.end());
-        sets.ids_.erase(std::unique(begin, sets.ids_.end()), sets.ids_.end());
-        sets.ends_.back() = sets.ids_.size();
+        std::vector<std::int32_t>& all = sets.ids_.own();
+        const auto begin = all.end() - static_cast<std::ptrdiff_t>(ids.size());
+        std::sort(begin, all.end());
+        all.erase(std::unique(begin, all.end()), all.end());
+        sets.ends_.back() = all.size();
     }
     return sets;
 }
@@ -134,7 +139,7 @@ DEEPREC_FUNCTION Sequences Sequences::distinct() const {
 DEEPREC_FUNCTION std::vector<Query> Sequences::next_item_queries() const {
     check_training("Sequences::next_item_queries");
     std::vector<Query> queries;
-    queries.reserve(ids_.size());
+    queries.reserve(ids_.all().size());
     for (std::int32_t user = 1; user <= users(); ++user) {
         const auto ids = (*this)[user];
         for (std::size_t t = 1; t < ids.size(); ++t) queries.push_back({user, ids.first(t), ids[t]});

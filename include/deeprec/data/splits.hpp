@@ -93,8 +93,8 @@ public:
         for (std::int32_t user = 1; user <= all_.users(); ++user) {
             const auto u = static_cast<std::size_t>(user) - 1;
             for (std::size_t i = all_.ends_[u] + cuts_[u].validation; i < all_.ends_[u + 1]; ++i) {
-                const auto place = static_cast<std::uint64_t>(all_.ids_[i] - 1);
-                other.all_.ids_[i] = 1 + static_cast<std::int32_t>((place + 1 + random.below(i, n - 1)) % n);
+                const auto place = static_cast<std::uint64_t>(all_.ids_.all()[i] - 1);
+                other.all_.ids_.own()[i] = 1 + static_cast<std::int32_t>((place + 1 + random.below(i, n - 1)) % n);
             }
         }
         return other;

@@ -12,6 +12,7 @@
 #include <bit>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <istream>
 #include <limits>
 #include <map>
@@ -21,6 +22,7 @@
 #include <set>
 #include <vector>
 
+#include <deeprec/core/function_ref.hpp>
 #include <deeprec/core/shape.hpp>
 #include <deeprec/io/dtypes.hpp>
 #include <deeprec/io/json_header.hpp>
@@ -297,6 +299,7 @@ DEEPREC_FUNCTION void SafetensorsReader::take_texts() {
 /// would take is refused before anything is written, so that nothing is lost.
 class SafetensorsWriter {
 public:
+    using Sink = FunctionRef<void(const void* data, std::size_t bytes)>;
     Metadata metadata;
 
     /// Throws ArgumentError for a name that it has already or that is not UTF-8, for the reserved "__metadata__" and
@@ -326,6 +329,13 @@ public:
         add(std::move(name), std::move(shape), shared->data());
         kept_.push_back(shared);
     }
+    /// A tensor that is made while it is written: `make(sink)` calls sink(data, bytes) for its parts, in order. `write`
+    /// throws ArgumentError where they are not as many bytes as the shape says.
+    template <class T>
+    void add_parts(std::string name, std::vector<Index> shape, std::function<void(Sink)> make) {
+        add<T>(std::move(name), std::move(shape), static_cast<const T*>(nullptr));
+        items_.back().make = std::move(make);
+    }
     /// All tensors and texts of another, under names that begin with `prefix`: a file in a file.
     void add(const std::string& prefix, const SafetensorsWriter& part);
     /// Replaces the file whole or not at all (see FileReplacement). Throws FileError, ArgumentError for metadata that
@@ -342,6 +352,7 @@ private:
         std::vector<Index> shape;
         const void* data;
         std::int64_t bytes;
+        std::function<void(Sink)> make{};  // in place of data
     };
     static void check_text(std::string_view what, const std::string& name, const std::string& text);
     static bool is_long(const std::string& text) { return text.size() > detail::longest_text; }
@@ -354,7 +365,20 @@ private:
         const std::uint64_t length = header.size();
         f(&length, sizeof length);
         f(header.data(), header.size());
-        for (const Item& item : order) f(item.data, static_cast<std::size_t>(item.bytes));
+        for (const Item& item : order) {
+            if (!item.make) {
+                f(item.data, static_cast<std::size_t>(item.bytes));
+                continue;
+            }
+            std::int64_t made = 0;
+            item.make([&](const void* data, std::size_t bytes) {
+                f(data, bytes);
+                made += static_cast<std::int64_t>(bytes);
+            });
+            if (made != item.bytes)
+                throw ArgumentError(message("safetensors: tensor ", detail::shown(item.name, "'"), ": expected ",
+                                            item.bytes, " bytes in parts, received ", made));
+        }
     }
     std::vector<Item> items_;
     std::set<std::string> names_;

@@ -4,14 +4,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/parallel.hpp>
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/ranking/scorer.hpp>
+#include <deeprec/training/fingerprint.hpp>
+#include <deeprec/training/world.hpp>
 
 DEEPREC_BEGIN
 
@@ -22,6 +27,9 @@ struct RankingProtocol {
     int threads = 0;  ///< 0 = all cores
     /// Not null: a query's target is ranked against these items of its user alone, not against all (`read_negatives`).
     const Sequences* negatives = nullptr;
+    /// Processes that share the queries. Every rank has the scorer and all queries, and gets the report of one process,
+    /// to the bit.
+    AnyWorld world{};
 };
 
 /// Means over all queries, and what each query contributed.
@@ -56,6 +64,36 @@ inline void check_queries(std::string_view name, std::span<const Query> queries,
         if ((*protocol.negatives)[query.user].empty())
             throw DataError(message(name, ": user ", query.user, " has no negatives"));
         for (const std::int32_t item : (*protocol.negatives)[query.user]) check("negatives", item);
+    }
+}
+/// Throws ArgumentError, on every rank and with both values, where one has another protocol or other queries.
+inline void agree_to_rank(std::span<const Query> queries, std::int32_t items, const RankingProtocol& protocol) {
+    std::uint64_t hash = hash_start;
+    for (const Query& query : queries) {
+        const std::int32_t ids[] = {query.user, query.target};
+        hash = hash_bytes(ids, sizeof ids, hash_bytes(query.history.data(), query.history.size_bytes(), hash));
+        if (!protocol.negatives) continue;
+        const auto negatives = (*protocol.negatives)[query.user];
+        hash = hash_bytes(negatives.data(), negatives.size_bytes(), hash);
+    }
+    const std::pair<std::string, std::string> facts[] = {
+        {"items", message(items)},
+        {"k", message(protocol.k)},
+        {"remove_history", message(protocol.remove_history)},
+        {"queries", message(queries.size())},
+        {"queries with the fingerprint", message(hash)},
+    };
+    agree("evaluate_ranking: the ranks of a world answer the same queries", *protocol.world, facts);
+}
+/// Of all queries what each rank made of its own, which begin at first_of(rank): its ranks, then its `auc`.
+template <class FirstOf>
+void gather_ranks(std::span<const std::vector<std::byte>> all, const FirstOf& first_of, std::vector<Index>& ranks,
+                  std::vector<double>& auc) {
+    for (std::size_t rank = 0; rank < all.size(); ++rank) {
+        const std::size_t first = first_of(rank), count = first_of(rank + 1) - first;
+        if (count == 0) continue;
+        std::memcpy(ranks.data() + first, all[rank].data(), count * sizeof(Index));
+        std::memcpy(auc.data() + first, all[rank].data() + count * sizeof(Index), count * sizeof(double));
     }
 }
 /// candidate[item] = whether the query may be answered with the item, for items 1 ... of `candidate`.
@@ -99,36 +137,58 @@ inline TargetRank rank_target(const Query& query, std::span<const float> scores,
 /// A scorer that also takes a span of queries, with items + 1 scores for each, is asked for many at once.
 ///
 /// Throws DataError without queries or for a target or history outside 1..items, ArgumentError unless k is positive,
-/// NumericError for the score of a candidate that is NaN or +Inf; -Inf may say that an item is none.
+/// NumericError for the score of a candidate that is NaN or +Inf; -Inf may say that an item is none. Where ranks of a
+/// world have other queries, ArgumentError on all of them with both values; where one throws, all do.
 template <class Scorer>
 RankingReport evaluate_ranking(const Scorer& scorer, std::span<const Query> queries, std::int32_t items,
                                RankingProtocol protocol = {}) {
+    if (protocol.world) detail::agree_to_rank(queries, items, protocol);
     detail::check_queries("evaluate_ranking", queries, items, protocol);
     if (protocol.k < 1) throw ArgumentError(message("evaluate_ranking: expected a positive k, received ", protocol.k));
     RankingReport report{0, 0, 0, protocol, std::vector<Index>(queries.size(), 0)};
     std::vector<double> auc(queries.size(), 0.0);
-    ThreadPool pool(protocol.threads);
-    const Index lanes = std::min<Index>(pool.threads(), static_cast<Index>(queries.size()));
     [[maybe_unused]] constexpr bool in_blocks = requires(std::span<float> scores) { scorer(queries, scores); };
     const std::size_t block = in_blocks ? 64 : 1, width = static_cast<std::size_t>(items) + 1;
-    pool.run(lanes, [&](Index lane) {
-        std::vector<float> block_scores(block * width);
-        std::vector<std::uint8_t> candidate(width);
-        const std::size_t stride = block * static_cast<std::size_t>(lanes);
-        for (std::size_t first = block * static_cast<std::size_t>(lane); first < queries.size(); first += stride) {
-            const auto asked = queries.subspan(first, std::min(block, queries.size() - first));
-            if constexpr (in_blocks)
-                scorer(asked, std::span(block_scores).first(asked.size() * width));
-            else
-                scorer(asked.front(), std::span(block_scores));
-            for (std::size_t i = 0; i < asked.size(); ++i) {
-                const detail::TargetRank rank = detail::rank_target(
-                    asked[i], std::span(block_scores).subspan(i * width, width), candidate, protocol);
-                report.ranks[first + i] = rank.rank;
-                auc[first + i] = rank.auc;
+    const auto rank_queries = [&](std::size_t begin, std::size_t end) {
+        ThreadPool pool(protocol.threads);
+        const Index lanes = std::min<Index>(pool.threads(), static_cast<Index>(end - begin));
+        pool.run(lanes, [&](Index lane) {
+            std::vector<float> block_scores(block * width);
+            std::vector<std::uint8_t> candidate(width);
+            const std::size_t stride = block * static_cast<std::size_t>(lanes);
+            for (std::size_t first = begin + block * static_cast<std::size_t>(lane); first < end; first += stride) {
+                const auto asked = queries.subspan(first, std::min(block, end - first));
+                if constexpr (in_blocks)
+                    scorer(asked, std::span(block_scores).first(asked.size() * width));
+                else
+                    scorer(asked.front(), std::span(block_scores));
+                for (std::size_t i = 0; i < asked.size(); ++i) {
+                    const detail::TargetRank rank = detail::rank_target(
+                        asked[i], std::span(block_scores).subspan(i * width, width), candidate, protocol);
+                    report.ranks[first + i] = rank.rank;
+                    auc[first + i] = rank.auc;
+                }
             }
-        }
-    });
+        });
+    };
+    if (!protocol.world) {
+        rank_queries(0, queries.size());
+    } else {
+        const auto first_of = [&](std::size_t rank) {
+            return queries.size() * rank / static_cast<std::size_t>(protocol.world.size());
+        };
+        const auto own = static_cast<std::size_t>(protocol.world.rank());
+        const std::size_t begin = first_of(own), end = first_of(own + 1);
+        const auto all = detail::gather_work(*protocol.world, [&] {
+            rank_queries(begin, end);
+            std::vector<std::byte> found;
+            for (const auto part : {std::as_bytes(std::span(report.ranks).subspan(begin, end - begin)),
+                                    std::as_bytes(std::span(auc).subspan(begin, end - begin))})
+                found.insert(found.end(), part.begin(), part.end());
+            return found;
+        });
+        detail::gather_ranks(all, first_of, report.ranks, auc);
+    }
     for (std::size_t q = 0; q < queries.size(); ++q) {
         report.auc += auc[q];
         const double gain = detail::gain(report.ranks[q], protocol.k);

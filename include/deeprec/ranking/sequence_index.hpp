@@ -17,7 +17,9 @@
 #include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/ranking/item_scan.hpp>
+#include <deeprec/ranking/merge_top_k.hpp>
 #include <deeprec/ranking/recommend_options.hpp>
+#include <deeprec/training/fingerprint.hpp>
 
 DEEPREC_BEGIN
 
@@ -26,6 +28,10 @@ struct SequenceIndexOptions {
     /// Those of the queries' events and users, for models that read some; they must outlive the index.
     const SequenceFields* fields = nullptr;
     ItemStorage storage = ItemStorage::float32;  ///< int8 for models of float alone
+    /// Processes that share the items: each packs and scans its part of them, some multiple of 2,048. All ranks have
+    /// the model and ask the same, and each gets the lists of one index of all items, to the bit. Scores of all items,
+    /// as a hybrid asks for, are made by each rank alone and cost more than without.
+    AnyWorld world{};
 };
 
 /// `SequenceIndex index{model}; index.recommend(history, 10, {.exclude = history})`, and a scorer for
@@ -188,8 +194,8 @@ private:
     /// column alone would be summed in another order.
     void score_run(const T* h, Index rows, Index begin, Index end, T* scores, Index stride) const {
         const Index d = model_->width();
-        const T* packed = packed_.data() + begin * d;
-        if (options_.storage == ItemStorage::int8) {
+        const T* packed = packed_.data() + (begin - first_) * d;
+        if (options_.storage == ItemStorage::int8 || begin < first_ || end > last_) {
             thread_local Buffer<T> own;
             T* const to = own.need(kernels::packed_size<T>(d, end - begin));
             kernels::pack_transposed<T>(model_->vectors() + begin * d, d, d, end - begin, to);
@@ -228,12 +234,16 @@ private:
         const detail::Allowed by_options(options, query.history, excluded);
         const auto allowed = [&](std::int32_t item) { return item != 0 && by_options(item); };
         const auto some = [&](const std::int32_t* rows, Index count, T* scores, Index) {
-            score_some(h.data(), rows, count, scores);
+            std::array<std::int32_t, at_once> own;
+            std::transform(rows, rows + count, own.begin(),
+                           [&](std::int32_t row) { return row + static_cast<std::int32_t>(first_); });
+            score_some(h.data(), own.data(), count, scores);
         };
         const auto run = [&](Index begin, Index end, T* scores, Index) {
-            score_run(h.data(), 1, begin, end, scores, end - begin);
+            score_run(h.data(), 1, first_ + begin, first_ + end, scores, end - begin);
         };
-        detail::ItemScan<T> scan{.rows = model_->items() + 1,
+        detail::ItemScan<T> scan{.rows = last_ - first_,
+                                 .first_item = static_cast<std::int32_t>(first_),
                                  .eligible = options.eligible ? &*options.eligible : nullptr,
                                  .pool = options.allow ? nullptr : options.pool,  // the caller's thread asks
                                  .tile = columns,
@@ -245,11 +255,20 @@ private:
         // Without codes the threads make all scores for `allow` to be asked about the best of them.
         const bool all_scores = options.allow && options.pool && !scan.codes;
         std::vector<typename detail::ItemScan<T>::Lane> lanes;
-        const auto best_of = [&](Index most) {
+        const auto best_of_own = [&](Index most) {
             if (auto best = all_scores ? std::nullopt : scan.best(most, lanes)) return std::move(*best);
-            std::vector<T> scores(static_cast<std::size_t>(items()) + 1);
-            score(std::span(&query, 1), fields, scores, nullptr, options.pool);
-            return detail::best_of_scores(name, scores.data(), items() + 1, 0, most, allowed);
+            std::vector<T> scores(static_cast<std::size_t>(last_ - first_));
+            each_run(first_, last_, options.pool, [&](Index begin, Index end) {
+                score_run(h.data(), 1, begin, end, scores.data() + begin - first_, end - begin);
+            });
+            return detail::best_of_scores(name, scores.data(), last_ - first_, static_cast<std::int32_t>(first_), most,
+                                          allowed);
+        };
+        const auto best_of = [&](Index most) {
+            if (!options_.world) return best_of_own(most);
+            const auto request = detail::hash_bytes(query.history.data(), query.history.size_bytes(),
+                                                    static_cast<std::uint64_t>(query.user));
+            return merge_top_k(options_.world, most, [&] { return best_of_own(most); }, request);
         };
         return detail::list_of<T>(
             items(), k, query.history, options, [this](auto a, auto b) { return similarity(a, b); }, best_of);
@@ -262,9 +281,7 @@ private:
             throw ShapeError(message("SequenceIndex: expected ", n, " scores for each of ", rows, " queries, received ",
                                      scores.size()));
         const T* const h = outputs(queries, fields, pool);
-        const Index ranges = std::max<Index>(n / columns, 1);
-        run_tasks(pool, ranges, [&](Index range) {
-            const Index begin = range * columns, end = range + 1 < ranges ? begin + columns : n;
+        each_run(0, n, pool, [&](Index begin, Index end) {
             if (!eligible || eligible->count() > n / detail::ItemScan<T>::sparse)
                 return score_run(h, rows, begin, end, scores.data() + begin, n);
             std::fill(scores.begin() + begin, scores.begin() + end, std::numeric_limits<T>::lowest());
@@ -285,6 +302,15 @@ private:
             flush();
         });
     }
+    /// f(begin, end) for runs of items that are scored together, over the threads of a pool; the last takes the rest.
+    template <class F>
+    static void each_run(Index first, Index last, ThreadPool* pool, const F& f) {
+        const Index runs = first == last ? 0 : std::max<Index>((last - first) / columns, 1);
+        run_tasks(pool, runs, [&](Index run) {
+            const Index begin = first + run * columns;
+            f(begin, run + 1 < runs ? begin + columns : last);
+        });
+    }
     static std::span<const std::int32_t> last_of(std::span<const std::int32_t> ids, Index most) {
         return ids.last(std::min(ids.size(), static_cast<std::size_t>(most)));
     }
@@ -297,11 +323,17 @@ private:
         return fields;
     }
     void pack() {
-        const Index n = model_->items() + 1, d = model_->width();
+        const Index n = model_->items() + 1, d = model_->width(), runs = std::max<Index>(n / columns, 1);
+        const Index rank = options_.world.rank(), ranks = options_.world.size();
+        first_ = runs * rank / ranks * columns;
+        last_ = rank + 1 == ranks ? n : runs * (rank + 1) / ranks * columns;
+        const T* const vectors = model_->vectors() + first_ * d;
         if (options_.storage == ItemStorage::float32) {
-            kernels::pack_transposed<T>(model_->vectors(), d, d, n, packed_.need(kernels::packed_size<T>(d, n)));
+            kernels::pack_transposed<T>(vectors, d, d, last_ - first_,
+                                        packed_.need(kernels::packed_size<T>(d, last_ - first_)));
         } else if constexpr (std::is_same_v<T, float>) {
-            codes_ = detail::ItemCodes("SequenceIndex", model_->vectors(), model_->bias(), n, d);
+            const T* const bias = model_->bias() ? model_->bias() + first_ : nullptr;
+            codes_ = detail::ItemCodes("SequenceIndex", vectors, bias, last_ - first_, d);
         } else {
             throw ArgumentError("SequenceIndex: expected float32 storage, int8 is for models of float");
         }
@@ -312,6 +344,7 @@ private:
 
     std::shared_ptr<const Model> model_;
     SequenceIndexOptions options_;
+    Index first_ = 0, last_ = 0;  // of the rows that this rank has packed, row 0 is padding
     Buffer<T> packed_;
     detail::ItemCodes codes_;
     std::vector<std::uint8_t> unknown_;

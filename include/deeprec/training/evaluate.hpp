@@ -1,15 +1,21 @@
 /// Metrics of a model over a data set: `evaluate`.
 #pragma once
 
+#include <algorithm>
+#include <cstring>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <deeprec/core/order.hpp>
+#include <deeprec/core/parameters.hpp>
 #include <deeprec/core/tasks.hpp>
 #include <deeprec/metrics/metric.hpp>
+#include <deeprec/training/fingerprint.hpp>
 #include <deeprec/training/predict.hpp>
+#include <deeprec/training/world.hpp>
 
 DEEPREC_BEGIN
 
@@ -29,15 +35,68 @@ struct Report {
     }
 };
 
+struct EvaluateOptions {
+    /// Processes that share the work: each runs the model over its batches and hands the predictions to all. Every rank
+    /// has the model and the whole data, and gets the figures of one process, to the bit.
+    AnyWorld world{};
+};
+
+namespace detail {
+/// Predictions as bytes: extents, numbers, mask.
+template <class T, int Rank>
+std::vector<std::byte> packed(const View<const T, Rank>& y) {
+    std::vector<std::byte> bytes;
+    const auto add = [&](const auto* from, Index count) {
+        const auto* const p = reinterpret_cast<const std::byte*>(from);
+        bytes.insert(bytes.end(), p, p + static_cast<std::size_t>(count) * sizeof *from);
+    };
+    add(y.extents().data(), Rank);
+    add(y.data(), y.size());
+    if constexpr (Rank > 1)
+        if (y.mask) add(y.mask.keep, y.extent(0) * y.extent(1));
+    return bytes;
+}
+template <class T, int Rank>
+View<const T, Rank> unpacked(const std::vector<std::byte>& bytes) {
+    typename View<const T, Rank>::Extents extents;
+    std::memcpy(extents.data(), bytes.data(), sizeof extents);
+    const auto* const numbers = reinterpret_cast<const T*>(bytes.data() + sizeof extents);
+    const View<const T, Rank> y{numbers, extents};
+    const auto* const end = reinterpret_cast<const std::uint8_t*>(numbers + y.size());
+    const bool masked = end != reinterpret_cast<const std::uint8_t*>(bytes.data() + bytes.size());
+    return {numbers, extents, Mask{masked ? end : nullptr}};
+}
+template <class Model, class Data>
+void agree_to_evaluate(const Model& model, const Data& data, TrainingWorld& world) {
+    std::uint64_t weights = hash_start;
+    for_each_parameter(model, [&](std::string_view, const auto& p) {
+        weights = hash_bytes(p.data(), static_cast<std::size_t>(p.size()) * sizeof(*p.data()), weights);
+    });
+    const std::pair<std::string, std::string> facts[] = {
+        {"samples", message(data.size())},
+        {"data with the fingerprint", message(fingerprint_of(data))},
+        {"weights with the fingerprint", message(weights)},
+    };
+    agree("evaluate: the ranks of a world evaluate one model alike", world, facts);
+}
+}  // namespace detail
+
 /// Runs the model over a data source and shows every prediction to the metrics, with the masks and weights of the data:
-/// `evaluate(model, test, Auc{}, LogLoss{})["auc"]`. Throws as the model's forward and the metrics' update.
+/// `evaluate(model, test, Auc{}, LogLoss{})["auc"]`, or over ranks `evaluate(model, test, {.world = world}, Auc{})`.
+/// Throws as the model's forward and the metrics' update; ArgumentError, on every rank and with both values, where one
+/// has other data or weights.
 template <class Model, class Data, class... Metrics>
-Report evaluate(const Model& model, const Data& data, Metrics... metrics) {
+Report evaluate(const Model& model, const Data& data, EvaluateOptions options, Metrics... metrics) {
+    constexpr Index batch_size = 1024;
     Predictor<Model> predictor(model);
-    detail::each_batch(detail::all_indices(data.size()), 1024, [&](std::span<const Index> indices) {
-        const auto& batch = data.batch(indices);
-        const auto y = predictor.views(detail::input_views(batch.inputs));
-        const auto show = [&](const auto& prediction) {
+    const std::vector<Index> order = detail::all_indices(data.size());
+    const auto indices_of = [&](Index number) {
+        const Index begin = number * batch_size, count = std::min(batch_size, data.size() - begin);
+        return std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+    };
+    const auto predictions = [&](const auto& batch) { return predictor.views(detail::input_views(batch.inputs)); };
+    const auto show = [&](const auto& batch, const auto& y) {
+        const auto show_shaped = [&](const auto& prediction) {
             const auto update = [&](auto& metric) {
                 const TaskLists tasks = detail::task_lists(model, batch);
                 if constexpr (is_on_task<std::remove_cvref_t<decltype(metric)>>)
@@ -50,13 +109,35 @@ Report evaluate(const Model& model, const Data& data, Metrics... metrics) {
             (update(metrics), ...);
         };
         if constexpr (std::remove_cvref_t<decltype(y)>::rank == 3) {
-            show(y);
+            show_shaped(y);
         } else {  // samples of a block lie in one row of targets
             const Index rows = batch.targets.extent(0);
-            show(View<const typename Model::Scalar, 2>{y.data(), {rows, y.size() / std::max<Index>(rows, 1)}});
+            show_shaped(View<const typename Model::Scalar, 2>{y.data(), {rows, y.size() / std::max<Index>(rows, 1)}});
         }
-    });
+    };
+    const Index batches = (data.size() + batch_size - 1) / batch_size;
+    const Index ranks = options.world.size(), rank = options.world.rank();
+    if (options.world) detail::agree_to_evaluate(model, data, *options.world);
+    for (Index first = 0; first < batches; first += ranks) {
+        if (!options.world) {
+            const auto& batch = data.batch(indices_of(first));
+            show(batch, predictions(batch));
+            continue;
+        }
+        using Y = decltype(predictions(data.batch(indices_of(0))));
+        const auto all = detail::gather_work(*options.world, [&]() -> std::vector<std::byte> {
+            if (first + rank >= batches) return {};
+            return detail::packed<typename Y::Scalar, Y::rank>(predictions(data.batch(indices_of(first + rank))));
+        });
+        for (Index number = first; number < std::min(first + ranks, batches); ++number)
+            show(data.batch(indices_of(number)),
+                 detail::unpacked<typename Y::Scalar, Y::rank>(all[static_cast<std::size_t>(number - first)]));
+    }
     return {{{std::string(metrics.name()), metrics.result()}...}};
+}
+template <class Model, class Data, class... Metrics>
+Report evaluate(const Model& model, const Data& data, Metrics... metrics) {
+    return evaluate(model, data, EvaluateOptions{}, std::move(metrics)...);
 }
 
 DEEPREC_END

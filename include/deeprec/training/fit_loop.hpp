@@ -288,7 +288,7 @@ private:
     }
     /// Throws ArgumentError unless all ranks are about to do the same.
     void agree_with_world() {
-        std::uint64_t weights = 0xcbf29ce484222325ull;
+        std::uint64_t weights = hash_start;
         for (const Parameter<T>& p : named_list())
             weights = hash_bytes(p.values, static_cast<std::size_t>(p.size()) * sizeof(T), weights);
         const std::pair<std::string, std::string> facts[] = {
@@ -306,7 +306,7 @@ private:
             {"weights with the fingerprint", message(weights)},
             {"done epochs", message(epoch_)},
         };
-        agree(*options_.world, facts);
+        agree("fit: the ranks of a world train one model alike", *options_.world, facts);
     }
     void report(EpochLog& log, const std::string& prefix) {
         for (const MetricRef<T>& metric : metrics_) {

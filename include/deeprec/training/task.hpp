@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <deeprec/core/tasks.hpp>
+#include <deeprec/training/fingerprint.hpp>
 #include <deeprec/training/metric_ref.hpp>
 #include <deeprec/training/sampled_sequence_trainer.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
@@ -40,37 +41,6 @@ public:
     /// A number that tells other data apart: of its size and the content of some samples.
     virtual std::uint64_t data_fingerprint() = 0;
 };
-
-inline std::uint64_t hash_bytes(const void* data, std::size_t bytes, std::uint64_t hash) {
-    const auto* p = static_cast<const unsigned char*>(data);
-    for (std::size_t i = 0; i < bytes; ++i) hash = (hash ^ p[i]) * 0x100000001b3ull;  // FNV-1a
-    return hash;
-}
-template <class T, int Rank>
-std::uint64_t hash_inputs(const View<T, Rank>& x, std::uint64_t hash) {
-    return hash_bytes(x.data(), static_cast<std::size_t>(x.size()) * sizeof(T), hash);
-}
-inline std::uint64_t hash_inputs(const RecordView& x, std::uint64_t hash) {
-    for (const FieldView& f : x.fields) {
-        hash = hash_bytes(f.name.data(), f.name.size(), hash);
-        hash = hash_bytes(f.data + x.begin * f.row_bytes(), static_cast<std::size_t>(x.batch() * f.row_bytes()), hash);
-    }
-    return hash;
-}
-template <class U, class V>
-std::uint64_t hash_inputs(const Pair<U, V>& x, std::uint64_t hash) {
-    return hash_inputs(view(x.item), hash_inputs(view(x.user), hash));
-}
-template <class Inputs, class T>
-std::uint64_t hash_batch(const Batch<Inputs, T>& batch, std::uint64_t hash) {
-    return hash_inputs(batch.targets, hash_inputs(batch.inputs, hash));
-}
-inline std::uint64_t hash_batch(const SequenceBatch& batch, std::uint64_t hash) {
-    for (const auto& events : batch.sequences) hash = hash_bytes(events.data(), events.size_bytes(), hash);
-    for (const FieldsOfSequence& fields : batch.fields)
-        hash = hash_inputs(fields.user, hash_inputs(fields.events, hash));
-    return hash;
-}
 
 /// The rank of the predictions that metrics see.
 template <class Model, class Data>
@@ -133,13 +103,7 @@ public:
         else
             return model_.parameters_changed(), false;
     }
-    std::uint64_t data_fingerprint() override {
-        constexpr Index most = 16;
-        std::vector<Index> some;
-        const Index n = samples();
-        for (Index i = 0; i < std::min(n, most); ++i) some.push_back(n <= most ? i : i * (n - 1) / (most - 1));
-        return hash_batch(data_.batch(some), static_cast<std::uint64_t>(n) + 0xcbf29ce484222325ull);
-    }
+    std::uint64_t data_fingerprint() override { return fingerprint_of(data_); }
 
 private:
     using B = std::remove_cvref_t<decltype(std::declval<Data&>().batch(std::span<const Index>()))>;

@@ -1,9 +1,10 @@
-/// Several processes that train one model.
+/// Several processes that train, evaluate or serve one model.
 #pragma once
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,12 +13,13 @@
 #include <vector>
 
 #include <deeprec/core/errors.hpp>
+#include <deeprec/core/function_ref.hpp>
 #include <deeprec/core/shape.hpp>
 
 DEEPREC_BEGIN
 
-/// What `fit` needs of an engine that joins processes (ranks), such as adapters/mpi.hpp's. All ranks call the same
-/// functions in the same order.
+/// What `fit`, `evaluate` and `evaluate_ranking` need of an engine that joins processes (ranks), such as
+/// adapters/mpi.hpp's. All ranks call the same functions in the same order.
 class TrainingWorld {
 public:
     virtual ~TrainingWorld() = default;
@@ -51,11 +53,16 @@ private:
 };
 
 namespace detail {
-/// Throws ArgumentError on every rank unless all have the same facts {name, value}; it says both values.
-DEEPREC_FUNCTION void agree(TrainingWorld& world, std::span<const std::pair<std::string, std::string>> facts);
+/// Throws ArgumentError on every rank unless all have the same facts {name, value}: `who` and both values.
+void agree(std::string_view who, TrainingWorld& world, std::span<const std::pair<std::string, std::string>> facts);
+
+/// What `work` of each rank returns, in the order of ranks. Where it throws on some, no rank waits for another: those
+/// throw what it threw, the others Error with what it threw on the first of them.
+std::vector<std::vector<std::byte>> gather_work(TrainingWorld& world, FunctionRef<std::vector<std::byte>()> work);
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION void agree(TrainingWorld& world, std::span<const std::pair<std::string, std::string>> facts) {
+DEEPREC_FUNCTION void agree(std::string_view who, TrainingWorld& world,
+                            std::span<const std::pair<std::string, std::string>> facts) {
     std::string text;
     for (const auto& [name, value] : facts) text += name + '\0' + value + '\0';
     const auto all = world.gather(std::as_bytes(std::span(text)));
@@ -68,9 +75,34 @@ DEEPREC_FUNCTION void agree(TrainingWorld& world, std::span<const std::pair<std:
     for (std::size_t fact = 0; fact < facts.size(); ++fact)
         for (std::size_t rank = 1; rank < all.size(); ++rank)
             if (all[rank] != all[0] && value_of(rank, fact) != value_of(0, fact))
-                throw ArgumentError(message("fit: the ranks of a world train one model alike, but rank ", rank, " has ",
-                                            facts[fact].first, " ", value_of(rank, fact), ", rank 0 has ",
-                                            value_of(0, fact)));
+                throw ArgumentError(message(who, ", but rank ", rank, " has ", facts[fact].first, " ",
+                                            value_of(rank, fact), ", rank 0 has ", value_of(0, fact)));
+}
+
+DEEPREC_FUNCTION std::vector<std::vector<std::byte>> gather_work(TrainingWorld& world,
+                                                                 FunctionRef<std::vector<std::byte>()> work) {
+    std::exception_ptr failure;
+    std::vector<std::byte> own;
+    std::string why;
+    try {
+        own = work();
+    } catch (const std::exception& error) {
+        failure = std::current_exception();
+        why = error.what();
+    }
+    const auto text = std::as_bytes(std::span(why));
+    if (failure) own.assign(text.begin(), text.end());
+    own.push_back(std::byte{failure != nullptr});
+    auto all = world.gather(own);
+    if (failure) std::rethrow_exception(failure);
+    for (std::size_t rank = 0; rank < all.size(); ++rank) {
+        const bool failed = all[rank].back() != std::byte{0};
+        all[rank].pop_back();
+        if (failed)
+            throw Error(message("rank ", rank, ": ",
+                                std::string_view(reinterpret_cast<const char*>(all[rank].data()), all[rank].size())));
+    }
+    return all;
 }
 #endif
 }  // namespace detail
