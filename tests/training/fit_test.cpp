@@ -231,14 +231,14 @@ TEST_CASE("Samples come in a new order each epoch, or in the given one", "[train
         }
         void start_epoch(Index epoch, Seed seed) { epochs->emplace_back(epoch, seed.value); }
     };
-    const auto orders = [](bool shuffle, std::uint64_t seed) {
+    const auto orders = [](bool shuffle, std::uint64_t seed, Index block = 0) {
         std::vector<Index> seen;
         std::vector<std::pair<Index, std::uint64_t>> epochs;
         Recorder data{points(50), &seen, &epochs};
         auto model = classifier();
         Adam optimizer;
         fit(model, data, BinaryCrossEntropy{}, optimizer,
-            {.epochs = 2, .batch_size = 7, .threads = 1, .seed = seed, .shuffle = shuffle});
+            {.epochs = 2, .batch_size = 7, .threads = 1, .seed = seed, .shuffle = shuffle, .shuffle_block = block});
         REQUIRE(seen.size() == 100);
         REQUIRE(epochs.size() == 2);
         CHECK(epochs[0].first == 0);
@@ -258,6 +258,15 @@ TEST_CASE("Samples come in a new order each epoch, or in the given one", "[train
     CHECK(orders(true, 1).first == first);
     CHECK(orders(true, 2).first != first);
     CHECK(orders(false, 1) == std::pair{all, all});
+    CHECK(orders(false, 1, 5) == std::pair{all, all});
+    const auto [block_first, block_second] = orders(true, 1, 5);
+    CHECK(block_first != block_second);
+    for (auto order : {block_first, block_second}) {
+        std::sort(order.begin(), order.end());
+        CHECK(order == all);
+    }
+    CHECK(message_of<ArgumentError>([&] { orders(true, 1, -1); }) ==
+          "fit: expected a shuffle_block >= 0, received -1");
 }
 
 TEST_CASE("A loss that stops being finite stops the training", "[training]") {

@@ -97,7 +97,7 @@ History train_pairs(const Run& run) {
                Checkpoint{.directory = run.directory.string(), .keep = 2, .every_batches = run.every_batches},
                HistoryFile{(run.directory / "history.csv").string()});
 }
-/// A next-item model on sequences, two batches a step too: 13 batches an epoch.
+/// A next-item model on sequences, two batches a step too, shuffled by blocks: 13 batches an epoch.
 History train_sequences(const Run& run) {
     Interactions events;
     for (int i = 1; i <= 30; ++i) events.items.add(std::to_string(i));
@@ -116,6 +116,7 @@ History train_sequences(const Run& run) {
                 .validation = &samples,
                 .threads = run.threads,
                 .seed = 5,
+                .shuffle_block = 1,  // 64 samples among each other
                 .accumulate = 2,
                 .resume = run.state()},
                TopKAccuracy{}, EarlyStopping{.patience = 30, .restore_best_weights = true},
@@ -265,6 +266,8 @@ TEST_CASE("A state of another training is refused with both values", "[training]
     CHECK(go(worlds::classifier(), data, {.epochs = 3, .batch_size = 16}, Adam{}) ==
           begin + "batch_size '32', this one '16'");
     CHECK(go(worlds::classifier(), data, {.epochs = 3, .seed = 9}, Adam{}) == begin + "seed '0', this one '9'");
+    CHECK(go(worlds::classifier(), data, {.epochs = 3, .shuffle_block = 8}, Adam{}) ==
+          begin + "shuffle '1', this one 'blocks of 8'");
     CHECK(go(worlds::classifier(), data, {.epochs = 3}, AdamW{}) == begin + "optimizer 'Adam', this one 'AdamW'");
     CHECK(go(worlds::classifier(), worlds::points(65), {.epochs = 3}, Adam{}).starts_with(begin + "data '"));
     CHECK(go(worlds::classifier(), data, {.epochs = 3, .validation = &data}, Adam{})

@@ -19,6 +19,31 @@ void shuffle(std::vector<Element>& elements, Seed seed) {
     for (std::size_t i = elements.size(); i > 1; --i) std::swap(elements[i - 1], elements[random.below(i, i)]);
 }
 
+/// An order of 0 ... n - 1, n the size of `order`, in which what is near in memory is used at nearly the same time: the
+/// numbers in blocks of `block`, the blocks in a random order, and 64 blocks at a time shuffled among each other.
+/// Depends on the seed alone. A run of the order has numbers of at most 128 places; where `block` times 64 is n or more
+/// it is a shuffle of all. Throws ArgumentError unless `block` is positive.
+inline void shuffle_blocks(std::vector<Index>& order, Index block, Seed seed) {
+    if (block < 1) throw ArgumentError(message("shuffle_blocks: expected a positive block, received ", block));
+    const Index n = static_cast<Index>(order.size()), blocks = (n + block - 1) / block;
+    constexpr std::size_t together = 64;
+    std::vector<Index> places(static_cast<std::size_t>(blocks));
+    std::iota(places.begin(), places.end(), Index(0));
+    shuffle(places, derive(seed, 0));
+    auto end = order.begin(), begin = end;
+    for (std::size_t b = 0; b < places.size(); ++b) {
+        const Index first = places[b] * block, last = std::min(n, first + block);
+        std::iota(end, end + (last - first), first);
+        end += last - first;
+        if ((b + 1) % together != 0 && b + 1 < places.size()) continue;
+        const RandomStream random(derive(seed, b + 1));
+        for (auto i = static_cast<std::size_t>(end - begin); i > 1; --i)
+            std::iter_swap(begin + static_cast<std::ptrdiff_t>(i - 1),
+                           begin + static_cast<std::ptrdiff_t>(random.below(i, i)));
+        begin = end;
+    }
+}
+
 namespace detail {
 inline std::vector<Index> all_indices(Index n) {
     std::vector<Index> order(static_cast<std::size_t>(n));

@@ -23,6 +23,10 @@ struct FitOptions {
     int threads = 0;                   ///< 0 = all cores; the result does not depend on it
     std::uint64_t seed = 0;            ///< of shuffling, dropout and sampling
     bool shuffle = true;
+    /// 0: all samples are shuffled among each other. Else in blocks of so many, 64 random ones at a time
+    /// (`shuffle_blocks`), for data larger than memory: what a batch reads then lies in 64 places that neighbouring
+    /// batches read too, not one place a sample.
+    Index shuffle_block = 0;
     Index accumulate = 1;  ///< batches for one step, which is that of one batch with all their samples
     /// A factor of the training loss of samples of class 0, 1, ... beside their own weights, as Keras' class_weight.
     /// The class is the target, or the place of the largest number where targets have several; where a model predicts
@@ -89,6 +93,7 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
                                        options.batch_size,
                                        options.seed,
                                        options.shuffle,
+                                       options.shuffle_block,
                                        options.accumulate,
                                        {options.class_weight},
                                        options.regularizers,

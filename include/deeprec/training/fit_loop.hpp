@@ -136,7 +136,10 @@ private:
         const bool resumed = so_far_.samples > 0;
         train_.start_epoch(epoch_, epoch_seed);
         if (saves()) know_data();
-        if (options_.shuffle) shuffle(order_, epoch_seed);
+        if (options_.shuffle && options_.shuffle_block)
+            shuffle_blocks(order_, options_.shuffle_block, epoch_seed);
+        else if (options_.shuffle)
+            shuffle(order_, epoch_seed);
         tell<&CallbackRef::epoch_begin>(EpochBegin{{*this}, epoch_, resumed});
         if (resumed)
             repeat_waiting();
@@ -300,6 +303,7 @@ private:
             {"the batch_size", message(options_.batch_size)},
             {"the seed", message(options_.seed)},
             {"shuffle", message(options_.shuffle)},
+            {"shuffle_block", message(options_.shuffle_block)},
             {"accumulate", message(options_.accumulate)},
             {"samples", message(train_.samples())},
             {"data with the fingerprint", message(train_.data_fingerprint())},
@@ -355,7 +359,7 @@ private:
         so_far_ = now.so_far;
         stopping = finished_ = now.finished;
         train_.parameters_changed();
-        if (options_.shuffle)  // each epoch's order is made of the one before
+        if (options_.shuffle && !options_.shuffle_block)  // each epoch's order is made of the one before
             for (Index e = 0; e < epoch_; ++e)
                 shuffle(order_, derive(Seed{options_.seed}, static_cast<std::uint64_t>(e)));
         return true;

@@ -88,6 +88,7 @@ struct LoopOptions {
     Index epochs, batch_size;
     std::uint64_t seed;
     bool shuffle;
+    Index shuffle_block;
     Index accumulate;
     ClassWeights class_weight;
     const std::vector<Regularizer>& regularizers;
@@ -98,6 +99,8 @@ struct LoopOptions {
     void check() const {
         if (epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", epochs));
         if (batch_size < 1) throw ArgumentError(message("fit: expected a positive batch_size, received ", batch_size));
+        if (shuffle_block < 0)
+            throw ArgumentError(message("fit: expected a shuffle_block >= 0, received ", shuffle_block));
         if (accumulate < 1) throw ArgumentError(message("fit: expected a positive accumulate, received ", accumulate));
         for (const double weight : class_weight.weights)
             if (!(weight >= 0 && std::isfinite(weight)))

@@ -28,7 +28,7 @@ std::vector<std::pair<std::string, std::string>> fingerprint(const TrainingState
             {"optimizer", o.names.at(1)},
             {"batch_size", std::to_string(o.batch_size)},
             {"seed", std::to_string(o.seed)},
-            {"shuffle", option_text(o.shuffle)},
+            {"shuffle", o.shuffle && o.shuffle_block ? message("blocks of ", o.shuffle_block) : option_text(o.shuffle)},
             {"accumulate", std::to_string(o.accumulate)},
             {"class_weight", weights},
             {"regularizers", penalties},
