@@ -24,7 +24,7 @@
 using namespace deeprec;
 using namespace recipes;
 
-// Of the self-attention, chosen by validation as the others'; docs/results/search.md has the runs.
+// Of the self-attention: that of `deeprec train`, not searched for.
 constexpr double attention_rate = 0.001;
 
 struct Options {
