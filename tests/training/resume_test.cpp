@@ -267,7 +267,7 @@ TEST_CASE("A state of another training is refused with both values", "[training]
           begin + "batch_size '32', this one '16'");
     CHECK(go(worlds::classifier(), data, {.epochs = 3, .seed = 9}, Adam{}) == begin + "seed '0', this one '9'");
     CHECK(go(worlds::classifier(), data, {.epochs = 3, .shuffle_block = 8}, Adam{}) ==
-          begin + "shuffle '1', this one 'blocks of 8'");
+          begin + "shuffle 'true', this one 'blocks of 8'");
     CHECK(go(worlds::classifier(), data, {.epochs = 3}, AdamW{}) == begin + "optimizer 'Adam', this one 'AdamW'");
     CHECK(go(worlds::classifier(), worlds::points(65), {.epochs = 3}, Adam{}).starts_with(begin + "data '"));
     CHECK(go(worlds::classifier(), data, {.epochs = 3, .validation = &data}, Adam{})
