@@ -54,10 +54,11 @@ public:
             throw DataError(message("Split::train_events: expected the ", all_.size(), " events of ", all_.users(),
                                     " users and ", all_.items(), " items that were split, received ", events.size(),
                                     " of ", events.users.size(), " and ", events.items.size()));
+        const auto ids = all_.ids_.all();
         std::vector<std::uint8_t> trains(order.size(), 0);
         for (std::size_t i = 0; i < order.size(); ++i) {
             const auto user = static_cast<std::size_t>(events.user[order[i]]);
-            if (events.item[order[i]] != all_.ids_[i] || i < all_.ends_[user - 1] || i >= all_.ends_[user])
+            if (events.item[order[i]] != ids[i] || i < all_.ends_[user - 1] || i >= all_.ends_[user])
                 throw DataError(message("Split::train_events: expected the events that were split, event ",
                                         order[i] + 1, " is another"));
             trains[order[i]] = i - all_.ends_[user - 1] < cuts_[user - 1].validation;
