@@ -14,9 +14,13 @@ DEEPREC_BEGIN
 
 /// Puts the elements into an order that depends on the seed, and on the order before, alone (Fisher-Yates).
 template <class Element>
-void shuffle(std::vector<Element>& elements, Seed seed) {
+void shuffle(std::span<Element> elements, Seed seed) {
     const RandomStream random(seed);
     for (std::size_t i = elements.size(); i > 1; --i) std::swap(elements[i - 1], elements[random.below(i, i)]);
+}
+template <class Element>
+void shuffle(std::vector<Element>& elements, Seed seed) {
+    shuffle(std::span(elements), seed);
 }
 
 /// An order of 0 ... n - 1, n the size of `order`, in which what is near in memory is used at nearly the same time: the
@@ -25,21 +29,17 @@ void shuffle(std::vector<Element>& elements, Seed seed) {
 /// it is a shuffle of all. Throws ArgumentError unless `block` is positive.
 inline void shuffle_blocks(std::vector<Index>& order, Index block, Seed seed) {
     if (block < 1) throw ArgumentError(message("shuffle_blocks: expected a positive block, received ", block));
-    const Index n = static_cast<Index>(order.size()), blocks = (n + block - 1) / block;
+    const Index n = static_cast<Index>(order.size());
+    block = std::min(block, std::max<Index>(n, 1));
     constexpr std::size_t together = 64;
-    std::vector<Index> places(static_cast<std::size_t>(blocks));
+    std::vector<Index> places(static_cast<std::size_t>((n + block - 1) / block));
     std::iota(places.begin(), places.end(), Index(0));
     shuffle(places, derive(seed, 0));
-    auto end = order.begin(), begin = end;
+    std::size_t begin = 0, end = 0;
     for (std::size_t b = 0; b < places.size(); ++b) {
-        const Index first = places[b] * block, last = std::min(n, first + block);
-        std::iota(end, end + (last - first), first);
-        end += last - first;
+        for (Index i = places[b] * block; i < std::min(n, (places[b] + 1) * block); ++i) order[end++] = i;
         if ((b + 1) % together != 0 && b + 1 < places.size()) continue;
-        const RandomStream random(derive(seed, b + 1));
-        for (auto i = static_cast<std::size_t>(end - begin); i > 1; --i)
-            std::iter_swap(begin + static_cast<std::ptrdiff_t>(i - 1),
-                           begin + static_cast<std::ptrdiff_t>(random.below(i, i)));
+        shuffle(std::span(order).subspan(begin, end - begin), derive(seed, b + 1));
         begin = end;
     }
 }
