@@ -234,7 +234,7 @@ private:
         const detail::Allowed by_options(options, query.history, excluded);
         const auto allowed = [&](std::int32_t item) { return item != 0 && by_options(item); };
         const auto some = [&](const std::int32_t* rows, Index count, T* scores, Index) {
-            std::array<std::int32_t, at_once> own;
+            std::array<std::int32_t, std::size_t{at_once}> own;
             std::transform(rows, rows + count, own.begin(),
                            [&](std::int32_t row) { return row + static_cast<std::int32_t>(first_); });
             score_some(h.data(), own.data(), count, scores);
