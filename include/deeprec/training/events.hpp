@@ -11,6 +11,7 @@
 #include <concepts>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/checkpoint_state.hpp>
@@ -106,16 +107,24 @@ struct CallbackRef {
     /// batches done in the epoch under way, 0 = it is complete.
     void (*done)(void*, TrainingControl&, Index batches) = nullptr;
 };
+/// A `return true` that means to stop would be lost.
+template <class Result>
+constexpr void check_returns_nothing() {
+    static_assert(std::is_void_v<Result>, "fit: what a callback returns is not read; to end the training call e.stop()");
+}
 template <class C, class E>
 constexpr auto handler() -> void (*)(void*, const E&) {
     static_assert(!TakesMutable<C, E>,
                   "fit: a callback takes its event as `const EpochEnd&` (or another event), const");
-    if constexpr (TakesByOn<C, E>)
+    if constexpr (TakesByOn<C, E>) {
+        check_returns_nothing<decltype(std::declval<C&>().on(std::declval<const E&>()))>();
         return [](void* self, const E& e) { static_cast<C*>(self)->on(e); };
-    else if constexpr (TakesByCall<C, E>)
+    } else if constexpr (TakesByCall<C, E>) {
+        check_returns_nothing<decltype(std::declval<C&>()(std::declval<const E&>()))>();
         return [](void* self, const E& e) { (*static_cast<C*>(self))(e); };
-    else
+    } else {
         return nullptr;
+    }
 }
 template <class C>
 inline constexpr bool takes_an_event =
