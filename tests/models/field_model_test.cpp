@@ -180,8 +180,9 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
     // Fields are those of the user's first events, and never put beside others.
     const std::vector<std::int32_t> without_the_first(history.begin() + 1, history.end());
     const Query other{7, without_the_first, 0};
-    CHECK_THROWS_WITH(index(other, scores),
-                      ContainsSubstring("SequenceFields: expected the first 5 events of user 7 as the history, event "));
+    CHECK_THROWS_WITH(
+        index(other, scores),
+        ContainsSubstring("SequenceFields: expected the first 5 events of user 7 as the history, event "));
     CHECK_THROWS_AS(recommend(index, other, 3), DataError);
     CHECK_THROWS_AS(explain_by_occlusion(index, Query{7, history, 0}, 1), DataError);
     CHECK_THROWS_AS(counterfactual(index, Query{7, history, 0}, best[0].item, 1), DataError);

@@ -140,7 +140,8 @@ TEST_CASE("fit finds each user's item among the others by InBatchSoftmax", "[tra
     CHECK(history.series("val_loss").back() < 0.2);
 }
 
-TEST_CASE("InBatchSoftmax trains towers of named fields, and an item that is there twice is no negative", "[training]") {
+TEST_CASE("InBatchSoftmax trains towers of named fields, and an item that is there twice is no negative",
+          "[training]") {
     const auto make = [] {
         TwoTower model{Sequential{Branches{field("age", Dense{4})}},
                        Sequential{Branches{field("id", Embedding{9, 2}), field("price", Dense{2})}}, Dot{}};

@@ -44,8 +44,8 @@ public:
     /// Of nothing, to be loaded.
     Recommender() = default;
     /// Keys, histories and what is known of items come from `data`; `spec` is kept for whoever serves. Throws DataError
-    /// unless the model and the catalogue (if there is one) have the items of the data, ArgumentError for a model that reads
-    /// fields of events or users, NumericError for a model whose scores are not finite.
+    /// unless the model and the catalogue (if there is one) have the items of the data, ArgumentError for a model that
+    /// reads fields of events or users, NumericError for a model whose scores are not finite.
     Recommender(Model model, const Dataset& data, std::optional<FeatureSpec> spec = {})
         : users_(data.interactions.users), items_(data.interactions.items), spec_(std::move(spec)) {
         if constexpr (std::is_same_v<Model, Scores>) {
