@@ -4,6 +4,8 @@
 #include <numeric>
 
 #include <deeprec/data/sequence_fields.hpp>
+#include <deeprec/explain/counterfactual.hpp>
+#include <deeprec/explain/explain_scorer.hpp>
 #include <deeprec/io/model_file.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/embedding.hpp>
@@ -174,6 +176,18 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
     load(same, folder.path() / "model.safetensors");
     CHECK(SequenceIndex{same, 8}.recommend(history, own, 3) == best);
     CHECK_THROWS_AS(load<decltype(same)>(folder.path() / "model.safetensors"), FormatError);
+
+    // Fields are those of the user's first events, and never put beside others.
+    const std::vector<std::int32_t> without_the_first(history.begin() + 1, history.end());
+    const Query other{7, without_the_first, 0};
+    CHECK_THROWS_WITH(
+        index(other, scores),
+        ContainsSubstring("SequenceFields: expected the first 5 events of user 7 as the history, event "));
+    CHECK_THROWS_AS(recommend(index, other, 3), DataError);
+    CHECK_THROWS_AS(explain_by_occlusion(index, Query{7, history, 0}, 1), DataError);
+    CHECK_THROWS_AS(counterfactual(index, Query{7, history, 0}, best[0].item, 1), DataError);
+    const SequenceFields of_users{world.sequences, Record{}, world.people};
+    CHECK(of_users.of(other).user.begin == 7);  // goes with any history
 
     const SequenceIndex bare{model, 8};
     CHECK_THROWS_WITH(bare.recommend(history, 3),

@@ -76,7 +76,7 @@ concept OptimizerFor = requires(O& optimizer, Model& model, typename Model::Grad
 /// disagree, NumericError when a loss stops being finite, FormatError for a damaged state.
 template <class Model, class Data, class Loss, class Optimizer, class... Callbacks>
 History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
-            FitOptions<std::remove_cvref_t<Data>> options, Callbacks&&... callbacks) {
+            FitOptions<std::remove_cvref_t<Data>> options = {}, Callbacks&&... callbacks) {
     using T = typename Model::Scalar;
     using D = std::remove_reference_t<Data>;
     static_assert(DataSource<D>,
