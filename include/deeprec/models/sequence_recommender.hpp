@@ -38,9 +38,10 @@ DEEPREC_BEGIN
 /// Items without attributes are treated as all others.
 ///
 /// What is known of an event beside its item (its type, the time since the last one, a price) and of the user is added
-/// to the item's vector where the tower reads it, never in place of it, by models of named fields:
+/// to the item's vector where the tower reads it, never in place of it, by models of named fields. `Branches` whose
+/// parts have D numbers each are added up, those of D together stand side by side:
 ///
-///     SequenceRecommender next{items, tower, {.step = Branches{field("event", Embedding{4, 64})},
+///     SequenceRecommender next{items, tower, {.step = Branches{field("event", Embedding{4, 64}), field("gap", ...)},
 ///                                             .user = field("age", Dense{64})}};
 ///     const SequenceFields fields{sequences, events, users};
 ///     next.build(50, Seed{42}, fields.events().shape(), fields.users().shape());
