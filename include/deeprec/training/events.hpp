@@ -52,6 +52,7 @@ public:
 
     bool stopping = false;  ///< the training ends after this batch or epoch
     bool leads = true;      ///< of the ranks of a world, one: files and the terminal are its own
+    bool shares = false;    ///< ranks share the model's tables out: all `show` what one of them saves
 };
 
 /// What all events have.
