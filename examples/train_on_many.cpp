@@ -203,8 +203,8 @@ void show_cost(const Options& options, const Sequences& events, const mpi::World
     std::printf("a step of %ld sequences a rank, %.0f ranks: %.2f ms, %.2f ms of them exchange\n",
                 static_cast<long>(options.batch), ranks, 1000 * step, 1000 * exchange);
     const double shared = traffic->shared / steps * ranks / (ranks - 1);  // as if other ranks had all rows
-    std::printf("dense gradients %.3f MB, rows of a rank %.3f MB, rows shared out %.3f MB, %.0f messages\n", dense / 1e6,
-                rows / 1e6, shared / 1e6, messages);
+    std::printf("dense gradients %.3f MB, rows of a rank %.3f MB, rows shared out %.3f MB, %.0f messages\n",
+                dense / 1e6, rows / 1e6, shared / 1e6, messages);
     std::printf("here: %.2f GB/s and %.1f us a message, which makes %.2f ms of exchange\n", speed / 1e9, 1e6 * delay,
                 1000 * ((traffic->dense + traffic->rows + traffic->shared) / steps / speed + messages * delay));
     std::printf("| machines | 10 Gbit/s | 100 Gbit/s |\n|---|---|---|\n");

@@ -61,7 +61,8 @@ TEST_CASE("Ranks that share the items out train as one that has them all", "[row
     const SequenceRecommenderOptions plain{.width = 6, .use_bias = false};
     for (const int ranks : {2, 3, 4})
         for (const Index accumulate : {1, 2})
-            for (const auto kind : {SampledLoss::sampled_softmax, SampledLoss::gbce, SampledLoss::bce, SampledLoss::bpr})
+            for (const auto kind :
+                 {SampledLoss::sampled_softmax, SampledLoss::gbce, SampledLoss::bce, SampledLoss::bpr})
                 for (const auto& options : {everything, plain}) {
                     const auto train = fitting(ranks, NextItemSampled{{.loss = kind, .negatives = 9}}, sgd, accumulate);
                     const auto one = trained(1, false, options, train);
@@ -224,8 +225,10 @@ TEST_CASE("What items that ranks share out cannot do is refused by name", "[row_
     const Index some[] = {0, 1};
     CHECK_THROWS_AS(alone.gradient(part, samples.batch(some), Seed{1}), ArgumentError);
     const auto made = [](const TableShard& shard, bool use_ids) {
-        return SequenceRecommender{4, sequences::cnn_tower(6),
-                                   {.width = 6, .use_ids = use_ids, .attributes = sequences::attributes(4), .shard = shard}};
+        return SequenceRecommender{
+            4,
+            sequences::cnn_tower(6),
+            {.width = 6, .use_ids = use_ids, .attributes = sequences::attributes(4), .shard = shard}};
     };
     CHECK_THROWS_WITH(made({2, 2}, true),
                       "SequenceRecommender: expected the shard of a rank below the number of ranks, of which each has "

@@ -75,7 +75,8 @@ TEST_CASE("Ranks save the items that they share out in the file of one, and read
     CHECK(!std::filesystem::exists(path("alone")));
 }
 
-TEST_CASE("Training that shares the items out goes on with the same bits, and with other ranks", "[whole_model][threads]") {
+TEST_CASE("Training that shares the items out goes on with the same bits, and with other ranks",
+          "[whole_model][threads]") {
     for (const int ranks : {2, 3}) {
         const support::TemporaryDirectory once, parts, plain;
         const auto through = run(ranks, true, once.path().string(), 3);
@@ -96,5 +97,7 @@ TEST_CASE("Training that shares the items out goes on with the same bits, and wi
     for (const auto& other : {two.path(), one.path()})
         std::filesystem::copy_file(three.path() / "last.state", other / "last.state");
     CHECK(worlds::same_bits(run(2, true, two.path().string(), 2), run(2, false, three.path().string(), 2)));
-    CHECK(shared_out::farthest(run(1, false, one.path().string(), 2), run(1, false, (one.path() / "no").string(), 0)) > 1e-3);
+    const auto on_one = run(1, false, one.path().string(), 2);
+    const auto untrained = run(1, false, (one.path() / "no").string(), 0);
+    CHECK(shared_out::farthest(on_one, untrained) > 1e-3);
 }

@@ -5,8 +5,8 @@
 
 DEEPREC_BEGIN
 
-/// Row r of a table belongs to rank r mod `ranks`, where it is row r / `ranks`: `.shard = {world.rank(), world.size()}`.
-/// Neighbouring rows have other owners, so that popular ids, which come first in many tables, are work for all.
+/// Row r of a table belongs to rank r mod `ranks`, where it is row r / `ranks`. Neighbouring rows have other owners, so
+/// that popular ids, which come first in many tables, are work for all. `.shard = {world.rank(), world.size()}`.
 struct TableShard {
     int rank = 0;
     int ranks = 1;  ///< 1: the table is whole

@@ -445,9 +445,9 @@ private:
     void check_whole(std::string_view what) const {
         check_built();
         if (options_.shard)
-            throw ArgumentError(message(name(), ": ", what, " are shared out by SequenceRecommenderOptions::shard, rank ",
-                                        options_.shard.rank, " of ", options_.shard.ranks, " has a part; expected a ",
-                                        "whole model, as save(world, model, path) writes it"));
+            throw ArgumentError(message(name(), ": ", what, " are shared out by SequenceRecommenderOptions::shard, ",
+                                        "rank ", options_.shard.rank, " of ", options_.shard.ranks, " has a part; ",
+                                        "expected a whole model, as save(world, model, path) writes it"));
     }
     bool derived() const { return !detail::equal(options_.scale, 0) || !options_.attributes.empty(); }
     /// Into zeros, of any length; `rows` has the item's row of `items` at `place`.

@@ -42,7 +42,7 @@ public:
     virtual void set_learning_rate(double rate) = 0;
     /// Steps that the optimizer has made, over all fits.
     virtual Index iterations() const = 0;
-    /// All numbers of the model, states and parameters, in order.
+    /// All numbers of the model that are here, states and parameters, in order.
     virtual std::vector<double> weights() const = 0;
     virtual void set_weights(const std::vector<double>& weights) = 0;
     /// Shows the model, and all that the next step depends on, to a visitor: what Checkpoint saves.

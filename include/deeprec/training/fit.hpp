@@ -121,8 +121,8 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
                 if (const Clipping& c = optimizer.options().clipping;
                     model.options().shard && std::isfinite(std::min(c.norm, c.global_norm)))
                     throw ArgumentError(message("fit: clipping by a norm of ", std::min(c.norm, c.global_norm),
-                                                " needs the gradients of all rows, which the ranks share out; expected ",
-                                                "Clipping::value or none"));
+                                                " needs the gradients of all rows, which the ranks share out; ",
+                                                "expected Clipping::value or none"));
         }
         detail::ModelTask<Model, D, Loss> task(model, train, trainer);
         std::optional<detail::ModelTask<Model, const std::remove_cvref_t<Data>, Loss>> validation;

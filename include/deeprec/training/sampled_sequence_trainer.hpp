@@ -37,8 +37,9 @@ public:
 
     /// The ranks that share the model's items out, if some do; all call `gradient` and `evaluate` alike from then on.
     void join(const AnyWorld& world) { world_ = world; }
-    /// The loss of the batch, with the gradient of its mean in `gradients()`; of tables that ranks share out that of the
-    /// sum over the targets of all ranks, in the rows here. Throws ArgumentError for class weights: targets are items.
+    /// The loss of the batch, with the gradient of its mean in `gradients()`; of tables that ranks share out that of
+    /// the sum over the targets of all ranks, in the rows here. Throws ArgumentError for class weights: targets are
+    /// items.
     LossSum gradient(const Model& model, const SequenceBatch& batch, Seed step_seed,
                      const ClassWeights& class_weights = {}, Index first_row = 0) {
         passes_.first_row = first_row;

@@ -63,8 +63,8 @@ inline std::string history_key(std::size_t epoch, std::size_t figure) {
     return "history." + std::to_string(epoch) + "." + std::to_string(figure);
 }
 
-/// f(parameter, numbers, their count, that with the rows of other ranks) for each array of the optimizer's state that has
-/// some.
+/// f(parameter, numbers, their count, that with the rows of other ranks) for each array of the optimizer's state that
+/// has some.
 template <class T, class F>
 void each_array(const TrainingState<T>& state, const ParameterList<T>& list, F&& f) {
     state.optimizer->each_state(list, [&](const std::string& name, T* numbers, Index n) {

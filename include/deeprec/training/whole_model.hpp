@@ -9,6 +9,7 @@
 #include <span>
 #include <streambuf>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -70,9 +71,9 @@ template <class T>
 void check_shards(std::string_view who, const ParameterList<T>& named, const AnyWorld& world) {
     for (const Parameter<T>& p : named)
         if (p.shard && p.shard != TableShard{world.rank(), world.size()})
-            throw ArgumentError(message(who, ": ", p.path, " is the part of rank ", p.shard.rank, " of ", p.shard.ranks,
-                                        ", expected a world of so many, this is rank ", world.rank(), " of ",
-                                        world.size()));
+            throw ArgumentError(message(who, ": ", p.path.empty() ? "a table" : p.path, " is the part of rank ",
+                                        p.shard.rank, " of ", p.shard.ranks, ", expected a world of so many, this is ",
+                                        "rank ", world.rank(), " of ", world.size()));
 }
 
 }  // namespace detail
