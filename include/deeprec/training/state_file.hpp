@@ -63,14 +63,15 @@ inline std::string history_key(std::size_t epoch, std::size_t figure) {
     return "history." + std::to_string(epoch) + "." + std::to_string(figure);
 }
 
-/// f(parameter, numbers, their count, that with the rows of other ranks) for each array of the optimizer's state that
-/// has some.
+/// f(name, numbers, their count, that with the rows of other ranks, the table of theirs or null) for each array of the
+/// optimizer's state that has some.
 template <class T, class F>
 void each_array(const TrainingState<T>& state, const ParameterList<T>& list, F&& f) {
     state.optimizer->each_state(list, [&](const std::string& name, T* numbers, Index n) {
         if (n == 0) return;
-        const Parameter<T>& p = *std::find_if(list.begin(), list.end(), [&](const auto& q) { return q.path == name; });
-        f(p, numbers, n, n / p.size() * p.whole_shape().size());
+        const auto p = std::find_if(list.begin(), list.end(), [&](const auto& q) { return q.path == name && q.shard; });
+        if (p == list.end()) return f("optimizer." + name, numbers, n, n, nullptr);
+        f("optimizer." + name, numbers, n, n / p->size() * p->whole_shape().size(), &*p);
     });
 }
 
@@ -108,9 +109,9 @@ void write_state(const std::filesystem::path& path, const TrainingState<T>& stat
         p.shard ? add_rows(writer, "model." + p.path, extents_of(p.whole_shape()), p, values, 1, world)
                 : writer.add("model." + p.path, extents_of(p.shape), values);
     }
-    each_array(state, list, [&](const Parameter<T>& p, const T* numbers, Index n, Index whole) {
-        p.shard ? add_rows(writer, "optimizer." + p.path, {whole}, p, numbers, n / p.size(), world)
-                : writer.add("optimizer." + p.path, {n}, numbers);
+    each_array(state, list, [&](std::string name, const T* numbers, Index n, Index whole, const Parameter<T>* p) {
+        p ? add_rows(writer, std::move(name), {whole}, *p, numbers, n / p->size(), world)
+          : writer.add(std::move(name), {n}, numbers);
     });
     std::vector<std::pair<std::string, std::vector<double>>> lists;
     each_kept(state, [&](const std::string& prefix, void* self, StateFunction keep) {
@@ -147,8 +148,8 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
     ParameterList<T> list = now.fields.parameters();
     drop_empty(list);
     for (const Parameter<T>& p : list) file.template check<T>("model." + p.path, extents_of(p.whole_shape()));
-    each_array(now, list, [&](const Parameter<T>& p, T*, Index, Index whole) {
-        file.template check<T>("optimizer." + p.path, {whole});
+    each_array(now, list, [&](const std::string& name, T*, Index, Index whole, const Parameter<T>*) {
+        file.template check<T>(name, {whole});
     });
     EpochSoFar so_far{state_number<Index>(file, "samples")};
     if (so_far.samples < 0 || so_far.samples >= now.data_samples || so_far.samples % now.options->batch_size != 0)
@@ -191,15 +192,13 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
         history.epochs.push_back(std::move(log));
     }
 
-    const auto read = [&](const std::string& tensor, const std::vector<Index>& shape, const Parameter<T>& p, T* to,
-                          Index arrays) {
-        if (!p.shard) return file.read(tensor, shape, to);
-        for (Index i = 0; i < arrays; ++i)
-            read_shard(file, tensor, shape, i * p.whole_shape().size(), p, to + i * p.size());
-    };
-    for (const Parameter<T>& p : list) read("model." + p.path, extents_of(p.whole_shape()), p, p.values, 1);
-    each_array(now, list, [&](const Parameter<T>& p, T* numbers, Index n, Index whole) {
-        read("optimizer." + p.path, {whole}, p, numbers, n / p.size());
+    for (const Parameter<T>& p : list)
+        p.shard ? read_shard(file, "model." + p.path, extents_of(p.whole_shape()), 0, p, p.values)
+                : file.read("model." + p.path, extents_of(p.shape), p.values);
+    each_array(now, list, [&](const std::string& name, T* numbers, Index n, Index whole, const Parameter<T>* p) {
+        if (!p) return file.read(name, {n}, numbers);
+        for (Index i = 0; i < n / p->size(); ++i)
+            read_shard(file, name, {whole}, i * p->whole_shape().size(), *p, numbers + i * p->size());
     });
     read_kept(true);
     now.optimizer->set_iterations(iterations);
