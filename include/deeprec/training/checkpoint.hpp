@@ -60,7 +60,7 @@ private:
         template <class T>
         static void see(void* self, detail::TrainingState<T>& state) {
             const Writer& writer = *static_cast<const Writer*>(self);
-            const AnyWorld& world = state.options->world;
+            const AnyWorld world = state.options ? state.options->world : AnyWorld{};
             if (writer.metadata)
                 detail::write_whole(detail::collect_whole(state.fields, *writer.metadata, world), writer.path, world);
             else
