@@ -43,7 +43,7 @@ public:
     virtual void set_learning_rate(double rate) = 0;
     /// Steps that the optimizer has made, over all fits.
     virtual Index iterations() const = 0;
-    /// All numbers of the model, states and parameters, in order.
+    /// All numbers of the model that are here, states and parameters, in order.
     virtual std::vector<double> weights() const = 0;
     virtual void set_weights(const std::vector<double>& weights) = 0;
     /// Shows the model, and all that the next step depends on, to a visitor: what Checkpoint saves.
@@ -53,6 +53,7 @@ public:
 
     bool stopping = false;  ///< the training ends after this batch or epoch
     bool leads = true;      ///< of the ranks of a world, one: files and the terminal are its own
+    bool shares = false;    ///< ranks share the model's tables out: all `show` what one of them saves
 };
 
 /// What all events have.
