@@ -10,5 +10,7 @@
 #include <deeprec/io/npy.hpp>
 #include <deeprec/io/replace_file.hpp>
 #include <deeprec/io/safetensors.hpp>
+#include <deeprec/io/safetensors_reader.hpp>
+#include <deeprec/io/safetensors_writer.hpp>
 #include <deeprec/io/stored_fields.hpp>
 #include <deeprec/io/within_memory.hpp>

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <deeprec/io/safetensors.hpp>
+#include <deeprec/io/safetensors_reader.hpp>
 
 DEEPREC_BEGIN
 
