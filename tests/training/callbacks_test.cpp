@@ -9,6 +9,7 @@
 #include <deeprec/metrics/auc.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/training/fit.hpp>
+#include <deeprec/training/learning_rate.hpp>
 #include <deeprec/training/predict.hpp>
 
 #include "support/catch.hpp"
@@ -17,6 +18,7 @@
 
 using namespace deeprec;
 using namespace worlds;
+using support::message_of;
 
 namespace {
 
@@ -71,6 +73,21 @@ TEST_CASE("EarlyStopping waits for patience epochs without improvement, as Keras
     epochs_until_stop({3, 1, 2, 2, 2}, stopping);
     CHECK(stopping.best_epoch == 1);
     CHECK(stopping.best_value == 1);
+}
+
+TEST_CASE("Callbacks refuse to wait for less than nothing", "[training]") {
+    const auto refused = [](auto callback) {
+        auto model = classifier();
+        Adam optimizer;
+        return message_of<ArgumentError>(
+            [&] { fit(model, points(20), BinaryCrossEntropy{}, optimizer, {.threads = 1}, callback); });
+    };
+    CHECK(refused(EarlyStopping{.patience = -1}) ==
+          "EarlyStopping: expected a patience and a min_delta of at least 0, received -1 and 0");
+    CHECK(refused(ReduceLROnPlateau{.cooldown = -2}) ==
+          "ReduceLROnPlateau: expected a patience, cooldown, min_delta and min_lr of at least 0, received 10, -2, "
+          "0.0001 and 0");
+    CHECK(refused(TimeLimit{.seconds = -1}) == "TimeLimit: expected seconds from 0, received -1");
 }
 
 TEST_CASE("EarlyStopping may serve several trainings", "[training]") {

@@ -12,8 +12,8 @@ DEEPREC_BEGIN
 
 /// Stops once `monitor` has not improved by more than `min_delta` for `patience` epochs in a row (Keras'
 /// EarlyStopping), and brings back the weights of the best epoch if asked. `EarlyStopping{.monitor = "val_loss",
-/// .patience = 2}`. Throws ArgumentError when an epoch has no figure of that name, and for one whose direction is not
-/// known from its name unless `mode` says it.
+/// .patience = 2}`. Throws ArgumentError when an epoch has no figure of that name, for one whose direction is not
+/// known from its name unless `mode` says it, and for a negative patience or min_delta.
 struct EarlyStopping {
     using Mode = MonitorMode;
 
@@ -29,6 +29,9 @@ struct EarlyStopping {
     std::vector<double> best_weights{};  ///< of that epoch, all states and parameters in order
 
     void on(const TrainBegin& e) {
+        if (patience < 0 || !(min_delta >= 0))
+            throw ArgumentError(message("EarlyStopping: expected a patience and a min_delta of at least 0, received ",
+                                        patience, " and ", min_delta));
         rule().minimises("EarlyStopping");
         if (e.resumed) return;
         best_epoch = -1;
@@ -60,12 +63,16 @@ private:
     Monitor rule() const { return {monitor, mode, best_value, best_epoch}; }
 };
 
-/// Stops after the batch in which `seconds` have passed since the training began, or went on.
+/// Stops after the batch in which `seconds` have passed since the training began, or went on. Throws ArgumentError for
+/// a negative number of them.
 struct TimeLimit {
     double seconds = 0;
     std::chrono::steady_clock::time_point begin{};
 
-    void on(const TrainBegin&) { begin = std::chrono::steady_clock::now(); }
+    void on(const TrainBegin&) {
+        if (!(seconds >= 0)) throw ArgumentError(message("TimeLimit: expected seconds from 0, received ", seconds));
+        begin = std::chrono::steady_clock::now();
+    }
     void on(const BatchEnd& e) {
         if (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() >= seconds) e.stop();
     }

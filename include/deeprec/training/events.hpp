@@ -111,7 +111,8 @@ struct CallbackRef {
 /// A `return true` that means to stop would be lost.
 template <class Result>
 constexpr void check_returns_nothing() {
-    static_assert(std::is_void_v<Result>, "fit: what a callback returns is not read; to end the training call e.stop()");
+    static_assert(std::is_void_v<Result>,
+                  "fit: what a callback returns is not read; to end the training call e.stop()");
 }
 template <class C, class E>
 constexpr auto handler() -> void (*)(void*, const E&) {

@@ -36,7 +36,8 @@ LearningRateSchedule(Schedule, ScheduleUnit) -> LearningRateSchedule<Schedule>;
 
 /// Multiplies the rate with `factor` once `monitor` has not improved for `patience` epochs, down to `min_lr`, and then
 /// leaves `cooldown` - 1 epochs out of the count (Keras' ReduceLROnPlateau). PyTorch's with patience p, cooldown c and
-/// threshold t is {.patience = p + 1, .min_delta = t, .relative = true, .cooldown = c + 1}.
+/// threshold t is {.patience = p + 1, .min_delta = t, .relative = true, .cooldown = c + 1}. Throws ArgumentError for
+/// negative ones.
 struct ReduceLROnPlateau {
     std::string monitor = "val_loss";
     double factor = 0.1;
@@ -51,6 +52,10 @@ struct ReduceLROnPlateau {
     long waited = 0, cooling = 0;
 
     void on(const TrainBegin& e) {
+        if (patience < 0 || cooldown < 0 || !(min_delta >= 0) || !(min_lr >= 0))
+            throw ArgumentError(
+                message("ReduceLROnPlateau: expected a patience, cooldown, min_delta and min_lr of at least 0, ",
+                        "received ", patience, ", ", cooldown, ", ", min_delta, " and ", min_lr));
         if (e.resumed) return;
         best = std::numeric_limits<double>::infinity();
         waited = cooling = 0;
