@@ -103,12 +103,17 @@ public:
         if (type.substr(0, type.find(';')) != "application/json")  // which no page of another site can send unasked
             throw Refusal(415, "expected the header Content-Type: application/json");
         // Values are copied and shown by calls within calls, which 100 KB of '[' would end the stack with.
-        const auto shallow = [](int depth, Json::parse_event_t, Json&) {
+        std::vector<std::set<std::string>> names;  // of the objects that are open
+        const auto strict = [&](int depth, Json::parse_event_t event, Json& value) {
             if (depth > 16) throw Refusal(400, "expected JSON of at most 16 levels");
+            if (event == Json::parse_event_t::object_start) names.emplace_back();
+            if (event == Json::parse_event_t::object_end) names.pop_back();
+            if (event == Json::parse_event_t::key && !names.back().insert(value.get<std::string>()).second)
+                throw Refusal(400, message("the name ", value.dump(), " is there twice"));
             return true;
         };
         try {
-            json_ = Json::parse(request.body, shallow);
+            json_ = Json::parse(request.body, strict);
         } catch (const Json::exception& error) {
             throw Refusal(400, std::string("expected JSON: ") + error.what());
         }

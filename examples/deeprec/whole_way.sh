@@ -140,6 +140,7 @@ for body in '{' '[]' '{"k": -1}' '{"k": 1001}' '{"k": "ten"}' '{"history": "i10"
 done
 has ' 422 ' http POST /api/recommend '{"filters": {"colour": "red"}}'
 deep="$(printf '%200000s' '' | tr ' ' '[')$(printf '%200000s' '' | tr ' ' ']')"
+has 'is there twice' http POST /api/recommend '{"k": 1, "k": 2}'
 has 'at most 16 levels' http POST /api/recommend "{\"k\": $deep}"
 has 'at most 16 levels' http POST /api/items "{\"items\": [{\"title\": $deep}]}" "$token"
 [ "$(http GET /healthz '' "Range: bytes=0-$(printf '%2000s' '' | sed 's/ /,0-/g')" | wc -c)" -lt 1000 ] || fail "a small request has a large answer"
