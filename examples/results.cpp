@@ -209,6 +209,12 @@ void run(const Set& set, const World& world, const Options& options, Results& re
         const std::vector<Member> plain{{"CNN", recipe("cnn", false, false, 0)},
                                         {"RNN", recipe("rnn", false, false, 0)}};
         train_hybrid(set, world, options, results, "weighted hybrid without attributes", seed, plain);
+        for (const Member& member : plain) {
+            if (!world.fields) break;
+            Recipe r = member.recipe;
+            r.fields = true;
+            train_row(set, world, options, results, {member.name + " + fields", r}, seed);
+        }
         if (world.attributes.empty()) continue;
         const std::vector<Member> with_attributes{{"CNN + attributes", recipe("cnn", true, false, 0)},
                                                   {"RNN + attributes", recipe("rnn", true, false, 0)},
@@ -230,6 +236,8 @@ std::string beside(const std::string& model) {
                                                     {"self-attention", "window rules"},
                                                     {"CNN", "self-attention"},
                                                     {"RNN", "self-attention"},
+                                                    {"CNN + fields", "CNN"},
+                                                    {"RNN + fields", "RNN"},
                                                     {"CNN + attributes", "CNN"},
                                                     {"RNN + attributes", "RNN"},
                                                     {"RNN + attributes, id dropout", "RNN + attributes"},

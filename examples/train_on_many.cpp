@@ -4,6 +4,7 @@
 // test: --check
 //     mpirun -n 4 build/release/examples/train_on_many --users 5000 --items 20000 --check
 //     mpirun -n 2 build/release/examples/train_on_many --users 5000 --items 20000 --loss sampled --cost
+//     mpirun -n 2 build/release/examples/train_on_many --users 5000 --items 100000 --loss sampled --sharded --cost
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -25,7 +26,7 @@ struct Options {
     std::int32_t users = 300, items = 200;
     Index epochs = 2, batch = 32;
     std::string loss = "all", run;
-    bool check = false, slow = false, cost = false;
+    bool check = false, slow = false, cost = false, sharded = false;
     int other_data = -1;  // a rank that reads something else, to see it refused
     double timeout = 600;
 };
@@ -36,7 +37,7 @@ double seconds_now() {
 
 // What goes through a world: bytes by the formula of its algorithms, calls, and seconds.
 struct Traffic {
-    double dense = 0, rows = 0, seconds = 0, messages = 0;
+    double dense = 0, rows = 0, shared = 0, seconds = 0, messages = 0;
 };
 class Counted final : public TrainingWorld {
 public:
@@ -55,6 +56,16 @@ public:
                 traffic_->rows += static_cast<double>(all[static_cast<std::size_t>(rank)].size());
         traffic_->messages += 2 * (size() - 1);  // sizes first
         return all;
+    }
+    std::vector<std::vector<std::byte>> exchange(std::vector<std::vector<std::byte>> give) override {
+        for (int rank = 0; rank < size(); ++rank)
+            if (rank != world_.rank())
+                traffic_->shared += static_cast<double>(give[static_cast<std::size_t>(rank)].size());
+        const double start = begin();
+        auto got = world_.exchange(std::move(give));
+        traffic_->seconds += seconds_now() - start;
+        traffic_->messages += 2 * (size() - 1);
+        return got;
     }
     void leave() override { world_.leave(); }
 
@@ -78,26 +89,33 @@ private:
     bool together_;
 };
 
+// All of a model, but of the items' rows those of a part.
 template <class Model>
-std::vector<float> weights_of(const Model& model) {
+std::vector<float> weights_of(const Model& model, const TableShard& part = {}) {
     std::vector<float> weights;
-    for_each_parameter(model, [&](std::string_view, const auto& p) {
-        weights.insert(weights.end(), p.data(), p.data() + p.size());
+    for_each_parameter(model, [&](std::string_view name, const auto& p) {
+        const Index width = p.size() / p.dimension(0);
+        const bool of_items = name == "items" || name == "bias";
+        for (Index row = 0; row < p.dimension(0); ++row)
+            if (!of_items || part.owner(row) == part.rank)
+                weights.insert(weights.end(), p.data() + row * width, p.data() + (row + 1) * width);
     });
     return weights;
 }
 
-auto new_model(Index items) {
+auto new_model(Index items, const TableShard& shard = {}) {
     SequenceRecommender model{items,
                               Sequential{Residual{Conv1D{32, 3, relu, {.padding = Padding::causal}}}, Dense{32}},
-                              {.width = 32, .scale = 8}};
+                              {.width = 32, .scale = 8, .shard = shard}};
     model.build(20, Seed{1});
     return model;
 }
 
-// Trains with some ranks and returns all weights.
-std::vector<float> train(const Options& options, const Sequences& events, AnyWorld world, Index batch) {
-    auto model = new_model(events.items());
+// Trains with some ranks and returns all weights; of the items' rows those of `part`, where one process has all and
+// ranks would share them out.
+std::vector<float> train(const Options& options, const Sequences& events, AnyWorld world, Index batch,
+                         const TableShard& part = {}) {
+    auto model = new_model(events.items(), options.sharded ? TableShard{world.rank(), world.size()} : TableShard{});
     SequenceSamples samples{events, 20};
     SGD sgd{{.learning_rate = 0.05}};  // equal weights show best where no step divides by a gradient
     FitOptions<SequenceSamples> how{.epochs = options.epochs, .batch_size = batch, .threads = 1, .world = world};
@@ -114,7 +132,7 @@ std::vector<float> train(const Options& options, const Sequences& events, AnyWor
         return fit(model, samples, loss, sgd, how, say, wait, Checkpoint{.directory = options.run, .monitor = "loss"});
     };
     options.loss == "all" ? fit_with(NextItemSoftmax{}) : fit_with(NextItemSampled{{.negatives = 64}});
-    return weights_of(model);
+    return weights_of(model, part);
 }
 
 // The same with two towers, whose tables have sparse gradients and whose dropout is that of the whole batch.
@@ -184,14 +202,16 @@ void show_cost(const Options& options, const Sequences& events, const mpi::World
                  rows = traffic->rows / steps / (ranks - 1), compute = step - exchange;
     std::printf("a step of %ld sequences a rank, %.0f ranks: %.2f ms, %.2f ms of them exchange\n",
                 static_cast<long>(options.batch), ranks, 1000 * step, 1000 * exchange);
-    std::printf("dense gradients %.3f MB, rows of a rank %.3f MB, %.0f messages\n", dense / 1e6, rows / 1e6, messages);
+    const double shared = traffic->shared / steps * ranks / (ranks - 1);  // as if other ranks had all rows
+    std::printf("dense gradients %.3f MB, rows of a rank %.3f MB, rows shared out %.3f MB, %.0f messages\n",
+                dense / 1e6, rows / 1e6, shared / 1e6, messages);
     std::printf("here: %.2f GB/s and %.1f us a message, which makes %.2f ms of exchange\n", speed / 1e9, 1e6 * delay,
-                1000 * ((traffic->dense + traffic->rows) / steps / speed + messages * delay));
+                1000 * ((traffic->dense + traffic->rows + traffic->shared) / steps / speed + messages * delay));
     std::printf("| machines | 10 Gbit/s | 100 Gbit/s |\n|---|---|---|\n");
     for (const double n : {2., 4., 8., 16., 32., 64.}) {
         std::printf("| %.0f |", n);
         for (const double gigabits : {10., 100.}) {
-            const double bytes = 2 * (n - 1) / n * dense + (n - 1) * rows;
+            const double bytes = 2 * (n - 1) / n * dense + (n - 1) * rows + (n - 1) / n * shared;
             const double all = compute + bytes / (gigabits * 1e9 / 8) + messages / (ranks - 1) * (n - 1) * 30e-6;
             std::printf(" %.0f %% |", 100 * compute / all);
         }
@@ -210,6 +230,7 @@ int main(int argc, char** argv) try {
     app.add_option("--run", options.run, "directory of a checkpoint, from which training goes on");
     app.add_flag("--check", options.check, "train alone too, and compare");
     app.add_flag("--cost", options.cost, "time it, and say what it would take on more machines (two ranks or more)");
+    app.add_flag("--sharded", options.sharded, "each process keeps its part of the items; with --loss sampled");
     app.add_flag("--slow", options.slow, "wait between steps");
     app.add_option("--other-data", options.other_data, "a rank that has other data, to see it refused");
     app.add_option("--timeout", options.timeout, "seconds that a process waits for another");
@@ -225,15 +246,22 @@ int main(int argc, char** argv) try {
     const auto sequences = train(options, events, Counted(world, traffic, false), options.batch);
     const double sent = static_cast<double>(world.bytes_sent() - before);
     // Dense gradients go round in a ring, 2 (N - 1) / N of their bytes a step, and the rows of each rank to all others.
-    const double formula = traffic->dense + traffic->rows;
+    // Rows that ranks share out go to those that ask, and their gradients back.
+    const double formula = traffic->dense + traffic->rows + traffic->shared;
     if (world.rank() == 0)
-        std::printf("%d processes; this one sent %.3f MB; by the formula dense gradients are %.3f MB, rows %.3f MB\n",
-                    world.size(), sent / 1e6, traffic->dense / 1e6, traffic->rows / 1e6);
+        std::printf("%d processes; this one sent %.3f MB; by the formula dense gradients are %.3f MB, rows %.3f MB, "
+                    "rows shared out %.3f MB\n",
+                    world.size(), sent / 1e6, traffic->dense / 1e6, traffic->rows / 1e6, traffic->shared / 1e6);
     if (!options.check) return 0;
     const bool counted = std::abs(sent - formula) <= 0.01 * formula + 20 * traffic->messages;
     options.run.clear();
     const Index whole = options.batch * world.size();
-    bool well = agrees("sequences", sequences, train(options, events, {}, whole), world.rank() == 0);
+    const TableShard part{world.rank(), world.size()};
+    bool well = agrees("sequences", sequences, train(options, events, {}, whole, options.sharded ? part : TableShard{}),
+                       world.rank() == 0);
+    options.sharded = true, options.loss = "sampled";
+    well &= agrees("items shared out", train(options, events, world, options.batch),
+                   train(options, events, {}, whole, part), world.rank() == 0);
     well &= agrees("two towers", train_towers(options, events, world, options.batch),
                    train_towers(options, events, {}, whole), world.rank() == 0);
     well &= serves_alike(events, world);

@@ -8,3 +8,4 @@
 #include <deeprec/data/tables/sequence_file.hpp>
 #include <deeprec/data/tables/table_file.hpp>
 #include <deeprec/io/onnx.hpp>
+#include <deeprec/recommender/from_tables.hpp>

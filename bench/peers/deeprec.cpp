@@ -8,6 +8,9 @@ using namespace deeprec;
 using peers::Numbers;
 using peers::Runner;
 
+/// Training steps of sequence models (deeprec_sequences.cpp).
+void run_sequences(const Runner& run, ThreadPool& pool);
+
 namespace {
 
 template <class Tensor, class Source>
@@ -32,13 +35,12 @@ double sum_of(const L& layer, typename L::Gradients& gradients) {
 
 // ---- Models
 
-std::vector<Numbers> conv_weights(const std::string& name) {
-    return {peers::weights(name + ".w", peers::window * peers::features, peers::channels),
-            peers::biases(name + ".b", peers::channels)};
+std::vector<Numbers> conv_weights(const std::string& name, int taps = peers::window, int filters = peers::channels) {
+    return {peers::weights(name + ".w", taps * peers::features, filters), peers::biases(name + ".b", filters)};
 }
-std::vector<Numbers> lstm_weights(const std::string& name, int inputs) {
-    return {peers::weights(name + ".w", inputs, 4 * peers::units),
-            peers::weights(name + ".u", peers::units, 4 * peers::units), peers::biases(name + ".b", 4 * peers::units)};
+std::vector<Numbers> lstm_weights(const std::string& name, int inputs, int units = peers::units) {
+    return {peers::weights(name + ".w", inputs, 4 * units), peers::weights(name + ".u", units, 4 * units),
+            peers::biases(name + ".b", 4 * units)};
 }
 std::vector<Numbers> model_weights(const peers::Model& m) {
     std::vector<Numbers> all;
@@ -257,6 +259,11 @@ void run_layers(const Runner& run, ThreadPool& pool) {
         run.run("lstm_fwd_b1", {lstm / peers::batch}, peers::sum(y.data(), static_cast<std::size_t>(y.size())),
                 [&] { peers::keep(layer.forward(view(x).slice(0, 1), cache, Inference{&pool}).data()[0]); });
     }
+    const Tensor<float, 3> odd(View<const float, 3>(view(x)).slice(0, peers::odd_batch));
+    run_layer(run, "conv5_b100", peers::wide_conv_flops, Conv1D{peers::wide_filters, peers::wide_taps}, odd,
+              conv_weights("k.c5", peers::wide_taps, peers::wide_filters), pool);
+    run_layer(run, "lstm256_b100", peers::wide_lstm_flops, LSTM{peers::wide_units, return_sequences}, odd,
+              lstm_weights("k.l256", peers::features, peers::wide_units), pool);
     Tensor<float, 2> wide(peers::batch, peers::dense_width);
     fill(wide, peers::numbers(static_cast<std::size_t>(wide.size()), "k.xd"));
     run_layer(run, "dense", 2.0 * peers::batch * peers::dense_width * peers::dense_width, Dense{peers::dense_width},
@@ -411,4 +418,5 @@ int main(int argc, char** argv) {
     run_softmax_cross_entropy(run, pool);
     run_top_k(run, pool);
     run_concat_head(run, pool);
+    run_sequences(run, pool);
 }

@@ -1,44 +1,31 @@
 // libtorch's column: models and layers as its users write them. Its convolutions take [batch, features, steps], so
 // inputs come in that layout and the kernel of the first Dense layer has its rows in the order of their Flatten.
-#include <torch/torch.h>
+#include "libtorch.hpp"
 
-#include "workloads.hpp"
-
-namespace nn = torch::nn;
 using peers::Numbers;
 using peers::Runner;
 using torch::Tensor;
 
 namespace {
 
-Tensor tensor(const Numbers& values, std::vector<std::int64_t> shape) {
-    return torch::from_blob(const_cast<float*>(values.data()), shape, torch::kFloat32).clone();
-}
-Tensor tensor(const std::vector<std::int32_t>& values, std::vector<std::int64_t> shape) {
-    return torch::from_blob(const_cast<std::int32_t*>(values.data()), shape, torch::kInt32).to(torch::kInt64);
-}
-void assign(Tensor parameter, const Tensor& values) {
-    const torch::NoGradGuard guard;
-    parameter.copy_(values);
-}
 double total(const Tensor& x) { return x.sum().item<double>(); }
 
 // ---- Models
 
-nn::Conv1d convolution(const std::string& name) {
-    nn::Conv1d layer(nn::Conv1dOptions(peers::features, peers::channels, peers::window));
-    const Numbers w = peers::weights(name + ".w", peers::window * peers::features, peers::channels);
-    assign(layer->weight, tensor(w, {peers::window, peers::features, peers::channels}).permute({2, 1, 0}));
-    assign(layer->bias, tensor(peers::biases(name + ".b", peers::channels), {peers::channels}));
+nn::Conv1d convolution(const std::string& name, int taps = peers::window, int filters = peers::channels) {
+    nn::Conv1d layer(nn::Conv1dOptions(peers::features, filters, taps));
+    const Numbers w = peers::weights(name + ".w", taps * peers::features, filters);
+    assign(layer->weight, tensor(w, {taps, peers::features, filters}).permute({2, 1, 0}));
+    assign(layer->bias, tensor(peers::biases(name + ".b", filters), {filters}));
     return layer;
 }
-nn::LSTM lstm(const std::string& name, int inputs) {
-    nn::LSTM layer(nn::LSTMOptions(inputs, peers::units).batch_first(true));
-    const int gates = 4 * peers::units;
+nn::LSTM lstm(const std::string& name, int inputs, int units = peers::units) {
+    nn::LSTM layer(nn::LSTMOptions(inputs, units).batch_first(true));
+    const int gates = 4 * units;
     auto parameters = layer->named_parameters();
     assign(parameters["weight_ih_l0"], tensor(peers::weights(name + ".w", inputs, gates), {inputs, gates}).t());
     assign(parameters["weight_hh_l0"],
-           tensor(peers::weights(name + ".u", peers::units, gates), {peers::units, gates}).t());
+           tensor(peers::weights(name + ".u", units, gates), {units, gates}).t());
     assign(parameters["bias_ih_l0"], tensor(peers::biases(name + ".b", gates), {gates}));
     assign(parameters["bias_hh_l0"], torch::zeros(gates));
     parameters["bias_hh_l0"].set_requires_grad(false);  // Keras has one bias, and Adam would move both
@@ -191,6 +178,13 @@ void run_layers(const Runner& run) {
         run.run("lstm_fwd_b1", {lstm_flops / peers::batch}, total(sequences(one)),
                 [&] { peers::keep(sequences(one).data_ptr<float>()[0]); });
     }
+    const Tensor odd = x.slice(0, 0, peers::odd_batch).clone();
+    auto wide_conv = convolution("k.c5", peers::wide_taps, peers::wide_filters);
+    run_layer(run, "conv5_b100", peers::wide_conv_flops, wide_conv, odd.transpose(1, 2).contiguous(),
+              [&](const Tensor& in) { return wide_conv->forward(in); });
+    auto wide_lstm = lstm("k.l256", peers::features, peers::wide_units);
+    run_layer(run, "lstm256_b100", peers::wide_lstm_flops, wide_lstm, odd,
+              [&](const Tensor& in) { return std::get<0>(wide_lstm->forward(in)); });
     constexpr std::int64_t n = peers::dense_width;
     auto layer = dense(tensor(peers::weights("k.d", n, n), {n, n}), torch::zeros(n));
     run_layer(run, "dense", 2.0 * peers::batch * n * n, layer,
@@ -328,4 +322,5 @@ int main(int argc, char** argv) {
     run_softmax_cross_entropy(run);
     run_top_k(run);
     run_concat_head(run);
+    run_sequences(run);
 }

@@ -48,6 +48,12 @@ inline constexpr int targets = 2048, items = 12102, width = 64;  // softmax cros
 inline constexpr int scanned_items = 1000000, best = 100;        // top k by inner product, `width` wide
 inline constexpr int scored_items = 100000, vector_width = 128;  // Dense(100, relu), Dense(1) over [user; item]
 
+// ---- Layers of other sizes, with a batch that no vector divides.
+inline constexpr int odd_batch = 100, wide_taps = 5, wide_filters = 96, wide_units = 256;
+inline constexpr double wide_conv_flops =
+    2.0 * odd_batch * (user_steps - wide_taps + 1) * wide_taps * features * wide_filters;
+inline constexpr double wide_lstm_flops = 2.0 * odd_batch * user_steps * (features + wide_units) * 4 * wide_units;
+
 // ---- Cost: the arithmetic of the plain sums, of which a convolution can spare a third, and the least memory traffic,
 // from where.
 enum class Traffic { none, cache, read, update };

@@ -1,7 +1,6 @@
 // What is done with a bundle as a file: grow, export, verify.
 #include <cmath>
 #include <memory>
-#include <numeric>
 
 #include <CLI/CLI.hpp>
 #include <deeprec/io/replace_file.hpp>
@@ -33,22 +32,14 @@ void grow_bundle(const GrowOptions& o) {
         if (std::find(names.begin(), names.end(), name) != names.end()) texts[name] = std::move(own);
     add_items(shop, fresh, texts);
 
-    const Interactions& events = more.data.interactions;
-    std::vector<std::size_t> order(events.item.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    if (!events.timestamp.empty())
-        std::stable_sort(order.begin(), order.end(),
-                         [&](auto a, auto b) { return events.timestamp[a] < events.timestamp[b]; });
-    std::vector<std::pair<std::string, std::string>> pairs;
-    for (const std::size_t row : order)
-        pairs.emplace_back(events.users.key(events.user[row]), keys.key(events.item[row]));
     const std::int32_t users = shop.users().size();
-    shop.add_events(pairs);
-    if (!fresh.empty() || !pairs.empty()) shop.about["grown"] = "yes";
+    const EventTable& events = more.tables.events;
+    add_events(shop, events);
+    if (!fresh.empty() || events.size() > 0) shop.about["grown"] = "yes";
     const std::string& out = o.out.empty() ? o.bundle : o.out;
     save(shop, out);
-    std::printf("Written: %s, with %zu new items, %d new users and %zu more events\n", out.c_str(), fresh.size(),
-                shop.users().size() - users, pairs.size());
+    std::printf("Written: %s, with %zu new items, %d new users and %td more events\n", out.c_str(), fresh.size(),
+                shop.users().size() - users, events.size());
 }
 
 // export

@@ -208,8 +208,14 @@ EventColumns event_columns(const Glance& g, const Options& o) {
         columns.min_rating = static_cast<float>(o.min_rating);
     }
     for (const std::string& one : o.columns) columns.columns.push_back(column_options(g, one));
-    std::fprintf(stderr, "%s: user = %s, item = %s, time = %s\n", o.log.c_str(), user.c_str(), item.c_str(),
-                 time.empty() ? "(the order of the rows)" : time.c_str());
+    std::set<std::string> used{user, item, time, o.type, o.rating};
+    for (const std::string& one : o.columns) used.insert(one.substr(0, one.rfind(':')));
+    std::string others;  // a type of events that nobody names would be passed over in silence
+    for (const std::string& name : g.names)
+        if (!name.empty() && !used.contains(name)) others += (others.empty() ? "" : ", ") + name;
+    std::fprintf(stderr, "%s: user = %s, item = %s, time = %s%s%s%s\n", o.log.c_str(), user.c_str(), item.c_str(),
+                 time.empty() ? "(the order of the rows)" : time.c_str(), others.empty() ? "" : "; not read: ",
+                 others.c_str(), others.empty() ? "" : " (--type, --rating and --columns read more)");
     return columns;
 }
 
@@ -246,8 +252,10 @@ void prepare(const Options& o) {
         throw DataError(what.replace(at, option.size(), "--skip-bad-rows passes over such rows and counts them"));
     }
     save(tables, o.out);
-    std::printf("Written: %s (%.1f MB). Next: deeprec train %s -o shop.deeprec\n", o.out.c_str(),
-                static_cast<double>(std::filesystem::file_size(o.out)) / 1e6, o.out.c_str());
+    std::printf("Written: %s (%.1f MB). Next: deeprec train %s -o shop.deeprec, or of new events: deeprec grow "
+                "shop.deeprec %s\n",
+                o.out.c_str(), static_cast<double>(std::filesystem::file_size(o.out)) / 1e6, o.out.c_str(),
+                o.out.c_str());
 }
 
 }  // namespace

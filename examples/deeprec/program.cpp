@@ -18,26 +18,6 @@ const Column* find_column(const KeyedTable& table, std::initializer_list<std::st
                 return &column;
     return nullptr;
 }
-std::string number_text(float x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", static_cast<double>(x));
-    return text;
-}
-std::vector<std::string> texts(const Column& column, Index row) {
-    if (column.missing(row)) return {};
-    switch (column.kind()) {
-        case ColumnKind::category:
-        case ColumnKind::text: return {std::string(column.text(row))};
-        case ColumnKind::number: return {number_text(column.number(row))};
-        case ColumnKind::categories: {
-            std::vector<std::string> all;
-            for (const std::int32_t id : column.ids(row)) all.push_back(column.values().key(id));
-            return all;
-        }
-        case ColumnKind::vector: break;
-    }
-    return {};
-}
 // What a model that knows items by their categories learns of new ones: none where it goes by keys alone.
 std::vector<std::vector<std::int32_t>> attributes_of(const AnyRecommender& shop, const std::vector<std::string>& keys,
                                                      const ItemTexts& texts) {
@@ -86,7 +66,7 @@ Prepared read_prepared(const std::filesystem::path& path) {
         if (year && std::abs(year->number(row)) < 10000) item.year = static_cast<std::int32_t>(year->number(row));
         for (const Column& column : items.columns)
             if (column.kind() == ColumnKind::categories || (column.kind() == ColumnKind::category && &column != title))
-                for (const std::string& value : texts(column, row)) item.genres.push_back(value);
+                for (const std::string& value : cell_texts(column, row)) item.genres.push_back(value);
     }
     return p;
 }
@@ -98,7 +78,7 @@ ItemTexts item_texts(const Prepared& prepared) {
         if (column.kind() == ColumnKind::vector) continue;
         auto& values = all[column.name() == prepared.title ? "title" : column.name()];
         for (Index row = 0; row < items.size(); ++row)
-            values[items.keys.key(static_cast<std::int32_t>(row + 1))] = texts(column, row);
+            values[items.keys.key(static_cast<std::int32_t>(row + 1))] = cell_texts(column, row);
     }
     return all;
 }

@@ -16,6 +16,7 @@
 #include <deeprec/data/readers/read_tables.hpp>
 #include <deeprec/data/splits.hpp>
 #include <deeprec/data/tables/table_file.hpp>
+#include <deeprec/recommender/from_tables.hpp>
 #include <deeprec/recommender/recommender.hpp>
 
 namespace CLI {

@@ -58,6 +58,9 @@ has "720 rows read, 720 kept" "$deeprec" prepare events.csv --items items.csv -o
 printf 'user,item\nann,a\n,b\n' >holes.csv
 has "holes.csv:3:1: expected a key, received an empty field; --skip-bad-rows passes" "$deeprec" prepare holes.csv -o other.deeprec
 has "which of the columns" "$deeprec" prepare items.csv -o other.deeprec
+printf 'user,item,kind,price\nann,a,view,1\nbo,b,view,2\n' >more.csv
+has "not read: kind, price" "$deeprec" prepare more.csv -o other.deeprec
+has "not read: kind (" "$deeprec" prepare more.csv --columns price:number -o other.deeprec
 ends 0 "$deeprec" train data.deeprec -o shop.deeprec --recipe markov
 ends 0 "$deeprec" train data.deeprec -o knn.deeprec --recipe item-knn
 ends 0 "$deeprec" train data.deeprec --recipe item-knn --write-config train.toml

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,7 +16,9 @@
 #include <deeprec/data/readers/item_attributes.hpp>
 #include <deeprec/data/readers/movielens.hpp>
 #include <deeprec/data/readers/negatives.hpp>
+#include <deeprec/data/readers/read_tables.hpp>
 #include <deeprec/data/readers/sequences.hpp>
+#include <deeprec/data/samples.hpp>
 #include <deeprec/data/synthetic.hpp>
 #include <deeprec/deeprec.hpp>
 
@@ -32,6 +35,7 @@ struct Recipe {
     bool with_taste = false;
     std::string tower = "rnn";  // or cnn, attention
     bool ids = true, attributes = false;
+    bool fields = false;  // of events (gap, hour, weekday) and users, where the set has some
     bool cold = false;  // leave items without training events to their attributes
     double id_dropout = 0;
     // Against so many sampled items, 0: against all; the loss is that of NextItemSampled: softmax, gbce, bce or bpr.
@@ -59,6 +63,7 @@ void each_setting(F&& f) {
     f("taste", &Recipe::with_taste);
     f("ids", &Recipe::ids);
     f("attributes", &Recipe::attributes);
+    f("fields", &Recipe::fields);
     f("cold", &Recipe::cold);
     f("id-dropout", &Recipe::id_dropout);
     f("negatives", &Recipe::negatives);
@@ -116,11 +121,17 @@ inline Set own_set(const std::string& path) {
             std::filesystem::exists(path + "_sample.txt")};
 }
 
+// What is known of events and users beside the items.
+struct Fields {
+    FeatureSpec of_events, of_users;
+    SequenceFields values;
+};
 struct World {
     Split split;
     Interactions train_events;                          // those of the split, with times where there are such
     std::vector<std::vector<std::int32_t>> attributes;  // of each item
     std::optional<Sequences> negatives;
+    std::shared_ptr<const Fields> fields{};  // shared, for indexes look into them
     std::vector<Query> validation = split.validation_queries(), test = split.test_queries();
 
     std::int32_t items() const { return split.all().items(); }
@@ -144,6 +155,28 @@ inline void add_times(Interactions& events, const std::string& directory) {
         events.timestamp.push_back(of_users[u].at(next[u]++));
     }
 }
+// When events were, and who the users are, of MovieLens-100K.
+inline std::shared_ptr<const Fields> read_fields(const World& world, const Interactions& events,
+                                                 const std::string& directory) {
+    EventTable table(events);
+    const auto category = ColumnKind::category;
+    UserTable users = read_users(
+        directory + "/u.user",
+        {.key = 1,
+         .columns = {{2, ColumnKind::number, "age"}, {3, category, "gender"}, {4, category, "occupation"}},
+         .format = {.separator = '|', .header = false}});
+    align(table, users);
+    FeatureSpec of_events = FeatureSpec::fit({{.name = "gap", .kind = FeatureKind::gap},
+                                              {.name = "hour", .kind = FeatureKind::hour},
+                                              {.name = "weekday", .kind = FeatureKind::weekday}},
+                                             EventTable(world.train_events));
+    FeatureSpec of_users = FeatureSpec::fit(
+        {{.name = "age", .kind = FeatureKind::bucket, .buckets = 8}, {.name = "gender"}, {.name = "occupation"}}, users);
+    Record of_all = table.select(table.by_user_and_time()).samples(of_events);
+    Record who = users.samples(of_users);
+    SequenceFields values(world.split.all(), std::move(of_all), std::move(who));
+    return std::make_shared<const Fields>(Fields{std::move(of_events), std::move(of_users), std::move(values)});
+}
 inline World read_world(const Set& set, const std::string& data_directory) {
     const std::filesystem::path data_path(data_directory);
     const std::string base = (data_path / set.path).string();
@@ -154,6 +187,7 @@ inline World read_world(const Set& set, const std::string& data_directory) {
                               : Split(LeaveOneOut{Sequences(events)});
     Interactions train = split.train_events(events);
     World world{std::move(split), std::move(train), {}, std::nullopt};
+    if (!set.times.empty()) world.fields = read_fields(world, events, (data_path / set.times).string());
     if (const std::string attributes = base + "_item2attributes.json"; std::filesystem::exists(attributes))
         world.attributes = read_item_attributes(attributes, data.interactions.items);
     if (set.sampled) world.negatives = read_negatives(base + "_sample.txt", data.interactions);
@@ -247,11 +281,22 @@ void train_sequences(const World& world, const Run& run, const Use& use) {
         .width = r.width, .scale = r.scale, .use_ids = r.ids, .id_dropout = r.id_dropout};
     if (r.attributes) options.attributes = world.attributes;
     if (r.cold) options.cold = world.split.train().cold_items();
+    const SequenceFields* const fields = r.fields && world.fields ? &world.fields->values : nullptr;
+    if (fields) {
+        const auto table = [&](const FeatureSpec& spec, const char* name, Index part) {
+            return field(name, Embedding{spec.rows(name), r.width / part});
+        };
+        const FeatureSpec &events = world.fields->of_events, &users = world.fields->of_users;
+        options.step = Branches{table(events, "gap", 2), table(events, "hour", 4), table(events, "weekday", 4)};
+        options.user = Branches{table(users, "age", 2), table(users, "gender", 4), table(users, "occupation", 4)};
+    }
     const auto train = [&](auto tower) {
         SequenceRecommender model{world.items(), std::move(tower), options};
-        model.build(r.length, Seed{static_cast<std::uint64_t>(run.seed)});
-        SequenceSamples samples{world.split.train(), r.length};
-        const auto index = [&](const auto& trained) { return SequenceIndex{trained, r.length}; };
+        const RecordShape none;
+        model.build(r.length, Seed{static_cast<std::uint64_t>(run.seed)}, fields ? fields->events().shape() : none,
+                    fields ? fields->users().shape() : none);
+        SequenceSamples samples{world.split.train(), r.length, fields};
+        const auto index = [&](const auto& trained) { return SequenceIndex{trained, r.length, fields}; };
         const bool sampled = r.negatives > 0 || r.in_batch;
         const Best best = sampled ? fit_best(world, run, model, samples, sampled_loss(r, world.split.train()), index)
                                   : fit_best(world, run, model, samples, NextItemSoftmax{}, index);

@@ -110,7 +110,8 @@ DEEPREC_OPTIMIZER_ONCE(SgdRule)
                                      ThreadPool&, std::span<const CallbackRef>, std::span<const MetricRef<T>>);        \
     DEEPREC_ONCE void write_state<T>(const std::filesystem::path&, const TrainingState<T>&);                           \
     DEEPREC_ONCE void read_state<T>(const std::filesystem::path&, TrainingState<T>&);                                  \
-    DEEPREC_ONCE SafetensorsWriter collect<T>(Fields<T>&, const Metadata&);                                            \
+    DEEPREC_ONCE SafetensorsWriter collect<T>(const Fields<T>&, const Metadata&,                                       \
+                                              const std::function<void(SafetensorsWriter&, const Parameter<T>&)>&);    \
     DEEPREC_ONCE LoadReport check_tensors<T>(const Fields<T>&, const SafetensorsReader&, const LoadOptions&);          \
     DEEPREC_ONCE void read_tensors<T>(const Fields<T>&, SafetensorsReader&, const LoadOptions&);                       \
     DEEPREC_ONCE Tensor<T, 2> joined_targets<T>(const Record&);                                                        \

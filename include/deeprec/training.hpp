@@ -19,6 +19,7 @@
 #include <deeprec/training/predict.hpp>
 #include <deeprec/training/progress_bar.hpp>
 #include <deeprec/training/regularizers.hpp>
+#include <deeprec/training/row_exchange.hpp>
 #include <deeprec/training/sampled_sequence_trainer.hpp>
 #include <deeprec/training/sequence_passes.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
@@ -28,4 +29,5 @@
 #include <deeprec/training/task.hpp>
 #include <deeprec/training/trainer.hpp>
 #include <deeprec/training/vector_trainer.hpp>
+#include <deeprec/training/whole_model.hpp>
 #include <deeprec/training/world.hpp>

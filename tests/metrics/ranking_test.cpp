@@ -61,6 +61,15 @@ TEST_CASE("The first none of a list have no metric", "[metrics]") {
     }
 }
 
+TEST_CASE("A list made by hand that has other scores than items, or gains beyond numbers, is refused", "[metrics]") {
+    const RankedList longer{{1}, {1}, {3, 2, 1}}, large{{2000}, {2000}, {}};
+    CHECK(message_of<DataError>([&] { ndcg_tie_averaged_at(longer, 3); }) ==
+          "ndcg_tie_averaged_at: expected a score for each of 1 items, received 3");
+    CHECK(message_of<NumericError>([&] { ndcg_at(large, 1, Gain::power); }) ==
+          "ndcg_at: the discounted gain is inf");
+    CHECK(ndcg_at(large, 1) == 1);
+}
+
 TEST_CASE("Candidates are ordered by score, left out ones are none", "[metrics]") {
     const double scores[]{1, 5, 1, 9};
     const double relevance[]{1, 0, 2, -1};

@@ -4,6 +4,8 @@
 #include <numeric>
 
 #include <deeprec/data/sequence_fields.hpp>
+#include <deeprec/explain/counterfactual.hpp>
+#include <deeprec/explain/explain_scorer.hpp>
 #include <deeprec/io/model_file.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/embedding.hpp>
@@ -73,11 +75,12 @@ TEST_CASE("SequenceRecommender: the gradient by fields of events and users is th
     const World world = World::make<double>();
     const SequenceFields fields{world.sequences, world.events, world.people};
     const SequenceSamples samples{world.sequences, 6, &fields};
+    const Index each = GENERATE(2, 4);  // side by side, or added up
     SequenceRecommender model{
         items,
         sequences::double_tower(4),
         {.width = 4,
-         .step = Branches{field("type", Embedding<double>{3, 2}), field("noise", Dense<double, Tanh>{2})},
+         .step = Branches{field("type", Embedding<double>{3, each}), field("noise", Dense<double, Tanh>{each})},
          .user = field("age", Dense<double, Tanh>{4})}};
     model.build(6, Seed{5}, fields.events().shape(), fields.users().shape());
     for_each_parameter(model, [](std::string_view name, auto& p) {
@@ -119,6 +122,42 @@ TEST_CASE("SequenceRecommender: the gradient by fields of events and users is th
         INFO(name);
         CHECK(worst / largest < 1e-6);
     }
+}
+
+TEST_CASE("Fields of a step that each have the item's width are added to its vector",
+          "[branches][sequence_recommender]") {
+    const auto step = [] { return Branches{field("type", Embedding{3, 4}), field("noise", Dense{4})}; };
+    SequenceRecommender model{items, Dropout{0}, {.width = 4, .step = step()}};
+    auto alone = step();
+    const RecordShape event{{"type", {}}, {"noise", {2}}};
+    model.build(2, Seed{1}, event);
+    alone.build({{"type", {2}}, {"noise", {2, 2}}}, Seed{2});
+    const auto copy = [&](std::string_view name, const auto& from) {
+        for_each_parameter(alone, [&](std::string_view own, auto& to) {
+            if (message("step.", own) == name) std::copy(from.data(), from.data() + from.size(), to.data());
+        });
+    };
+    for_each_parameter(std::as_const(model), copy);
+    Tensor<std::int32_t, 2> ids(1, 2), type(1, 2);
+    Tensor<float, 3> noise(1, 2, 2);
+    ids.setValues({{3, 5}});
+    type.setValues({{1, 2}});
+    noise.setValues({{{1, -2}, {3, 4}}});
+    const Record fields{{"type", type}, {"noise", noise}};
+    decltype(model)::Cache cache;
+    decltype(alone)::Cache cache_of_fields;
+    const auto h = model.forward(ids, {.step = view(fields)}, cache);
+    const auto parts = alone.apply(view(fields), cache_of_fields, Inference{});
+    REQUIRE(parts.last() == 8);
+    for (Index t = 0; t < 2; ++t)
+        for (Index i = 0; i < 4; ++i)
+            CHECK(h(0, t, i) == Approx(model.vectors()[ids(0, t) * 4 + i] + parts.data[t * 8 + i] +
+                                       parts.data[t * 8 + 4 + i]));
+    SequenceRecommender wide{
+        items, Dropout{0}, {.width = 4, .step = Branches{field("type", Embedding{3, 6}), field("noise", Dense{2})}}};
+    CHECK_THROWS_WITH(
+        wide.build(2, Seed{1}, event),
+        "SequenceRecommender: expected fields of the option step that give [2, 4], received [2, 8]");
 }
 
 TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with them",
@@ -174,6 +213,18 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
     load(same, folder.path() / "model.safetensors");
     CHECK(SequenceIndex{same, 8}.recommend(history, own, 3) == best);
     CHECK_THROWS_AS(load<decltype(same)>(folder.path() / "model.safetensors"), FormatError);
+
+    // Fields are those of the user's first events, and never put beside others.
+    const std::vector<std::int32_t> without_the_first(history.begin() + 1, history.end());
+    const Query other{7, without_the_first, 0};
+    CHECK_THROWS_WITH(
+        index(other, scores),
+        ContainsSubstring("SequenceFields: expected the first 5 events of user 7 as the history, event "));
+    CHECK_THROWS_AS(recommend(index, other, 3), DataError);
+    CHECK_THROWS_AS(explain_by_occlusion(index, Query{7, history, 0}, 1), DataError);
+    CHECK_THROWS_AS(counterfactual(index, Query{7, history, 0}, best[0].item, 1), DataError);
+    const SequenceFields of_users{world.sequences, Record{}, world.people};
+    CHECK(of_users.of(other).user.begin == 7);  // goes with any history
 
     const SequenceIndex bare{model, 8};
     CHECK_THROWS_WITH(bare.recommend(history, 3),

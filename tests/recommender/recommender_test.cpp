@@ -162,6 +162,12 @@ TEST_CASE("What is known of items filters and spreads lists", "[recommender]") {
     CHECK(spread.size() == 6);
     CHECK(keys_of(spread) != keys_of(shop.recommend(query, 6)));
 
+    SequenceRecommender fielded{n, GRU{4, return_sequences}, {.width = 4, .step = field("type", Embedding{3, 4})}};
+    fielded.build(5, Seed{1}, {{"type", {}}});
+    CHECK(message_of<ArgumentError>([&] { Recommender(std::move(fielded), some_data()); }) ==
+          "Recommender: a bundle has no fields of events and users, expected a model without the options step and "
+          "user");
+
     Dataset other = some_data();
     other.items = Catalogue{n - 1};
     CHECK(message_of<DataError>([&] { Recommender(ItemKnn{train()}, other); }) ==

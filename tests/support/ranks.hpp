@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <deeprec/training/world.hpp>
@@ -19,10 +20,12 @@ using namespace deeprec;
 
 /// Threads as ranks.
 struct Meeting {
-    explicit Meeting(int ranks) : size(ranks), all(ranks), given(static_cast<std::size_t>(ranks)) {}
+    explicit Meeting(int ranks)
+        : size(ranks), all(ranks), given(static_cast<std::size_t>(ranks)), exchanged(static_cast<std::size_t>(ranks)) {}
     int size;
     std::barrier<> all;
     std::vector<std::vector<std::byte>> given;
+    std::vector<std::vector<std::vector<std::byte>>> exchanged;  // by one rank, for another
 };
 class ThreadWorld final : public TrainingWorld {
 public:
@@ -37,6 +40,14 @@ public:
         auto all = meeting_->given;
         meeting_->all.arrive_and_wait();
         return all;
+    }
+    std::vector<std::vector<std::byte>> exchange(std::vector<std::vector<std::byte>> give) override {
+        meeting_->exchanged[static_cast<std::size_t>(rank_)] = std::move(give);
+        meeting_->all.arrive_and_wait();
+        std::vector<std::vector<std::byte>> got;
+        for (const auto& from : meeting_->exchanged) got.push_back(from.at(static_cast<std::size_t>(rank_)));
+        meeting_->all.arrive_and_wait();
+        return got;
     }
 
 private:

@@ -67,6 +67,17 @@ Sequences walks(std::int32_t users, std::int32_t items) {
 
 }  // namespace
 
+TEST_CASE("fit needs no options", "[training]") {
+    const auto data = points(40);
+    const auto loss = [&](auto&&... options) {
+        Sequential model{Dense{1, sigmoid}};
+        model.build({4}, Seed{1});
+        SGD sgd;
+        return fit(model, data, BinaryCrossEntropy{}, sgd, options...).epochs.at(0).at("loss");
+    };
+    CHECK(loss() == loss(FitOptions<TensorDataset<Tensor<float, 2>, float>>{}));
+}
+
 TEST_CASE("The same seed gives the same bits, with any number of threads", "[training][threads]") {
     const Trained one = train_pairs(1);
     CHECK(same_bits(train_pairs(1).weights, one.weights));

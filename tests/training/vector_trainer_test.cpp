@@ -3,10 +3,13 @@
 #include <cmath>
 
 #include <deeprec/layers/dense.hpp>
+#include <deeprec/layers/embedding.hpp>
 #include <deeprec/losses/cosine_embedding.hpp>
 #include <deeprec/losses/in_batch_softmax.hpp>
 #include <deeprec/losses/triplet_margin.hpp>
+#include <deeprec/models/branches.hpp>
 #include <deeprec/optimizers/adam.hpp>
+#include <deeprec/optimizers/sgd.hpp>
 #include <deeprec/training/fit.hpp>
 #include <deeprec/training/predict.hpp>
 
@@ -135,6 +138,31 @@ TEST_CASE("fit finds each user's item among the others by InBatchSoftmax", "[tra
     CHECK(history.series("loss").front() > 2);
     CHECK(history.series("loss").back() < 0.2);
     CHECK(history.series("val_loss").back() < 0.2);
+}
+
+TEST_CASE("InBatchSoftmax trains towers of named fields, and an item that is there twice is no negative",
+          "[training]") {
+    const auto make = [] {
+        TwoTower model{Sequential{Branches{field("age", Dense{4})}},
+                       Sequential{Branches{field("id", Embedding{9, 2}), field("price", Dense{2})}}, Dot{}};
+        model.build({{{"age", {1}}}, {{"id", {}}, {"price", {1}}}}, Seed{2});
+        return model;
+    };
+    const auto model = make();
+    const Record users{{"age", random(4, 1, 3)}};
+    Tensor<std::int32_t, 1> id(4);
+    Tensor<float, 2> price(4, 1);
+    id.setValues({1, 2, 1, 1});
+    price.setValues({{5}, {5}, {5}, {6}});  // the first and the third are the same item
+    const Record items{{"id", id}, {"price", price}};
+    const std::vector<std::int32_t> numbers{0, 1, 0, 2};
+    const double expected = InBatchSoftmax{}.forward(predict(model.user, users), predict(model.item, items),
+                                                     {.item_ids = numbers.data()});
+    auto trained = make();
+    SGD still{{.learning_rate = 0}};
+    const TensorDataset data{Pair{users, items}, random(4, 1, 4)};
+    CHECK(fit(trained, data, InBatchSoftmax{}, still, {.threads = 1}).epochs[0].at("loss") == Approx(expected));
+    CHECK(expected < InBatchSoftmax{}.forward(predict(model.user, users), predict(model.item, items)));
 }
 
 TEST_CASE("A batch without the loss's items is refused", "[training]") {

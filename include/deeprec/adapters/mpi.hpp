@@ -28,8 +28,8 @@ struct WorldOptions {
 /// communicator. Starts MPI unless the program has, and then ends it with the program; its calls come from one thread.
 ///
 /// Sums go round a ring in N parts, first added up, then handed on: each rank sends 2 (N - 1) / N of the numbers, to
-/// the next rank alone, and the order of every sum is that of the ring. Gathered bytes go round as they are.
-/// `bytes_sent()` counts both. Throws Error where MPI reports one or a rank does not answer in time, with the number of
+/// the next rank alone, and the order of every sum is that of the ring. Gathered bytes go round as they are, exchanged
+/// ones straight to their rank. `bytes_sent()` counts all. Throws Error where MPI reports one or a rank does not answer in time, with the number of
 /// that rank.
 class World final : public TrainingWorld {
 public:
@@ -49,15 +49,29 @@ public:
             const auto& to_send = all[static_cast<std::size_t>((rank_ - step + size_) % size_)];
             auto& to_fill = all[static_cast<std::size_t>((rank_ - step - 1 + size_) % size_)];
             std::uint64_t sent = to_send.size(), received = 0;
-            exchange(&sent, sizeof sent, &received, sizeof received);
+            pass_on(&sent, sizeof sent, &received, sizeof received);
             to_fill.resize(received);
-            exchange(to_send.data(), to_send.size(), to_fill.data(), to_fill.size());
+            pass_on(to_send.data(), to_send.size(), to_fill.data(), to_fill.size());
         }
         return all;
     }
+    std::vector<std::vector<std::byte>> exchange(std::vector<std::vector<std::byte>> give) override {
+        std::vector<std::vector<std::byte>> got(static_cast<std::size_t>(size_));
+        got[static_cast<std::size_t>(rank_)] = std::move(give.at(static_cast<std::size_t>(rank_)));
+        for (int step = 1; step < size_; ++step) {  // with every other rank once
+            const int to = (rank_ + step) % size_, from = (rank_ + size_ - step) % size_;
+            const auto& to_send = give.at(static_cast<std::size_t>(to));
+            auto& to_fill = got[static_cast<std::size_t>(from)];
+            std::uint64_t sent = to_send.size(), received = 0;
+            transfer(to, &sent, sizeof sent, from, &received, sizeof received);
+            to_fill.resize(received);
+            transfer(to, to_send.data(), to_send.size(), from, to_fill.data(), to_fill.size());
+        }
+        return got;
+    }
     /// From here on the process ends without MPI_Finalize, which would wait: mpirun then ends the others.
     void leave() override { failed() = true; }
-    /// By this rank, in all sums and gathers; copies of a World count together.
+    /// By this rank, in all sums, gathers and exchanges; copies of a World count together.
     std::uint64_t bytes_sent() const { return shared_->sent; }
 
 private:
@@ -106,19 +120,23 @@ private:
         std::vector<T> arrived(static_cast<std::size_t>(count / size_ + 1));
         for (int step = 0; step + 1 < size_; ++step) {  // then this rank has the sum of part rank + 1
             const int give = part_of(step), take = part_of(step + 1);
-            exchange(numbers + begin(give), bytes(give), arrived.data(), bytes(take));
+            pass_on(numbers + begin(give), bytes(give), arrived.data(), bytes(take));
             for (Index i = 0; i < begin(take + 1) - begin(take); ++i)
                 numbers[begin(take) + i] += arrived[static_cast<std::size_t>(i)];
         }
         for (int step = 0; step + 1 < size_; ++step) {
             const int give = part_of(step - 1), take = part_of(step);
-            exchange(numbers + begin(give), bytes(give), numbers + begin(take), bytes(take));
+            pass_on(numbers + begin(give), bytes(give), numbers + begin(take), bytes(take));
         }
     }
     /// Sends to the next rank while the one before sends.
-    void exchange(const void* send, std::size_t send_bytes, void* receive, std::size_t receive_bytes) {
+    void pass_on(const void* send, std::size_t send_bytes, void* receive, std::size_t receive_bytes) {
+        transfer((rank_ + 1) % size_, send, send_bytes, (rank_ + size_ - 1) % size_, receive, receive_bytes);
+    }
+    /// Sends to one rank while another sends.
+    void transfer(int next, const void* send, std::size_t send_bytes, int before, void* receive,
+                  std::size_t receive_bytes) {
         constexpr std::size_t most = std::size_t{1} << 30;  // MPI counts in int
-        const int next = (rank_ + 1) % size_, before = (rank_ + size_ - 1) % size_;
         const auto piece = [&](std::size_t all, std::size_t at) { return static_cast<int>(std::min(most, all - at)); };
         for (std::size_t at = 0; at < std::max(send_bytes, receive_bytes); at += most) {
             MPI_Request coming = MPI_REQUEST_NULL, going = MPI_REQUEST_NULL;

@@ -26,6 +26,7 @@
 #include <deeprec/core/moving_average.hpp>
 #include <deeprec/core/record.hpp>
 #include <deeprec/core/sparse_rows.hpp>
+#include <deeprec/core/table_shard.hpp>
 
 DEEPREC_BEGIN
 
@@ -64,9 +65,18 @@ struct Parameter {
     SparseRows<T>* rows{};      ///< of a table: the rows that have a gradient
     MovingAverage<T>* moves{};  ///< of a state: what the next step moves it by, null = nothing does
     bool state = false;         ///< kept, but not trained
+    /// Of a table that ranks share out: the rows here; its gradient is that of all ranks, a sum over targets.
+    TableShard shard{};
+    Index all_rows = 0;  ///< of such a table
 
     bool is_state() const { return state; }
     Index size() const { return shape.size(); }
+    /// With the rows that other ranks have: the shape in files.
+    Shape whole_shape() const {
+        Shape whole = shape;
+        if (shard) whole[0] = all_rows;
+        return whole;
+    }
     /// Numbers of the gradient that a batch touched, one after the other.
     Index touched() const { return rows ? static_cast<Index>(rows->ids().size()) * rows->width() : shape.size(); }
     T* touched_data() const { return rows ? rows->values(0) : gradient; }
@@ -162,6 +172,11 @@ public:
                    void (*fill)(T*, const Shape&, Seed), Gradient& gradient, int use = -1) {
         parameter(name, values, shape, Initializer{}, gradient, use);
         parameters_.back().fill = fill;
+    }
+    /// The last one, a table, has those of `all_rows` rows that the shard says.
+    void shared_out(const TableShard& shard, Index all_rows) {
+        parameters_.back().shard = shard;
+        parameters_.back().all_rows = all_rows;
     }
     /// A tensor that exists already, whose shape is what it is.
     template <int Rank, class Gradient>

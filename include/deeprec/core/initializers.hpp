@@ -13,12 +13,12 @@
 
 DEEPREC_BEGIN
 
-/// Uniform in [-limit, limit).
+/// Uniform in [-limit, limit); element i is number `first` + i of the stream.
 template <class T>
-void fill_uniform(T* values, const Shape& shape, double limit, Seed seed) {
+void fill_uniform(T* values, const Shape& shape, double limit, Seed seed, Index first = 0) {
     const RandomStream random(seed);
     for (Index i = 0; i < shape.size(); ++i)
-        values[i] = static_cast<T>(random.uniform(static_cast<std::uint64_t>(i), -limit, limit));
+        values[i] = static_cast<T>(random.uniform(static_cast<std::uint64_t>(first + i), -limit, limit));
 }
 
 /// Normal with mean 0 (Keras' "random_normal", there with stddev 0.05).

@@ -1,6 +1,7 @@
 /// What is known of events and users beside the items: the fields that a SequenceRecommender reads.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct FieldsOfSequence {
 class SequenceFields {
 public:
     SequenceFields(const Sequences& all, Record events, Record users = {})
-        : events_(std::move(events)), users_(std::move(users)), ends_{0} {
+        : all_(all), events_(std::move(events)), users_(std::move(users)), ends_{0} {
         for (std::int32_t user = 1; user <= all.users(); ++user)
             ends_.push_back(ends_.back() + static_cast<Index>(all[user].size()));
         const auto check = [](std::string_view what, const Record& record, Index rows) {
@@ -53,7 +54,26 @@ public:
         return found;
     }
 
+    /// Of the query's history, which must be the user's first events where these have fields: of others, such as some
+    /// of them, it cannot tell the rows. Throws DataError.
+    FieldsOfSequence of(const Query& query) const {
+        const bool of_events = !events_.fields().empty();
+        const FieldsOfSequence found = of(query.user, 0, of_events ? std::ssize(query.history) : 0);
+        const auto other = of_events ? std::mismatch(query.history.begin(), query.history.end(),
+                                                     all_[query.user].begin()).first - query.history.begin()
+                                     : std::ssize(query.history);
+        if (other != std::ssize(query.history)) {
+            const auto at = static_cast<std::size_t>(other);
+            throw DataError(message("SequenceFields: expected the first ", query.history.size(), " events of user ",
+                                    query.user, " as the history, event ", other + 1, " is item ",
+                                    all_[query.user][at], ", received ", query.history[at],
+                                    "; recommend(history, fields, k) takes fields of your own"));
+        }
+        return found;
+    }
+
 private:
+    Sequences all_;
     Record events_, users_;
     std::vector<Index> ends_;  // user u has the rows ends_[u - 1] up to ends_[u]
     Index first_user_ = 0;     // of row 0

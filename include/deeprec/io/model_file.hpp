@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -101,9 +102,15 @@ void check_has_parameters(std::string_view function, const Fields<T>& fields) {
     if (!has_parameters(fields))
         throw ArgumentError(message(function, ": the model has no parameters; build it first"));
 }
-/// What `save` writes. Throws ArgumentError for a model that is not built.
+/// What `save` writes. Throws ArgumentError for a model that is not built. A table that ranks share out is added by
+/// `add_shared`; without, ArgumentError.
 template <class T>
-SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata);
+SafetensorsWriter collect(const Fields<T>& fields, const Metadata& metadata,
+                          const std::function<void(SafetensorsWriter&, const Parameter<T>&)>& add_shared = nullptr);
+/// Of the whole of a table, which has its numbers in a tensor from number `first`, the rows of its shard.
+template <class T>
+void read_shard(SafetensorsReader& file, const std::string& tensor, const std::vector<Index>& shape, Index first,
+                const Parameter<T>& p, T* to, Convert convert = Convert::no);
 /// What `read_tensors` will read. Throws FormatError unless the file has exactly these tensors, or what the options
 /// want; ArgumentError for a name in the options that no parameter has.
 template <class T>
@@ -116,16 +123,38 @@ void check_options(const std::vector<LayerOptions>& layers, const SafetensorsRea
 
 #if DEEPREC_BODIES
 template <class T>
-SafetensorsWriter collect(Fields<T>& fields, const Metadata& metadata) {
+SafetensorsWriter collect(const Fields<T>& fields, const Metadata& metadata,
+                          const std::function<void(SafetensorsWriter&, const Parameter<T>&)>& add_shared) {
     check_has_parameters("save", fields);
     SafetensorsWriter writer;
     write_options(fields.layers(), writer.metadata);
     for (const auto& [key, text] : metadata)
         if (!writer.metadata.emplace(key, text).second)
             throw ArgumentError("save: the metadata '" + key + "' is the library's own");
-    for (const Parameter<T>& p : fields.parameters())
-        if (!p.shape.empty()) writer.add(p.path, extents_of(p.shape), static_cast<const T*>(p.values));
+    for (const Parameter<T>& p : fields.parameters()) {
+        if (p.shape.empty()) continue;
+        if (!p.shard)
+            writer.add(p.path, extents_of(p.shape), static_cast<const T*>(p.values));
+        else if (add_shared)
+            add_shared(writer, p);
+        else
+            throw ArgumentError(message("save: ", p.path, " is shared out, rank ", p.shard.rank, " of ", p.shard.ranks,
+                                        " has ", p.shape[0], " of its ", p.all_rows, " rows; expected the world of ",
+                                        "all: save(world, model, path)"));
+    }
     return writer;
+}
+template <class T>
+void read_shard(SafetensorsReader& file, const std::string& tensor, const std::vector<Index>& shape, Index first,
+                const Parameter<T>& p, T* to, Convert convert) {
+    const Index width = p.size() / p.shape[0], most = std::max<Index>(1, (Index{1} << 20) / width);
+    std::vector<T> rows(static_cast<std::size_t>(std::min(most, p.all_rows) * width));
+    for (Index begin = 0; begin < p.all_rows; begin += most) {
+        const Index end = std::min(p.all_rows, begin + most);
+        file.read_some(tensor, shape, first + begin * width, (end - begin) * width, rows.data(), convert);
+        for (Index place = p.shard.rows(begin); place < p.shard.rows(end); ++place)
+            to = std::copy_n(rows.data() + (p.shard.row(place) - begin) * width, width, to);
+    }
 }
 template <class T>
 LoadReport check_tensors(const Fields<T>& fields, const SafetensorsReader& file, const LoadOptions& options) {
@@ -137,7 +166,9 @@ LoadReport check_tensors(const Fields<T>& fields, const SafetensorsReader& file,
         const TensorSource source = source_of(p.path, options);
         const bool there = file.tensors().count(source.name) > 0;
         if (there || !options.partial)
-            file.template check<T>(source.name, extents_in_file(p.shape, source.axes), options.convert);
+            file.template check<T>(source.name, extents_in_file(p.whole_shape(), source.axes), options.convert);
+        if (there && p.shard && source.axes == Axes::reversed)
+            throw ArgumentError(message("load: names: the rows of ", p.path, " are shared out, expected Axes::same"));
         if (there && !taken.insert(source.name).second)
             throw ArgumentError("load: two parameters have the tensor " + shown(source.name, "'"));
         (there ? report.read : report.missing).push_back(p.path);
@@ -163,7 +194,9 @@ void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOp
         const TensorSource source = source_of(p.path, options);
         if (p.shape.empty() || (options.partial && !file.tensors().count(source.name))) continue;
         T* const read = numbers[i].need(p.size());
-        file.read(source.name, extents_in_file(p.shape, source.axes), read, options.convert);
+        const auto extents = extents_in_file(p.whole_shape(), source.axes);
+        p.shard ? read_shard(file, source.name, extents, 0, p, read, options.convert)
+                : file.read(source.name, extents, read, options.convert);
         const T* const bad = std::find_if(read, read + p.size(), [](T x) { return !std::isfinite(x); });
         if (options.check_finite && bad != read + p.size())
             throw NumericError(message(file.name(), ": tensor ", shown(source.name, "'"), ": number ", bad - read,

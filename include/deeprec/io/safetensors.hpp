@@ -98,19 +98,37 @@ public:
     template <class T>
     void read(const std::string& tensor, const std::vector<Index>& shape, T* to, Convert convert = Convert::no) {
         check<T>(tensor, shape, convert);
-        const TensorEntry& entry = tensors_.at(tensor);
-        if (entry.dtype == detail::dtype_of<T>)
-            read_bytes(data_ + entry.begin, to, static_cast<std::size_t>(entry.end - entry.begin));
-        else if constexpr (std::is_floating_point_v<T>)
-            detail::with_float_dtype(entry.dtype, [&](auto stored, const auto& value_of) {
-                read_converted<decltype(stored)>(tensor, entry, to, value_of);
-            });
+        read_elements(tensor, tensors_.at(tensor), to);
+    }
+    /// `count` elements from number `first` alone. Throws as `read`, and ArgumentError for elements that are none.
+    template <class T>
+    void read_some(const std::string& tensor, const std::vector<Index>& shape, Index first, Index count, T* to,
+                   Convert convert = Convert::no) {
+        check<T>(tensor, shape, convert);
+        TensorEntry some = tensors_.at(tensor);
+        const std::int64_t bytes = static_cast<std::int64_t>(detail::dtype_bits(some.dtype) / 8);
+        const std::int64_t all = (some.end - some.begin) / bytes;
+        if (first < 0 || count < 0 || first > all - count)
+            throw ArgumentError(message("safetensors: tensor ", detail::shown(tensor, "'"), ": expected some of its ",
+                                        all, " elements, received a wish for ", count, " from ", first));
+        some.begin += first * bytes;
+        some.end = some.begin + count * bytes;
+        read_elements(tensor, some, to);
     }
 
 private:
     [[noreturn]] void fail(const std::string& what) const { throw FormatError(name_ + ": " + what); }
     [[noreturn]] void fail(const std::string& tensor, const std::string& what) const {
         fail("tensor " + detail::shown(tensor, "'") + ": " + what);
+    }
+    template <class T>
+    void read_elements(const std::string& tensor, const TensorEntry& entry, T* to) {
+        if (entry.dtype == detail::dtype_of<T>)
+            read_bytes(data_ + entry.begin, to, static_cast<std::size_t>(entry.end - entry.begin));
+        else if constexpr (std::is_floating_point_v<T>)
+            detail::with_float_dtype(entry.dtype, [&](auto stored, const auto& value_of) {
+                read_converted<decltype(stored)>(tensor, entry, to, value_of);
+            });
     }
     void read_bytes(std::int64_t from, void* to, std::size_t bytes);
     template <class Stored, class T, class Value>

@@ -23,7 +23,7 @@ struct VectorBatch {
     const T* targets = nullptr;              ///< [B, outputs]
     Index target_width = 0;                  ///< outputs
     SampleWeights<T> weights{};              ///< [B]
-    const std::int32_t* item_ids = nullptr;  ///< [B * G] where the item tower reads one id an item
+    const std::int32_t* item_ids = nullptr;  ///< [B * G], one for items that the item tower reads alike
 };
 
 DEEPREC_END

@@ -74,6 +74,7 @@ inline double dcg(std::string_view who, const std::vector<double>& relevance, In
     const std::size_t end = cut(who, relevance, k);
     double sum = 0;
     for (std::size_t i = 0; i < end; ++i) sum += gain_of(relevance[i], gain) * discount(i);
+    if (!std::isfinite(sum)) throw NumericError(message(who, ": the discounted gain is ", sum));
     return sum;
 }
 inline double hits(std::string_view who, const RankedList& list, Index k) {
@@ -109,13 +110,18 @@ inline double hit_rate_at(const RankedList& list, Index k) {
     return detail::hits("hit_rate_at", list, k) > 0 ? 1.0 : 0.0;
 }
 /// sum over the first k of gain / log2(rank + 1), divided by that of the ideal order (Jarvelin and Kekalainen 2002).
+/// Throws NumericError where that is not finite, as 2^2000.
 inline double ndcg_at(const RankedList& list, Index k, Gain gain = Gain::plain) {
     return detail::ratio(detail::dcg("ndcg_at", list.relevance, k, gain), detail::dcg("ndcg_at", list.ideal, k, gain),
                          0);
 }
 /// ndcg_at, averaged over all orders of tied scores (McSherry and Najork 2008; scikit-learn's ndcg_score).
+/// Throws DataError unless there are no scores or one for each item.
 inline double ndcg_tie_averaged_at(const RankedList& list, Index k, Gain gain = Gain::plain) {
     if (list.scores.empty()) return ndcg_at(list, k, gain);
+    if (list.scores.size() != list.relevance.size())
+        throw DataError(message("ndcg_tie_averaged_at: expected a score for each of ", list.relevance.size(),
+                                " items, received ", list.scores.size()));
     const auto tied = [](double a, double b) { return !(a < b) && !(a > b); };
     double sum = 0;
     for (std::size_t i = 0; i < list.scores.size();) {

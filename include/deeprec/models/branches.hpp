@@ -1,6 +1,7 @@
 /// Several named inputs, each through a layer of its own, side by side as one tensor.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <tuple>
@@ -315,6 +316,10 @@ public:
     }
     /// The same since `build`; empty before.
     const RecordShape& record() const { return record_; }
+    /// Whether every part gives that, since `build`.
+    bool each_gives(const Shape& out) const {
+        return std::all_of(shapes_.begin(), shapes_.end(), [&](const Shape& own) { return own == out; });
+    }
     /// One for each field.
     std::vector<SummaryRow> summary_rows() const {
         std::vector<SummaryRow> rows;

@@ -17,7 +17,8 @@ class FieldModel {
 public:
     virtual ~FieldModel() = default;
     virtual std::unique_ptr<FieldModel> clone() const = 0;
-    virtual Shape size(const RecordShape& in) = 0;
+    /// What it gives; `wanted` where that is what it gives or, of Branches, each part, whose sum it is then.
+    virtual Shape size(const RecordShape& in, const Shape& wanted) = 0;
     virtual const RecordShape& record() const = 0;
     virtual RecordShape input_shape() const = 0;
     virtual void fields(Fields<T>& f, std::any& gradients) = 0;
@@ -33,7 +34,13 @@ class FieldModelOf final : public FieldModel<typename L::Scalar> {
 public:
     explicit FieldModelOf(L model) : model_(std::move(model)) {}
     std::unique_ptr<FieldModel<T>> clone() const override { return std::make_unique<FieldModelOf>(*this); }
-    Shape size(const RecordShape& in) override { return size_checked(model_, in); }
+    Shape size(const RecordShape& in, const Shape& wanted) override {
+        const Shape out = size_checked(model_, in);
+        added_ = 1;
+        if constexpr (requires { model_.each_gives(wanted); })
+            if (out != wanted && model_.each_gives(wanted)) added_ = out.back() / wanted.back();
+        return added_ > 1 ? wanted : out;
+    }
     const RecordShape& record() const override { return model_.record(); }
     RecordShape input_shape() const override { return model_.input_shape(); }
     void fields(Fields<T>& f, std::any& gradients) override {
@@ -41,10 +48,31 @@ public:
     }
     void parameters_changed() override { model_.parameters_changed(); }
     Block<const T> apply(const RecordView& x, std::any& cache, const Pass& pass) const override {
-        return model_.apply(x, value<typename L::Cache>(cache), pass);
+        Cache& own = value<Cache>(cache);
+        const Block<const T> y = model_.apply(x, own.model, pass);
+        if (added_ == 1) return y;
+        const Index rows = y.rows(), width = y.last() / added_;
+        Block<T> sum{own.sum.need(rows * width), y.with_last(width)};
+        sum.mask = y.mask;
+        for (Index r = 0; r < rows; ++r) {
+            kernels::copy<T>(y.data + r * y.last(), sum.data + r * width, width);
+            for (Index part = 1; part < added_; ++part)
+                kernels::add<T>(y.data + r * y.last() + part * width, sum.data + r * width, width);
+        }
+        return sum;
     }
     void apply_backward(const Block<const T>& dy, std::any& cache, std::any& gradients) const override {
-        model_.apply_backward(dy, value<typename L::Cache>(cache), value<typename L::Gradients>(gradients), false);
+        Cache& own = value<Cache>(cache);
+        auto& to = value<typename L::Gradients>(gradients);
+        if (added_ == 1) {
+            model_.apply_backward(dy, own.model, to, false);
+            return;
+        }
+        const Index rows = dy.rows(), width = dy.last();
+        T* const all = own.gradient.need(rows * width * added_);
+        for (Index i = 0; i < rows * added_; ++i)
+            kernels::copy<T>(dy.data + i / added_ * width, all + i * width, width);
+        model_.apply_backward({all, dy.with_last(width * added_)}, own.model, to, false);
     }
 
 private:
@@ -53,7 +81,12 @@ private:
         V* const found = std::any_cast<V>(&any);
         return found ? *found : any.emplace<V>();
     }
+    struct Cache {
+        typename L::Cache model;
+        Buffer<T> sum, gradient;  // of parts that are added
+    };
     L model_;
+    Index added_ = 1;  // parts that each give all that is wanted
 };
 
 /// One of these, or none, as a value.
@@ -83,7 +116,7 @@ public:
             if (in.empty()) return;
             throw ShapeError(message(who, ": there are shapes of fields, but the option ", option, " is empty"));
         }
-        const Shape out = model_->size(in);
+        const Shape out = model_->size(in, expected);
         if (out != expected)
             throw ShapeError(message(who, ": expected fields of the option ", option, " that give ", expected,
                                      ", received ", out));

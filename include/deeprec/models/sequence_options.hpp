@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <deeprec/core/table_shard.hpp>
 #include <deeprec/models/field_model.hpp>
 
 DEEPREC_BEGIN
@@ -16,8 +17,11 @@ struct SequenceRecommenderOptions {
     std::vector<std::vector<std::int32_t>> attributes{};  ///< of each item id (element 0 is padding), numbered from 1
     double id_dropout = 0;             ///< chance that an item with attributes goes without its id in a training step
     std::vector<std::int32_t> cold{};  ///< items that training does not have: `split.train().cold_items()`
-    FieldsOption step{};               ///< fields of each event: a model [B, T, D] of named fields
+    FieldsOption step{};               ///< fields of each event: a model [B, T, D] of named fields, or parts [B, T, D]
     FieldsOption user{};               ///< fields of the user: a model [B, D] of named fields
+    /// Processes that share the items' rows out, `{world.rank(), world.size()}`: each keeps and steps its own. Not in
+    /// files, which have the whole model.
+    TableShard shard{};
 };
 
 /// Records that a SequenceRecommender with fields reads beside the ids: of the events [B, T, ...], of the users

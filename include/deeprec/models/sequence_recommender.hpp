@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,9 +39,10 @@ DEEPREC_BEGIN
 /// Items without attributes are treated as all others.
 ///
 /// What is known of an event beside its item (its type, the time since the last one, a price) and of the user is added
-/// to the item's vector where the tower reads it, never in place of it, by models of named fields:
+/// to the item's vector where the tower reads it, never in place of it, by models of named fields. `Branches` whose
+/// parts have D numbers each are added up, those of D together stand side by side:
 ///
-///     SequenceRecommender next{items, tower, {.step = Branches{field("event", Embedding{4, 64})},
+///     SequenceRecommender next{items, tower, {.step = Branches{field("event", Embedding{4, 64}), field("gap", ...)},
 ///                                             .user = field("age", Dense{64})}};
 ///     const SequenceFields fields{sequences, events, users};
 ///     next.build(50, Seed{42}, fields.events().shape(), fields.users().shape());
@@ -48,6 +50,12 @@ DEEPREC_BEGIN
 ///
 /// Their parameters are "step.event.embeddings", "user.age.kernel". The type does not tell of their layers, so that
 /// `load<Model>` cannot make them: `load(model, path)` into a model with the same options, which need not be built.
+///
+/// `.shard = {world.rank(), world.size()}` shares `items` and `bias` out by row: N ranks keep 1/N of them each, of the
+/// values, the gradients and the optimizer's state, and `build` makes no more than that, to the bits of the whole.
+/// `fit` with NextItemSampled and that world fetches the rows of each batch (training/row_exchange.hpp). What reads all
+/// items (`vectors`, `forward`, an index, NextItemSoftmax) throws ArgumentError: `save(world, model, path)` writes the
+/// whole model, to be loaded without the option.
 ///
 /// Shapes: ids [B, T], events first and padding (id 0) AFTER them -> h [B, T, D]. `Tower` is a causal layer
 /// [B, T, D] -> [B, T, D]: step t reads steps up to t alone, so that padding behind the events changes no score and one
@@ -108,6 +116,10 @@ public:
     void build(Index steps, Seed seed, const RecordShape& event = {}, const RecordShape& user = {}) {
         size(steps, event, user);
         detail::make_parameters(*this, seed);
+        if (!options_.shard) return;
+        for (Index place = 0; place < items_.dimension(0); ++place)  // as in the whole table
+            if (const Index row = options_.shard.row(place); row > 0)
+                fill_uniform(items_.data() + place * width(), {width()}, 0.05, derive(seed, 1), row * width());
     }
     /// Shapes alone; `build` calls it.
     void size(Index steps, const RecordShape& event = {}, const RecordShape& user = {}) {
@@ -144,10 +156,13 @@ public:
                       : f.parameter(name, values, shape, fill, all, use);
         };
         const auto shape = [&](bool used, Index rows) { return used ? Shape{rows, width()} : Shape{0}; };
-        table("items", items_, shape(options_.use_ids, n_ + 1), +padded, g.items, g.item_rows, 1);
+        const Index rows = options_.shard.rows(n_ + 1);
+        table("items", items_, shape(options_.use_ids, rows), +padded, g.items, g.item_rows, 1);
+        f.shared_out(options_.shard, n_ + 1);
         table("attributes", attributes_, shape(known_by_.rows() > 0, known_by_.rows()), +padded, g.attributes,
               g.attribute_rows, 2);
-        table("bias", bias_, {options_.use_bias ? n_ + 1 : 0}, Constant{0}, g.bias, g.bias_rows, -1);
+        table("bias", bias_, {options_.use_bias ? rows : 0}, Constant{0}, g.bias, g.bias_rows, -1);
+        if (options_.use_bias) f.shared_out(options_.shard, n_ + 1);
         pass_fields(f, g);
     }
     /// Those that a pass has gradients of, at the end of the list.
@@ -229,9 +244,10 @@ public:
         return gradients;
     }
 
-    /// The items' vectors [N + 1, D], row 0 is zero. Throws ArgumentError, as all that reads them, before `build`.
+    /// The items' vectors [N + 1, D], row 0 is zero. Throws ArgumentError, as all that reads them, before `build` and
+    /// where other ranks have some.
     const T* vectors() const {
-        check_built();
+        check_whole("its item vectors");
         if (stale_)
             throw ArgumentError(message(name(),
                                         ": its item vectors are made anew when an epoch of training by rows ends,"
@@ -245,9 +261,10 @@ public:
     }
     /// Those of the items `ids` alone, [ids, D], row i that of ids[i] (0: padding, zeros). With a `step`, without the
     /// ids that it drops.
+    /// `rows` [ids, D] are their rows of `items`, where other ranks have some of them.
     void draw_vectors(std::span<const std::int32_t> ids, std::optional<Seed> step, Vectors& to,
-                      ThreadPool* pool = nullptr) const {
-        check_built();
+                      ThreadPool* pool = nullptr, const T* rows_of_items = nullptr) const {
+        rows_of_items ? check_built() : check_whole("its rows");
         to.dropped.reset();
         if (step && options_.id_dropout > 0) to.dropped.emplace(derive(*step, 0x64726f70));
         const Index n = static_cast<Index>(ids.size()), d = width();
@@ -255,19 +272,31 @@ public:
         each_piece(n, pool, [&](Index begin, Index end) {
             std::fill(rows + begin * d, rows + end * d, T(0));
             for (Index i = begin; i < end; ++i)
-                if (const Index item = ids[static_cast<std::size_t>(i)]; item > 0) write_vector(item, to, rows + i * d);
+                if (const Index item = ids[static_cast<std::size_t>(i)]; item > 0)
+                    rows_of_items ? write_vector(item, to, rows_of_items, i, rows + i * d)
+                                  : write_vector(item, to, items_.data(), item, rows + i * d);
             if (!detail::equal(options_.scale, 0))
                 normalise(rows + begin * d, end - begin, rows + begin * d, lengths + begin, T(1));
         });
     }
-    /// b [N + 1], null without.
-    const T* bias() const { return bias_.size() ? bias_.data() : nullptr; }
+    /// b [N + 1], null without. Throws ArgumentError where other ranks have some.
+    const T* bias() const {
+        if (options_.shard) check_whole("its numbers b");
+        return bias_.size() ? bias_.data() : nullptr;
+    }
     /// Whether the item has attributes and no part in training. Throws DataError for an id outside 0..N.
     bool is_cold(Index item) const {
         if (item < 0 || item > n_) throw DataError(message(name(), ": expected items up to ", n_, ", received ", item));
         return known_by_.kind(item) == Kind::cold;
     }
     bool has_cold() const { return known_by_.has_cold(); }
+    /// Whether the item's vector, drawn so, has its row of `items`.
+    bool has_row(Index item, const Vectors& v) const {
+        const Kind own = known_by_.kind(item);
+        if (items_.size() == 0 || own == Kind::cold) return false;
+        return own == Kind::plain || !v.dropped ||
+               v.dropped->uniform(static_cast<std::uint64_t>(item)) >= options_.id_dropout;
+    }
     /// Takes dL/dvectors [N + 1, D] on to the parameters behind them; overwrites `dv`. `drawn` are the vectors of the
     /// step, null for the model's.
     void vectors_backward(T* dv, Gradients& gradients, const Vectors* drawn = nullptr) const {
@@ -276,14 +305,15 @@ public:
         if (!detail::equal(options_.scale, 0))
             normalise_backward(dv + d, v.rows.data() + d, v.lengths.data() + 1, n_, dv + d, T(1));
         for (Index i = 1; i <= n_; ++i)
-            if (has_id(i, v)) kernels::add<T>(dv + i * d, gradients.items.data() + i * d, d);
+            if (has_row(i, v)) kernels::add<T>(dv + i * d, gradients.items.data() + i * d, d);
         for (Index i = 1; i <= n_; ++i)
             known_by_.each<T>(i, [&](std::int32_t attribute, T share) {
                 kernels::axpy<T>(share, dv + i * d, gradients.attributes.data() + attribute * d, d);
             });
     }
 
-    /// The same for the vectors of `ids`, dv [ids, D], into gradients that are `by_rows`.
+    /// The same for the vectors of `ids`, dv [ids, D], into gradients that are `by_rows`. Where ranks share the items
+    /// out, dv is left with the gradients of the rows that `has_row`.
     void vectors_backward(std::span<const std::int32_t> ids, T* dv, Gradients& gradients, const Vectors& drawn) const {
         const Index n = static_cast<Index>(ids.size()), d = width();
         if (!detail::equal(options_.scale, 0))
@@ -291,7 +321,7 @@ public:
         for (Index i = 0; i < n; ++i, dv += d) {
             const std::int32_t item = ids[static_cast<std::size_t>(i)];
             if (item == 0) continue;
-            if (has_id(item, drawn)) gradients.item_rows.add(item, dv);
+            if (!options_.shard && has_row(item, drawn)) gradients.item_rows.add(item, dv);
             known_by_.each<T>(item, [&](std::int32_t attribute, T share) {
                 kernels::axpy<T>(share, dv, gradients.attribute_rows.row(attribute), d);
             });
@@ -305,7 +335,7 @@ public:
     /// negative count, 2^31 items or more, other than `count` lists, and attributes that the model has no rows for.
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
                    std::optional<Seed> seed = {}) {
-        check_built();
+        check_whole("its tables");
         if (count < 0 || (!attributes.empty() && static_cast<Index>(attributes.size()) != count))
             throw ArgumentError(message(name(), ": expected attributes of ", count, " new items, received ",
                                         attributes.size(), " lists"));
@@ -366,7 +396,7 @@ public:
     void parameters_changed() {
         tower_changed();
         stale_ = false;
-        if (derived()) make_vectors(vectors_);
+        if (derived() && !options_.shard) make_vectors(vectors_);
     }
     /// The same for training steps that do not read the vectors of all items: where these are not the table itself,
     /// `vectors()` refuses until `parameters_changed()`.
@@ -384,6 +414,13 @@ private:
     void take_options() {
         detail::check_positive(name(), "number of items", n_);
         detail::check_positive(name(), "width", options_.width);
+        const TableShard& shard = options_.shard;
+        if (shard.rank < 0 || shard.rank >= shard.ranks || shard.ranks > n_ + 1)
+            throw ArgumentError(message(name(), ": expected the shard of a rank below the number of ranks, of which ",
+                                        "each has an item, received that of rank ", shard.rank, " of ", shard.ranks,
+                                        " for ", n_, " items"));
+        if (shard && !options_.use_ids)
+            throw ArgumentError(message(name(), ": a shard is one of the items' rows, expected use_ids"));
         if (!(options_.scale >= 0))
             throw ArgumentError(message(name(), ": expected scale >= 0, received ", options_.scale));
         known_by_ = detail::ItemAttributes(name(), n_, options_.attributes, options_.cold);
@@ -406,17 +443,17 @@ private:
         if (items_.size() + attributes_.size() == 0)
             throw ArgumentError(message(name(), ": the model has no item vectors; build it first"));
     }
-    bool derived() const { return !detail::equal(options_.scale, 0) || !options_.attributes.empty(); }
-    /// Whether the item's vector has its row of `items`.
-    bool has_id(Index item, const Vectors& v) const {
-        const Kind own = known_by_.kind(item);
-        if (items_.size() == 0 || own == Kind::cold) return false;
-        return own == Kind::plain || !v.dropped ||
-               v.dropped->uniform(static_cast<std::uint64_t>(item)) >= options_.id_dropout;
+    void check_whole(std::string_view what) const {
+        check_built();
+        if (options_.shard)
+            throw ArgumentError(message(name(), ": ", what, " are shared out by SequenceRecommenderOptions::shard, ",
+                                        "rank ", options_.shard.rank, " of ", options_.shard.ranks, " has a part; ",
+                                        "expected a whole model, as save(world, model, path) writes it"));
     }
-    /// Into zeros, of any length.
-    void write_vector(Index item, const Vectors& v, T* to) const {
-        if (has_id(item, v)) kernels::copy<T>(items_.data() + item * width(), to, width());
+    bool derived() const { return !detail::equal(options_.scale, 0) || !options_.attributes.empty(); }
+    /// Into zeros, of any length; `rows` has the item's row of `items` at `place`.
+    void write_vector(Index item, const Vectors& v, const T* rows, Index place, T* to) const {
+        if (has_row(item, v)) kernels::copy<T>(rows + place * width(), to, width());
         known_by_.each<T>(item, [&](std::int32_t attribute, T share) {
             kernels::axpy<T>(share, attributes_.data() + attribute * width(), to, width());
         });
@@ -428,10 +465,10 @@ private:
         run_tasks(pool, (n + piece - 1) / piece, [&](Index i) { f(i * piece, std::min(n, (i + 1) * piece)); });
     }
     void make_vectors(Vectors& to) const {
-        check_built();
+        check_whole("its item vectors");
         const Index d = width();
         T* v = to.rows.need_zeros((n_ + 1) * d);
-        for (Index i = 1; i <= n_; ++i) write_vector(i, to, v + i * d);
+        for (Index i = 1; i <= n_; ++i) write_vector(i, to, items_.data(), i, v + i * d);
         if (!detail::equal(options_.scale, 0)) normalise(v + d, n_, v + d, to.lengths.need(n_ + 1) + 1, T(1));
     }
     /// y = scale x / |x| of each row; a row of zeros stays.

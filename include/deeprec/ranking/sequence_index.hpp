@@ -158,8 +158,7 @@ private:
         if (!options_.fields) return {};
         thread_local std::vector<FieldsOfSequence> found;
         found.clear();
-        for (const Query& query : queries)
-            found.push_back(options_.fields->of(query.user, 0, static_cast<Index>(query.history.size())));
+        for (const Query& query : queries) found.push_back(options_.fields->of(query));
         return found;
     }
     /// The tower's outputs [queries, D], 0 for an empty history; `fields` of each query, or none. Valid until the

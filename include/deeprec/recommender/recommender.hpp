@@ -44,8 +44,8 @@ public:
     /// Of nothing, to be loaded.
     Recommender() = default;
     /// Keys, histories and what is known of items come from `data`; `spec` is kept for whoever serves. Throws DataError
-    /// unless the model and the catalogue (if there is one) have the items of the data, NumericError for a model whose
-    /// scores are not finite.
+    /// unless the model and the catalogue (if there is one) have the items of the data, ArgumentError for a model that
+    /// reads fields of events or users, NumericError for a model whose scores are not finite.
     Recommender(Model model, const Dataset& data, std::optional<FeatureSpec> spec = {})
         : users_(data.interactions.users), items_(data.interactions.items), spec_(std::move(spec)) {
         if constexpr (std::is_same_v<Model, Scores>) {
@@ -54,6 +54,11 @@ public:
             const Index steps = std::max<Index>(model.steps(), 1);
             scorer_ = Scores(std::make_shared<const Model>(std::move(model)), steps);
         }
+        if constexpr (requires { scorer_.model().step_fields(); })
+            if ((scorer_.model().step_fields() || scorer_.model().user_fields()) && !scorer_.fields())
+                throw ArgumentError(
+                    "Recommender: a bundle has no fields of events and users, expected a model without the options "
+                    "step and user");
         if (scorer_.items() != items_.size())
             throw DataError(message("Recommender: expected a model of the ", items_.size(),
                                     " items of the data, received ", "one of ", scorer_.items()));

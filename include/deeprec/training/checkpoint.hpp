@@ -60,8 +60,9 @@ private:
         template <class T>
         static void see(void* self, detail::TrainingState<T>& state) {
             const Writer& writer = *static_cast<const Writer*>(self);
+            const AnyWorld world = state.options ? state.options->world : AnyWorld{};
             if (writer.metadata)
-                detail::collect(state.fields, *writer.metadata).write(writer.path);
+                detail::write_whole(detail::collect_whole(state.fields, *writer.metadata, world), writer.path, world);
             else
                 detail::write_state(writer.path, state);
         }
@@ -110,7 +111,7 @@ DEEPREC_FUNCTION void Checkpoint::on(const EpochEnd& e) {
 }
 
 DEEPREC_FUNCTION void Checkpoint::done(TrainingControl& training, Index batches) const {
-    if (!save_state || !training.leads) return;
+    if (!save_state || !(training.leads || training.shares)) return;
     const bool due = batches == 0 || (every_batches > 0 && batches % every_batches == 0) ||
                      (training.stopping && training.metric_without_state().empty());
     if (due) Writer{state_path()}.write(training);
@@ -118,7 +119,7 @@ DEEPREC_FUNCTION void Checkpoint::done(TrainingControl& training, Index batches)
 
 DEEPREC_FUNCTION void Checkpoint::save_model(TrainingControl& training, const std::filesystem::path& path,
                                              const Metadata& metadata) {
-    if (training.leads) Writer{path, &metadata}.write(training);
+    if (training.leads || training.shares) Writer{path, &metadata}.write(training);
 }
 #endif
 

@@ -11,6 +11,7 @@
 #include <concepts>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/checkpoint_state.hpp>
@@ -42,7 +43,7 @@ public:
     virtual void set_learning_rate(double rate) = 0;
     /// Steps that the optimizer has made, over all fits.
     virtual Index iterations() const = 0;
-    /// All numbers of the model, states and parameters, in order.
+    /// All numbers of the model that are here, states and parameters, in order.
     virtual std::vector<double> weights() const = 0;
     virtual void set_weights(const std::vector<double>& weights) = 0;
     /// Shows the model, and all that the next step depends on, to a visitor: what Checkpoint saves.
@@ -52,6 +53,7 @@ public:
 
     bool stopping = false;  ///< the training ends after this batch or epoch
     bool leads = true;      ///< of the ranks of a world, one: files and the terminal are its own
+    bool shares = false;    ///< ranks share the model's tables out: all `show` what one of them saves
 };
 
 /// What all events have.
@@ -106,16 +108,24 @@ struct CallbackRef {
     /// batches done in the epoch under way, 0 = it is complete.
     void (*done)(void*, TrainingControl&, Index batches) = nullptr;
 };
+/// A `return true` that means to stop would be lost.
+template <class Result>
+constexpr void check_returns_nothing() {
+    static_assert(std::is_void_v<Result>, "fit: what a callback returns is not read; to end the training call e.stop()");
+}
 template <class C, class E>
 constexpr auto handler() -> void (*)(void*, const E&) {
     static_assert(!TakesMutable<C, E>,
                   "fit: a callback takes its event as `const EpochEnd&` (or another event), const");
-    if constexpr (TakesByOn<C, E>)
+    if constexpr (TakesByOn<C, E>) {
+        check_returns_nothing<decltype(std::declval<C&>().on(std::declval<const E&>()))>();
         return [](void* self, const E& e) { static_cast<C*>(self)->on(e); };
-    else if constexpr (TakesByCall<C, E>)
+    } else if constexpr (TakesByCall<C, E>) {
+        check_returns_nothing<decltype(std::declval<C&>()(std::declval<const E&>()))>();
         return [](void* self, const E& e) { (*static_cast<C*>(self))(e); };
-    else
+    } else {
         return nullptr;
+    }
 }
 template <class C>
 inline constexpr bool takes_an_event =

@@ -19,6 +19,7 @@
 #include <deeprec/training/regularizers.hpp>
 #include <deeprec/training/state.hpp>
 #include <deeprec/training/task.hpp>
+#include <deeprec/training/whole_model.hpp>
 
 DEEPREC_BEGIN
 namespace detail {
@@ -75,12 +76,15 @@ public:
           callbacks_(callbacks),
           metrics_(metrics),
           penalties_(find_penalised(named_list(), options.regularizers)),
+          shared_out_(is_shared_out()),
           order_(all_indices(train.samples())) {}
 
     History run() {
         const bool resumed = resume();
         leads = options_.world.rank() == 0;
+        shares = shared_out_;
         if (options_.world) agree_with_world();
+        check_shards("fit", named_list(), options_.world);
         tell<&CallbackRef::train_begin>(TrainBegin{{*this}, resumed});
         try {
             while (epoch_ < options_.epochs && !stopping) run_epoch();
@@ -123,6 +127,10 @@ private:
         auto fields = train_.fields();
         drop_empty(fields.parameters());
         return std::move(fields.parameters());
+    }
+    bool is_shared_out() const {
+        const auto list = named_list();
+        return std::any_of(list.begin(), list.end(), [](const Parameter<T>& p) { return bool{p.shard}; });
     }
     template <auto Handler, class Event>
     void tell(const Event& event) const {
@@ -186,7 +194,7 @@ private:
     /// Of this rank's share.
     LossSum gradient(std::span<const Index> batch, Index step) {
         const auto [begin, end] = share_of(batch);
-        if (begin == end) return {};
+        if (begin == end && !shared_out_) return {};  // else others may need this rank's rows
         return train_.gradient(batch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
                                derive(Seed{options_.seed}, ~static_cast<std::uint64_t>(step)), options_.class_weight,
                                begin);
@@ -227,9 +235,10 @@ private:
     void wait(const ParameterList<T>& sum, const LossSum& loss, std::span<const Index> batch) {
         const auto [begin, end] = share_of(batch);
         if (batches_ == 0) clear_gradients(sum);
-        for (std::size_t i = 0; i < sum.size() && begin < end; ++i) {
+        for (std::size_t i = 0; i < sum.size(); ++i) {
+            if (begin == end && !sum[i].shard) continue;
             const Parameter<T>& p = train_.list()[i];
-            if (!p.is_state() && !detail::equal(loss.divisor, 0))
+            if (!p.is_state() && !p.shard && !detail::equal(loss.divisor, 0))
                 scale_gradient(p, loss.divisor);  // states have their own weights
             add_gradient(sum[i], p);
         }
@@ -292,8 +301,16 @@ private:
     /// Throws ArgumentError unless all ranks are about to do the same.
     void agree_with_world() {
         std::uint64_t weights = hash_start;
-        for (const Parameter<T>& p : named_list())
-            weights = hash_bytes(p.values, static_cast<std::size_t>(p.size()) * sizeof(T), weights);
+        std::string rows = "all";
+        for (const Parameter<T>& p : named_list()) {
+            if (!p.shard) {
+                weights = hash_bytes(p.values, static_cast<std::size_t>(p.size()) * sizeof(T), weights);
+                continue;
+            }
+            const bool own = p.shard == TableShard{options_.world.rank(), options_.world.size()};
+            rows = own ? message("its part of ", p.all_rows)
+                       : message("the part of rank ", p.shard.rank, " of ", p.shard.ranks, " of ", p.all_rows);
+        }
         const std::pair<std::string, std::string> facts[] = {
             {"the version", version},
             {"the loss", options_.names.at(0)},
@@ -306,6 +323,7 @@ private:
             {"shuffle_block", message(options_.shuffle_block)},
             {"accumulate", message(options_.accumulate)},
             {"samples", message(train_.samples())},
+            {"rows of the tables:", rows},
             {"data with the fingerprint", message(train_.data_fingerprint())},
             {"weights with the fingerprint", message(weights)},
             {"done epochs", message(epoch_)},
@@ -373,6 +391,7 @@ private:
     std::span<const CallbackRef> callbacks_;
     std::span<const MetricRef<T>> metrics_;
     Penalties penalties_;
+    bool shared_out_;  // some tables are, over the ranks
     std::vector<Index> order_;
     History history_;
     std::uint64_t data_fingerprint_ = 0;        // 0 = not made yet

@@ -15,7 +15,8 @@ namespace detail {
 
 /// All dense gradients go in one buffer and one sum; of tables each rank gives the rows it touched, and adds those of
 /// all ranks up in their order: the same bits everywhere. With S dense numbers, R_r bytes of rows of rank r and N
-/// ranks, a rank sends 2 (N - 1) / N S numbers and the rows of N - 1 ranks, as mpi::World does it.
+/// ranks, a rank sends 2 (N - 1) / N S numbers and the rows of N - 1 ranks, as mpi::World does it. Tables that ranks
+/// share out have their sum already (training/row_exchange.hpp).
 template <class T>
 class GradientExchange {
 public:
@@ -23,7 +24,9 @@ public:
     void operator()(const ParameterList<T>& list, std::span<double> facts, TrainingWorld& world) {
         numbers_.clear(), weights_.assign(facts.begin(), facts.end()), rows_.clear();
         for (const Parameter<T>& p : list) {
-            if (p.rows)
+            if (p.shard)
+                continue;
+            else if (p.rows)
                 append_rows(*p.rows);
             else if (p.moves) {
                 numbers_.insert(numbers_.end(), p.moves->sum().data(), p.moves->sum().data() + p.size());
@@ -34,7 +37,7 @@ public:
         world.sum(numbers_.data(), static_cast<Index>(numbers_.size()));
         world.sum(weights_.data(), static_cast<Index>(weights_.size()));
         bool tables = false;
-        for (const Parameter<T>& p : list) tables |= p.rows != nullptr;
+        for (const Parameter<T>& p : list) tables |= p.rows != nullptr && !p.shard;
         const auto all = tables ? world.gather(rows_) : std::vector<std::vector<std::byte>>{};
         std::vector<const std::byte*> from;
         for (const auto& rank : all) from.push_back(rank.data());
@@ -42,7 +45,9 @@ public:
         const double* weight = weights_.data() + facts.size();
         std::copy_n(weights_.data(), facts.size(), facts.data());
         for (const Parameter<T>& p : list) {
-            if (p.rows) {
+            if (p.shard) {
+                continue;
+            } else if (p.rows) {
                 p.rows->setZero();
                 for (const std::byte*& rank : from) rank = add_rows(rank, *p.rows);
             } else if (p.moves) {

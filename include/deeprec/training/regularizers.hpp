@@ -56,13 +56,18 @@ namespace detail {
 /// Penalties by the place of their parameter in the list of a model: lists of steps have no names.
 using Penalties = std::vector<std::pair<std::size_t, L1L2>>;
 
-/// Throws ArgumentError for a negative factor, and for a name that no parameter has.
+/// Throws ArgumentError for a negative factor, for a name that no parameter has, and for tables that ranks share out.
 template <class T>
 Penalties find_penalised(const ParameterList<T>& named, const std::vector<Regularizer>& regularizers) {
     Penalties found;
     for (std::size_t i = 0; i < named.size(); ++i)
         for (const Regularizer& r : regularizers)
-            if (!named[i].is_state() && r.applies_to(named[i].path)) found.emplace_back(i, r.penalty);
+            if (!named[i].is_state() && r.applies_to(named[i].path)) {
+                if (named[i].shard)
+                    throw ArgumentError(message("fit: a penalty of '", r.parameters, "' needs all rows of ",
+                                                named[i].path, ", which the ranks share out"));
+                found.emplace_back(i, r.penalty);
+            }
     for (const Regularizer& r : regularizers) {
         if (!(r.penalty.l1 >= 0 && r.penalty.l2 >= 0))
             throw ArgumentError(message("fit: expected factors >= 0 for the penalty of '", r.parameters, "', received ",

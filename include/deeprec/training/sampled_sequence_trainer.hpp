@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <utility>
@@ -11,15 +12,18 @@
 #include <deeprec/kernels/linear/gemm.hpp>
 #include <deeprec/kernels/ranking/sampled_losses.hpp>
 #include <deeprec/training/next_item_sampled.hpp>
+#include <deeprec/training/row_exchange.hpp>
 #include <deeprec/training/sequence_passes.hpp>
 #include <deeprec/training/trainer.hpp>
+#include <deeprec/training/whole_model.hpp>
 
 DEEPREC_BEGIN
 
 /// One training step: the items that the batch has, as events, targets and negatives, get numbers of their own, and all
 /// that follows works on the table of their vectors. Beside the model's tables, gradients by rows (4 bytes an item for
 /// each table) and the optimizer's state, its memory does not depend on the number of items: about
-/// 8 negatives (D + 96) + 4 targets D numbers, and the passes of the tower.
+/// 8 negatives (D + 96) + 4 targets D numbers, and the passes of the tower. Of a model whose items ranks share out the
+/// rows of those items come from their owners, and go back as gradients (training/row_exchange.hpp).
 template <class Tower>
 class Trainer<SequenceRecommender<Tower>, NextItemSampled> {
     using Model = SequenceRecommender<Tower>;
@@ -31,8 +35,11 @@ public:
     Trainer(const Model& model, const NextItemSampled& loss, ThreadPool& pool)
         : pool_(pool), loss_(loss), passes_(pool), gradients_(model.zero_row_gradients()) {}
 
-    /// The loss of the batch, with the gradient of its mean in `gradients()`. Throws ArgumentError for class weights:
-    /// targets are items.
+    /// The ranks that share the model's items out, if some do; all call `gradient` and `evaluate` alike from then on.
+    void join(const AnyWorld& world) { world_ = world; }
+    /// The loss of the batch, with the gradient of its mean in `gradients()`; of tables that ranks share out that of
+    /// the sum over the targets of all ranks, in the rows here. Throws ArgumentError for class weights: targets are
+    /// items.
     LossSum gradient(const Model& model, const SequenceBatch& batch, Seed step_seed,
                      const ClassWeights& class_weights = {}, Index first_row = 0) {
         passes_.first_row = first_row;
@@ -51,15 +58,27 @@ private:
 
     LossSum run(const Model& model, const SequenceBatch& batch, Seed step_seed, bool train) {
         const Index targets = passes_.cut_up(batch);
-        if (train) {
+        shared_out_ = bool{model.options().shard};
+        if (train || shared_out_) {
             detail::list_fields(model, gradients_, fields_);
             detail::drop_empty(fields_.parameters());
-            clear_gradients(fields_.parameters());
         }
-        if (targets == 0) return {};
-        passes_.check(NextItemSampled::name(), model, train);
-        choose_items(model, targets, step_seed);
-        model.draw_vectors(ids_, train ? std::optional(step_seed) : std::nullopt, drawn_, &pool_);
+        if (train) clear_gradients(fields_.parameters());
+        ids_.assign(1, 0);
+        if (targets > 0) {
+            passes_.check(NextItemSampled::name(), model, train);
+            choose_items(model, targets, step_seed);
+        }
+        if (shared_out_) {
+            detail::check_shards(NextItemSampled::name(), list(), world_);
+            exchange_.fetch(ids_, list(), *world_);
+        }
+        if (targets == 0) {
+            if (shared_out_ && train) exchange_.give_back({}, 0, *world_);
+            return {};
+        }
+        model.draw_vectors(ids_, train ? std::optional(step_seed) : std::nullopt, drawn_, &pool_,
+                           shared_out_ ? exchange_.rows(0) : nullptr);
         if (train) passes_.clear(model, static_cast<Index>(std::bit_ceil(ids_.size())));
         const T* const h = passes_.forward(
             model, drawn_.rows.data(), [this](std::int32_t id) { return row_of(id); }, train ? &step_seed : nullptr);
@@ -68,10 +87,9 @@ private:
         return {loss, static_cast<double>(targets)};
     }
 
-    /// Fills ids_ with the items of the batch, ascending, padding first; negatives_ with the draws, ascending, those
+    /// Adds the items of the batch to ids_, ascending, padding first; negatives_ with the draws, ascending, those
     /// that were drawn twice twice; targets_ with rows of ids_.
     void choose_items(const Model& model, Index targets, Seed step_seed) {
-        ids_.assign(1, 0);
         negatives_.clear();
         loss_.draw(model.items(), step_seed, negatives_);
         passes_.each_sequence([&](std::span<const std::int32_t> events) {
@@ -95,6 +113,10 @@ private:
         return static_cast<std::int32_t>(std::lower_bound(ids_.begin(), ids_.end(), id) - ids_.begin());
     }
     const T* vector(std::int32_t row) const { return drawn_.rows.data() + row * width_; }
+    T bias_of(const Model& model, std::int32_t row) const {
+        if (!model.options().use_bias) return T(0);
+        return shared_out_ ? exchange_.rows(1)[row] : model.bias()[ids_[static_cast<std::size_t>(row)]];
+    }
 
     /// The sum of the targets' losses. Where it trains, dh_ and slopes_ have their gradients, of the mean, and the
     /// first of the ranges' d_negatives_ and d_bias_ those of the negatives.
@@ -106,13 +128,13 @@ private:
         T* const target_bias = target_bias_.need(targets);
         for (Index j = 0; j < n; ++j) {
             const std::int32_t item = negatives_[static_cast<std::size_t>(j)];
-            kernels::copy<T>(vector(row_of(item)), vectors + j * d, d);
-            bias[j] = model.bias() ? model.bias()[item] : T(0);
+            const std::int32_t row = row_of(item);
+            kernels::copy<T>(vector(row), vectors + j * d, d);
+            bias[j] = bias_of(model, row);
             if (loss_.options().loss == SampledLoss::sampled_softmax)
                 bias[j] -= static_cast<T>(std::log(loss_.expected(item, model.items(), targets)));
         }
-        for (Index r = 0; r < targets; ++r)
-            target_bias[r] = model.bias() ? model.bias()[ids_[static_cast<std::size_t>(targets_.data()[r])]] : T(0);
+        for (Index r = 0; r < targets; ++r) target_bias[r] = bias_of(model, targets_.data()[r]);
         T* const by_column = by_column_.need(kernels::packed_size<T>(d, n));
         kernels::pack_transposed<T>(vectors, d, d, n, by_column);
         T* const by_row = train ? by_row_.need(kernels::packed_size<T>(n, d)) : nullptr;
@@ -178,21 +200,34 @@ private:
                   [&](Index i) { kernels::add_tree<T>(all, count, i * piece, std::min(size, (i + 1) * piece)); });
     }
     void backward(const Model& model, const T* h, Index targets) {
-        const Index d = width_;
-        T* const dv = dv_.need_zeros(static_cast<Index>(ids_.size()) * d);
-        const bool has_bias = model.bias() != nullptr;
+        const Index d = width_, n = static_cast<Index>(ids_.size());
+        T* const dv = dv_.need_zeros(n * d);
+        T* const d_row_bias = shared_out_ ? d_row_bias_.need_zeros(n) : nullptr;
+        std::uint8_t* const has_bias = shared_out_ ? has_bias_.need_zeros(n) : nullptr;
+        const auto add_bias = [&](std::int32_t row, T gradient) {
+            if (!model.options().use_bias) return;
+            if (!shared_out_)
+                *gradients_.bias_rows.row(ids_[static_cast<std::size_t>(row)]) += gradient;
+            else
+                d_row_bias[row] += gradient, has_bias[row] = 1;
+        };
         for (Index j = 0; j < static_cast<Index>(negatives_.size()); ++j) {
-            const std::int32_t item = negatives_[static_cast<std::size_t>(j)];
-            kernels::add<T>(d_negatives_.data() + j * d, dv + row_of(item) * d, d);
-            if (has_bias) *gradients_.bias_rows.row(item) += d_bias_.data()[j];
+            const std::int32_t row = row_of(negatives_[static_cast<std::size_t>(j)]);
+            kernels::add<T>(d_negatives_.data() + j * d, dv + row * d, d);
+            add_bias(row, d_bias_.data()[j]);
         }
         for (Index r = 0; r < targets; ++r) {
             const std::int32_t row = targets_.data()[r];
             kernels::axpy<T>(slopes_.data()[r], h + r * d, dv + row * d, d);
-            if (has_bias) *gradients_.bias_rows.row(ids_[static_cast<std::size_t>(row)]) += slopes_.data()[r];
+            add_bias(row, slopes_.data()[r]);
         }
         passes_.backward(model, dh_.data(), list(), dv);
         model.vectors_backward(ids_, dv, gradients_, drawn_);
+        if (!shared_out_) return;
+        std::uint8_t* const has_row = has_row_.need(n);
+        for (Index i = 0; i < n; ++i) has_row[i] = model.has_row(ids_[static_cast<std::size_t>(i)], drawn_);
+        const typename detail::RowExchange<T>::Gradient rows[] = {{dv, has_row}, {d_row_bias, has_bias}};
+        exchange_.give_back(rows, static_cast<double>(targets), *world_);
     }
 
     ThreadPool& pool_;
@@ -205,7 +240,11 @@ private:
     Buffer<std::int32_t> targets_;
     typename Model::Vectors drawn_;
     Buffer<T> vectors_, bias_, target_bias_, by_column_, by_row_, scores_, losses_, slopes_;
-    Buffer<T> dh_, dv_, d_negatives_, d_bias_;
+    Buffer<T> dh_, dv_, d_negatives_, d_bias_, d_row_bias_;
+    bool shared_out_ = false;  // the model's items are, over the ranks of world_
+    AnyWorld world_;
+    detail::RowExchange<T> exchange_;
+    Buffer<std::uint8_t> has_row_, has_bias_;
 };
 
 DEEPREC_END

@@ -28,8 +28,14 @@ class Trainer<SequenceRecommender<Tower>, NextItemSoftmax> {
 public:
     using ForSequences = void;  // see LossFor in training/fit.hpp
 
+    /// Throws ArgumentError for a model whose items ranks share out.
     Trainer(const Model& model, const NextItemSoftmax&, ThreadPool& pool)
-        : pool_(pool), passes_(pool), gradients_(model.zero_gradients()) {}
+        : pool_(pool), passes_(pool), gradients_(model.zero_gradients()) {
+        if (const TableShard& shard = model.options().shard)
+            throw ArgumentError(message("NextItemSoftmax: it scores all items, expected a whole model, received the ",
+                                        "part of rank ", shard.rank, " of ", shard.ranks, "; NextItemSampled trains ",
+                                        "one that ranks share out"));
+    }
 
     /// The loss of the batch, with the gradient of its mean in `gradients()`. Throws ArgumentError for class weights:
     /// targets are items.

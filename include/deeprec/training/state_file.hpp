@@ -2,6 +2,7 @@
 /// history, and what tells another training apart.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string>
@@ -11,6 +12,7 @@
 #include <deeprec/io/model_file.hpp>
 #include <deeprec/training/kept_state.hpp>
 #include <deeprec/training/state.hpp>
+#include <deeprec/training/whole_model.hpp>
 
 DEEPREC_BEGIN
 namespace detail {
@@ -61,7 +63,20 @@ inline std::string history_key(std::size_t epoch, std::size_t figure) {
     return "history." + std::to_string(epoch) + "." + std::to_string(figure);
 }
 
-/// Replaces the file whole or not at all. Throws FileError.
+/// f(name, numbers, their count, that with the rows of other ranks, the table of theirs or null) for each array of the
+/// optimizer's state that has some.
+template <class T, class F>
+void each_array(const TrainingState<T>& state, const ParameterList<T>& list, F&& f) {
+    state.optimizer->each_state(list, [&](const std::string& name, T* numbers, Index n) {
+        if (n == 0) return;
+        const auto p = std::find_if(list.begin(), list.end(), [&](const auto& q) { return q.path == name && q.shard; });
+        if (p == list.end()) return f("optimizer." + name, numbers, n, n, nullptr);
+        f("optimizer." + name, numbers, n, n / p->size() * p->whole_shape().size(), &*p);
+    });
+}
+
+/// Replaces the file whole or not at all. Throws FileError. Where ranks share tables out all call it, and rank 0 writes
+/// the whole.
 template <class T>
 void write_state(const std::filesystem::path& path, const TrainingState<T>& state) {
     SafetensorsWriter writer;
@@ -88,10 +103,15 @@ void write_state(const std::filesystem::path& path, const TrainingState<T>& stat
     }
     ParameterList<T> list = state.fields.parameters();
     drop_empty(list);
-    for (const Parameter<T>& p : list)
-        writer.add("model." + p.path, extents_of(p.shape), static_cast<const T*>(p.values));
-    state.optimizer->each_state(list, [&](const std::string& name, T* numbers, Index n) {
-        if (n > 0) writer.add("optimizer." + name, {n}, static_cast<const T*>(numbers));
+    const AnyWorld& world = state.options->world;
+    for (const Parameter<T>& p : list) {
+        const T* const values = p.values;
+        p.shard ? add_rows(writer, "model." + p.path, extents_of(p.whole_shape()), p, values, 1, world)
+                : writer.add("model." + p.path, extents_of(p.shape), values);
+    }
+    each_array(state, list, [&](std::string name, const T* numbers, Index n, Index whole, const Parameter<T>* p) {
+        p ? add_rows(writer, std::move(name), {whole}, *p, numbers, n / p->size(), world)
+          : writer.add(std::move(name), {n}, numbers);
     });
     std::vector<std::pair<std::string, std::vector<double>>> lists;
     each_kept(state, [&](const std::string& prefix, void* self, StateFunction keep) {
@@ -100,7 +120,7 @@ void write_state(const std::filesystem::path& path, const TrainingState<T>& stat
     });
     for (const auto& [name, values] : lists)
         if (!values.empty()) writer.add(name, {static_cast<Index>(values.size())}, values.data());
-    writer.write(path);
+    write_whole(writer, path, world);
 }
 
 /// Puts a state into the training `now`. Everything is checked before anything is changed: throws FormatError for a
@@ -127,9 +147,9 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
 
     ParameterList<T> list = now.fields.parameters();
     drop_empty(list);
-    for (const Parameter<T>& p : list) file.template check<T>("model." + p.path, extents_of(p.shape));
-    now.optimizer->each_state(list, [&](const std::string& name, T*, Index n) {
-        if (n > 0) file.template check<T>("optimizer." + name, {n});
+    for (const Parameter<T>& p : list) file.template check<T>("model." + p.path, extents_of(p.whole_shape()));
+    each_array(now, list, [&](const std::string& name, T*, Index, Index whole, const Parameter<T>*) {
+        file.template check<T>(name, {whole});
     });
     EpochSoFar so_far{state_number<Index>(file, "samples")};
     if (so_far.samples < 0 || so_far.samples >= now.data_samples || so_far.samples % now.options->batch_size != 0)
@@ -172,9 +192,13 @@ void read_state(const std::filesystem::path& path, TrainingState<T>& now) {
         history.epochs.push_back(std::move(log));
     }
 
-    for (const Parameter<T>& p : list) file.read("model." + p.path, extents_of(p.shape), p.values);
-    now.optimizer->each_state(list, [&](const std::string& name, T* numbers, Index n) {
-        if (n > 0) file.read("optimizer." + name, {n}, numbers);
+    for (const Parameter<T>& p : list)
+        p.shard ? read_shard(file, "model." + p.path, extents_of(p.whole_shape()), 0, p, p.values)
+                : file.read("model." + p.path, extents_of(p.shape), p.values);
+    each_array(now, list, [&](const std::string& name, T* numbers, Index n, Index whole, const Parameter<T>* p) {
+        if (!p) return file.read(name, {n}, numbers);
+        for (Index i = 0; i < n / p->size(); ++i)
+            read_shard(file, name, {whole}, i * p->whole_shape().size(), *p, numbers + i * p->size());
     });
     read_kept(true);
     now.optimizer->set_iterations(iterations);

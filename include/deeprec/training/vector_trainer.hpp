@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
+#include <numeric>
 #include <type_traits>
 #include <vector>
 
@@ -78,7 +80,7 @@ private:
             std::copy_n(b.data(), b.size(), v + part.begin * Loss::candidates * width);
         });
         VectorBatch<T> vectors{u, v, users, width, batch.targets.data(), batch.targets.last(), batch.sample_weights()};
-        vectors.item_ids = ids_of(view(batch.inputs.item));
+        vectors.item_ids = numbers_of(view(batch.inputs.item));
         if (vectors.weights && vectors.weights.per_sample != 1)
             throw ShapeError(
                 message(Loss::name(), ": expected weights [B], received [B, ", vectors.weights.per_sample, "]"));
@@ -98,11 +100,37 @@ private:
         gradients_.add_up(cut.count, pool_);
         return loss;
     }
+    /// A number for each item, one for those that are the same in all that the item tower reads: ids as they are.
     template <class E, int Rank>
-    static const std::int32_t* ids_of(const View<E, Rank>& items) {
-        if constexpr (std::is_same_v<std::remove_const_t<E>, std::int32_t>)
+    const std::int32_t* numbers_of(const View<E, Rank>& items) {
+        using Element = std::remove_const_t<E>;
+        if constexpr (std::is_same_v<Element, std::int32_t>)
             if (items.size() == items.extent(0)) return items.data();
-        return nullptr;
+        Shape sample;
+        for (int axis = 1; axis < Rank; ++axis) sample.push_back(items.extent(axis));
+        const FieldView field{"", element_type<Element>, sample, reinterpret_cast<const std::byte*>(items.data())};
+        return numbers_of(RecordView{std::span(&field, 1), 0, items.extent(0)});
+    }
+    const std::int32_t* numbers_of(const RecordView& items) {
+        const auto order = [&](Index a, Index b) {
+            for (const FieldView& f : items.fields) {
+                const Index bytes = f.row_bytes();
+                const std::byte* const rows = f.data + items.begin * bytes;
+                if (const int less = std::memcmp(rows + a * bytes, rows + b * bytes, static_cast<std::size_t>(bytes)))
+                    return less;
+            }
+            return 0;
+        };
+        const Index n = items.batch();
+        Index* const sorted = order_.need(n);
+        std::int32_t* const numbers = numbers_.need(n);
+        std::iota(sorted, sorted + n, Index{0});
+        std::sort(sorted, sorted + n, [&](Index a, Index b) { return order(a, b) < 0; });
+        for (Index i = 0, number = 0; i < n; ++i) {
+            if (i > 0 && order(sorted[i - 1], sorted[i]) != 0) ++number;
+            numbers[sorted[i]] = static_cast<std::int32_t>(number);
+        }
+        return numbers;
     }
 
     ThreadPool& pool_;
@@ -111,6 +139,8 @@ private:
     std::deque<Part> parts_;
     detail::ShardGradients<Model> gradients_;
     Buffer<T> u_, v_, du_, dv_;
+    Buffer<Index> order_;
+    Buffer<std::int32_t> numbers_;
     typename Loss::template Scratch<T> scratch_;
 };
 

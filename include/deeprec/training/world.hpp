@@ -30,6 +30,8 @@ public:
     virtual void sum(double* numbers, Index count) = 0;
     /// What each rank gives, in the order of ranks; sizes may differ.
     virtual std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) = 0;
+    /// Gives each rank what `give` has for it, in the order of ranks; returns what each gave to this one.
+    virtual std::vector<std::vector<std::byte>> exchange(std::vector<std::vector<std::byte>> give) = 0;
     /// This rank ends with an error that others may not have, who must not wait for it.
     virtual void leave() {}
 };
