@@ -30,6 +30,7 @@ using namespace deeprec;
 struct Recipe {
     Index width = 64, hidden = 128, kernel = 3, length = 50;
     double dropout = 0.3, scale = 12, learning_rate = 0.004;
+    bool decay = false;  // the rate falls to 0 over the epochs, as half a cosine
     Index batch_size = 256, epochs = 16, patience = 4;
     bool with_taste = false;
     std::string tower = "rnn";  // or cnn, attention
@@ -55,6 +56,7 @@ void each_setting(F&& f) {
     f("dropout", &Recipe::dropout);
     f("scale", &Recipe::scale);
     f("learning-rate", &Recipe::learning_rate);
+    f("decay", &Recipe::decay);
     f("batch-size", &Recipe::batch_size);
     f("epochs", &Recipe::epochs);
     f("patience", &Recipe::patience);
@@ -258,13 +260,15 @@ Best fit_best(const World& world, const Run& run, Model& model, Samples& samples
                            .patience = static_cast<long>(run.recipe.patience),
                            .mode = EarlyStopping::Mode::max,
                            .restore_best_weights = true};
-    Adam adam{{.learning_rate = run.recipe.learning_rate}};
+    const Index steps = (samples.size() + run.recipe.batch_size - 1) / run.recipe.batch_size * run.recipe.epochs;
+    const double rate = run.recipe.learning_rate;
+    Adam adam{{.learning_rate = rate}};
     fit(model, samples, loss, adam,
         FitOptions<Samples>{.epochs = run.recipe.epochs,
                             .batch_size = run.recipe.batch_size,
                             .threads = run.threads,
                             .seed = static_cast<std::uint64_t>(run.seed)},
-        validate, stopping);
+        LearningRateSchedule{CosineDecay{rate, steps, run.recipe.decay ? 0.0 : 1.0}}, validate, stopping);
     std::fprintf(stderr, "\n");
     return {stopping.best_value, stopping.best_epoch + 1, watch.seconds()};
 }
