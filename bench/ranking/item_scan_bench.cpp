@@ -1,5 +1,5 @@
-// A request to an index of many items beside the floor: reading the bytes that it must read, once. By storage, and with a
-// filter (an ItemSet made once) that one in a hundred items passes. Arguments: items, threads.
+// A request to an index of many items beside the floor: reading the bytes that it must read, once. By storage, and with
+// a filter (an ItemSet made once) that one in a hundred items passes. Arguments: items, threads.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -54,8 +54,9 @@ void request(benchmark::State& state, ItemStorage storage, bool filtered) {
     RecommendOptions options;
     options.pool = &pool;
     if (filtered)
-        options.eligible =
-            ItemSet::where(static_cast<std::int32_t>(items), [](std::int32_t item) { return mix64(static_cast<std::uint64_t>(item)) % 100 == 0; });
+        options.eligible = ItemSet::where(static_cast<std::int32_t>(items), [](std::int32_t item) {
+            return mix64(static_cast<std::uint64_t>(item)) % 100 == 0;
+        });
     const std::vector<std::int32_t> history{5, 900, 77};
     for (auto _ : state) benchmark::DoNotOptimize(recommend(index, {0, history, 0}, best, options));
 }
