@@ -1,4 +1,5 @@
 #include <deeprec/io/mapped_file.hpp>
+#include <deeprec/io/safetensors_writer.hpp>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"

@@ -13,6 +13,7 @@
 #include <deeprec/data/sequences.hpp>
 #include <deeprec/data/tables/tables.hpp>
 #include <deeprec/io/mapped_file.hpp>
+#include <deeprec/io/safetensors_writer.hpp>
 
 DEEPREC_BEGIN
 

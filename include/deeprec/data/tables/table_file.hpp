@@ -11,6 +11,7 @@
 
 #include <deeprec/data/tables/tables.hpp>
 #include <deeprec/io/mapped_file.hpp>
+#include <deeprec/io/safetensors_writer.hpp>
 
 DEEPREC_BEGIN
 
