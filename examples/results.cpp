@@ -200,6 +200,7 @@ void run(const Set& set, const World& world, const Options& options, Results& re
         const auto recipe = [&](const char* tower, bool attributes, bool cold, double id_dropout, bool ids = true) {
             Recipe r = set.recipe;
             r.tower = tower, r.attributes = attributes, r.cold = cold, r.id_dropout = id_dropout, r.ids = ids;
+            if (r.tower == "cnn") r.hidden = 2 * r.width;
             return r;
         };
         Recipe self_attention = recipe("attention", false, false, 0);
