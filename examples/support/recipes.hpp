@@ -171,8 +171,8 @@ inline std::shared_ptr<const Fields> read_fields(const World& world, const Inter
                                               {.name = "hour", .kind = FeatureKind::hour},
                                               {.name = "weekday", .kind = FeatureKind::weekday}},
                                              EventTable(world.train_events));
-    FeatureSpec of_users = FeatureSpec::fit(
-        {{.name = "age", .kind = FeatureKind::bucket, .buckets = 8}, {.name = "gender"}, {.name = "occupation"}}, users);
+    const Feature age{.name = "age", .kind = FeatureKind::bucket, .buckets = 8};
+    FeatureSpec of_users = FeatureSpec::fit({age, {.name = "gender"}, {.name = "occupation"}}, users);
     Record of_all = table.select(table.by_user_and_time()).samples(of_events);
     Record who = users.samples(of_users);
     SequenceFields values(world.split.all(), std::move(of_all), std::move(who));

@@ -77,7 +77,8 @@ TEST_CASE("New items and events of tables join a recommender", "[recommender]") 
     auto by_hand = shop();
     const auto lists = item_attributes(features(), shop_items(13, 15));
     by_hand.add_items({"SKU-13", "SKU-14", "SKU-15"}, std::vector(lists.begin() + 1, lists.end()));
-    const auto ours = made.recommend({.history = {"SKU-1"}}, 15), theirs = by_hand.recommend({.history = {"SKU-1"}}, 15);
+    const auto ours = made.recommend({.history = {"SKU-1"}}, 15);
+    const auto theirs = by_hand.recommend({.history = {"SKU-1"}}, 15);
     REQUIRE(ours.size() == theirs.size());
     for (std::size_t i = 0; i < ours.size(); ++i) {
         CHECK(ours[i].key == theirs[i].key);

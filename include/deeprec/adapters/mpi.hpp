@@ -29,8 +29,8 @@ struct WorldOptions {
 ///
 /// Sums go round a ring in N parts, first added up, then handed on: each rank sends 2 (N - 1) / N of the numbers, to
 /// the next rank alone, and the order of every sum is that of the ring. Gathered bytes go round as they are, exchanged
-/// ones straight to their rank. `bytes_sent()` counts all. Throws Error where MPI reports one or a rank does not answer in time, with the number of
-/// that rank.
+/// ones straight to their rank. `bytes_sent()` counts all. Throws Error where MPI reports one or a rank does not answer
+/// in time, with the number of that rank.
 class World final : public TrainingWorld {
 public:
     explicit World(WorldOptions options = {}) : options_(options), shared_(std::make_shared<Shared>(options)) {
