@@ -1,7 +1,6 @@
 #include <deeprec/models/item_attributes.hpp>
 
 #include <utility>
-#include <vector>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -26,16 +25,6 @@ TEST_CASE("Items have shares of their attributes, and are known by them alone wh
     CHECK(none.rows() == 0);
     CHECK(none.kind(7) == ItemAttributes::Kind::plain);
     CHECK(!none.has_cold());
-}
-
-TEST_CASE("An attribute that an item has twice counts once, in its first place", "[models]") {
-    std::vector<std::int32_t> many(100, 3);
-    many[40] = 7;
-    const ItemAttributes known("Model", 2, {{}, {4, 2, 4, 4}, many}, {});
-    std::vector<std::pair<std::int32_t, double>> seen;
-    for (Index item = 1; item <= 2; ++item)
-        known.each<double>(item, [&](std::int32_t attribute, double share) { seen.emplace_back(attribute, share); });
-    CHECK(seen == std::vector<std::pair<std::int32_t, double>>{{4, 0.5}, {2, 0.5}, {3, 0.5}, {7, 0.5}});
 }
 
 TEST_CASE("Attributes that are none are refused in the name of the model", "[models]") {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <set>
 #include <string_view>
 #include <vector>
 
@@ -19,8 +18,8 @@ public:
     enum class Kind : std::uint8_t { plain, with_attributes, cold };
 
     ItemAttributes() = default;
-    /// Lists of padding and `items` items, or none; an attribute that an item has twice counts once. Throws
-    /// ArgumentError for another number of lists, attributes below 1 and `cold` items that are none.
+    /// Lists of padding and `items` items, or none. Throws ArgumentError for another number of lists, attributes below
+    /// 1 and `cold` items that are none.
     ItemAttributes(std::string_view who, Index items, const std::vector<std::vector<std::int32_t>>& lists,
                    const std::vector<std::int32_t>& cold);
 
@@ -54,15 +53,9 @@ DEEPREC_FUNCTION ItemAttributes::ItemAttributes(std::string_view who, Index item
     if (!lists.empty() && static_cast<Index>(lists.size()) != items + 1)
         throw ArgumentError(
             message(who, ": expected attributes of padding and ", items, " items, received ", lists.size(), " lists"));
-    std::set<std::int32_t> own;  // of long lists
     for (const auto& list : lists) {
-        own.clear();
         for (const std::int32_t a : list) {
             if (a < 1) throw ArgumentError(message(who, ": expected attributes from 1, received ", a));
-            const auto first = attributes_.begin() + static_cast<std::ptrdiff_t>(begin_.back());
-            const bool again = list.size() <= 32 ? std::find(first, attributes_.end(), a) != attributes_.end()
-                                                 : !own.insert(a).second;
-            if (again) continue;
             attributes_.push_back(a);
             rows_ = std::max<Index>(rows_, Index{a} + 1);
         }
