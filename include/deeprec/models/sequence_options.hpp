@@ -14,7 +14,8 @@ struct SequenceRecommenderOptions {
     double scale = 0;                                     ///< 0: the score is h.v + b; else scale * cosine(h, v) + b
     bool use_bias = true;                                 ///< b, one number an item
     bool use_ids = true;                                  ///< a vector of its own for each item
-    std::vector<std::vector<std::int32_t>> attributes{};  ///< of each item id (element 0 is padding), numbered from 1
+    /// Of each item id (element 0 is padding), numbered from 1; one that an item has twice weighs twice in the mean.
+    std::vector<std::vector<std::int32_t>> attributes{};
     double id_dropout = 0;             ///< chance that an item with attributes goes without its id in a training step
     std::vector<std::int32_t> cold{};  ///< items that training does not have: `split.train().cold_items()`
     FieldsOption step{};               ///< fields of each event: a model [B, T, D] of named fields, or parts [B, T, D]
