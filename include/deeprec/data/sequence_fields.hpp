@@ -73,7 +73,7 @@ public:
     }
 
 private:
-    Sequences all_;
+    Sequences all_;  // to know histories by; 4 bytes an event, or the same mapped file
     Record events_, users_;
     std::vector<Index> ends_;  // user u has the rows ends_[u - 1] up to ends_[u]
     Index first_user_ = 0;     // of row 0
