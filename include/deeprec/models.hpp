@@ -3,6 +3,7 @@
 
 #include <deeprec/models/branches.hpp>
 #include <deeprec/models/concatenation.hpp>
+#include <deeprec/models/field_list.hpp>
 #include <deeprec/models/field_model.hpp>
 #include <deeprec/models/heads.hpp>
 #include <deeprec/models/item_attributes.hpp>

@@ -160,6 +160,52 @@ TEST_CASE("Fields of a step that each have the item's width are added to its vec
         "SequenceRecommender: expected fields of the option step that give [2, 4], received [2, 8]");
 }
 
+TEST_CASE("A list of fields is to the bit what Branches of the same layers are", "[branches][sequence_recommender]") {
+    const World world = World::make<float>();
+    const support::TemporaryDirectory folder;
+    const auto path = folder.path() / "model.safetensors";
+    FieldList step;
+    step.add("type", Embedding{3, 12});
+    step.add("noise", Dense{4, relu});
+    FieldList user;
+    user.add("age", Dense{16});
+    const auto train = [&](SequenceRecommenderOptions options) {
+        options.width = 16;
+        SequenceRecommender model{items, sequences::rnn_tower(16), options};
+        const SequenceFields fields{world.sequences, world.events, world.people};
+        model.build(8, Seed{5}, fields.events().shape(), fields.users().shape());
+        Adam adam{{.learning_rate = 0.03f}};
+        fit(model, SequenceSamples{world.sequences, 8, &fields}, NextItemSoftmax{}, adam,
+            {.epochs = 2, .batch_size = 64, .threads = 2});
+        return model;
+    };
+    const auto listed = train({.step = step, .user = user});
+    const auto typed = train({.step = Branches{field("type", Embedding{3, 12}), field("noise", Dense{4, relu})},
+                              .user = field("age", Dense{16})});
+    const SequenceFields fields{world.sequences, world.events, world.people};
+    const Query query = world.sequences.next_item_queries()[20];
+    const auto best = SequenceIndex{listed, 8, &fields}.best(query, items);
+    CHECK(SequenceIndex{typed, 8, &fields}.best(query, items) == best);
+    const auto contributions = explain(SequenceIndex{listed, 8, &fields}, query, 3).events;
+    CHECK(explain(SequenceIndex{typed, 8, &fields}, query, 3).events == contributions);
+    save(typed, path);
+    const auto loaded = load<decltype(listed)>(path);
+    CHECK(SequenceIndex{loaded, 8, &fields}.best(query, items) == best);
+    save(loaded, folder.path() / "again.safetensors");
+    CHECK(SafetensorsReader(folder.path() / "again.safetensors").metadata() == SafetensorsReader(path).metadata());
+
+    // Layers that no list has are the program's to make.
+    save(train({.step = Branches{field("type", Embedding{3, 12}), field("noise", Dense{4, tanh})},
+                .user = field("age", Dense{16})}),
+         path);
+    CHECK_THROWS_WITH(load<decltype(listed)>(path),
+                      ContainsSubstring("'step.noise' is Dense units=4 activation=tanh use_bias=true, which the file "
+                                        "alone cannot tell how to make: expected load(model, path) into a model with "
+                                        "the same options"));
+    CHECK_THROWS_WITH(FieldList{}.build({}, Seed{1}), "FieldList: expected fields, received none");
+    CHECK_THROWS_AS(step.add("type", Dense{3}), ArgumentError);
+}
+
 TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with them",
           "[branches][sequence_recommender][threads]") {
     const World world = World::make<float>();
@@ -212,17 +258,45 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
     CHECK(SequenceIndex{unbuilt, 8}.recommend(history, own, 3) == best);
     load(same, folder.path() / "model.safetensors");
     CHECK(SequenceIndex{same, 8}.recommend(history, own, 3) == best);
-    CHECK_THROWS_AS(load<decltype(same)>(folder.path() / "model.safetensors"), FormatError);
+    const auto typed = load<decltype(same)>(folder.path() / "model.safetensors");
+    CHECK(SequenceIndex{typed, 8}.recommend(history, own, 3) == best);
 
     // Fields are those of the user's first events, and never put beside others.
     const std::vector<std::int32_t> without_the_first(history.begin() + 1, history.end());
     const Query other{7, without_the_first, 0};
+    const FieldsOfSequence nothing{};
+    std::vector<float> both(2 * (items + 1));
     CHECK_THROWS_WITH(
         index(other, scores),
         ContainsSubstring("SequenceFields: expected the first 5 events of user 7 as the history, event "));
     CHECK_THROWS_AS(recommend(index, other, 3), DataError);
-    CHECK_THROWS_AS(explain_by_occlusion(index, Query{7, history, 0}, 1), DataError);
-    CHECK_THROWS_AS(counterfactual(index, Query{7, history, 0}, best[0].item, 1), DataError);
+    CHECK_THROWS_WITH(index(std::array{Query{7, history, 0, &own}, Query{7, {}, 0, &nothing}}, both),
+                      ContainsSubstring("SequenceIndex: expected the same fields of all queries, received 'type' ids"));
+
+    // A query's own fields go before those of the index, whatever the history is; leaving events out takes theirs along.
+    const FieldsOfSequence last = {own.events.slice(1, 6), own.user};
+    std::vector<float> by_query(items + 1), by_hand(items + 1);
+    index(Query{7, without_the_first, 0, &last}, by_query);
+    for (const auto& hit : SequenceIndex{model, 8}.recommend(without_the_first, last, items))
+        CHECK(by_query[static_cast<std::size_t>(hit.item)] == hit.score);
+    const Explanation why = explain_by_occlusion(index, Query{7, history, 0}, best[0].item);
+    for (const Contribution& c : why.events) {
+        std::vector<std::int32_t> left(history.begin(), history.end());
+        left.erase(left.begin() + c.position);
+        Tensor<std::int32_t, 1> types(5);
+        Tensor<float, 2> noises(5, 2);
+        for (Index t = 0, row = 0; t < 6; ++t)
+            if (t != c.position) {
+                types(row) = own.events.get<std::int32_t>(*own.events.find("type")).data[t];
+                std::copy_n(own.events.get<float>(*own.events.find("noise")).data + 2 * t, 2, noises.data() + 2 * row++);
+            }
+        const Record kept{{"type", types}, {"noise", noises}};
+        const FieldsOfSequence fields_left{view(kept), own.user};
+        index(Query{7, left, 0, &fields_left}, by_hand);
+        CHECK(c.value == why.score - static_cast<double>(by_hand[static_cast<std::size_t>(best[0].item)]));
+    }
+    const Counterfactual without_some = counterfactual(index, Query{7, history, 0}, best[0].item, 1);
+    CHECK((without_some.found && !without_some.events.empty()));
     const SequenceFields of_users{world.sequences, Record{}, world.people};
     CHECK(of_users.of(other).user.begin == 7);  // goes with any history
 

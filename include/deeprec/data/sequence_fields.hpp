@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -67,7 +68,7 @@ public:
             throw DataError(message("SequenceFields: expected the first ", query.history.size(), " events of user ",
                                     query.user, " as the history, event ", other + 1, " is item ",
                                     all_[query.user][at], ", received ", query.history[at],
-                                    "; recommend(history, fields, k) takes fields of your own"));
+                                    "; Query::fields has those of any history"));
         }
         return found;
     }
@@ -80,11 +81,72 @@ private:
 };
 
 namespace detail {
+/// Throws ShapeError unless two sequences have the same fields.
+void check_same_fields(const FieldsOfSequence& one, const FieldsOfSequence& other);
+
+/// The fields of a query: its own, or those that the scorer finds; nothing for scorers that read none.
+template <class S>
+std::optional<FieldsOfSequence> fields_of(const S& scorer, const Query& query) {
+    if (query.fields) return *query.fields;
+    if constexpr (requires { scorer.fields_of(query); })
+        return scorer.fields_of(query);
+    else
+        return std::nullopt;
+}
+
+/// A query with some events of another, and their fields.
+class SomeEvents {
+public:
+    /// `fields` are those of all events, null where there are none.
+    SomeEvents(const Query& all, const FieldsOfSequence* fields) : all_(all) {
+        if (!fields) return;
+        fields_ = *fields;
+        views_.assign(fields_.events.fields.begin(), fields_.events.fields.end());
+        rows_.resize(views_.size());
+        all_.fields = &fields_;
+    }
+    SomeEvents(const SomeEvents&) = delete;
+    /// The events t with keep(t); valid until the next call.
+    template <class Keep>
+    Query operator()(const Keep& keep) {
+        Query some = all_;
+        kept_.clear();
+        for (auto& rows : rows_) rows.clear();
+        for (std::size_t t = 0; t < all_.history.size(); ++t) {
+            if (!keep(t)) continue;
+            kept_.push_back(all_.history[t]);
+            for (std::size_t f = 0; f < rows_.size(); ++f) {
+                const FieldView& from = fields_.events.fields[f];
+                const std::byte* const row =
+                    from.data + (fields_.events.begin + static_cast<Index>(t)) * from.row_bytes();
+                rows_[f].insert(rows_[f].end(), row, row + from.row_bytes());
+            }
+        }
+        some.history = kept_;
+        if (!some.fields) return some;
+        for (std::size_t f = 0; f < rows_.size(); ++f) views_[f].data = rows_[f].data();
+        some_ = {views_.empty() ? RecordView{} : RecordView{views_, 0, std::ssize(kept_)}, fields_.user};
+        some.fields = &some_;
+        return some;
+    }
+
+private:
+    Query all_;
+    FieldsOfSequence fields_, some_;
+    std::vector<FieldView> views_;
+    std::vector<std::vector<std::byte>> rows_;  // of each field
+    std::vector<std::int32_t> kept_;
+};
+
 /// The fields of several sequences as records that a model reads, padded with zeros after the last event.
 class PaddedFields {
 public:
     void clear() { rows_.clear(); }
-    void add(const FieldsOfSequence& row) { rows_.push_back(row); }
+    /// Throws ShapeError for other fields than those of the sequences before it.
+    void add(const FieldsOfSequence& row) {
+        if (!rows_.empty()) check_same_fields(rows_[0], row);
+        rows_.push_back(row);
+    }
     /// [rows, steps, ...]
     RecordView events(Index steps) { return gather(events_, steps, &FieldsOfSequence::events); }
     /// [rows, ...]
@@ -120,6 +182,20 @@ private:
     std::vector<FieldsOfSequence> rows_;
     Memory events_, users_;
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION void check_same_fields(const FieldsOfSequence& one, const FieldsOfSequence& other) {
+    const auto check = [](const RecordView& a, const RecordView& b) {
+        if (a.fields.data() == b.fields.data() && a.fields.size() == b.fields.size()) return;
+        const RecordShape first = shape_of(a), second = shape_of(b);
+        if (first != second)
+            throw ShapeError(message("SequenceIndex: expected the same fields of all queries, received ", listed(first),
+                                     " and ", listed(second)));
+    };
+    check(one.events, other.events);
+    check(one.user, other.user);
+}
+#endif
 }  // namespace detail
 
 DEEPREC_END

@@ -1,6 +1,7 @@
 /// Explaining a recommendation by what would have prevented it.
 #pragma once
 
+#include <deeprec/data/sequence_fields.hpp>
 #include <deeprec/explain/explanation.hpp>
 #include <deeprec/ranking/item_index.hpp>
 #include <deeprec/ranking/recommend.hpp>
@@ -116,7 +117,7 @@ Counterfactual counterfactual(const S& scorer, const Query& query, std::int32_t 
     detail::check_item("counterfactual", scorer.items(), item);
     if (options.diversity.index() != 0)
         throw ArgumentError("counterfactual: expected a list by score alone, received options with a diversity");
-    std::vector<std::int32_t> excluded(options.exclude.begin(), options.exclude.end()), kept;
+    std::vector<std::int32_t> excluded(options.exclude.begin(), options.exclude.end());
     if (options.exclude_history) excluded.insert(excluded.end(), query.history.begin(), query.history.end());
     if (std::find(excluded.begin(), excluded.end(), item) != excluded.end() ||
         (options.allow && !options.allow(item)) || (options.eligible && !options.eligible->contains(item)))
@@ -130,11 +131,10 @@ Counterfactual counterfactual(const S& scorer, const Query& query, std::int32_t 
         events.push_back({static_cast<Index>(t), query.history[t], 0});
     std::vector<std::uint8_t> there(events.size(), 1);
     const auto set = [&](const Contribution& c, bool is) { there[static_cast<std::size_t>(c.position)] = is; };
+    const auto fields = detail::fields_of(scorer, query);
+    detail::SomeEvents some(query, fields ? &*fields : nullptr);
     const auto lead = [&]() -> detail::Lead {
-        kept.clear();
-        for (std::size_t t = 0; t < there.size(); ++t)
-            if (there[t]) kept.push_back(query.history[t]);
-        const auto hits = recommend(scorer, Query{query.user, kept, query.target}, k + 1, ranked);
+        const auto hits = recommend(scorer, some([&](auto t) { return there[t]; }), k + 1, ranked);
         const auto own = std::find_if(hits.begin(), hits.end(), [&](const auto& hit) { return hit.item == item; });
         if (std::ssize(hits) <= k) return {0, true};  // there is room for all
         if (own == hits.end()) return {-1, false};

@@ -204,11 +204,10 @@ Explanation explain_sequence(const SequenceIndex<Model>& index, const Query& que
     const auto read = query.history.last(std::min(query.history.size(), static_cast<std::size_t>(index.length())));
     if (read.empty()) return why;
     PaddedFields records;
-    if (index.fields()) {
-        const Index all = std::ssize(query.history), some = std::ssize(read);
-        FieldsOfSequence own = index.fields()->of(query.user, all - some, some);
-        records.add(own);
-    }
+    FieldsOfSequence own = index.fields_of(query);
+    const Index all = std::ssize(query.history);
+    if (!own.events.fields.empty()) own.events = own.events.slice(all - std::ssize(read), all);
+    records.add(own);
     SequencePath<Model> path(index.model(), read, {records.events(std::ssize(read)), records.users()}, item);
     // A cosine has no value where nothing points anywhere: its line starts a little way off.
     const double start = index.model().options().scale == 0 ? 0 : 1e-3;
@@ -298,13 +297,11 @@ Explanation explain_by_occlusion(const S& scorer, const Query& query, std::int32
     detail::check_item("explain_by_occlusion", scorer.items(), item);
     const ItemSet one(scorer.items(), std::span(&item, 1));
     Explanation why{detail::score_of(scorer, query, one, item), 0, detail::events_of(query.history), {}, 0};
-    std::vector<std::int32_t> kept;
-    for (std::size_t t = 0; t < query.history.size(); ++t) {
-        kept.assign(query.history.begin(), query.history.end());
-        kept.erase(kept.begin() + static_cast<std::ptrdiff_t>(t));
-        why.events[t].value = why.score - detail::score_of(scorer, Query{query.user, kept, query.target}, one, item);
-    }
-    why.baseline = detail::score_of(scorer, Query{query.user, {}, query.target}, one, item);
+    const auto fields = detail::fields_of(scorer, query);
+    detail::SomeEvents some(query, fields ? &*fields : nullptr);
+    for (std::size_t t = 0; t < query.history.size(); ++t)
+        why.events[t].value = why.score - detail::score_of(scorer, some([&](auto i) { return i != t; }), one, item);
+    why.baseline = detail::score_of(scorer, some([](auto) { return false; }), one, item);
     return detail::finished(std::move(why));
 }
 

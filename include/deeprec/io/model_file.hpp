@@ -221,6 +221,11 @@ DEEPREC_FUNCTION void check_options(const std::vector<LayerOptions>& layers, con
 template <class Model>
 void restore(Model& model, SafetensorsReader& file, const LoadOptions& options) {
     try {
+        if constexpr (requires { Model::has_parts_of_any_type; })
+            model.make_parts(file.name(), [&](const std::string& path) {
+                const auto found = file.metadata().find(option_key(path));
+                return found == file.metadata().end() ? nullptr : &found->second;
+            });
         // One layer at a time, outer ones first: names of fields are options and lead to the layers behind them.
         for (std::size_t i = 0; i < named_fields(model).layers().size(); ++i)
             read_options(named_fields(model).layers()[i], file);
@@ -254,7 +259,7 @@ void save(const Model& model, std::ostream& out, const Metadata& metadata = {}) 
 
 /// Reads all parameters and states into a built model, from a file of this library or any other that uses its names and
 /// shapes, or names that the options translate. A SequenceRecommender that is not built takes its options and sizes
-/// from the file, as from `load<Model>`, but keeps what no file knows: the layers of its `step` and `user`. Throws
+/// from the file, as from `load<Model>`, but keeps the layers of its `step` and `user`. Throws
 /// FormatError, leaving the model as it was, unless the file has exactly the model's tensors (LoadOptions::unread and
 /// partial allow for others): the message has the first that is missing, additional or of another shape or type. Throws
 /// NumericError for numbers that are not finite, ArgumentError for names in the options that the model does not have.

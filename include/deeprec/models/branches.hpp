@@ -43,7 +43,7 @@ template <class L>
 inline constexpr int rank_of_output = L::template output_rank<typename L::InputElement, any_rank>();
 
 /// Throws ArgumentError unless the names are distinct and can be parts of paths. Parts of which `named` says no need
-/// none.
+/// none; null: all have one.
 void check_field_names(std::string_view who, const RecordShape& fields, const bool* named);
 /// Throws ShapeError unless parts that give these shapes can stand side by side; the shape of all.
 Shape joined_shape(const RecordShape& fields, const Shape* outputs);
@@ -51,6 +51,17 @@ Shape joined_shape(const RecordShape& fields, const Shape* outputs);
 template <class E>
 [[noreturn]] DEEPREC_NOINLINE void refuse_field(const std::string& name, const E& error) {
     throw E(name.empty() ? std::string(error.what()) : message("field '", name, "': ", error.what()));
+}
+/// f(), whose errors name the field.
+template <class F>
+void in_field(const std::string& name, F&& f) {
+    try {
+        f();
+    } catch (const ShapeError& error) {
+        refuse_field(name, error);
+    } catch (const DataError& error) {
+        refuse_field(name, error);
+    }
 }
 /// The parts' outputs side by side; a step is kept where every part with a mask keeps it.
 template <class T>
@@ -64,7 +75,7 @@ DEEPREC_FUNCTION void check_field_names(std::string_view who, const RecordShape&
         const auto bad = [](char c) {
             return static_cast<unsigned char>(c) <= ' ' || std::string_view(".,:;=").find(c) != std::string_view::npos;
         };
-        if (std::any_of(name.begin(), name.end(), bad) || (named[i] && name.empty()) ||
+        if (std::any_of(name.begin(), name.end(), bad) || ((!named || named[i]) && name.empty()) ||
             find_not_utf8(name) != name.npos)  // which no file could keep
             throw ArgumentError(message(who, ": expected names of UTF-8 without spaces and any of .,:;= in them, ",
                                         "received ", shown(name, "'")));
@@ -211,7 +222,7 @@ public:
     /// Shapes alone of all parts; `build` calls it.
     Shape size(const RecordShape& in) {
         each([&]<std::size_t At>(auto& layer) {
-            guarded<At>([&] {
+            detail::in_field(own_[At].name, [&] {
                 if constexpr (reads_record<LayerAt<At>>) {
                     shapes_[At] = layer.size(in);
                 } else {
@@ -243,7 +254,7 @@ public:
     Block<const Scalar> apply(const RecordView& x, Cache& cache, const Pass& pass) const {
         cache.taps = pass.taps && pass.taps->replaces ? pass.taps : nullptr;
         each([&]<std::size_t At>(const auto& layer) {
-            guarded<At>([&] {
+            detail::in_field(own_[At].name, [&] {
                 auto& own = std::get<At>(cache.parts);
                 if constexpr (reads_record<LayerAt<At>>) {
                     cache.outputs[At] = layer.apply(x, own, pass.for_part(At));
@@ -344,17 +355,6 @@ private:
             return part.name;
         else
             return {};
-    }
-    /// Errors of a part name its field.
-    template <std::size_t At, class F>
-    void guarded(F&& f) const {
-        try {
-            f();
-        } catch (const ShapeError& error) {
-            detail::refuse_field(own_[At].name, error);
-        } catch (const DataError& error) {
-            detail::refuse_field(own_[At].name, error);
-        }
     }
     template <class F>
     void each(F&& f) {

@@ -11,6 +11,13 @@
 DEEPREC_BEGIN
 namespace detail {
 
+/// The V in `any`, made where there is none yet.
+template <class V>
+V& value_in(std::any& any) {
+    V* const found = std::any_cast<V>(&any);
+    return found ? *found : any.emplace<V>();
+}
+
 /// What a model needs of fields that it reads beside its own input. Caches and gradients are made when first used.
 template <class T>
 class FieldModel {
@@ -44,11 +51,11 @@ public:
     const RecordShape& record() const override { return model_.record(); }
     RecordShape input_shape() const override { return model_.input_shape(); }
     void fields(Fields<T>& f, std::any& gradients) override {
-        model_.fields(f, value<typename L::Gradients>(gradients));
+        model_.fields(f, value_in<typename L::Gradients>(gradients));
     }
     void parameters_changed() override { model_.parameters_changed(); }
     Block<const T> apply(const RecordView& x, std::any& cache, const Pass& pass) const override {
-        Cache& own = value<Cache>(cache);
+        Cache& own = value_in<Cache>(cache);
         const Block<const T> y = model_.apply(x, own.model, pass);
         if (added_ == 1) return y;
         const Index rows = y.rows(), width = y.last() / added_;
@@ -62,8 +69,8 @@ public:
         return sum;
     }
     void apply_backward(const Block<const T>& dy, std::any& cache, std::any& gradients) const override {
-        Cache& own = value<Cache>(cache);
-        auto& to = value<typename L::Gradients>(gradients);
+        Cache& own = value_in<Cache>(cache);
+        auto& to = value_in<typename L::Gradients>(gradients);
         if (added_ == 1) {
             model_.apply_backward(dy, own.model, to, false);
             return;
@@ -76,11 +83,6 @@ public:
     }
 
 private:
-    template <class V>
-    static V& value(std::any& any) {
-        V* const found = std::any_cast<V>(&any);
-        return found ? *found : any.emplace<V>();
-    }
     struct Cache {
         typename L::Cache model;
         Buffer<T> sum, gradient;  // of parts that are added

@@ -18,7 +18,7 @@
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/kernels/linear/gather.hpp>
 #include <deeprec/kernels/simd/vector.hpp>
-#include <deeprec/models/field_model.hpp>
+#include <deeprec/models/field_list.hpp>
 #include <deeprec/models/item_attributes.hpp>
 #include <deeprec/models/sequence_options.hpp>
 #include <deeprec/models/sequential.hpp>
@@ -48,8 +48,9 @@ DEEPREC_BEGIN
 ///     next.build(50, Seed{42}, fields.events().shape(), fields.users().shape());
 ///     fit(next, SequenceSamples{sequences, 50, &fields}, NextItemSoftmax{}, adam, {...});
 ///
-/// Their parameters are "step.event.embeddings", "user.age.kernel". The type does not tell of their layers, so that
-/// `load<Model>` cannot make them: `load(model, path)` into a model with the same options, which need not be built.
+/// Their parameters are "step.event.embeddings", "user.age.kernel". The type does not tell of their layers: `load<Model>`
+/// makes those that a FieldList can have, others need `load(model, path)` into a model with the same options, which need
+/// not be built.
 ///
 /// `.shard = {world.rank(), world.size()}` shares `items` and `bias` out by row: N ranks keep 1/N of them each, of the
 /// values, the gradients and the optimizer's state, and `build` makes no more than that, to the bits of the whole.
@@ -131,6 +132,17 @@ public:
             f.shape = all;
         }
         size_parts(events, user);
+    }
+    /// Makes the models of fields that a file has (`detail::listed_fields`) and the options do not say.
+    template <class TextOf>
+    void make_parts(const std::string& file, const TextOf& text_of) {
+        const auto make = [&](const char* path, FieldsOption& option, detail::FieldPart<T>& part) {
+            if (part) return;
+            if (auto fields = detail::listed_fields<T>(file, path, text_of)) option = std::move(*fields);
+            part = option.template make<T>(name());
+        };
+        make("step", options_.step, step_);
+        make("user", options_.user, user_);
     }
     /// Sizes what was read from a file.
     void restore() {

@@ -96,6 +96,15 @@ public:
     const Model& model() const { return *model_; }
     /// Those of the queries' events and users; null without.
     const SequenceFields* fields() const { return options_.fields; }
+    /// What the model reads of a query's events and user: the query's own, else those of the index. Throws as
+    /// SequenceFields::of.
+    FieldsOfSequence fields_of(const Query& query) const {
+        if (!query.fields) return options_.fields ? options_.fields->of(query) : FieldsOfSequence{};
+        FieldsOfSequence found;  // fields that others read, such as the members of a hybrid, stay out
+        if (model_ && model_->step_fields()) found.events = query.fields->events;
+        if (model_ && model_->user_fields()) found.user = query.fields->user;
+        return found;
+    }
     /// Whether training had the item, or attributes say what it is (`SequenceRecommenderOptions::cold`).
     bool knows(std::int32_t item) const {
         detail::check_item("SequenceIndex", items(), item);
@@ -155,10 +164,9 @@ private:
     };
     /// The fields of each query; valid until the thread's next call.
     std::span<const FieldsOfSequence> fields_of(std::span<const Query> queries) const {
-        if (!options_.fields) return {};
         thread_local std::vector<FieldsOfSequence> found;
         found.clear();
-        for (const Query& query : queries) found.push_back(options_.fields->of(query));
+        for (const Query& query : queries) found.push_back(fields_of(query));
         return found;
     }
     /// The tower's outputs [queries, D], 0 for an empty history; `fields` of each query, or none. Valid until the
