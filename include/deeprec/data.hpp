@@ -5,6 +5,7 @@
 #include <deeprec/data/batch.hpp>
 #include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/feature_values.hpp>
+#include <deeprec/data/field_layers.hpp>
 #include <deeprec/data/fitted_feature.hpp>
 #include <deeprec/data/interactions.hpp>
 #include <deeprec/data/item_tokens.hpp>

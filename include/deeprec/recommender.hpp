@@ -10,4 +10,5 @@
 #include <deeprec/recommender/read_scorer.hpp>
 #include <deeprec/recommender/recommender.hpp>
 #include <deeprec/recommender/recommender_file.hpp>
+#include <deeprec/recommender/served_fields.hpp>
 #include <deeprec/recommender/snapshot.hpp>

@@ -199,9 +199,9 @@ TEST_CASE("A list of fields is to the bit what Branches of the same layers are",
                 .user = field("age", Dense{16})}),
          path);
     CHECK_THROWS_WITH(load<decltype(listed)>(path),
-                      ContainsSubstring("'step.noise' is Dense units=4 activation=tanh use_bias=true, which the file "
-                                        "alone cannot tell how to make: expected load(model, path) into a model with "
-                                        "the same options"));
+                      ContainsSubstring("'step.noise' is Dense units=4 activation=tanh use_bias=true; expected layers "
+                                        "that a FieldList can have, or load(model, path) into a model with the same "
+                                        "options"));
     CHECK_THROWS_WITH(FieldList{}.build({}, Seed{1}), "FieldList: expected fields, received none");
     CHECK_THROWS_AS(step.add("type", Dense{3}), ArgumentError);
 }

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -97,6 +98,9 @@ public:
         return tensors(rows_of(values, rows), [&](std::size_t f) { return std::move(values[f]); });
     }
     FeatureTensors transform(const EventTable& events) const;
+    /// The same for the events of one user, oldest first, as a request has them: a gap that a row does not say is that
+    /// between the seconds in "time", none before the first row. Throws DataError for times that go back, too.
+    FeatureTensors transform_sequence(std::span<const FeatureRow> rows) const;
     FeatureTensors transform(const KeyedTable& table) const;
 
     /// Rows that an embedding of the feature needs. Throws ArgumentError for an unknown name and one without ids.
@@ -115,6 +119,8 @@ public:
         }
     }
 
+    /// Whether a feature is made of that column, or part of a row.
+    bool reads(std::string_view field) const { return sources_.find(field).has_value(); }
     /// Whether a row has several ids of the feature: a bag or tokens.
     bool has_many(std::string_view name) const {
         const std::int32_t place = names_.find(name).value_or(0);
@@ -357,6 +363,28 @@ private:
 };
 
 #if DEEPREC_BODIES
+DEEPREC_FUNCTION FeatureTensors FeatureSpec::transform_sequence(std::span<const FeatureRow> rows) const {
+    std::vector<FeatureRow> known(rows.begin(), rows.end());
+    std::vector<std::int32_t> gaps;  // by the times; 0 where one of the two is missing
+    std::optional<double> last;
+    for (FeatureRow& row : known) {
+        const auto found = row.find("time");
+        const double* const seconds = found == row.end() ? nullptr : std::get_if<double>(&found->second);
+        if (seconds && last && *seconds < *last)
+            throw DataError(message("FeatureSpec: expected events oldest first, row ", gaps.size() + 1, " has the time ",
+                                    *seconds, " after ", *last));
+        const bool both = seconds && last && std::abs(*seconds - *last) < 9e15;
+        gaps.push_back(!gaps.empty() ? (both ? time_gap_id(static_cast<std::int64_t>(*seconds - *last)) : 0) : 1);
+        last = seconds ? std::optional(*seconds) : std::nullopt;
+        if (seconds && !reads("time")) row.erase(found);
+    }
+    auto values = values_of(known);
+    for (std::size_t f = 0; f < features_.size(); ++f)
+        if (features_[f].about.kind == FeatureKind::gap)
+            for (std::size_t row = 0; row < gaps.size(); ++row)
+                if (values[f].codes[row] == 0) values[f].codes[row] = gaps[row];
+    return tensors(std::ssize(rows), [&](std::size_t f) { return std::move(values[f]); });
+}
 DEEPREC_FUNCTION FeatureSpec FeatureSpec::fit(std::vector<Feature> features, const EventTable& events,
                                               const FeatureLimits& limits) {
     events.check();

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <memory>
@@ -59,7 +60,11 @@ struct Feature {
 using FeatureValue = Cell;
 /// What is known of one user or item, by feature. What is not there is missing. A gap is its seconds; hour and
 /// weekday are of the seconds in "time".
-using FeatureRow = std::map<std::string, FeatureValue, std::less<>>;
+struct FeatureRow : std::map<std::string, FeatureValue, std::less<>> {
+    FeatureRow() = default;
+    /// A map would take `{{"type", "cart"}}` for two iterators.
+    FeatureRow(std::initializer_list<value_type> parts) : map(parts) {}
+};
 
 namespace detail {
 

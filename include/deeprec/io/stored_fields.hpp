@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <deeprec/core/record.hpp>
 #include <deeprec/core/tensor.hpp>
 #include <deeprec/io/model_file.hpp>
 
@@ -101,15 +102,25 @@ public:
         from_->read(at(name), shape, values.need(rows * columns));
         check_finite(name, values.data(), rows * columns);
     }
+    /// A tensor for each field of a record; when reading, of those that `value` has, ids [N] or [N, n] and numbers
+    /// [N, F], and with the rows that the file has.
+    void record(std::string_view name, Record& value);
     /// Texts as the bytes of all and where each ends: any number of any bytes, while metadata are UTF-8 below 100 MB.
     void texts(std::string_view name, std::vector<std::string>& values);
-    /// A built model, by all that `save(model, path)` would write.
+    /// A built model, by all that `save(model, path)` would write. When writing, throws ArgumentError for one that
+    /// `load<Model>` could not make again.
     template <class Model>
     void model(std::string_view name, std::shared_ptr<const Model>& value) {
         const std::string prefix = at(name) + ".";
         if (to_) {
             auto fields = detail::named_fields(*value);
-            return to_->add(prefix, detail::collect(fields, {}));
+            const SafetensorsWriter part = detail::collect(fields, {});
+            if constexpr (requires { Model::has_parts_of_any_type; })
+                Model::check_parts([&](const std::string& path) {
+                    const auto found = part.metadata.find(detail::option_key(path));
+                    return found == part.metadata.end() ? nullptr : &found->second;
+                });
+            return to_->add(prefix, part);
         }
         SafetensorsReader part = from_->part(prefix);
         for (const auto& [tensor, entry] : part.tensors()) used_->insert(prefix + tensor);
@@ -183,6 +194,39 @@ template <class Thing>
 concept Stored = requires(Thing& thing, StoredFields& f) { thing.fields(f); };
 
 #if DEEPREC_BODIES
+DEEPREC_FUNCTION void StoredFields::record(std::string_view name, Record& value) {
+    std::vector<Record::Field> read;
+    for (const FieldView& field : value.fields()) {
+        const std::string own = message(name, ".", field.name);
+        const Index width = field.sample.rank() > 0 ? field.sample[0] : 1;
+        const auto stored = [&]<class V, int Rank>(Tensor<V, Rank> to) {
+            std::vector<Index> shape{value.size()};
+            if (Rank == 2) shape.push_back(width);
+            if (to_) return to_->add(at(own), shape, reinterpret_cast<const V*>(field.data));
+            shape[0] = shape_of(own, Rank)[0];
+            from_->check<V>(at(own), shape);
+            if constexpr (Rank == 2)
+                to.resize(shape[0], width);
+            else
+                to.resize(shape[0]);
+            from_->read(at(own), shape, to.data());
+            check_finite(own, to.data(), to.size());
+            read.emplace_back(std::string(field.name), std::move(to));
+        };
+        if (field.type != ElementType::int32)
+            stored(Tensor<float, 2>());
+        else if (field.sample.rank() > 0)
+            stored(Tensor<std::int32_t, 2>());
+        else
+            stored(Tensor<std::int32_t, 1>());
+    }
+    if (to_) return;
+    try {
+        value = Record(std::move(read));
+    } catch (const ShapeError& error) {  // other numbers of rows
+        fail(error.what());
+    }
+}
 DEEPREC_FUNCTION void StoredFields::texts(std::string_view name, std::vector<std::string>& values) {
     const std::string bytes_name = std::string(name) + ".bytes", ends_name = std::string(name) + ".ends";
     std::vector<std::uint8_t> bytes;

@@ -164,8 +164,8 @@ template <class T, class TextOf>
 std::optional<FieldList<T>> listed_fields(const std::string& who, const std::string& path, const TextOf& text_of) {
     const auto refuse = [&](const std::string& at, std::string_view layer) {
         throw FormatError(message(who, ": '", at, "' is ", shown(layer, ""),
-                                  ", which the file alone cannot tell how to make: expected load(model, path) into a "
-                                  "model with the same options"));
+                                  "; expected layers that a FieldList can have, or load(model, path) into a model with "
+                                  "the same options"));
     };
     const auto layer_of = [](std::string_view text) { return text.substr(0, text.find(' ')); };
     const std::string* const all = text_of(path);

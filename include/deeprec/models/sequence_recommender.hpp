@@ -144,6 +144,15 @@ public:
         make("step", options_.step, step_);
         make("user", options_.user, user_);
     }
+    /// Throws ArgumentError where a file with these texts would be refused by `make_parts`.
+    template <class TextOf>
+    static void check_parts(const TextOf& text_of) {
+        try {
+            for (const char* path : {"step", "user"}) detail::listed_fields<T>("save", path, text_of);
+        } catch (const FormatError& error) {
+            throw ArgumentError(error.what());
+        }
+    }
     /// Sizes what was read from a file.
     void restore() {
         take_options();

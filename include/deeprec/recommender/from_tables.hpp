@@ -11,6 +11,7 @@
 
 #include <deeprec/data/samples.hpp>
 #include <deeprec/data/tables/tables.hpp>
+#include <deeprec/recommender/served_fields.hpp>
 
 DEEPREC_BEGIN
 
@@ -58,8 +59,9 @@ Index add_items(Shop& shop, const ItemTable& items, const FeatureSpec& of_items)
     return std::ssize(keys);
 }
 
-/// Appends the events of the table to the histories, in the order of time where there are times, else of the rows.
-/// Throws as the recommender's `add_events`; then nothing has changed.
+/// Appends the events of the table to the histories, in the order of time where there are times, else of the rows, with
+/// what the model reads of them; the gap before a user's first event of the table counts as none. Throws as the
+/// recommender's `add_events`; then nothing has changed.
 template <class Shop>
 void add_events(Shop& shop, const EventTable& events) {
     std::vector<Index> order(static_cast<std::size_t>(events.size()));
@@ -69,7 +71,18 @@ void add_events(Shop& shop, const EventTable& events) {
     std::vector<std::pair<std::string, std::string>> pairs;
     for (const Index row : order)
         pairs.emplace_back(events.users.key(events.user[row]), events.items.key(events.item[row]));
-    shop.add_events(pairs);
+    const ServedFields& served = shop.served_fields();
+    shop.add_events(pairs, served.events().fields().empty() ? Record{}
+                                                            : events.select(order).samples(served.of_events()));
+}
+
+/// What the model reads of the users of the table from now on. Throws as the recommender's `set_users`; then nothing has
+/// changed.
+template <class Shop>
+void set_users(Shop& shop, const UserTable& users) {
+    std::vector<std::string> keys;
+    for (std::int32_t id = 1; id <= users.keys.size(); ++id) keys.push_back(users.keys.key(id));
+    shop.set_users(keys, users.samples(shop.served_fields().of_users()));
 }
 
 #if DEEPREC_BODIES

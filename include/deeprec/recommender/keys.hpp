@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <deeprec/core/parallel.hpp>
+#include <deeprec/data/feature_values.hpp>
 #include <deeprec/ranking/diversity.hpp>
 #include <deeprec/ranking/item_set.hpp>
 
@@ -17,6 +18,10 @@ DEEPREC_BEGIN
 struct KeyQuery {
     std::vector<std::string> history{};  ///< oldest first; empty: what the recommender has of the user
     std::string user{};                  ///< empty: nobody in particular
+    /// What is known of each event of `history`, by the columns that the model's features are of, and "time" in
+    /// seconds: `{{{"event_type", "cart"}, {"time", 1.7e9}}, ...}`. Empty: nothing is known of them.
+    std::vector<FeatureRow> events{};
+    FeatureRow about_user{};  ///< the same of the user; empty: what the recommender has of the user
 };
 
 /// RecommendOptions by keys.

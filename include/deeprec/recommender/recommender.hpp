@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include <deeprec/recommender/item_columns.hpp>
 #include <deeprec/recommender/keys.hpp>
 #include <deeprec/recommender/read_scorer.hpp>
+#include <deeprec/recommender/served_fields.hpp>
 
 DEEPREC_BEGIN
 
@@ -43,11 +45,15 @@ public:
 
     /// Of nothing, to be loaded.
     Recommender() = default;
-    /// Keys, histories and what is known of items come from `data`; `spec` is kept for whoever serves. Throws DataError
-    /// unless the model and the catalogue (if there is one) have the items of the data, ArgumentError for a model that
-    /// reads fields of events or users, NumericError for a model whose scores are not finite.
-    Recommender(Model model, const Dataset& data, std::optional<FeatureSpec> spec = {})
-        : users_(data.interactions.users), items_(data.interactions.items), spec_(std::move(spec)) {
+    /// Keys, histories and what is known of items come from `data`; `spec` is kept for whoever serves, `fields` are what
+    /// the model reads of events and users. Throws DataError unless the model and the catalogue (if there is one) have
+    /// the items of the data, ArgumentError for a model that reads fields without such, NumericError for a model whose
+    /// scores are not finite.
+    Recommender(Model model, const Dataset& data, std::optional<FeatureSpec> spec = {}, ServedFields fields = {})
+        : users_(data.interactions.users),
+          items_(data.interactions.items),
+          spec_(std::move(spec)),
+          served_(std::move(fields)) {
         if constexpr (std::is_same_v<Model, Scores>) {
             scorer_ = std::move(model);
         } else {
@@ -55,10 +61,11 @@ public:
             scorer_ = Scores(std::make_shared<const Model>(std::move(model)), steps);
         }
         if constexpr (requires { scorer_.model().step_fields(); })
-            if ((scorer_.model().step_fields() || scorer_.model().user_fields()) && !scorer_.fields())
+            if ((scorer_.model().step_fields() && served_.events().fields().empty()) ||
+                (scorer_.model().user_fields() && served_.users().fields().empty()))
                 throw ArgumentError(
-                    "Recommender: a bundle has no fields of events and users, expected a model without the options "
-                    "step and user");
+                    "Recommender: its model reads fields of events or users, expected them with their specs: "
+                    "ServedFields{events, of_events, users, of_users}");
         if (scorer_.items() != items_.size())
             throw DataError(message("Recommender: expected a model of the ", items_.size(),
                                     " items of the data, received ", "one of ", scorer_.items()));
@@ -67,19 +74,31 @@ public:
                                     " items of the data, or an empty one, received one of ", data.items.size()));
         take_events(data.interactions);
         columns_ = data.items.size() == items_.size() ? ItemColumns(data.items) : ItemColumns(items_.size());
+        if (const Index rows = served_.events().size(); !served_.events().fields().empty() && rows != std::ssize(events_))
+            throw DataError(message("Recommender: expected fields of the ", events_.size(), " events, received ", rows,
+                                    " rows"));
+        if (const Index rows = served_.users().size(); !served_.users().fields().empty() && rows != users_.size())
+            throw DataError(message("Recommender: expected fields of the ", users_.size(), " users, received ", rows,
+                                    " rows"));
         check_ = answer_itself();
     }
+    /// The same from a table of events.
+    Recommender(Model model, const EventTable& events, ServedFields fields = {})
+        : Recommender(std::move(model), Dataset{events.interactions(), Catalogue{}, {}}, {}, std::move(fields)) {}
 
     const Scores& scorer() const { return scorer_; }
     const Vocabulary& users() const { return users_; }
     const Vocabulary& items() const { return items_; }
     const std::optional<FeatureSpec>& spec() const { return spec_; }
+    /// What its model reads of events and users; none of most models.
+    const ServedFields& served_fields() const { return served_; }
     /// Texts that are kept with it, such as the protocol and the metrics that it was judged by.
     Metadata about;
 
     /// The best k items for a request, by key. Keys that are not known are passed over and listed in `unknown`. Where
     /// no item of the history is known and the scorer does not go by the user, popularity answers, and `fallback` says
-    /// so. k items come back wherever k may be recommended, none for k = 0. Throws ArgumentError for a negative k.
+    /// so. k items come back wherever k may be recommended, none for k = 0. Throws ArgumentError for a negative k, and for
+    /// fields where the model reads none; DataError for fields of another number of events, and as FeatureSpec.
     KeyHits recommend(const KeyQuery& query, Index k, const KeyOptions& options = {}) const {
         KeyHits found;
         std::int32_t user = 0;
@@ -94,7 +113,9 @@ public:
                                .diversity = options.diversity,
                                .pool = options.pool};
         if (options.allow) by_id.allow = [&](std::int32_t item) { return options.allow(items_.key(item)); };
-        const Query asked{user, history, 0};
+        const Index begin = user != 0 ? ends_[static_cast<std::size_t>(user) - 1] : 0;
+        const detail::RequestFields read(served_, query, items_, user, begin, std::ssize(history));
+        const Query asked{user, history, 0, served_ ? &read.fields : nullptr};
         found.fallback =
             !detail::answers(scorer_, asked) || (history.empty() && (user == 0 || !detail::goes_by_user(scorer_)));
         const auto hits = found.fallback ? popular(asked, k, by_id) : deeprec::recommend(scorer_, asked, k, by_id);
@@ -170,28 +191,54 @@ public:
         *this = std::move(grown);
     }
     /// Appends events to the histories, oldest first, each a user's key and an item's; users that are not known are
-    /// added. The model stays what it is and reads them in the next request of the user; so does the fallback. Throws
-    /// DataError for an empty key and an item that is not known; then nothing has changed.
-    void add_events(const std::vector<std::pair<std::string, std::string>>& events) {
+    /// added. The model stays what it is and reads them in the next request of the user; so does the fallback.
+    /// `fields`, a row for each event as the model's spec makes them, is what the model reads of them; without, nothing
+    /// is known. Throws DataError for an empty key and an item that is not known; then nothing has changed.
+    void add_events(const std::vector<std::pair<std::string, std::string>>& events, const Record& fields = {}) {
         Vocabulary users = users_;
-        std::vector<std::vector<std::int32_t>> added(ends_.size());
+        std::vector<std::vector<Index>> added(ends_.size());  // of each user: which of the events
+        std::vector<std::int32_t> items;
         for (const auto& [user, item] : events) {
             if (user.empty()) throw DataError("Recommender: expected events with the key of a user, received \"\"");
             const auto u = static_cast<std::size_t>(users.add(user));
             if (u >= added.size()) added.resize(u + 1);
-            added[u].push_back(items_.at(item));
+            added[u].push_back(std::ssize(items));
+            items.push_back(items_.at(item));
         }
         std::vector<std::int32_t> all;
         std::vector<std::int64_t> ends{0};
+        std::vector<Index> from;  // places in the old events, behind which come the new ones
         for (std::int32_t user = 1; user <= users.size(); ++user) {
-            const auto before = user <= users_.size() ? history_of(user) : std::span<const std::int32_t>();
-            const auto& after = added[static_cast<std::size_t>(user)];
-            all.insert(all.end(), before.begin(), before.end());
-            all.insert(all.end(), after.begin(), after.end());
+            const auto u = static_cast<std::size_t>(user);
+            for (std::int64_t i = user <= users_.size() ? ends_[u - 1] : 0; user <= users_.size() && i < ends_[u]; ++i)
+                from.push_back(i), all.push_back(events_[static_cast<std::size_t>(i)]);
+            for (const Index i : added[u])
+                from.push_back(std::ssize(events_) + i), all.push_back(items[static_cast<std::size_t>(i)]);
             ends.push_back(std::ssize(all));
         }
+        served_.add_events(from, fields, users.size());
         users_ = std::move(users), events_ = std::move(all), ends_ = std::move(ends);
         check_ = answer_itself();
+    }
+    /// What the model reads of users from now on: row r of `fields`, as the model's spec makes them, is of the user
+    /// keys[r], who is added where there is none. Throws ArgumentError where the model reads nothing of users.
+    void set_users(const std::vector<std::string>& keys, const Record& fields) {
+        if (std::ssize(keys) != fields.size())
+            throw DataError(message("Recommender: expected fields of ", keys.size(), " users, received ", fields.size(),
+                                    " rows"));
+        Recommender filled = *this;
+        std::vector<std::pair<std::int32_t, Index>> rows;
+        for (const std::string& key : keys) {
+            if (key.empty()) throw DataError("Recommender: expected the key of a user, received \"\"");
+            rows.emplace_back(filled.users_.add(key), std::ssize(rows));
+        }
+        filled.ends_.resize(static_cast<std::size_t>(filled.users_.size()) + 1, std::ssize(events_));
+        std::vector<Index> all(events_.size());
+        std::iota(all.begin(), all.end(), Index{0});
+        filled.served_.add_events(all, {}, filled.users_.size());
+        filled.served_.set_users(rows, fields);
+        filled.check_ = filled.answer_itself();
+        *this = std::move(filled);
     }
     /// Items that are not recommended any more; in histories they still speak. Throws DataError for an unknown key.
     void remove_items(const std::vector<std::string>& keys) { set_removed(keys, 1); }
@@ -211,6 +258,7 @@ public:
         vocabulary(f, "items", items_);
         f.list("history.items", events_);
         f.list("history.ends", ends_);
+        if (f.reading() ? f.has("fields.events.spec.bytes") : bool(served_)) f.part("fields", served_);
         f.part("fallback", fallback_);
         f.list("removed", removed_);
         texts_about(f);
@@ -312,7 +360,8 @@ private:
             answer.user = user;
             answer.history.assign(newest.begin(), newest.end());
         }
-        const Query query{answer.user, answer.history, 0};
+        const FieldsOfSequence fields = fields_of(answer);
+        const Query query = question(answer, fields);
         if (answer.history.empty() || !detail::answers(scorer_, query)) return {};
         for (const auto& hit : deeprec::recommend(scorer_, query, 10)) {
             answer.items.push_back(hit.item);
@@ -320,11 +369,20 @@ private:
         }
         return answer;
     }
+    /// Of the last events of the answer's user, who has at least those.
+    FieldsOfSequence fields_of(const Answer& answer) const {
+        if (!served_ || answer.user == 0) return {};
+        return served_.of(answer.user, ends_[static_cast<std::size_t>(answer.user)] - std::ssize(answer.history),
+                          std::ssize(answer.history));
+    }
+    Query question(const Answer& answer, const FieldsOfSequence& fields) const {
+        return {answer.user, answer.history, 0, served_ ? &fields : nullptr};
+    }
     template <class Other>
     void take(const Recommender<Other>& other, Scores scorer) {
         scorer_ = std::move(scorer);
         about = other.about;
-        users_ = other.users_, items_ = other.items_, spec_ = other.spec_;
+        users_ = other.users_, items_ = other.items_, spec_ = other.spec_, served_ = other.served_;
         events_ = other.events_, ends_ = other.ends_, fallback_ = other.fallback_, removed_ = other.removed_;
         available_ = other.available_, columns_ = other.columns_;
         check_ = answer_itself();
@@ -371,14 +429,22 @@ private:
             for (const std::int32_t item : *items)
                 f.require(item >= 1 && item <= n, "expected items from 1 to ", n, ", received ", item);
         f.require(check_.items.size() == check_.scores.size(), "expected a score for each item of the self-check");
-        f.require(check_.user >= 0 && check_.user <= users_.size() &&
-                      (check_.items.empty() || detail::answers(scorer_, Query{check_.user, check_.history, 0})),
-                  "expected a self-check that can be answered, received one of user ", check_.user);
+        f.require((served_.events().fields().empty() || served_.events().size() == std::ssize(events_)) &&
+                      (served_.users().fields().empty() || served_.users().size() == users_.size()),
+                  "expected fields of ", events_.size(), " events and ", users_.size(), " users, received ",
+                  served_.events().size(), " and ", served_.users().size());
         const Answer stored = check_;
+        f.require(stored.user >= 0 && stored.user <= users_.size() &&
+                      (!served_ || (stored.user == 0 && stored.history.empty()) ||
+                       (stored.user > 0 && history_of(stored.user).size() >= stored.history.size())),
+                  "expected a self-check that can be answered, received one of user ", stored.user);
+        const FieldsOfSequence fields = fields_of(stored);
+        f.require(stored.items.empty() || detail::answers(scorer_, question(stored, fields)),
+                  "expected a self-check that can be answered, received one of user ", stored.user);
         renew();
         if (stored.items.empty()) return;
         std::vector<float> scores(static_cast<std::size_t>(n) + 1);
-        scorer_(Query{stored.user, stored.history, 0}, std::span(scores));
+        scorer_(question(stored, fields), std::span(scores));
         for (std::size_t i = 0; i < stored.items.size(); ++i) {
             const double now = static_cast<double>(scores[static_cast<std::size_t>(stored.items[i])]);
             const double then = static_cast<double>(stored.scores[i]);
@@ -391,6 +457,7 @@ private:
     Scores scorer_;
     Vocabulary users_, items_;
     std::optional<FeatureSpec> spec_;
+    ServedFields served_;
     std::vector<std::int32_t> events_;      // of all users one after the other
     std::vector<std::int64_t> ends_ = {0};  // user u has events_[ends_[u - 1]] up to events_[ends_[u]]
     Popularity fallback_;
