@@ -122,6 +122,12 @@ TEST_CASE("A recommender serves what its model reads of events and users", "[rec
     query.about_user.clear();
     CHECK(by_id(made.recommend(query, 12), made.items()) != missing);
     CHECK(made.recommend({.user = "u7"}, 3, {.reasons = 2})[0].because.size() > 0);
+    const Explanation why = made.explain({.user = "u7"}, "SKU-3");
+    const Query all{user, shop().sequences[user], 0};
+    CHECK(why.events == explain(SequenceIndex{shop().model, 15, &shop().fields}, all, made.items().at("SKU-3")).events);
+    for (const std::string name : {"type", "price", "gap", "hour", "country"})
+        CHECK(std::any_of(why.events.begin(), why.events.end(), [&](const auto& c) { return c.field == name; }));
+    CHECK_THROWS_AS(made.explain({.user = "u7"}, "SKU-none"), DataError);
 
     CHECK_THROWS_WITH(made.recommend({.history = {"SKU-1"}, .events = {{}, {}}}, 3),
                       "recommend: expected fields of the 1 events of the history, received 2 rows");

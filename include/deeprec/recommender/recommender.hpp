@@ -101,23 +101,14 @@ public:
     /// fields where the model reads none; DataError for fields of another number of events, and as FeatureSpec.
     KeyHits recommend(const KeyQuery& query, Index k, const KeyOptions& options = {}) const {
         KeyHits found;
-        std::int32_t user = 0;
-        if (!query.user.empty()) user = id_of(users_, query.user, found);
-        std::vector<std::int32_t> given = ids_of(query.history, found);
+        const Asked of(*this, query, found);
+        const Query& asked = of.query;
         const std::vector<std::int32_t> excluded = ids_of(options.exclude, found);
-        const auto history =
-            query.history.empty() && user != 0 ? history_of(user) : std::span<const std::int32_t>(given);
-        RecommendOptions by_id{.exclude_history = options.exclude_history,
-                               .exclude = excluded,
-                               .eligible = eligible(options.filter),
-                               .diversity = options.diversity,
-                               .pool = options.pool};
-        if (options.allow) by_id.allow = [&](std::int32_t item) { return options.allow(items_.key(item)); };
-        const Index begin = user != 0 ? ends_[static_cast<std::size_t>(user) - 1] : 0;
-        const detail::RequestFields read(served_, query, items_, user, begin, std::ssize(history));
-        const Query asked{user, history, 0, served_ ? &read.fields : nullptr};
+        RecommendOptions by_id = options_by_id(options, excluded);
+        by_id.exclude_history = options.exclude_history;
         found.fallback =
-            !detail::answers(scorer_, asked) || (history.empty() && (user == 0 || !detail::goes_by_user(scorer_)));
+            !detail::answers(scorer_, asked) ||
+            (asked.history.empty() && (asked.user == 0 || !detail::goes_by_user(scorer_)));
         const auto hits = found.fallback ? popular(asked, k, by_id) : deeprec::recommend(scorer_, asked, k, by_id);
         const Index reasons = options.reasons.value_or(detail::explains_exactly(scorer_) ? 3 : 0);
         for (const auto& hit : hits) {
@@ -126,18 +117,20 @@ public:
         }
         return found;
     }
+    /// Why an item is where it is for a request, as `explain(scorer, query, item)` says it: positions count in the known
+    /// items of the history, ids are those of `items()`. Throws as that, DataError for an item that is not known.
+    Explanation explain(const KeyQuery& query, std::string_view item, const ExplainOptions& options = {}) const {
+        KeyHits found;
+        return deeprec::explain(scorer_, Asked(*this, query, found).query, items_.at(item), options);
+    }
     /// The k items most similar to one. Throws DataError for a key that is not known, ArgumentError for a scorer
     /// without similarities.
     KeyHits similar_items(std::string_view key, Index k, const KeyOptions& options = {}) const {
         KeyHits found;
         const std::vector<std::int32_t> excluded = ids_of(options.exclude, found);
-        RecommendOptions by_id{.exclude = excluded,
-                               .eligible = eligible(options.filter),
-                               .diversity = options.diversity,
-                               .pool = options.pool};
-        if (options.allow) by_id.allow = [&](std::int32_t item) { return options.allow(items_.key(item)); };
         if constexpr (detail::HasSimilarity<Scores>) {
-            for (const auto& hit : deeprec::similar_items(scorer_, items_.at(key), k, by_id))
+            for (const auto& hit :
+                 deeprec::similar_items(scorer_, items_.at(key), k, options_by_id(options, excluded)))
                 found.push_back({items_.key(hit.item), hit.score});
             return found;
         } else {
@@ -293,6 +286,30 @@ private:
         std::vector<float> scores;
     };
 
+    /// A request by ids, and what it looks into. Keys that are not known go into `found`.
+    struct Asked {
+        Asked(const Recommender& shop, const KeyQuery& by_key, KeyHits& found)
+            : user(by_key.user.empty() ? 0 : id_of(shop.users_, by_key.user, found)),
+              given(shop.ids_of(by_key.history, found)),
+              history(by_key.history.empty() && user != 0 ? shop.history_of(user) : std::span(given)),
+              read(shop.served_, by_key, shop.items_, user,
+                   user != 0 ? shop.ends_[static_cast<std::size_t>(user) - 1] : 0, std::ssize(history)),
+              query{user, history, 0, shop.served_ ? &read.fields : nullptr} {}
+        std::int32_t user;
+        std::vector<std::int32_t> given;
+        std::span<const std::int32_t> history;
+        detail::RequestFields read;
+        Query query;
+    };
+    RecommendOptions options_by_id(const KeyOptions& options, std::span<const std::int32_t> excluded) const {
+        RecommendOptions by_id{.exclude = excluded,
+                               .eligible = eligible(options.filter),
+                               .diversity = options.diversity,
+                               .pool = options.pool};
+        if (options.allow)
+            by_id.allow = [this, &options](std::int32_t item) { return options.allow(items_.key(item)); };
+        return by_id;
+    }
     static std::int32_t id_of(const Vocabulary& known, const std::string& key, KeyHits& found) {
         const auto id = known.find(key);
         if (!id) found.unknown.push_back(key);
@@ -320,7 +337,7 @@ private:
     }
     std::vector<Reason> reasons_for(const Query& query, std::int32_t item, Index most) const {
         std::map<std::int32_t, double> by_item;
-        for (const Contribution& c : explain(scorer_, query, item).events)
+        for (const Contribution& c : deeprec::explain(scorer_, query, item).events)
             if (c.field.empty()) by_item[c.id] += c.value;
         std::vector<Reason> reasons;
         for (const auto& [id, value] : by_item)
