@@ -42,7 +42,7 @@ void evaluate_bundles(const EvaluateOptions& o) {
         if (own != how)
             throw DataError(message(path, ": it was trained with --split ", own, ", the others with ", how));
     }
-    const std::vector<Query> queries =
+    std::vector<Query> queries =
         some_of(o.validation ? split->validation_queries() : split->test_queries(), o.queries);
     std::printf("%zu queries (--split %s, %s), each target ranked among all %d items without those of the history\n",
                 queries.size(), how.c_str(), o.validation ? "validation" : "test", items);
@@ -65,8 +65,11 @@ void evaluate_bundles(const EvaluateOptions& o) {
     row("markov", Markov(split->train()));
     row("item-knn", ItemKnn(split->train()));
     const std::size_t baselines = reports.size();
-    for (std::size_t b = 0; b < shops.size(); ++b)
+    std::vector<FieldsOfSequence> fields;
+    for (std::size_t b = 0; b < shops.size(); ++b) {
+        add_fields(queries, *split, shops[b].served_fields(), fields);
         row(o.bundles[b] + " (" + shops[b].about["recipe"] + ")", shops[b].scorer());
+    }
     table.print();
     std::printf("head, torso, tail: NDCG%s of the targets that have a third of the training events each; "
                 "cold: of those without any\n",
@@ -133,18 +136,20 @@ void similar_to(const AskOptions& o) {
 }
 void explain_item(const AskOptions& o) {
     const AnyRecommender shop = load_bundle(o.bundle);
-    std::vector<std::int32_t> ids;
-    const std::int32_t user = o.user.empty() ? 0 : shop.users().at(o.user);
-    for (const std::string& key : o.history.empty() && user != 0 ? shop.history(o.user) : o.history)
-        ids.push_back(shop.items().at(key));
-    if (ids.empty()) throw ArgumentError("explain: expected --history KEY ... or a --user with events");
-    const Explanation why = explain(shop.scorer(), Query{user, ids, 0}, shop.items().at(o.item));
+    const KeyQuery query{o.history, o.user};
+    if (o.history.empty() && (o.user.empty() || shop.history(o.user).empty()))
+        throw ArgumentError("explain: expected --history KEY ... or a --user with events");
+    for (const std::string& key : o.history) (void)shop.items().at(key);  // no event is passed over
+    const Explanation why = shop.explain(query, o.item);
     std::printf("%s: score %.4f, %.4f of it without the events; what each adds:\n", label(shop, o.item).c_str(),
                 why.score, why.baseline);
     Table table({"adds", "event", "key", "title"});
     for (const Contribution& c : why.events) {
-        const std::string& key = shop.items().key(c.id);
-        table.add({fixed(c.value, 4), std::to_string(c.position + 1), key, label(shop, key)});
+        const std::string event = std::to_string(c.position + 1);
+        if (c.field.empty())
+            table.add({fixed(c.value, 4), event, shop.items().key(c.id), label(shop, shop.items().key(c.id))});
+        else
+            table.add({fixed(c.value, 4), event, "", "its " + c.field});
     }
     table.print();
 }
@@ -208,7 +213,8 @@ void add_common(CLI::App* c, AskOptions& o) {
     c->add_option("BUNDLE", o.bundle, "what deeprec train wrote")->required();
     c->add_option("-k", o.k, "how many")->check(CLI::Range(0, 100000));
     c->add_option("--filter", o.filters,
-                  "only items with a value in a column, as in genres=Drama; values of one column are alternatives");
+                  "only items with a value in a column, as in genres=Drama, or a number of a range, as in price=5..20; "
+                  "those of one column are alternatives");
     c->add_option("--exclude", o.exclude, "keys of items that are not to come");
     c->add_option("--diversity", o.diversity, "0: by score alone, towards 1: less alike")->check(CLI::Range(0.0, 1.0));
 }

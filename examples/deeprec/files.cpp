@@ -35,6 +35,8 @@ void grow_bundle(const GrowOptions& o) {
     const std::int32_t users = shop.users().size();
     const EventTable& events = more.tables.events;
     add_events(shop, events);
+    if (!shop.served_fields().users().fields().empty() && !more.tables.users.columns.empty())
+        set_users(shop, more.tables.users);
     if (!fresh.empty() || events.size() > 0) shop.about["grown"] = "yes";
     const std::string& out = o.out.empty() ? o.bundle : o.out;
     save(shop, out);

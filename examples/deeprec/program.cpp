@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -71,6 +74,46 @@ Prepared read_prepared(const std::filesystem::path& path) {
     return p;
 }
 
+ServedFields log_fields(const Prepared& prepared, const Split& split) {
+    const EventTable& events = prepared.tables.events;
+    std::vector<Index> trains;
+    std::vector<std::size_t> taken(static_cast<std::size_t>(events.users.size()) + 1, 0);
+    for (const Index row : events.by_user_and_time())
+        if (taken[static_cast<std::size_t>(events.user[row])]++ < split.train()[events.user[row]].size())
+            trains.push_back(row);
+    const auto features_of = [](const std::vector<Column>& columns) {
+        std::vector<Feature> features;
+        for (const Column& column : columns) {
+            Feature feature{.name = column.name(), .field = column.name()};
+            std::replace_if(
+                feature.name.begin(), feature.name.end(),
+                [](char c) { return static_cast<unsigned char>(c) <= ' ' || std::strchr(".,:;=", c); }, '_');
+            if (column.kind() == ColumnKind::text) continue;
+            if (column.kind() == ColumnKind::number) feature.kind = FeatureKind::number;
+            if (column.kind() == ColumnKind::categories) feature.kind = FeatureKind::bag;
+            if (column.kind() == ColumnKind::vector) feature.kind = FeatureKind::vector;
+            features.push_back(feature);
+        }
+        return features;
+    };
+    std::vector<Feature> of_events = features_of(events.columns);
+    if (!events.time.empty()) of_events.push_back({.name = "gap_before", .kind = FeatureKind::gap});
+    FeatureSpec event_spec = FeatureSpec::fit(std::move(of_events), events.select(trains));
+    std::vector<Feature> of_users = features_of(prepared.tables.users.columns);
+    if (of_users.empty()) return {events, std::move(event_spec)};
+    return {events, std::move(event_spec), prepared.tables.users,
+            FeatureSpec::fit(std::move(of_users), prepared.tables.users)};
+}
+
+void add_fields(std::vector<Query>& queries, const Split& split, const ServedFields& fields,
+                std::vector<FieldsOfSequence>& memory) {
+    if (!fields) return;
+    const SequenceFields all{split.all(), fields.events(), fields.users()};
+    memory.clear();
+    for (const Query& query : queries) memory.push_back(all.of(query));
+    for (std::size_t i = 0; i < queries.size(); ++i) queries[i].fields = &memory[i];
+}
+
 ItemTexts item_texts(const Prepared& prepared) {
     const ItemTable& items = prepared.tables.items;
     ItemTexts all;
@@ -136,11 +179,29 @@ std::string label(const AnyRecommender& shop, std::string_view key) {
     return titles.empty() ? std::string(key) : titles.front();
 }
 
+// "5..20", "5.." and "..20".
+static std::optional<std::pair<double, double>> range_of(const std::string& text) {
+    const std::size_t dots = text.find("..");
+    if (dots == std::string::npos || text == "..") return std::nullopt;
+    const auto number = [](const std::string& digits, double otherwise) {
+        if (digits.empty()) return otherwise;
+        char* end = nullptr;
+        const double value = std::strtod(digits.c_str(), &end);
+        return *end == '\0' ? value : std::numeric_limits<double>::quiet_NaN();
+    };
+    constexpr double infinite = std::numeric_limits<double>::infinity();
+    const std::pair range{number(text.substr(0, dots), -infinite), number(text.substr(dots + 2), infinite)};
+    return range.first <= range.second ? std::optional(range) : std::nullopt;
+}
+
 std::optional<ItemSet> filter_by(const AnyRecommender& shop,
                                  const std::vector<std::pair<std::string, std::string>>& filters) {
     std::map<std::string, ItemSet> by_column;
     for (const auto& [column, value] : filters) {
-        const ItemSet chosen = shop.where(column, value);
+        const auto numbers = range_of(value);
+        const ItemSet exact = shop.where(column, value);
+        const ItemSet chosen =
+            numbers && exact.count() == 0 ? shop.where(column, numbers->first, numbers->second) : exact;
         const auto [at, is_new] = by_column.emplace(column, chosen);
         if (!is_new) at->second = at->second | chosen;
     }

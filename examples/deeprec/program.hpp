@@ -56,6 +56,13 @@ struct Prepared {
 };
 Prepared read_prepared(const std::filesystem::path& path);
 
+// What the log says of each event and of each user, fitted on what a split lets train: categories, numbers, lists and
+// vectors of the columns, and the gaps between events.
+ServedFields log_fields(const Prepared& prepared, const Split& split);
+// The queries with what a model reads of their users' first events; looks into the fields.
+void add_fields(std::vector<Query>& queries, const Split& split, const ServedFields& fields,
+                std::vector<FieldsOfSequence>& memory);
+
 // The tables as a bundle keeps them: every column of items that has texts or numbers.
 void set_columns(AnyRecommender& shop, const Prepared& prepared);
 // The texts of items, by column, then by the item's key.

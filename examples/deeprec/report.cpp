@@ -171,6 +171,7 @@ public:
         add("recent popularity", Popularity::recent(split_.train_events(prepared_.data.interactions)));
         add("markov", Markov(train));
         add("item-knn", ItemKnn(train));
+        add_fields(queries_, split_, shop_.served_fields(), fields_);
         add(shop_.about["recipe"], shop_.scorer());
         std::string page =
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -351,7 +352,7 @@ private:
                 std::string because;
                 int reasons = 0;
                 for (const Contribution& c : explain(shop_.scorer(), query, hit.item).events)
-                    if (c.value > 0 && reasons++ < 2)
+                    if (c.value > 0 && c.field.empty() && reasons++ < 2)
                         because += (because.empty() ? "because of " : ", ") + name_of(c.id) + " +" + fixed(c.value, 2);
                 text += "<span class=\"soft\">" + because + "</span></li>";
             }
@@ -366,6 +367,7 @@ private:
     AnyRecommender shop_;
     Split split_;
     std::vector<Query> queries_;
+    std::vector<FieldsOfSequence> fields_;  // that the queries look into
     std::vector<std::int64_t> counts_;    // training events of each item
     std::vector<std::int32_t> by_count_;  // the most popular first
     std::vector<Row> rows_;

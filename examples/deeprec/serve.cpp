@@ -178,6 +178,19 @@ public:
                 pairs.emplace_back(column, value);
         return pairs;
     }
+    // {"event_type": "cart", "price": 9.5, "tags": ["a", "b"]}: what is known of an event or a user.
+    FeatureRow row(const char* name) {
+        const Json* found = find(name);
+        return found ? row_of(name, *found) : FeatureRow{};
+    }
+    std::vector<FeatureRow> rows(const char* name) {
+        std::vector<FeatureRow> all;
+        const Json* found = find(name);
+        if (!found) return all;
+        if (!found->is_array() || found->size() > 1000) fail(name, "a list of at most 1000 objects", *found);
+        for (const Json& one : *found) all.push_back(row_of(name, one));
+        return all;
+    }
     // The names that nobody has asked for.
     std::vector<std::string> others() const {
         std::vector<std::string> names;
@@ -199,6 +212,24 @@ private:
         asked_.insert(name);
         const auto found = json_.find(name);
         return found == json_.end() || found->is_null() ? nullptr : &*found;
+    }
+    static FeatureRow row_of(const char* name, const Json& object) {
+        if (!object.is_object()) fail(name, "objects of columns and values", object);
+        FeatureRow row;
+        for (const auto& [column, value] : object.items()) {
+            if (value.is_string())
+                row[column] = value.get<std::string>();
+            else if (value.is_number())
+                row[column] = value.get<double>();
+            else if (value.is_array() && !value.empty() && value.size() <= 1000 &&
+                     std::all_of(value.begin(), value.end(), [](const Json& x) { return x.is_number(); }))
+                row[column] = value.get<std::vector<float>>();
+            else if (value.is_array())
+                row[column] = texts_of(name, value);
+            else if (!value.is_null())
+                fail(name, "texts, numbers and lists of them", value);
+        }
+        return row;
     }
     static std::vector<std::string> texts_of(const char* name, const Json& list) {
         if (!list.is_array() || list.size() > 1000) fail(name, "a list of at most 1000 texts", list);
@@ -363,7 +394,7 @@ private:
     Json recommend(const Request& request, const Live& live) {
         Body body(request);
         const Served& served = model(live, body.number("model", 1, 1000));
-        KeyQuery query{body.texts("history"), body.text("user")};
+        KeyQuery query{body.texts("history"), body.text("user"), body.rows("events"), body.row("about_user")};
         const Index k = body.number("k", 10, options_.most);
         const bool explained = body.flag("explain", false);
         const double diversity = body.share("diversity");
@@ -376,11 +407,14 @@ private:
             throw Refusal(400, message("\"k\": expected at most ", most_explained, " with explain or diversity"));
         if (diversity > 0) options.diversity = Mmr{.strength = diversity};
         if (explained) {
-            if (query.history.empty() && served.shop.users().find(query.user))
+            // A history with fields stays as it is: of those the model reads its last events alone.
+            if (query.history.empty() && !served.shop.served_fields() && served.shop.users().find(query.user))
                 query.history = served.shop.history(query.user);
             if (std::ssize(query.history) > most_explained) {
                 if (options.exclude_history)
                     options.exclude.insert(options.exclude.end(), query.history.begin(), query.history.end());
+                if (query.events.size() == query.history.size())
+                    query.events.erase(query.events.begin(), query.events.end() - most_explained);
                 query.history.erase(query.history.begin(), query.history.end() - most_explained);
             }
         }

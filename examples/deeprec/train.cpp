@@ -16,10 +16,14 @@ namespace {
 const std::vector<std::string> recipes{"two-tower-cnn", "two-tower-rnn",     "cnn",    "rnn",     "attention", "hybrid",
                                        "popularity",    "recent-popularity", "markov", "item-knn"};
 
+bool reads_in_order(const std::string& recipe) {
+    return recipe == "rnn" || recipe == "cnn" || recipe == "attention" || recipe == "hybrid";
+}
+
 struct Options {
     std::string data, out = "shop.deeprec", split = "last", directory, time;
     Index validation_queries = 2000;
-    bool no_attributes = false;
+    bool no_attributes = false, fields = false;
     Recipe recipe;
 };
 
@@ -109,9 +113,18 @@ void train(const Options& o) {
                .recipe = o.recipe,
                .directory = o.directory.empty() ? o.out + ".run" : o.directory,
                .validation = {},
-               .attributes = {}};
+               .attributes = {},
+               .served = {},
+               .validation_fields = {}};
     t.recipe.seconds = seconds_of(o.time);
     t.validation = some_of(split.validation_queries(), o.validation_queries);
+    if (o.fields) {
+        if (!reads_in_order(t.recipe.name))
+            throw ArgumentError("--fields: expected the recipe cnn, rnn, attention or hybrid, received " +
+                                t.recipe.name);
+        t.served = log_fields(prepared, split);
+        add_fields(t.validation, split, t.served, t.validation_fields);
+    }
     std::string attribute_names;
     if (!o.no_attributes) t.attributes = attributes_of(prepared, attribute_names);
     std::printf("%s: %ld events of %d users train, %zu validate; %d items\n", o.data.c_str(),
@@ -130,15 +143,15 @@ void train(const Options& o) {
                      o.recipe.resume ? "" : " --resume");
         throw;
     }
-    AnyRecommender shop(scorer, Dataset{prepared.data.interactions, Catalogue{}, prepared.data.description});
+    AnyRecommender shop(scorer, Dataset{prepared.data.interactions, Catalogue{}, prepared.data.description}, {},
+                        t.served);
     set_columns(shop, prepared);
     shop.about = {{"recipe", t.recipe.name},
                   {"split", o.split},
                   {"data", o.data},
                   {"seed", std::to_string(t.recipe.seed)},
                   {"deeprec", version}};
-    if (t.recipe.name == "rnn" || t.recipe.name == "cnn" || t.recipe.name == "attention" || t.recipe.name == "hybrid")
-        shop.about["attributes"] = attribute_names;
+    if (reads_in_order(t.recipe.name)) shop.about["attributes"] = attribute_names;
     if (!t.validation.empty()) {
         const auto rank = [&](const auto& any) {
             return evaluate_ranking(any, t.validation, split.all().items(), {.threads = t.recipe.threads});
@@ -193,6 +206,9 @@ void add_train(CLI::App& app) {
         ->check(CLI::Range(0, 1 << 30));
     c->add_flag("--no-attributes", o->no_attributes,
                 "categories of items are left out of cnn, rnn, attention and hybrid");
+    c->add_flag("--fields", o->fields,
+                "cnn, rnn, attention and hybrid read what the log says of each event (its columns, the gap before it) and "
+                "of each user; requests with a history of their own should say it too");
     c->add_option("--run", o->directory, "where checkpoints and history.csv go; default: OUT.run");
     c->add_flag("--resume", r.resume, "go on where the training in --run was stopped")->configurable(false);
     c->add_option("--write-config", *write_config, "write these options as TOML, for --config, and train nothing")

@@ -1,4 +1,6 @@
 // Recipes of `deeprec train` that read a user's events in order: cnn, rnn, attention.
+#include <deeprec/data/field_layers.hpp>
+
 #include "training.hpp"
 
 namespace program {
@@ -12,9 +14,13 @@ SequenceIndex<SequenceRecommender<Tower>> train_sequences(Training& training, To
         options.attributes = training.attributes;
         options.cold = training.split.train().cold_items();
     }
+    const SequenceFields fields{training.split.all(), training.served.events(), training.served.users()};
+    const RecordShape of_events = fields.events().shape(), of_users = fields.users().shape();
+    if (!of_events.empty()) options.step = field_layers(training.served.of_events(), r.width);
+    if (!of_users.empty()) options.user = field_layers(training.served.of_users(), r.width);
     auto model = std::make_shared<SequenceRecommender<Tower>>(training.split.all().items(), std::move(tower), options);
-    model->build(r.length, Seed{r.seed});
-    SequenceSamples samples{training.split.train(), r.length};
+    model->build(r.length, Seed{r.seed}, of_events, of_users);
+    SequenceSamples samples{training.split.train(), r.length, training.served ? &fields : nullptr};
     fit_best(training, *model, samples, NextItemSoftmax{}, defaults, [&](const auto& trained) {
         return SequenceIndex{trained, r.length};
     });

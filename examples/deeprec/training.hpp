@@ -34,6 +34,8 @@ struct Training {
     std::string directory;                              // of checkpoints and the history
     std::vector<Query> validation;                      // empty = a fixed number of epochs
     std::vector<std::vector<std::int32_t>> attributes;  // of items, element 0 is padding
+    ServedFields served;                                // of events and users, for models that read them
+    std::vector<FieldsOfSequence> validation_fields;    // that `validation` looks into
     double best = -1;                                   // result: NDCG@10 on the validation queries
 };
 

@@ -59,6 +59,16 @@ TEST_CASE("Columns of a table of items are those of the recommender", "[recommen
     for (const auto& hit : made.recommend({.user = "u1"}, 12, {.filter = made.where("brand", "even")}))
         CHECK(made.values("brand", hit.key) == Texts{"even"});
 
+    const ItemSet cheap = made.where("price", 1, 2);  // items 2 to 4
+    CHECK(cheap.count() == 3);
+    for (const auto& hit : made.recommend({.user = "u1"}, 12, {.filter = cheap}))
+        CHECK(std::stod(made.values("price", hit.key)[0]) <= 2);
+    CHECK(made.where("price", 100, 200).count() == 0);
+    CHECK_THROWS_WITH(made.where("brand", 1, 2),
+                      "Recommender: expected a column of numbers, received \"brand\", in which no item has one");
+    CHECK_THROWS_WITH(made.where("price", 2, 1), "Recommender: expected numbers from low to high, received 2 and 1");
+    CHECK_THROWS_AS(made.where("colour", 1, 2), DataError);
+
     ItemTable one({Column("brand", ColumnKind::category)});
     one.add("SKU-4", {"gold"});
     set_columns(made, one);

@@ -170,6 +170,7 @@ TEST_CASE("A recommender with fields is a file, and grows", "[recommender]") {
     UserTable who({Column("country", ColumnKind::category)});
     who.add("new", {"NZ"});
     who.add("silent", {"PE"});
+    who.add("u4", {{}});
     set_users(same, who);
     KeyQuery from_there = as_request;
     from_there.about_user = {{"country", "NZ"}};

@@ -76,13 +76,19 @@ void add_events(Shop& shop, const EventTable& events) {
                                                             : events.select(order).samples(served.of_events()));
 }
 
-/// What the model reads of the users of the table from now on. Throws as the recommender's `set_users`; then nothing has
-/// changed.
+/// What the model reads of the users of the table from now on; those of whom it says nothing keep what they had. Throws
+/// as the recommender's `set_users`; then nothing has changed.
 template <class Shop>
 void set_users(Shop& shop, const UserTable& users) {
     std::vector<std::string> keys;
-    for (std::int32_t id = 1; id <= users.keys.size(); ++id) keys.push_back(users.keys.key(id));
-    shop.set_users(keys, users.samples(shop.served_fields().of_users()));
+    std::vector<Index> rows;
+    for (Index row = 0; row < users.size(); ++row) {
+        if (std::all_of(users.columns.begin(), users.columns.end(), [&](const Column& c) { return c.missing(row); }))
+            continue;
+        keys.push_back(users.keys.key(static_cast<std::int32_t>(row + 1)));
+        rows.push_back(row);
+    }
+    shop.set_users(keys, detail::rows_of(users.samples(shop.served_fields().of_users()), {}, rows));
 }
 
 #if DEEPREC_BODIES

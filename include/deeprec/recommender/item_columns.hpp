@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -53,6 +54,29 @@ public:
             const auto& own = values[static_cast<std::size_t>(item)];
             return std::find(own.begin(), own.end(), value) != own.end();
         });
+    }
+    /// The items with a number from `low` to `high`, both included: `where("price", 5, 20)`. Throws ArgumentError unless
+    /// low <= high, DataError for a column that there is not and one in which no item has a number.
+    ItemSet where(std::string_view column, double low, double high) const {
+        if (!(low <= high))
+            throw ArgumentError(message("Recommender: expected numbers from low to high, received ", low, " and ", high));
+        bool any = false;
+        const Values& values = at(column);
+        const ItemSet found = ItemSet::where(items_, [&](std::int32_t item) {
+            bool inside = false;
+            for (const std::string& text : values[static_cast<std::size_t>(item)]) {
+                double number = 0;
+                const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+                if (error != std::errc() || end != text.data() + text.size()) continue;
+                any = true;
+                inside = inside || (number >= low && number <= high);
+            }
+            return inside;
+        });
+        if (!any)
+            throw DataError(message("Recommender: expected a column of numbers, received ", detail::shown(column),
+                                    ", in which no item has one"));
+        return found;
     }
     /// The values as numbers from 0, in the order of their first item; element 0 is padding. Throws DataError for a
     /// column that there is not.

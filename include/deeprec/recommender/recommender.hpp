@@ -140,6 +140,8 @@ public:
 
     /// What is known of items: "title", "year" and "genres" of the data's catalogue, and what `set_column` says.
     ItemSet where(std::string_view column, std::string_view value) const { return columns_.where(column, value); }
+    /// Those with a number from `low` to `high`: `where("price", 5, 20)`.
+    ItemSet where(std::string_view column, double low, double high) const { return columns_.where(column, low, high); }
     /// For MaxPerCategory and Calibrated (ItemColumns::categories).
     std::vector<std::vector<std::int32_t>> categories(std::string_view column) const {
         return columns_.categories(column);

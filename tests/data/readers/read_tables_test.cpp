@@ -199,6 +199,9 @@ TEST_CASE("Options without meaning are refused", "[data]") {
               read_events("x", {.columns = {{"p"}, {"p", ColumnKind::number}}});
           }) == "columns: two have the name 'p'; give one a .name");
     CHECK(error<DataError>(text, {.type = "e", .types = {{"view"}, {"by"}}}).find(": no event is of type \"by\"") == 0);
+    CHECK(error<DataError>(text, {.user = "user", .item = 1}) ==
+          ": expected the user, the item and the time in columns of their own, received column 1 for two of them");
+    CHECK_THROWS_AS(error<FormatError>(text, {.user = "user", .item = "item", .time = "item"}), DataError);
     CHECK_THROWS_AS(read_events("/nowhere.csv"), FileError);
 }
 

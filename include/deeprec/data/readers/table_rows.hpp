@@ -78,6 +78,10 @@ public:
         };
         const std::size_t user = place_of(in, options_.user), item = place_of(in, options_.item);
         const auto time = optional(options_.time), type = optional(options_.type), rating = optional(options_.rating);
+        if (user == item || time == user || time == item)
+            throw DataError(message(source, ": expected the user, the item and the time in columns of their own, ",
+                                    "received column ", (user == item || time == user ? user : item) + 1,
+                                    " for two of them"));
         filler_.open(in);
         each_row(in, source, table_.report, options_.bad_rows, [&](const char*& wrong) {
             const auto place = [&] { return line_of(in); };
