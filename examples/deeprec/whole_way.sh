@@ -104,9 +104,29 @@ has '60 events that training did not see' cat report.html
 has '<h2>3 people</h2>' cat report.html
 case "$(cat report.html)" in *nan*|*http:*|*https:*) fail "the report has what it should not have" ;; esac
 
+# A model that reads what the log says of events and users.
+awk -F , 'NR == 1 { print $0 ",kind"; next } { print $0 "," (NR % 3 ? "view" : "cart") }' events.csv >kinds.csv
+awk 'BEGIN { print "user_id,country"; for (u = 1; u <= 50; ++u) print "u" u "," (u % 2 ? "NZ" : "PE") }' >users.csv
+ends 0 "$deeprec" prepare kinds.csv --items items.csv --users users.csv --type kind -o kinds.deeprec
+ends 1 "$deeprec" train kinds.deeprec --recipe markov --fields
+ends 0 "$deeprec" train kinds.deeprec -o fields.deeprec --recipe cnn --fields --epochs 2 --width 16 --hidden 16
+has "60 queries" "$deeprec" evaluate kinds.deeprec shop.deeprec fields.deeprec
+has "its own request" "$deeprec" verify fields.deeprec
+has "its kind" "$deeprec" explain fields.deeprec i11 --user u1
+has "its country" "$deeprec" explain fields.deeprec i11 --user u1
+[ "$("$deeprec" recommend fields.deeprec --user u1 | wc -l)" = 11 ] || fail "expected ten items for u1"
+ends 0 "$deeprec" batch fields.deeprec -k 3 -o lists.csv
+ends 0 "$deeprec" report kinds.deeprec fields.deeprec -o report.html --people 3
+printf 'user_id,sku,timestamp,kind\nu1,i10,1800000000,cart\n' >today.csv
+printf 'user_id,country\nu1,PE\n' >today_users.csv
+ends 0 "$deeprec" prepare today.csv --users today_users.csv --type kind -o today.deeprec
+has "0 new users and 1 more events" "$deeprec" grow fields.deeprec today.deeprec -o grown.deeprec
+[ "$("$deeprec" recommend grown.deeprec --user u1)" != "$("$deeprec" recommend fields.deeprec --user u1)" ] ||
+    fail "an event and another country change nothing"
+
 # The server. http METHOD PATH [BODY [HEADER]] prints status and answer.
 port=$((20000 + $$ % 20000))
-"$deeprec" serve shop.deeprec knn.deeprec --port "$port" --token secret >server.txt 2>&1 &
+"$deeprec" serve shop.deeprec knn.deeprec fields.deeprec --port "$port" --token secret >server.txt 2>&1 &
 server=$!
 http() {
     local body="${3:-}"
@@ -132,13 +152,21 @@ has ' 404 ' http GET /nothing
 has '"openapi": "3.0.3"' http GET /openapi.json
 has '"name":"knn.deeprec"' http GET /api/about
 has '"key":"i11"' http POST /api/recommend '{"history": ["i10"], "k": 1, "model": 2}'
-has ' 400 ' http POST /api/recommend '{"history": ["i10"], "k": 1, "model": 3}'
+has ' 400 ' http POST /api/recommend '{"history": ["i10"], "k": 1, "model": 4}'
+asked='{"history": ["i9", "i10"], "model": 3, "explain": true, "about_user": {"country": "NZ"}, "events": [{"kind": "view", "time": 9}, {"kind": "KIND", "time": 70}]}'
+view="$(http POST /api/recommend "${asked/KIND/view}" | tail -n 1)"
+case "$view" in *'"because":[{'*) ;; *) fail "expected items with reasons, received $view" ;; esac
+[ "$view" != "$(http POST /api/recommend "${asked/KIND/cart}" | tail -n 1)" ] || fail "the kind of an event changes nothing"
+has "'colour', which is no feature" http POST /api/recommend "${asked//kind/colour}"
+has 'expected fields of the 2 events of the history, received 1 rows' http POST /api/recommend '{"history": ["i9", "i10"], "model": 3, "events": [{}]}'
+has 'the model reads none' http POST /api/recommend '{"history": ["i9"], "events": [{}]}'
 has ' 404 ' http DELETE /api/items/i99 '' "Authorization: Bearer secret"
 for body in '{' '[]' '{"k": -1}' '{"k": 1001}' '{"k": "ten"}' '{"history": "i10"}' '{"history": [1]}' '{"colour": 1}' '{"diversity": 2}'; do
     has ' 400 ' http POST /api/recommend "$body"
     has '"error":' http POST /api/recommend "$body"
 done
 has ' 422 ' http POST /api/recommend '{"filters": {"colour": "red"}}'
+has 'in which no item has one' http POST /api/recommend '{"filters": {"genres": "5..20"}}'
 deep="$(printf '%200000s' '' | tr ' ' '[')$(printf '%200000s' '' | tr ' ' ']')"
 has 'is there twice' http POST /api/recommend '{"k": 1, "k": 2}'
 has 'at most 16 levels' http POST /api/recommend "{\"k\": $deep}"

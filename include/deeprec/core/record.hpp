@@ -2,6 +2,7 @@
 /// time, so that all records are of one type.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include <deeprec/core/block.hpp>
+#include <deeprec/core/buffer.hpp>
 
 DEEPREC_BEGIN
 
@@ -139,6 +141,29 @@ DEEPREC_FUNCTION void check_fields(std::string_view model, const RecordShape& re
             refuse("nothing reads the field", field.name);
 }
 #endif
+}  // namespace detail
+
+namespace detail {
+/// Samples of a record one by one, in memory that the next call uses again.
+class RecordRows {
+public:
+    /// Sample i is sample rows[i] of `x`.
+    RecordView operator()(const RecordView& x, std::span<const Index> rows) {
+        views_.assign(x.fields.begin(), x.fields.end());
+        if (bytes_.size() < views_.size()) bytes_.resize(views_.size());
+        for (std::size_t f = 0; f < views_.size(); ++f) {
+            const Index size = views_[f].row_bytes();
+            std::byte* to = bytes_[f].need(static_cast<Index>(rows.size()) * size);
+            views_[f].data = to;
+            for (const Index row : rows) to = std::copy_n(x.fields[f].data + (x.begin + row) * size, size, to);
+        }
+        return {views_, 0, static_cast<Index>(rows.size())};
+    }
+
+private:
+    std::vector<FieldView> views_;
+    std::vector<Buffer<std::byte>> bytes_;
+};
 }  // namespace detail
 
 /// Owns named tensors of the same number of samples: `Record{{"item", ids}, {"price", prices}}`.

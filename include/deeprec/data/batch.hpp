@@ -43,33 +43,12 @@ private:
     Buffer<T> memory_;
 };
 
-/// Owns the gathered rows of the fields of one record.
-class GatheredRecord {
-public:
-    RecordView gather(const Record& source, std::span<const Index> indices) {
-        const auto fields = source.fields();
-        views_.assign(fields.begin(), fields.end());
-        memory_.resize(fields.size());
-        for (std::size_t f = 0; f < fields.size(); ++f) {
-            const Index row = fields[f].row_bytes();
-            std::byte* out = memory_[f].need(row * static_cast<Index>(indices.size()));
-            views_[f].data = out;
-            for (const Index i : indices) out = std::copy_n(fields[f].data + i * row, row, out);
-        }
-        return {views_, 0, static_cast<Index>(indices.size())};
-    }
-
-private:
-    std::vector<FieldView> views_;
-    std::vector<Buffer<std::byte>> memory_;
-};
-
 template <class Input>
 struct InputStore;
 template <>
 struct InputStore<Record> {
-    GatheredRecord rows;
-    RecordView gather(const Record& x, std::span<const Index> indices) { return rows.gather(x, indices); }
+    RecordRows rows;
+    RecordView gather(const Record& x, std::span<const Index> indices) { return rows(view(x), indices); }
     static Index samples(const Record& x) { return x.size(); }
 };
 template <class T, int Rank>

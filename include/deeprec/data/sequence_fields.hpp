@@ -101,31 +101,24 @@ public:
     SomeEvents(const Query& all, const FieldsOfSequence* fields) : all_(all) {
         if (!fields) return;
         fields_ = *fields;
-        views_.assign(fields_.events.fields.begin(), fields_.events.fields.end());
-        rows_.resize(views_.size());
         all_.fields = &fields_;
     }
     SomeEvents(const SomeEvents&) = delete;
     /// The events t with keep(t); valid until the next call.
     template <class Keep>
     Query operator()(const Keep& keep) {
-        Query some = all_;
         kept_.clear();
-        for (auto& rows : rows_) rows.clear();
+        rows_.clear();
         for (std::size_t t = 0; t < all_.history.size(); ++t) {
             if (!keep(t)) continue;
             kept_.push_back(all_.history[t]);
-            for (std::size_t f = 0; f < rows_.size(); ++f) {
-                const FieldView& from = fields_.events.fields[f];
-                const std::byte* const row =
-                    from.data + (fields_.events.begin + static_cast<Index>(t)) * from.row_bytes();
-                rows_[f].insert(rows_[f].end(), row, row + from.row_bytes());
-            }
+            rows_.push_back(static_cast<Index>(t));
         }
+        Query some = all_;
         some.history = kept_;
         if (!some.fields) return some;
-        for (std::size_t f = 0; f < rows_.size(); ++f) views_[f].data = rows_[f].data();
-        some_ = {views_.empty() ? RecordView{} : RecordView{views_, 0, std::ssize(kept_)}, fields_.user};
+        some_ = fields_;
+        if (!fields_.events.fields.empty()) some_.events = events_(fields_.events, rows_);
         some.fields = &some_;
         return some;
     }
@@ -133,14 +126,16 @@ public:
 private:
     Query all_;
     FieldsOfSequence fields_, some_;
-    std::vector<FieldView> views_;
-    std::vector<std::vector<std::byte>> rows_;  // of each field
+    RecordRows events_;
     std::vector<std::int32_t> kept_;
+    std::vector<Index> rows_;
 };
 
-/// The fields of several sequences as records that a model reads, padded with zeros after the last event.
+/// The fields of several sequences as records that a model reads, padded with zeros behind the last event or in front.
 class PaddedFields {
 public:
+    enum class Zeros { behind, in_front };
+    explicit PaddedFields(Zeros where = Zeros::behind) : where_(where) {}
     void clear() { rows_.clear(); }
     /// Throws ShapeError for other fields than those of the sequences before it.
     void add(const FieldsOfSequence& row) {
@@ -173,14 +168,66 @@ private:
             }
             for (const FieldsOfSequence& source : rows_) {
                 const RecordView& x = source.*part;
-                std::copy_n(x.fields[f].data + x.begin * row, std::min(x.batch(), each) * row, out);
+                const Index own = std::min(x.batch(), each);
+                std::copy_n(x.fields[f].data + x.begin * row, own * row,
+                            out + (where_ == Zeros::in_front ? (each - own) * row : 0));
                 out += each * row;
             }
         }
         return {to.views, 0, rows};
     }
+    Zeros where_;
     std::vector<FieldsOfSequence> rows_;
     Memory events_, users_;
+};
+
+/// Queries as the records that a user tower of named fields reads: their last `steps` items, padded in front, by the
+/// name `history`, and the fields of those events and of the users by their own names.
+class QueryRecords {
+public:
+    void clear() { queries_.clear(), fields_.clear(); }
+    /// Throws ShapeError for fields of another number of events.
+    void add(const Query& query, FieldsOfSequence fields, Index steps) {
+        const Index events = std::ssize(query.history);
+        if (!fields.events.fields.empty()) {
+            if (fields.events.batch() != events)
+                throw ShapeError(message("expected fields of the ", events, " events of the history, received ",
+                                         fields.events.batch(), " rows"));
+            fields.events = fields.events.slice(events - std::min(events, steps), events);
+        }
+        queries_.push_back(query);
+        fields_.add(fields);
+    }
+    /// `reads`, where there are some, are the fields to give. Throws ArgumentError for a field that has the name of the
+    /// history.
+    RecordView all(Index steps, std::string_view history, const RecordShape& reads = {}) {
+        const Index rows = std::ssize(queries_);
+        std::int32_t* const ids = ids_.need(rows * steps);
+        for (Index r = 0; r < rows; ++r)
+            pad_last(queries_[static_cast<std::size_t>(r)].history,
+                     {ids + r * steps, static_cast<std::size_t>(steps)});
+        const auto is_read = [&](std::string_view name) {
+            return reads.empty() ||
+                   std::any_of(reads.begin(), reads.end(), [&](const FieldShape& f) { return f.name == name; });
+        };
+        views_.clear();
+        if (is_read(history))
+            views_.push_back(
+                {history, ElementType::int32, Shape{steps}, reinterpret_cast<const std::byte*>(ids)});
+        for (const RecordView& part : {fields_.events(steps), fields_.users()})
+            for (const FieldView& field : part.fields) {
+                if (field.name == history)
+                    throw ArgumentError(message("a field has the name '", history, "', which the history has"));
+                if (is_read(field.name)) views_.push_back(field);
+            }
+        return {views_, 0, rows};
+    }
+
+private:
+    std::vector<Query> queries_;
+    PaddedFields fields_{PaddedFields::Zeros::in_front};
+    Buffer<std::int32_t> ids_;
+    std::vector<FieldView> views_;
 };
 
 #if DEEPREC_BODIES

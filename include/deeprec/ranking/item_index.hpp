@@ -1,16 +1,18 @@
 /// Ranks all items for a user, with everything about the items computed in advance.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
-#include <deeprec/data/sequences.hpp>
+#include <deeprec/data/sequence_fields.hpp>
 #include <deeprec/io/stored_fields.hpp>
 #include <deeprec/kernels/linear/gather.hpp>
 #include <deeprec/models/two_tower.hpp>
@@ -25,6 +27,10 @@ struct ItemIndexOptions {
     int threads = 0;              ///< for building; 0 = all cores
     /// int8 for the heads Dot and Cosine of float alone, whose scores are inner products.
     ItemStorage storage = ItemStorage::float32;
+    /// For user towers that read named fields: those of the queries' events and users, which must outlive the index,
+    /// and the name of the items of the history, as in NextItemRecords.
+    const SequenceFields* fields = nullptr;
+    std::string history_field = "item";
 };
 
 /// An index of a TwoTower's items: `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow =
@@ -89,6 +95,8 @@ public:
         f.kind(kind);
         f.model("model", model_);
         f.number("first_item", options_.first_item);
+        if constexpr (std::is_same_v<typename decltype(Model::user)::InputElement, Named>)
+            f.text("history_field", options_.history_field);
         f.matrix("halves", items_, width(), cached_);
         f.require(options_.first_item >= 0 && items_ <= (Index{1} << 31) - options_.first_item,
                   "expected item numbers from 0 to 2147483647, received ", items_, " items from ", options_.first_item);
@@ -149,15 +157,15 @@ public:
             for (Hit<T>& hit : hits) hit.score = model_->head.final_activation()(hit.score);
         return hits;
     }
-    /// For a query where the user tower reads ids: what `recommend(index, query, k)` gives, with the scores before the
-    /// final activation. Throws DataError unless item 1 is the index's first row.
+    /// For a query: what `recommend(index, query, k)` gives, with the scores before the final activation. Throws
+    /// DataError unless item 1 is the index's first row.
     std::vector<Hit<T>> best(const Query& query, Index k, const RecommendOptions& options = {}) const {
-        check_reads_ids();
         if (options_.first_item != 1)
             throw DataError(message("ItemIndex: expected items from 1, it has items from ", options_.first_item));
         Cache cache;
-        return best("recommend", pad_last(std::span(&query, 1), model().user.input_shape()[0]), query.history, k,
-                    options, cache);
+        return with_user(query, [&](const auto& user) {
+            return best("recommend", user, query.history, k, options, cache);
+        });
     }
     /// Scores of all items before the final activation, [N], in the cache; the lowest number for items that are not
     /// among the eligible ones, where those are given.
@@ -184,19 +192,25 @@ public:
         return scores;
     }
 
-    /// As a scorer, where the user tower reads ids: it gets the last ones of the query's history, padded in front.
-    /// Throws DataError unless asked for items 0..N with item 1 the index's first row.
+    /// As a scorer: the user tower gets the last items of the query's history, padded in front; one that reads named
+    /// fields gets the record that NextItemRecords makes. Throws DataError unless asked for items 0..N with item 1 the
+    /// index's first row, ShapeError for a tower that reads another field than it gets.
     void operator()(const Query& query, std::span<T> scores) const { score(query, scores, {}, nullptr); }
     /// The same with the lowest number for items that are not eligible, over the threads of a pool.
     void score(const Query& query, std::span<T> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
-        check_reads_ids();
         if (options_.first_item != 1 || static_cast<Index>(scores.size()) != items_ + 1)
             throw DataError(message("ItemIndex: it has items ", options_.first_item, " to ", items(),
                                     ", asked for scores of items 1 to ", static_cast<Index>(scores.size()) - 1));
         thread_local Cache cache;  // scratch alone: nothing in it outlives the call
-        const auto user = pad_last(std::span(&query, 1), model_->user.input_shape()[0]);
-        std::copy_n(score(user, cache, pool, eligible ? &*eligible : nullptr), items_, scores.begin() + 1);
+        with_user(query, [&](const auto& user) {
+            std::copy_n(score(user, cache, pool, eligible ? &*eligible : nullptr), items_, scores.begin() + 1);
+        });
+    }
+    /// What the user tower reads of a query's events and user: the query's own, else those of the index. Throws as
+    /// SequenceFields::of.
+    FieldsOfSequence fields_of(const Query& query) const {
+        return query.fields ? *query.fields : options_.fields ? options_.fields->of(query) : FieldsOfSequence{};
     }
     /// The cosine of two items' halves of their scores. Throws DataError for an item that is not in the index.
     double similarity(std::int32_t a, std::int32_t b) const { return detail::cosine(row_of(a), row_of(b), width()); }
@@ -205,10 +219,26 @@ private:
     static constexpr Index block = detail::ItemScan<T>::at_once;  // whose hidden values stay in the L1 and L2 caches
     static constexpr bool has_codes = std::is_same_v<T, float> && requires(const Head& head) { head.inner_scale(); };
 
-    static void check_reads_ids() {
-        static_assert(std::is_same_v<typename decltype(Model::user)::InputElement, std::int32_t>,
-                      "ItemIndex: a query has a history of ids alone; ask recommend(record, k) where the user tower "
-                      "reads other inputs");
+    /// f(what the user tower reads of a query).
+    template <class F>
+    auto with_user(const Query& query, const F& f) const {
+        using Element = typename decltype(Model::user)::InputElement;
+        static_assert(std::is_same_v<Element, std::int32_t> || std::is_same_v<Element, Named>,
+                      "ItemIndex: a query has a history of ids and fields; ask recommend(tensor, k) where the user tower "
+                      "reads numbers");
+        if (!model_) throw ArgumentError("ItemIndex: it has no model, expected one to be loaded");
+        if constexpr (std::is_same_v<Element, std::int32_t>) {
+            return f(pad_last(std::span(&query, 1), model_->user.input_shape()[0]));
+        } else {
+            const RecordShape reads = model_->user.input_shape();
+            const auto history = std::find_if(reads.begin(), reads.end(),
+                                              [&](const FieldShape& field) { return field.name == options_.history_field; });
+            const Index steps = history == reads.end() ? 1 : history->shape[0];
+            thread_local detail::QueryRecords record;
+            record.clear();
+            record.add(query, fields_of(query), steps);
+            return f(record.all(steps, options_.history_field, reads));
+        }
     }
     Index width() const { return model_->head.half_width(); }
     const T* half(Index row) const { return cached_.data() + row * width(); }
