@@ -5,6 +5,7 @@
 #include <deeprec/recommender/any_scorer.hpp>
 #include <deeprec/recommender/from_tables.hpp>
 #include <deeprec/recommender/grow.hpp>
+#include <deeprec/recommender/histories.hpp>
 #include <deeprec/recommender/item_columns.hpp>
 #include <deeprec/recommender/keys.hpp>
 #include <deeprec/recommender/read_scorer.hpp>

@@ -6,6 +6,7 @@
 #include <deeprec/data/tables/table_file.hpp>
 #include <deeprec/recommender/recommender_file.hpp>
 
+#include "fuzz/field_shop.hpp"
 #include "fuzz/fuzz.hpp"
 #include "fuzz/training.hpp"
 #include "support/saved_models.hpp"
@@ -115,6 +116,7 @@ void fuzz::write_seeds(const std::filesystem::path& directory) {
                            "user,item,time,event,price,note,tags,image\nann,a,1700000000,view,2,,p|q,1 2\n"
                            "bob,a,1700000001,buy,NULL,x,,\nann,b,1700000002.5,view,4,y,q,3 4\n");
     seed("recommender", written("shop", [](const auto& to) { save(shop(), to / "shop"); }));
+    seed("recommender", written("shop", [](const auto& to) { save(fuzz::field_shop(), to / "shop"); }));
     const std::string events = "user,item,rating,time\nann,\"a, \"\"b\"\"\",4.5,881250949\nbob,c,3,881250950.5\n";
     for (const char* options : {"0\0000", "00C", "240"}) seed("csv", options + events);
     seed("csv", std::string("1\x08") + "2\"a\"; b;\"c \\\"d\\\"\ne\"\n1,5;\x80;\n");

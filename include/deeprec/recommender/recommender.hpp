@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +15,7 @@
 
 #include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/interactions.hpp>
+#include <deeprec/recommender/histories.hpp>
 #include <deeprec/recommender/item_columns.hpp>
 #include <deeprec/recommender/keys.hpp>
 #include <deeprec/recommender/read_scorer.hpp>
@@ -74,8 +74,8 @@ public:
                                     " items of the data, or an empty one, received one of ", data.items.size()));
         take_events(data.interactions);
         columns_ = data.items.size() == items_.size() ? ItemColumns(data.items) : ItemColumns(items_.size());
-        if (const Index rows = served_.events().size(); !served_.events().fields().empty() && rows != std::ssize(events_))
-            throw DataError(message("Recommender: expected fields of the ", events_.size(), " events, received ", rows,
+        if (const Index rows = served_.events().size(); !served_.events().fields().empty() && rows != std::ssize(histories_.all()))
+            throw DataError(message("Recommender: expected fields of the ", histories_.all().size(), " events, received ", rows,
                                     " rows"));
         if (const Index rows = served_.users().size(); !served_.users().fields().empty() && rows != users_.size())
             throw DataError(message("Recommender: expected fields of the ", users_.size(), " users, received ", rows,
@@ -155,7 +155,7 @@ public:
     /// The events of a user, oldest first. Throws DataError for a key that is not known.
     std::vector<std::string> history(std::string_view user) const {
         std::vector<std::string> keys;
-        for (const std::int32_t item : history_of(users_.at(user))) keys.push_back(items_.key(item));
+        for (const std::int32_t item : histories_[users_.at(user)]) keys.push_back(items_.key(item));
         return keys;
     }
     /// Sets a column by the keys of items (ItemColumns::set).
@@ -191,28 +191,15 @@ public:
     /// is known. Throws DataError for an empty key and an item that is not known; then nothing has changed.
     void add_events(const std::vector<std::pair<std::string, std::string>>& events, const Record& fields = {}) {
         Vocabulary users = users_;
-        std::vector<std::vector<Index>> added(ends_.size());  // of each user: which of the events
-        std::vector<std::int32_t> items;
+        std::vector<std::int32_t> whose, items;
         for (const auto& [user, item] : events) {
             if (user.empty()) throw DataError("Recommender: expected events with the key of a user, received \"\"");
-            const auto u = static_cast<std::size_t>(users.add(user));
-            if (u >= added.size()) added.resize(u + 1);
-            added[u].push_back(std::ssize(items));
+            whose.push_back(users.add(user));
             items.push_back(items_.at(item));
         }
-        std::vector<std::int32_t> all;
-        std::vector<std::int64_t> ends{0};
-        std::vector<Index> from;  // places in the old events, behind which come the new ones
-        for (std::int32_t user = 1; user <= users.size(); ++user) {
-            const auto u = static_cast<std::size_t>(user);
-            for (std::int64_t i = user <= users_.size() ? ends_[u - 1] : 0; user <= users_.size() && i < ends_[u]; ++i)
-                from.push_back(i), all.push_back(events_[static_cast<std::size_t>(i)]);
-            for (const Index i : added[u])
-                from.push_back(std::ssize(events_) + i), all.push_back(items[static_cast<std::size_t>(i)]);
-            ends.push_back(std::ssize(all));
-        }
-        served_.add_events(from, fields, users.size());
-        users_ = std::move(users), events_ = std::move(all), ends_ = std::move(ends);
+        detail::Histories grown = histories_;
+        served_.add_events(grown.add(whose, items, users.size()), fields, users.size());
+        users_ = std::move(users), histories_ = std::move(grown);
         check_ = answer_itself();
     }
     /// What the model reads of users from now on: row r of `fields`, as the model's spec makes them, is of the user
@@ -227,10 +214,7 @@ public:
             if (key.empty()) throw DataError("Recommender: expected the key of a user, received \"\"");
             rows.emplace_back(filled.users_.add(key), std::ssize(rows));
         }
-        filled.ends_.resize(static_cast<std::size_t>(filled.users_.size()) + 1, std::ssize(events_));
-        std::vector<Index> all(events_.size());
-        std::iota(all.begin(), all.end(), Index{0});
-        filled.served_.add_events(all, {}, filled.users_.size());
+        filled.served_.add_events(filled.histories_.add({}, {}, filled.users_.size()), {}, filled.users_.size());
         filled.served_.set_users(rows, fields);
         filled.check_ = filled.answer_itself();
         *this = std::move(filled);
@@ -251,8 +235,7 @@ public:
         read_scorer(scorer_fields);
         vocabulary(f, "users", users_);
         vocabulary(f, "items", items_);
-        f.list("history.items", events_);
-        f.list("history.ends", ends_);
+        f.part("history", histories_);
         if (f.reading() ? f.has("fields.events.spec.bytes") : bool(served_)) f.part("fields", served_);
         f.part("fallback", fallback_);
         f.list("removed", removed_);
@@ -293,9 +276,9 @@ private:
         Asked(const Recommender& shop, const KeyQuery& by_key, KeyHits& found)
             : user(by_key.user.empty() ? 0 : id_of(shop.users_, by_key.user, found)),
               given(shop.ids_of(by_key.history, found)),
-              history(by_key.history.empty() && user != 0 ? shop.history_of(user) : std::span(given)),
+              history(by_key.history.empty() && user != 0 ? shop.histories_[user] : std::span(given)),
               read(shop.served_, by_key, shop.items_, user,
-                   user != 0 ? shop.ends_[static_cast<std::size_t>(user) - 1] : 0, std::ssize(history)),
+                   user != 0 ? shop.histories_.begin(user) : 0, std::ssize(history)),
               query{user, history, 0, shop.served_ ? &read.fields : nullptr} {}
         std::int32_t user;
         std::vector<std::int32_t> given;
@@ -323,11 +306,6 @@ private:
             if (const std::int32_t id = id_of(items_, key, found)) ids.push_back(id);
         return ids;
     }
-    std::span<const std::int32_t> history_of(std::int32_t user) const {
-        const auto u = static_cast<std::size_t>(user);
-        const auto begin = static_cast<std::size_t>(ends_[u - 1]), end = static_cast<std::size_t>(ends_[u]);
-        return std::span(events_).subspan(begin, end - begin);
-    }
     std::optional<ItemSet> eligible(const std::optional<ItemSet>& filter) const {
         if (!available_) return filter;
         return filter ? *filter & *available_ : *available_;
@@ -349,12 +327,7 @@ private:
         return reasons;
     }
     void take_events(const Interactions& events) {
-        const Sequences sequences(events);
-        ends_.assign(1, 0);
-        for (std::int32_t user = 1; user <= sequences.users(); ++user) {
-            events_.insert(events_.end(), sequences[user].begin(), sequences[user].end());
-            ends_.push_back(std::ssize(events_));
-        }
+        histories_ = detail::Histories(events);
         fallback_ = Popularity::recent(events);
         removed_.assign(static_cast<std::size_t>(items_.size()) + 1, 0);
     }
@@ -374,7 +347,7 @@ private:
     Answer answer_itself() const {
         Answer answer;
         for (std::int32_t user = 1; user <= users_.size() && answer.history.empty(); ++user) {
-            const auto events = history_of(user);
+            const auto events = histories_[user];
             const auto newest = events.last(std::min<std::size_t>(events.size(), 5));
             answer.user = user;
             answer.history.assign(newest.begin(), newest.end());
@@ -391,8 +364,9 @@ private:
     /// Of the last events of the answer's user, who has at least those.
     FieldsOfSequence fields_of(const Answer& answer) const {
         if (!served_ || answer.user == 0) return {};
-        return served_.of(answer.user, ends_[static_cast<std::size_t>(answer.user)] - std::ssize(answer.history),
-                          std::ssize(answer.history));
+        const Index count = std::ssize(answer.history);
+        return served_.of(answer.user,
+                          histories_.begin(answer.user) + std::ssize(histories_[answer.user]) - count, count);
     }
     Query question(const Answer& answer, const FieldsOfSequence& fields) const {
         return {answer.user, answer.history, 0, served_ ? &fields : nullptr};
@@ -402,7 +376,7 @@ private:
         scorer_ = std::move(scorer);
         about = other.about;
         users_ = other.users_, items_ = other.items_, spec_ = other.spec_, served_ = other.served_;
-        events_ = other.events_, ends_ = other.ends_, fallback_ = other.fallback_, removed_ = other.removed_;
+        histories_ = other.histories_, fallback_ = other.fallback_, removed_ = other.removed_;
         available_ = other.available_, columns_ = other.columns_;
         check_ = answer_itself();
     }
@@ -441,21 +415,21 @@ private:
             scorer_.items() == n && fallback_.items() == n && columns_.items() == n && std::ssize(removed_) == n + 1,
             "expected a scorer, a fallback, columns and marks of ", n, " items, received ", scorer_.items(), ", ",
             fallback_.items(), ", ", columns_.items(), " and ", std::ssize(removed_) - 1);
-        f.require(std::ssize(ends_) == users_.size() + 1 && ends_.front() == 0 && ends_.back() == std::ssize(events_) &&
-                      std::is_sorted(ends_.begin(), ends_.end()),
-                  "expected histories of ", users_.size(), " users");
-        for (const auto* items : {&events_, &check_.history, &check_.items})
-            for (const std::int32_t item : *items)
+        f.require(histories_.users() == users_.size(), "expected histories of ", users_.size(), " users, received ",
+                  histories_.users());
+        for (const std::span<const std::int32_t> items : {histories_.all(), std::span(std::as_const(check_.history)),
+                                                          std::span(std::as_const(check_.items))})
+            for (const std::int32_t item : items)
                 f.require(item >= 1 && item <= n, "expected items from 1 to ", n, ", received ", item);
         f.require(check_.items.size() == check_.scores.size(), "expected a score for each item of the self-check");
-        f.require((served_.events().fields().empty() || served_.events().size() == std::ssize(events_)) &&
+        f.require((served_.events().fields().empty() || served_.events().size() == std::ssize(histories_.all())) &&
                       (served_.users().fields().empty() || served_.users().size() == users_.size()),
-                  "expected fields of ", events_.size(), " events and ", users_.size(), " users, received ",
+                  "expected fields of ", histories_.all().size(), " events and ", users_.size(), " users, received ",
                   served_.events().size(), " and ", served_.users().size());
         const Answer stored = check_;
         f.require(stored.user >= 0 && stored.user <= users_.size() &&
                       (!served_ || (stored.user == 0 && stored.history.empty()) ||
-                       (stored.user > 0 && history_of(stored.user).size() >= stored.history.size())),
+                       (stored.user > 0 && histories_[stored.user].size() >= stored.history.size())),
                   "expected a self-check that can be answered, received one of user ", stored.user);
         const FieldsOfSequence fields = fields_of(stored);
         f.require(stored.items.empty() || detail::answers(scorer_, question(stored, fields)),
@@ -477,8 +451,7 @@ private:
     Vocabulary users_, items_;
     std::optional<FeatureSpec> spec_;
     ServedFields served_;
-    std::vector<std::int32_t> events_;      // of all users one after the other
-    std::vector<std::int64_t> ends_ = {0};  // user u has events_[ends_[u - 1]] up to events_[ends_[u]]
+    detail::Histories histories_;
     Popularity fallback_;
     std::vector<std::uint8_t> removed_ = {0};
     std::optional<ItemSet> available_;  // where items are removed
