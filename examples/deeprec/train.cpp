@@ -197,6 +197,9 @@ void add_train(CLI::App& app) {
     c->add_option("--width", r.width, "numbers of an item's vector")->check(CLI::Range(1, 4096));
     c->add_option("--hidden", r.hidden, "units of the hidden layers")->check(CLI::Range(1, 4096));
     c->add_option("--dropout", r.dropout, "rate")->check(CLI::Range(0.0, 0.99));
+    c->add_option("--id-dropout", r.id_dropout,
+                  "share of steps in which an item goes by its categories alone, without which new items crowd the lists")
+        ->check(CLI::Range(0.0, 0.99));
     c->add_option("--scale", r.scale, "of the cosine of cnn, rnn, attention and hybrid; 0 = plain products")
         ->check(CLI::Range(0.0, 1000.0));
     c->add_option("--samples", r.samples, "of an epoch of the two towers; 0 = all")->check(CLI::Range(0, 1 << 30));

@@ -13,6 +13,7 @@ SequenceIndex<SequenceRecommender<Tower>> train_sequences(Training& training, To
     if (!training.attributes.empty()) {
         options.attributes = training.attributes;
         options.cold = training.split.train().cold_items();
+        options.id_dropout = r.id_dropout;
     }
     const SequenceFields fields{training.split.all(), training.served.events(), training.served.users()};
     const RecordShape of_events = fields.events().shape(), of_users = fields.users().shape();

@@ -19,7 +19,7 @@ struct Recipe {
     std::string name = "rnn";
     Index epochs = 0, patience = 4, batch_size = 0, length = 50, width = 64, hidden = 128;
     Index negatives = 64, samples = 30000;  // of the two towers, the samples of an epoch
-    double dropout = 0.3, scale = 12, learning_rate = 0;
+    double dropout = 0.3, id_dropout = 0.1, scale = 12, learning_rate = 0;
     std::uint64_t seed = 42;
     int threads = 0;
     bool resume = false;

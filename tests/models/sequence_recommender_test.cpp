@@ -203,10 +203,10 @@ TEST_CASE("A recommender comes back whole from its file", "[sequence_recommender
         CHECK(text.find(why) != std::string::npos);
     };
     refuse_plain("items=7", "items=2147483647", "tensor 'items': expected F32 [2147483648, 4], received F32 [8, 4]");
-    refuse_plain("use_ids=true", "use_ids=false", "items need ids or attributes");
+    refuse_plain("use_ids=true", "use_ids=false", "items need ids, attributes or features");
     refuse_plain("width=4 scale=0 use_bias=true use_ids=true attributes=",
                  "width=2147483647 scale=0 use_bias=true use_ids=false attributes=;;;;;;;",
-                 "items need ids or attributes");
+                 "items need ids, attributes or features");
     CHECK(peak() - before < 100 * 1024);  // refused before anything has those sizes
 }
 
@@ -216,8 +216,8 @@ TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") 
     };
     CHECK(make(0, {}) == "SequenceRecommender: expected a positive number of items, received 0");
     CHECK(make(3, {.scale = -1}) == "SequenceRecommender: expected scale >= 0, received -1");
-    CHECK(make(3, {.use_ids = false}) == "SequenceRecommender: items need ids or attributes");
-    CHECK(make(1, {.use_ids = false, .attributes = {{}, {}}}) == "SequenceRecommender: items need ids or attributes");
+    CHECK(make(3, {.use_ids = false}) == "SequenceRecommender: items need ids, attributes or features");
+    CHECK(make(1, {.use_ids = false, .attributes = {{}, {}}}) == "SequenceRecommender: items need ids, attributes or features");
     CHECK(make(3, {.attributes = {{}, {1}}}) ==
           "SequenceRecommender: expected attributes of padding and 3 items, received 2 lists");
     CHECK(make(1, {.attributes = {{}, {0}}}) == "SequenceRecommender: expected attributes from 1, received 0");

@@ -1,4 +1,4 @@
-/// Models of six kinds for what hostile files are tried on: among them every layer, and every kind of option.
+/// Models of seven kinds for what hostile files are tried on: among them every layer, and every kind of option.
 #pragma once
 
 #include <algorithm>
@@ -82,9 +82,19 @@ inline auto recommender() {
     model.build(4, Seed{6});
     return model;
 }
+inline auto fields() {
+    SequenceRecommenderOptions options{.width = 4};
+    options.features = Tensor<float, 2>(7, 2);
+    options.features.setConstant(0.5f);
+    options.step = Branches{field("type", Embedding{3, 2}), field("price", Dense{2, relu})};
+    options.user = Branches{field("tags", EmbeddingBag{4, 4})};
+    SequenceRecommender model{6, GRU{4, return_sequences}, options};
+    model.build(4, Seed{6}, {{"type", {}}, {"price", {2}}}, {{"tags", {3}}});
+    return model;
+}
 }  // namespace kinds
 
-inline constexpr int saved_kinds = 6;
+inline constexpr int saved_kinds = 7;
 
 /// f(a function that gives a built model of that kind).
 template <class F>
@@ -95,7 +105,8 @@ void with_kind(int kind, F&& f) {
         case 2: return f(kinds::attention);
         case 3: return f(kinds::bag);
         case 4: return f(kinds::towers);
-        default: return f(kinds::recommender);
+        case 5: return f(kinds::recommender);
+        default: return f(kinds::fields);
     }
 }
 template <class Model>
@@ -134,7 +145,10 @@ void pass_through(const TwoTower<User, Item, Head>& model) {
 template <class Tower>
 void pass_through(const SequenceRecommender<Tower>& model) {
     typename SequenceRecommender<Tower>::Cache cache;
-    model.forward(samples<std::int32_t>({3}), cache);
+    if (!model.step_fields()) return (void)model.forward(samples<std::int32_t>({3}), cache);
+    const Record step{{"type", samples<std::int32_t>({3})}, {"price", Tensor<float, 3>(2, 3, 2)}};
+    const Record user{{"tags", samples<std::int32_t>({3})}};
+    model.forward(samples<std::int32_t>({3}), {view(step), view(user)}, cache);
 }
 
 }  // namespace support

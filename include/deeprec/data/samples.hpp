@@ -82,14 +82,45 @@ inline Record samples_of(const KeyedTable& table, const FeatureSpec& spec) {
 /// ids, and for more ids than numbers of 32 bits count.
 std::vector<std::vector<std::int32_t>> item_attributes(const FeatureSpec& spec, const ItemTable& items);
 
+/// What a SequenceRecommender knows of items: `item_features(of_items, items)` for features of every kind.
+struct ItemFeatures {
+    std::vector<std::vector<std::int32_t>> attributes;  ///< those with ids, as of item_attributes; empty without
+    Tensor<float, 2> features;                          ///< numbers and vectors [N + 1, F]; empty without
+};
+/// The option `attributes` is of the features with ids, and `features` of the numbers, scaled, and the vectors, each
+/// with its flag for missing. Throws as item_attributes.
+ItemFeatures item_features(const FeatureSpec& spec, const ItemTable& items);
+
 #if DEEPREC_BODIES
 DEEPREC_FUNCTION std::vector<std::vector<std::int32_t>> item_attributes(const FeatureSpec& spec,
                                                                         const ItemTable& items) {
-    const FeatureTensors x = spec.transform(items);
-    if (!x.floats.empty())
+    ItemFeatures all = item_features(spec, items);
+    if (all.features.size() > 0)
         throw ArgumentError(message("item_attributes: expected features with ids, received the numbers '",
-                                    x.floats.begin()->first, "'; a bucket of numbers has ids"));
-    std::vector<std::vector<std::int32_t>> lists(static_cast<std::size_t>(items.size()) + 1);
+                                    spec.transform(items).floats.begin()->first,
+                                    "'; item_features takes them, and a bucket of numbers has ids"));
+    all.attributes.resize(static_cast<std::size_t>(items.size()) + 1);
+    return std::move(all.attributes);
+}
+DEEPREC_FUNCTION ItemFeatures item_features(const FeatureSpec& spec, const ItemTable& items) {
+    const FeatureTensors x = spec.transform(items);
+    ItemFeatures all;
+    Index width = 0;
+    for (const auto& [name, numbers] : x.floats) width += numbers.dimension(1);
+    if (width > 0) {
+        all.features.resize(items.size() + 1, width);
+        all.features.setZero();
+        Index column = 0;
+        for (const auto& [name, numbers] : x.floats) {
+            const Index own = numbers.dimension(1);
+            for (Index row = 0; row < items.size(); ++row)
+                std::copy_n(numbers.data() + row * own, own, &all.features(row + 1, column));
+            column += own;
+        }
+    }
+    if (x.ids.empty()) return all;
+    auto& lists = all.attributes;
+    lists.resize(static_cast<std::size_t>(items.size()) + 1);
     Index first = 0;
     for (const auto& [name, ids] : x.ids) {
         if (spec.rows(name) > std::numeric_limits<std::int32_t>::max() - first)
@@ -101,7 +132,7 @@ DEEPREC_FUNCTION std::vector<std::vector<std::int32_t>> item_attributes(const Fe
                     lists[static_cast<std::size_t>(row) + 1].push_back(static_cast<std::int32_t>(first) + ids(row, i));
         first += spec.rows(name);
     }
-    return lists;
+    return all;
 }
 #endif
 

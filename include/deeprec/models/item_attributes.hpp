@@ -18,12 +18,17 @@ public:
     enum class Kind : std::uint8_t { plain, with_attributes, cold };
 
     ItemAttributes() = default;
-    /// Lists of padding and `items` items, or none. Throws ArgumentError for another number of lists, attributes below
+    /// Lists of padding and `items` items, or none; with `features`, numbers say something of every item too. Throws ArgumentError for another number of lists, attributes below
     /// 1 and `cold` items that are none.
     ItemAttributes(std::string_view who, Index items, const std::vector<std::vector<std::int32_t>>& lists,
-                   const std::vector<std::int32_t>& cold);
+                   const std::vector<std::int32_t>& cold, bool features = false);
 
-    Kind kind(Index item) const { return kinds_.empty() ? Kind::plain : kinds_[static_cast<std::size_t>(item)]; }
+    Kind kind(Index item) const {
+        if (!kinds_.empty()) return kinds_[static_cast<std::size_t>(item)];
+        if (!features_) return Kind::plain;
+        const bool cold = std::binary_search(cold_.begin(), cold_.end(), static_cast<std::int32_t>(item));
+        return cold ? Kind::cold : Kind::with_attributes;
+    }
     /// Whether some item has attributes and no part in training.
     bool has_cold() const { return has_cold_; }
     /// A + 1 for the largest attribute A, 0 without attributes.
@@ -40,7 +45,9 @@ public:
 private:
     std::vector<std::size_t> begin_;  // item i has attributes_[begin_[i]] up to [begin_[i + 1]]
     std::vector<std::int32_t> attributes_;
-    std::vector<Kind> kinds_;  // empty without lists
+    std::vector<Kind> kinds_;         // empty without lists
+    std::vector<std::int32_t> cold_;  // in ascending order, with features and without lists
+    bool features_ = false;
     Index rows_ = 0;
     bool has_cold_ = false;
 };
@@ -48,8 +55,8 @@ private:
 #if DEEPREC_BODIES
 DEEPREC_FUNCTION ItemAttributes::ItemAttributes(std::string_view who, Index items,
                                                 const std::vector<std::vector<std::int32_t>>& lists,
-                                                const std::vector<std::int32_t>& cold)
-    : begin_{0}, kinds_(lists.size(), Kind::plain) {
+                                                const std::vector<std::int32_t>& cold, bool features)
+    : begin_{0}, kinds_(lists.size(), Kind::plain), features_(features) {
     if (!lists.empty() && static_cast<Index>(lists.size()) != items + 1)
         throw ArgumentError(
             message(who, ": expected attributes of padding and ", items, " items, received ", lists.size(), " lists"));
@@ -63,11 +70,17 @@ DEEPREC_FUNCTION ItemAttributes::ItemAttributes(std::string_view who, Index item
     }
     for (std::size_t i = 1; i < lists.size(); ++i)
         if (!lists[i].empty()) kinds_[i] = Kind::with_attributes;
+    if (features) kinds_.assign(kinds_.size(), Kind::with_attributes);
     for (const std::int32_t item : cold) {
         if (item < 1 || item > items)
             throw ArgumentError(message(who, ": expected cold items from 1 to ", items, ", received ", item));
-        if (kind(item) != Kind::plain) kinds_[static_cast<std::size_t>(item)] = Kind::cold, has_cold_ = true;
+        if (features && lists.empty())
+            cold_.push_back(item);
+        else if (kind(item) != Kind::plain)
+            kinds_[static_cast<std::size_t>(item)] = Kind::cold, has_cold_ = true;
     }
+    std::sort(cold_.begin(), cold_.end());
+    has_cold_ = has_cold_ || !cold_.empty();
 }
 #endif
 

@@ -16,6 +16,8 @@ struct SequenceRecommenderOptions {
     bool use_ids = true;                                  ///< a vector of its own for each item
     /// Of each item id (element 0 is padding), numbered from 1; one that an item has twice weighs twice in the mean.
     std::vector<std::vector<std::int32_t>> attributes{};
+    /// Numbers of each item, [N + 1, F] (row 0 is padding): scaled prices, vectors of images and texts. Empty: none.
+    Tensor<float, 2> features{};
     double id_dropout = 0;             ///< chance that an item with attributes goes without its id in a training step
     std::vector<std::int32_t> cold{};  ///< items that training does not have: `split.train().cold_items()`
     FieldsOption step{};               ///< fields of each event: a model [B, T, D] of named fields, or parts [B, T, D]

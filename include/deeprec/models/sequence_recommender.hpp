@@ -28,8 +28,8 @@ DEEPREC_BEGIN
 /// score of item j after events e_1 ... e_t = h_t . v_j + b_j, with h = tower(v of e_1, ..., v of e_t): the items'
 /// vectors are the input and the output (tied weights, Inan et al. 2017).
 ///
-/// The vector of an item is its row of `items` plus the mean of the rows of `attributes` that it has; with
-/// `scale` = s, both sides are cut to length one and the score is s cosine(h, v) + b (NISER, Gupta et al. 2019).
+/// The vector of an item is its row of `items` plus the mean of the rows of `attributes` that it has plus its numbers
+/// `features` times a matrix; with `scale` = s, both sides are cut to length one and the score is s cosine(h, v) + b (NISER, Gupta et al. 2019).
 ///
 /// Two options are for items that training does not have. `id_dropout` leaves an item's own row out of its vector, as
 /// input and as output, in a share of the training steps, drawn anew for each item and step, so that attributes must
@@ -61,6 +61,7 @@ DEEPREC_BEGIN
 /// Shapes: ids [B, T], events first and padding (id 0) AFTER them -> h [B, T, D]. `Tower` is a causal layer
 /// [B, T, D] -> [B, T, D]: step t reads steps up to t alone, so that padding behind the events changes no score and one
 /// pass trains every prefix. `items` [N + 1, D], `attributes` [A + 1, D], `bias` [N + 1]; row 0 is padding and stays 0.
+/// `feature_kernel` [F, D], and the state `features` [(N + 1) F], which no step moves.
 template <class Tower>
 class SequenceRecommender {
     static_assert(Layer<Tower>, "SequenceRecommender: the tower must be a layer (see core/layer.hpp)");
@@ -75,7 +76,7 @@ public:
     using InputElement = std::int32_t;
     using T = Scalar;
     struct Gradients {
-        Tensor<T, 2> items, attributes;
+        Tensor<T, 2> items, attributes, feature_kernel;
         Tensor<T, 1> bias;
         bool by_rows = false;  ///< the tables have gradients of touched rows, in place of the three above
         SparseRows<T> item_rows, attribute_rows, bias_rows;
@@ -105,6 +106,16 @@ public:
     /// Throws ArgumentError for options without meaning, attributes that are not one list for each item and padding.
     SequenceRecommender(Index items, Tower user_tower, SequenceRecommenderOptions options = {})
         : tower(std::move(user_tower)), n_(items), options_(std::move(options)) {
+        const Tensor<float, 2>& features = options_.features;
+        if (features.size() > 0 && features.dimension(0) != n_ + 1)
+            throw ArgumentError(message(name(), ": expected features of padding and ", n_, " items, received ",
+                                        features.dimension(0), " rows"));
+        const auto bad = std::find_if(features.data(), features.data() + features.size(),
+                                      [](float x) { return !std::isfinite(x); });
+        if (bad != features.data() + features.size())
+            throw DataError(message(name(), ": expected finite features, that of item ",
+                                    (bad - features.data()) / features.dimension(1), " is ", *bad));
+        feature_width_ = features.size() > 0 ? features.dimension(1) : 0;
         take_options();
         step_ = options_.step.template make<T>(name());
         user_ = options_.user.template make<T>(name());
@@ -117,6 +128,11 @@ public:
     void build(Index steps, Seed seed, const RecordShape& event = {}, const RecordShape& user = {}) {
         size(steps, event, user);
         detail::make_parameters(*this, seed);
+        if (feature_width_ > 0) {
+            std::copy_n(options_.features.data(), features_.size(), features_.data());
+            std::fill_n(features_.data(), feature_width_, T(0));  // padding
+            parameters_changed();
+        }
         if (!options_.shard) return;
         for (Index place = 0; place < items_.dimension(0); ++place)  // as in the whole table
             if (const Index row = options_.shard.row(place); row > 0)
@@ -143,6 +159,8 @@ public:
         };
         make("step", options_.step, step_);
         make("user", options_.user, user_);
+        const std::string* const own = text_of("");
+        if (own && own->find(" feature_width=") != std::string::npos) feature_width_ = 1;  // which the option says
     }
     /// Throws ArgumentError where a file with these texts would be refused by `make_parts`.
     template <class TextOf>
@@ -168,6 +186,7 @@ public:
         f.option("attributes", options_.attributes);
         f.option("id_dropout", options_.id_dropout);
         f.option("cold", options_.cold);
+        if (feature_width_ > 0) f.option("feature_width", feature_width_);  // files of models without have none
         const auto padded = [](T* rows, const Shape& shape, Seed seed) {
             fill_uniform(rows, shape, 0.05, seed);
             if (shape.rank() > 1) std::fill_n(rows, shape[1], T(0));  // padding
@@ -182,6 +201,11 @@ public:
         f.shared_out(options_.shard, n_ + 1);
         table("attributes", attributes_, shape(known_by_.rows() > 0, known_by_.rows()), +padded, g.attributes,
               g.attribute_rows, 2);
+        if (feature_width_ > 0) {
+            f.parameter("feature_kernel", feature_kernel_, {feature_width_, width()}, RandomUniform{0.05},
+                        g.feature_kernel, 5);
+            f.state("features", features_, (n_ + 1) * feature_width_);
+        }
         table("bias", bias_, {options_.use_bias ? rows : 0}, Constant{0}, g.bias, g.bias_rows, -1);
         if (options_.use_bias) f.shared_out(options_.shard, n_ + 1);
         pass_fields(f, g);
@@ -331,6 +355,7 @@ public:
             known_by_.each<T>(i, [&](std::int32_t attribute, T share) {
                 kernels::axpy<T>(share, dv + i * d, gradients.attributes.data() + attribute * d, d);
             });
+        for (Index i = 1; i <= n_; ++i) features_backward(i, dv + i * d, gradients);
     }
 
     /// The same for the vectors of `ids`, dv [ids, D], into gradients that are `by_rows`. Where ranks share the items
@@ -346,6 +371,7 @@ public:
             known_by_.each<T>(item, [&](std::int32_t attribute, T share) {
                 kernels::axpy<T>(share, dv, gradients.attribute_rows.row(attribute), d);
             });
+            features_backward(item, dv, gradients);
         }
     }
 
@@ -354,9 +380,14 @@ public:
     /// their bits. With a `seed` they are to be trained instead: rows of their own, zeros where there are attributes,
     /// so that those say at first what the item is, else drawn as `build` draws them. Throws ArgumentError for a
     /// negative count, 2^31 items or more, other than `count` lists, and attributes that the model has no rows for.
+    /// A model with features needs theirs, [count, F].
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
-                   std::optional<Seed> seed = {}) {
+                   std::optional<Seed> seed = {}, const Tensor<float, 2>& features = {}) {
         check_whole("its tables");
+        const Index columns = features.size() > 0 ? features.dimension(1) : 0;
+        if (count > 0 && (columns != feature_width_ || (columns > 0 && features.dimension(0) != count)))
+            throw ArgumentError(message(name(), ": expected features [", count, ", ", feature_width_,
+                                        "] of new items, received [", features.dimension(0), ", ", columns, "]"));
         if (count < 0 || (!attributes.empty() && static_cast<Index>(attributes.size()) != count))
             throw ArgumentError(message(name(), ": expected attributes of ", count, " new items, received ",
                                         attributes.size(), " lists"));
@@ -373,14 +404,20 @@ public:
         if (options_.use_ids) {
             rows.resize(rows_now, width());
             if (seed) fill_uniform(rows.data(), Shape{rows_now, width()}, 0.05, *seed);
-            for (std::size_t i = 0; i < attributes.size(); ++i)  // those start as their attributes say
-                if (!attributes[i].empty())
-                    std::fill_n(rows.data() + (rows_before + static_cast<Index>(i)) * width(), width(), T(0));
+            for (Index i = 0; i < count; ++i)  // those start as their attributes and features say
+                if (feature_width_ > 0 || (!attributes.empty() && !attributes[static_cast<std::size_t>(i)].empty()))
+                    std::fill_n(rows.data() + (rows_before + i) * width(), width(), T(0));
             std::copy_n(items_.data(), items_.size(), rows.data());
         }
         if (options_.use_bias) {
             bias.resize(rows_now);
             std::copy_n(bias_.data(), bias_.size(), bias.data());
+        }
+        Tensor<T, 1> all_features;
+        if (feature_width_ > 0) {
+            all_features.resize(rows_now * feature_width_);
+            std::copy_n(features_.data(), features_.size(), all_features.data());
+            std::copy_n(features.data(), features.size(), all_features.data() + features_.size());
         }
         auto& lists = options_.attributes;
         if (!lists.empty()) lists.resize(lists.size() + static_cast<std::size_t>(count));
@@ -391,6 +428,7 @@ public:
         n_ += count;
         if (options_.use_ids) items_ = std::move(rows);
         if (options_.use_bias) bias_ = std::move(bias);
+        if (feature_width_ > 0) features_ = std::move(all_features);
         take_options();
         parameters_changed();
     }
@@ -444,9 +482,9 @@ private:
             throw ArgumentError(message(name(), ": a shard is one of the items' rows, expected use_ids"));
         if (!(options_.scale >= 0))
             throw ArgumentError(message(name(), ": expected scale >= 0, received ", options_.scale));
-        known_by_ = detail::ItemAttributes(name(), n_, options_.attributes, options_.cold);
-        if (known_by_.rows() == 0 && !options_.use_ids)
-            throw ArgumentError(message(name(), ": items need ids or attributes"));
+        known_by_ = detail::ItemAttributes(name(), n_, options_.attributes, options_.cold, feature_width_ > 0);
+        if (known_by_.rows() == 0 && feature_width_ == 0 && !options_.use_ids)
+            throw ArgumentError(message(name(), ": items need ids, attributes or features"));
         if (!(options_.id_dropout >= 0 && options_.id_dropout < 1))
             throw ArgumentError(
                 message(name(), ": expected id_dropout from 0 to below 1, received ", options_.id_dropout));
@@ -461,7 +499,7 @@ private:
         throw ShapeError(message(name(), ": expected a tower that gives ", expected, ", received ", received));
     }
     void check_built() const {
-        if (items_.size() + attributes_.size() == 0)
+        if (items_.size() + attributes_.size() + features_.size() == 0)
             throw ArgumentError(message(name(), ": the model has no item vectors; build it first"));
     }
     void check_whole(std::string_view what) const {
@@ -471,13 +509,25 @@ private:
                                         "rank ", options_.shard.rank, " of ", options_.shard.ranks, " has a part; ",
                                         "expected a whole model, as save(world, model, path) writes it"));
     }
-    bool derived() const { return !detail::equal(options_.scale, 0) || !options_.attributes.empty(); }
+    bool derived() const {
+        return !detail::equal(options_.scale, 0) || !options_.attributes.empty() || feature_width_ > 0;
+    }
+    void features_backward(Index item, const T* dv, Gradients& gradients) const {
+        const T* const own = features_.data() + item * feature_width_;
+        for (Index k = 0; k < feature_width_; ++k)
+            if (!detail::equal(own[k], 0))
+                kernels::axpy<T>(own[k], dv, gradients.feature_kernel.data() + k * width(), width());
+    }
     /// Into zeros, of any length; `rows` has the item's row of `items` at `place`.
     void write_vector(Index item, const Vectors& v, const T* rows, Index place, T* to) const {
         if (has_row(item, v)) kernels::copy<T>(rows + place * width(), to, width());
         known_by_.each<T>(item, [&](std::int32_t attribute, T share) {
             kernels::axpy<T>(share, attributes_.data() + attribute * width(), to, width());
         });
+        const T* const own = features_.data() + item * feature_width_;
+        for (Index k = 0; k < feature_width_; ++k)
+            if (!detail::equal(own[k], 0))
+                kernels::axpy<T>(own[k], feature_kernel_.data() + k * width(), to, width());
     }
     /// f(begin, end) over n rows, on all threads; no sum crosses a piece.
     template <class F>
@@ -509,13 +559,13 @@ private:
         }
     }
 
-    Index n_ = 0, steps_ = 0;
+    Index n_ = 0, steps_ = 0, feature_width_ = 0;
     SequenceRecommenderOptions options_;
     detail::ItemAttributes known_by_;
     bool stale_ = false;
     detail::FieldPart<T> step_, user_;
-    Tensor<T, 2> items_, attributes_;
-    Tensor<T, 1> bias_;
+    Tensor<T, 2> items_, attributes_, feature_kernel_;
+    Tensor<T, 1> bias_, features_;  // features: of all items, one after the other
     Vectors vectors_;  // where they are not the table itself
 };
 

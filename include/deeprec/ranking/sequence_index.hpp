@@ -81,9 +81,10 @@ public:
 
     /// New items that the model knows by their attributes, see SequenceRecommender::add_items, in a copy of the model;
     /// old ones keep their scores to the bit.
-    void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {}) {
+    void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
+                   const Tensor<float, 2>& features = {}) {
         auto grown = std::make_shared<Model>(*model_);
-        grown->add_items(count, attributes);
+        grown->add_items(count, attributes, std::nullopt, features);
         model_ = std::move(grown);
         pack();
     }

@@ -59,8 +59,9 @@ public:
     bool goes_by_user() const {
         return std::any_of(members_.begin(), members_.end(), [](const auto& member) { return member.goes_by_user(); });
     }
-    void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {}) {
-        for (AnyScorer& member : members_) member.add_items(count, attributes);
+    void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
+                   const Tensor<float, 2>& features = {}) {
+        for (AnyScorer& member : members_) member.add_items(count, attributes, features);
     }
     bool explains_exactly() const {
         return std::all_of(members_.begin(), members_.end(),

@@ -48,10 +48,11 @@ public:
     Explanation explanation(const Query& query, std::int32_t item, const ExplainOptions& options) const {
         return held().explanation(query, item, options);
     }
-    /// New items, for this copy alone: a scorer that knows items by attributes gets those, others know nothing of them.
+    /// New items, for this copy alone: a scorer that knows items by attributes and features gets those, others know nothing of them.
     /// Throws ArgumentError for an ItemIndex, which asks for what its item tower takes.
-    void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {}) {
-        held_ = held().with_items(count, attributes);
+    void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
+                   const Tensor<float, 2>& features = {}) {
+        held_ = held().with_items(count, attributes, features);
     }
     /// As the scorer in it is saved. Read with `read_scorer`, which has to know the types.
     void fields(StoredFields& f) {
@@ -72,7 +73,8 @@ private:
         virtual bool knows(std::int32_t) const = 0;
         virtual bool answers(const Query&) const = 0;
         virtual bool goes_by_user() const = 0;
-        virtual std::shared_ptr<const Any> with_items(Index, const std::vector<std::vector<std::int32_t>>&) const = 0;
+        virtual std::shared_ptr<const Any> with_items(Index, const std::vector<std::vector<std::int32_t>>&,
+                                                      const Tensor<float, 2>&) const = 0;
         virtual double similarity(std::int32_t, std::int32_t) const = 0;
         virtual bool explains_exactly() const = 0;
         virtual Explanation explanation(const Query&, std::int32_t, const ExplainOptions&) const = 0;
@@ -96,10 +98,12 @@ private:
         bool knows(std::int32_t item) const override { return detail::knows(scorer, item); }
         bool answers(const Query& query) const override { return detail::answers(scorer, query); }
         bool goes_by_user() const override { return detail::goes_by_user(scorer); }
-        std::shared_ptr<const Any> with_items(Index count,
-                                              const std::vector<std::vector<std::int32_t>>& attributes) const override {
+        std::shared_ptr<const Any> with_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes,
+                                              const Tensor<float, 2>& features) const override {
             auto more = std::make_shared<Held>(scorer);
-            if constexpr (requires { more->scorer.add_items(count, attributes); })
+            if constexpr (requires { more->scorer.add_items(count, attributes, features); })
+                more->scorer.add_items(count, attributes, features);
+            else if constexpr (requires { more->scorer.add_items(count, attributes); })
                 more->scorer.add_items(count, attributes);
             else if constexpr (requires { more->scorer.add_items(count); })
                 more->scorer.add_items(count);

@@ -40,20 +40,28 @@ void set_columns(Shop& shop, const ItemTable& items) {
 }
 
 /// Adds those items of the table that the recommender has not, with the attributes that `of_items`, which was fitted
-/// before, makes of them (`item_attributes`; a SequenceRecommender ranks them at once), and sets the columns of all:
+/// before, makes of them (`item_features`; a SequenceRecommender ranks them at once), and sets the columns of all:
 /// how many were new. Throws as `set_columns` and the recommender's `add_items`; then nothing has changed.
 template <class Shop>
 Index add_items(Shop& shop, const ItemTable& items, const FeatureSpec& of_items) {
-    const auto all = item_attributes(of_items, items);
+    const ItemFeatures all = item_features(of_items, items);
     std::vector<std::string> keys;
     std::vector<std::vector<std::int32_t>> attributes;
+    std::vector<std::int32_t> fresh;
     for (std::int32_t id = 1; id <= items.keys.size(); ++id) {
         if (shop.items().find(items.keys.key(id))) continue;
         keys.push_back(items.keys.key(id));
-        attributes.push_back(all[static_cast<std::size_t>(id)]);
+        fresh.push_back(id);
+        if (!all.attributes.empty()) attributes.push_back(all.attributes[static_cast<std::size_t>(id)]);
+    }
+    Tensor<float, 2> features;
+    if (const Index width = all.features.size() > 0 ? all.features.dimension(1) : 0; width > 0) {
+        features.resize(std::ssize(fresh), width);
+        for (std::size_t i = 0; i < fresh.size(); ++i)
+            std::copy_n(&all.features(fresh[i], 0), width, features.data() + static_cast<Index>(i) * width);
     }
     Shop grown = shop;
-    if (!keys.empty()) grown.add_items(keys, attributes);
+    if (!keys.empty()) grown.add_items(keys, attributes, features);
     set_columns(grown, items);
     shop = std::move(grown);
     return std::ssize(keys);
