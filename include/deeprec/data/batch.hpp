@@ -46,7 +46,7 @@ private:
 /// Owns the gathered rows of the fields of one record.
 class GatheredRecord {
 public:
-    RecordView gather(const Record& source, std::span<const Index> indices) {
+    DEEPREC_LAZY RecordView gather(const Record& source, std::span<const Index> indices) {
         const auto fields = source.fields();
         views_.assign(fields.begin(), fields.end());
         memory_.resize(fields.size());

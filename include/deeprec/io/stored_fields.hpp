@@ -31,18 +31,19 @@ DEEPREC_BEGIN
 /// part's. What is read and does not fit is a FormatError with the file and the name.
 class StoredFields {
 public:
-    explicit StoredFields(SafetensorsWriter& to) : to_(&to) {}
-    explicit StoredFields(SafetensorsReader& from) : from_(&from), used_(std::make_shared<std::set<std::string>>()) {}
+    DEEPREC_LAZY explicit StoredFields(SafetensorsWriter& to) : to_(&to) {}
+    DEEPREC_LAZY explicit StoredFields(SafetensorsReader& from)
+        : from_(&from), used_(std::make_shared<std::set<std::string>>()) {}
 
     bool reading() const { return from_ != nullptr; }
 
     /// What the thing is; when reading, FormatError for another.
-    void kind(std::string_view expected) {
+    DEEPREC_LAZY void kind(std::string_view expected) {
         std::string found(expected);
         text("deeprec.kind", found);
         if (found != expected) fail("expected the kind ", expected, ", received ", detail::shown(found, "'"));
     }
-    void text(std::string_view name, std::string& value) {
+    DEEPREC_LAZY void text(std::string_view name, std::string& value) {
         if (to_) {
             to_->metadata[at(name)] = value;
             return;
@@ -102,7 +103,7 @@ public:
         check_finite(name, values.data(), rows * columns);
     }
     /// Texts as the bytes of all and where each ends: any number of any bytes, while metadata are UTF-8 below 100 MB.
-    void texts(std::string_view name, std::vector<std::string>& values);
+    DEEPREC_LAZY_DECLARED void texts(std::string_view name, std::vector<std::string>& values);
     /// A built model, by all that `save(model, path)` would write.
     template <class Model>
     void model(std::string_view name, std::shared_ptr<const Model>& value) {
@@ -122,7 +123,7 @@ public:
         thing.fields(part_fields);
     }
     /// The fields of a part.
-    StoredFields inner(std::string_view name) const {
+    DEEPREC_LAZY StoredFields inner(std::string_view name) const {
         StoredFields fields(*this);
         fields.prefix_ = at(name) + ".";
         return fields;
@@ -138,7 +139,7 @@ public:
         throw FormatError(message(from_->name(), ": ", prefix_, prefix_.empty() ? "" : " ", message(parts...)));
     }
     /// When all is read: throws FormatError for a tensor that nobody asked for.
-    void check_all_used() const {
+    DEEPREC_LAZY void check_all_used() const {
         for (const auto& [name, entry] : from_->tensors())
             if (!used_->count(name))
                 fail("tensor ", detail::shown(name, "'"), " of ", detail::shape_text(entry.shape),
@@ -147,11 +148,11 @@ public:
 
 private:
     std::string at(std::string_view name) const { return prefix_ + std::string(name); }
-    std::string use(std::string_view name) {
+    DEEPREC_LAZY std::string use(std::string_view name) {
         used_->insert(at(name));
         return at(name);
     }
-    std::vector<Index> shape_of(std::string_view name, std::size_t rank) {
+    DEEPREC_LAZY std::vector<Index> shape_of(std::string_view name, std::size_t rank) {
         const auto found = from_->tensors().find(use(name));
         if (found == from_->tensors().end()) fail("expected a tensor '", at(name), "', the file has none");
         if (found->second.shape.size() != rank)
@@ -183,7 +184,7 @@ template <class Thing>
 concept Stored = requires(Thing& thing, StoredFields& f) { thing.fields(f); };
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION void StoredFields::texts(std::string_view name, std::vector<std::string>& values) {
+DEEPREC_LAZY_FUNCTION void StoredFields::texts(std::string_view name, std::vector<std::string>& values) {
     const std::string bytes_name = std::string(name) + ".bytes", ends_name = std::string(name) + ".ends";
     std::vector<std::uint8_t> bytes;
     std::vector<std::int64_t> ends;

@@ -64,7 +64,7 @@ class Auc : public detail::ScoreMetric<Auc> {
 public:
     static constexpr std::string_view label = "Auc";
     static constexpr std::string_view name() { return "auc"; }
-    double result() const {
+    DEEPREC_LAZY double result() const {
         double above = 0, pairs = 0, negatives = 0;  // above: positives with a higher score
         const bool ordered = each_score([&](double tied_positives, double tied_negatives) {
             pairs += tied_negatives * (above + tied_positives / 2);
@@ -90,7 +90,7 @@ class AveragePrecision : public detail::ScoreMetric<AveragePrecision> {
 public:
     static constexpr std::string_view label = "AveragePrecision";
     static constexpr std::string_view name() { return "average_precision"; }
-    double result() const {
+    DEEPREC_LAZY double result() const {
         double found = 0, all = 0, sum = 0;
         const bool ordered = each_score([&](double positives, double negatives) {
             found += positives;
@@ -123,7 +123,7 @@ public:
                     static_cast<double>(row.prediction[i]), static_cast<double>(row.target[i]), row.weight);
         });
     }
-    double result() const {
+    DEEPREC_LAZY double result() const {
         double sum = 0, weight = 0;
         for (const auto& [group, auc] : groups_) {
             const double value = auc.result();
@@ -134,7 +134,7 @@ public:
         return detail::ratio(sum, weight);
     }
     void reset() { groups_.clear(); }
-    void merge(const Gauc& other) {
+    DEEPREC_LAZY void merge(const Gauc& other) {
         for (const auto& [group, auc] : other.groups_) groups_[group].merge(auc);
     }
 
