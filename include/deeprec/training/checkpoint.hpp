@@ -56,7 +56,7 @@ private:
         std::filesystem::path path;
         const Metadata* metadata = nullptr;
 
-        void write(TrainingControl& training) { training.show({this, &see<float>, &see<double>}); }
+        DEEPREC_LAZY void write(TrainingControl& training) { training.show({this, &see<float>, &see<double>}); }
         template <class T>
         static void see(void* self, detail::TrainingState<T>& state) {
             const Writer& writer = *static_cast<const Writer*>(self);
