@@ -100,6 +100,10 @@ DEEPREC_OPTIMIZER_ONCE(SgdRule)
     DEEPREC_ONCE void fill<T>(T*, const Shape&, const Initializer&, Seed);                                             \
     DEEPREC_ONCE double gradient_norm<T>(const ParameterList<T>&, double);                                             \
     DEEPREC_ONCE class SparseRows<T>;                                                                                  \
+    DEEPREC_ONCE void Fields<T>::add(const Option&);                                                                   \
+    DEEPREC_ONCE Parameter<T>& Fields<T>::add(std::string_view, const Shape&, int);                                    \
+    DEEPREC_ONCE std::size_t Fields<T>::push(std::string_view);                                                        \
+    DEEPREC_ONCE std::size_t Fields<T>::push_number(std::uint64_t);                                                    \
     namespace detail {                                                                                                 \
     DEEPREC_ONCE class GradientSum<T>;                                                                                 \
     DEEPREC_ONCE void drop_empty<T>(ParameterList<T>&);                                                                \

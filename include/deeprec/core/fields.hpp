@@ -239,9 +239,7 @@ public:
 
 private:
     bool has_options() const { return with_ == With::names && !quiet_; }
-    DEEPREC_NOINLINE void add(const Option& option) {
-        if (has_options()) layers_[layer_].options.push_back(option);
-    }
+    void add(const Option& option);
     template <class Part>
     static LayerOptions options_of(const Part& part) {
         LayerOptions options{"", {}, {}, &part, nullptr};
@@ -266,13 +264,7 @@ private:
         };
         return p;
     }
-    DEEPREC_NOINLINE Parameter<T>& add(std::string_view name, const Shape& shape, int use) {
-        Parameter<T>& p = parameters_.emplace_back();
-        if (with_ == With::names) p.path.append(path_).append(name);
-        p.shape = shape;
-        p.seed = use < 0 ? seed_ : derive(seed_, static_cast<std::uint64_t>(use));
-        return p;
-    }
+    Parameter<T>& add(std::string_view name, const Shape& shape, int use);
     template <class Key, class F>
     void enter(const Key& key, std::uint64_t use, LayerOptions layer, F&& f) {
         const std::size_t length = push(key), outer = layer_;
@@ -287,17 +279,9 @@ private:
         seed_ = seed;
         path_.resize(length);
     }
-    std::size_t push(std::string_view key) {
-        const std::size_t length = path_.size();
-        if (with_ == With::names) path_.append(key).append(1, '.');
-        return length;
-    }
-    template <std::integral Number>
-    std::size_t push(Number number) {
-        std::array<char, 20> digits;
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-        return push(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
-    }
+    std::size_t push(std::string_view key);
+    std::size_t push(std::integral auto number) { return push_number(static_cast<std::uint64_t>(number)); }
+    std::size_t push_number(std::uint64_t number);
 
     With with_;
     Seed seed_;
@@ -307,5 +291,31 @@ private:
     std::vector<Parameter<T>> parameters_;
     std::vector<LayerOptions> layers_;
 };
+
+// Out of the class: deeprec::compiled has these.
+template <class T>
+DEEPREC_NOINLINE void Fields<T>::add(const Option& option) {
+    if (has_options()) layers_[layer_].options.push_back(option);
+}
+template <class T>
+DEEPREC_NOINLINE Parameter<T>& Fields<T>::add(std::string_view name, const Shape& shape, int use) {
+    Parameter<T>& p = parameters_.emplace_back();
+    if (with_ == With::names) p.path.append(path_).append(name);
+    p.shape = shape;
+    p.seed = use < 0 ? seed_ : derive(seed_, static_cast<std::uint64_t>(use));
+    return p;
+}
+template <class T>
+DEEPREC_NOINLINE std::size_t Fields<T>::push(std::string_view key) {
+    const std::size_t length = path_.size();
+    if (with_ == With::names) path_.append(key).append(1, '.');
+    return length;
+}
+template <class T>
+DEEPREC_NOINLINE std::size_t Fields<T>::push_number(std::uint64_t number) {
+    std::array<char, 20> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    return push(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
+}
 
 DEEPREC_END

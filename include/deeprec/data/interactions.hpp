@@ -95,7 +95,7 @@ struct Item {
 
 /// Splits "Toy Story (1995)" into "Toy Story" and 1995; a title without "(yyyy)" at its end keeps all of it and year 0.
 /// Spaces around the title go.
-DEEPREC_LAZY Item split_year(std::string_view title) {
+inline Item split_year(std::string_view title) {
     const auto trim = [&title] {
         while (!title.empty() && title.front() == ' ') title.remove_prefix(1);
         while (!title.empty() && title.back() == ' ') title.remove_suffix(1);

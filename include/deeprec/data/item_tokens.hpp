@@ -26,7 +26,7 @@ struct ItemTokenOptions {
 
 /// The words of a title: lower case, split at spaces and punctuation, apostrophes dropped, without "(1995)" at its end.
 /// Letters beyond ASCII stay, the capitals of Latin-1 (as in "Été") become small.
-DEEPREC_LAZY std::vector<std::string> title_words(std::string_view title) {
+inline std::vector<std::string> title_words(std::string_view title) {
     std::vector<std::string> words;
     std::string word;
     const auto finish = [&] {

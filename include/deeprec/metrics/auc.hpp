@@ -8,11 +8,40 @@
 #include <vector>
 
 #include <deeprec/core/equal.hpp>
+#include <deeprec/core/function_ref.hpp>
 #include <deeprec/metrics/metric.hpp>
 
 DEEPREC_BEGIN
 
 namespace detail {
+/// f(weight of positives, weight of negatives) for each distinct score, best first. False where a score is NaN, which
+/// has no place in any order.
+DEEPREC_LAZY_DECLARED bool each_score(const std::vector<double>& scores, const std::vector<double>& classes,
+                                      const std::vector<double>& weights, FunctionRef<void(double, double)> f);
+
+#if DEEPREC_BODIES
+DEEPREC_LAZY_FUNCTION bool each_score(const std::vector<double>& scores, const std::vector<double>& classes,
+                                      const std::vector<double>& weights, FunctionRef<void(double, double)> f) {
+    if (std::any_of(scores.begin(), scores.end(), [](double score) { return std::isnan(score); })) return false;
+    struct Seen {
+        double score;
+        bool positive;
+        double weight;
+    };
+    std::vector<Seen> sorted(scores.size());
+    for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = {scores[i], classes[i] > 0.5, weights[i]};
+    std::sort(sorted.begin(), sorted.end(), [](const Seen& a, const Seen& b) { return a.score > b.score; });
+    for (std::size_t i = 0; i < sorted.size();) {
+        double positives = 0, negatives = 0;
+        const double score = sorted[i].score;
+        for (; i < sorted.size() && detail::equal(sorted[i].score, score); ++i)
+            (sorted[i].positive ? positives : negatives) += sorted[i].weight;
+        f(positives, negatives);
+    }
+    return true;
+}
+#endif
+
 /// Keeps every score with its class: what exact areas are made of.
 template <class Rule>
 class ScoreMetric : public ElementMetric<Rule> {
@@ -32,27 +61,8 @@ public:
     void state(CheckpointState& s) { s.lists({{"scores", &scores_}, {"classes", &classes_}, {"weights", &weights_}}); }
 
 protected:
-    /// f(weight of positives, weight of negatives) for each distinct score, best first. False where a score is NaN,
-    /// which has no place in any order.
-    template <class F>
-    bool each_score(F&& f) const {
-        if (std::any_of(scores_.begin(), scores_.end(), [](double score) { return std::isnan(score); })) return false;
-        struct Seen {
-            double score;
-            bool positive;
-            double weight;
-        };
-        std::vector<Seen> sorted(scores_.size());
-        for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = {scores_[i], classes_[i] > 0.5, weights_[i]};
-        std::sort(sorted.begin(), sorted.end(), [](const Seen& a, const Seen& b) { return a.score > b.score; });
-        for (std::size_t i = 0; i < sorted.size();) {
-            double positives = 0, negatives = 0;
-            const double score = sorted[i].score;
-            for (; i < sorted.size() && detail::equal(sorted[i].score, score); ++i)
-                (sorted[i].positive ? positives : negatives) += sorted[i].weight;
-            f(positives, negatives);
-        }
-        return true;
+    bool each_score(FunctionRef<void(double, double)> f) const {
+        return detail::each_score(scores_, classes_, weights_, f);
     }
     std::vector<double> scores_, classes_, weights_;  // of each prediction; class 1 or 0
 };
