@@ -100,9 +100,17 @@ DEEPREC_OPTIMIZER_ONCE(SgdRule)
     DEEPREC_ONCE void fill<T>(T*, const Shape&, const Initializer&, Seed);                                             \
     DEEPREC_ONCE double gradient_norm<T>(const ParameterList<T>&, double);                                             \
     DEEPREC_ONCE class SparseRows<T>;                                                                                  \
+    DEEPREC_ONCE void Fields<T>::add(const Option&);                                                                   \
+    DEEPREC_ONCE Parameter<T>& Fields<T>::add(std::string_view, const Shape&, int);                                    \
+    DEEPREC_ONCE Fields<T>::Place Fields<T>::enter(std::size_t, std::uint64_t, const About&);                          \
+    DEEPREC_ONCE void Fields<T>::leave(const Place&);                                                                  \
+    DEEPREC_ONCE void Fields<T>::add_layer(std::string, const About&);                                                 \
+    DEEPREC_ONCE std::size_t Fields<T>::push(std::string_view);                                                        \
+    DEEPREC_ONCE std::size_t Fields<T>::push_number(std::uint64_t);                                                    \
     namespace detail {                                                                                                 \
     DEEPREC_ONCE class GradientSum<T>;                                                                                 \
     DEEPREC_ONCE void drop_empty<T>(ParameterList<T>&);                                                                \
+    DEEPREC_ONCE Index count_trained<T>(FunctionRef<void(Fields<T>&)>);                                                \
     DEEPREC_ONCE void check_gradients<T>(const ParameterList<T>&);                                                     \
     DEEPREC_ONCE ParameterList<T> take_list<T>(Fields<T>&, bool);                                                      \
     DEEPREC_ONCE void fill_parameters<T>(const ParameterList<T>&);                                                     \

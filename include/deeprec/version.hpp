@@ -49,15 +49,27 @@
 
 // Functions without template parameters are inline where headers are all there is. Programs that link deeprec::compiled
 // see declarations alone of the larger ones, and src/compiled.cpp makes them: bodies stand in #if DEEPREC_BODIES.
+//
+// Compilers make all that an inline function calls, down to std::sort, in every program that includes its header, used
+// or not; of a template they make what is called. So functions that few programs call are templates without a
+// parameter that matters: `DEEPREC_LAZY void f() {...}`. Of those that deeprec::compiled has, DEEPREC_LAZY_DECLARED
+// stands before the declaration and DEEPREC_LAZY_FUNCTION before the body.
+#define DEEPREC_LAZY template <class = void>
 #if defined(DEEPREC_COMPILED_HERE)
 #define DEEPREC_BODIES 1
 #define DEEPREC_FUNCTION
+#define DEEPREC_LAZY_DECLARED
+#define DEEPREC_LAZY_FUNCTION
 #elif defined(DEEPREC_COMPILED)
 #define DEEPREC_BODIES 0
 #define DEEPREC_FUNCTION
+#define DEEPREC_LAZY_DECLARED
+#define DEEPREC_LAZY_FUNCTION
 #else
 #define DEEPREC_BODIES 1
 #define DEEPREC_FUNCTION inline
+#define DEEPREC_LAZY_DECLARED DEEPREC_LAZY
+#define DEEPREC_LAZY_FUNCTION template <class>
 #endif
 
 DEEPREC_BEGIN

@@ -65,8 +65,7 @@ template <class T>
 Part part(const T& value) {
     return {std::addressof(value), [](std::ostream& out, const void* v) { out << *static_cast<const T*>(v); }};
 }
-template <std::size_t Size>
-Part part(const char (&text)[Size]) {
+inline Part part(const char* text) {  // literals too, whatever their length
     return {text, [](std::ostream& out, const void* v) { out << static_cast<const char*>(v); }};
 }
 std::string join(const Part* parts, std::size_t count);

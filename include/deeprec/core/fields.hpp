@@ -202,13 +202,17 @@ public:
     /// The fields of a part, their names behind its own, seeded by derive(seed, use).
     template <class Key, class Part, class Gradients>
     void part(const Key& key, Part& part, Gradients& gradients, std::uint64_t use = 0) {
-        enter(key, use, options_of(part), [&] { part.fields(*this, gradients); });
+        const Place outer = enter(push(key), use, about(part));
+        part.fields(*this, gradients);
+        leave(outer);
     }
     /// The same for a part whose options the composition knows itself.
     template <class Key, class Part, class Gradients>
     void part_without_options(const Key& key, Part& part, Gradients& gradients, std::uint64_t use) {
         const bool quiet = std::exchange(quiet_, true);
-        enter(key, use, {}, [&] { part.fields(*this, gradients); });
+        const Place outer = enter(push(key), use, {});
+        part.fields(*this, gradients);
+        leave(outer);
         quiet_ = quiet;
     }
     /// Fields that are seeded by derive(seed, use).
@@ -229,7 +233,7 @@ public:
     template <class Model, class Gradients>
     void model(Model& model, Gradients& gradients) {
         layer_ = layers_.size();
-        if (with_ == With::names) layers_.push_back(options_of(model));
+        if (with_ == With::names) add_layer("", about(model));
         model.fields(*this, gradients);
     }
 
@@ -239,17 +243,26 @@ public:
 
 private:
     bool has_options() const { return with_ == With::names && !quiet_; }
-    DEEPREC_NOINLINE void add(const Option& option) {
-        if (has_options()) layers_[layer_].options.push_back(option);
-    }
+    void add(const Option& option);
+    /// What a part is, for LayerOptions.
+    struct About {
+        std::string_view layer{};
+        const void* self = nullptr;
+        void (*check)(const void*) = nullptr;
+    };
     template <class Part>
-    static LayerOptions options_of(const Part& part) {
-        LayerOptions options{"", {}, {}, &part, nullptr};
-        if constexpr (requires { Part::name(); }) options.layer = Part::name();
+    static About about(const Part& part) {
+        About about{"", &part};
+        if constexpr (requires { Part::name(); }) about.layer = Part::name();
         if constexpr (requires { part.check(); })
-            options.check = [](const void* self) { static_cast<const Part*>(self)->check(); };
-        return options;
+            about.check = [](const void* self) { static_cast<const Part*>(self)->check(); };
+        return about;
     }
+    /// What a part puts its own in place of.
+    struct Place {
+        std::size_t path, layer;
+        Seed seed;
+    };
     template <int Rank>
     Parameter<T>& add(std::string_view name, Tensor<T, Rank>& values, const Shape& shape, int use) {
         Parameter<T>& p = add(name, shape, use);
@@ -266,38 +279,13 @@ private:
         };
         return p;
     }
-    DEEPREC_NOINLINE Parameter<T>& add(std::string_view name, const Shape& shape, int use) {
-        Parameter<T>& p = parameters_.emplace_back();
-        if (with_ == With::names) p.path.append(path_).append(name);
-        p.shape = shape;
-        p.seed = use < 0 ? seed_ : derive(seed_, static_cast<std::uint64_t>(use));
-        return p;
-    }
-    template <class Key, class F>
-    void enter(const Key& key, std::uint64_t use, LayerOptions layer, F&& f) {
-        const std::size_t length = push(key), outer = layer_;
-        const Seed seed = std::exchange(seed_, derive(seed_, use));
-        if (has_options()) {
-            layer_ = layers_.size();
-            layer.path = path_.substr(0, path_.size() - 1);
-            layers_.push_back(std::move(layer));
-        }
-        f();
-        layer_ = outer;
-        seed_ = seed;
-        path_.resize(length);
-    }
-    std::size_t push(std::string_view key) {
-        const std::size_t length = path_.size();
-        if (with_ == With::names) path_.append(key).append(1, '.');
-        return length;
-    }
-    template <std::integral Number>
-    std::size_t push(Number number) {
-        std::array<char, 20> digits;
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-        return push(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
-    }
+    Parameter<T>& add(std::string_view name, const Shape& shape, int use);
+    Place enter(std::size_t outer_path, std::uint64_t use, const About& part);
+    void leave(const Place& outer);
+    void add_layer(std::string path, const About& part);
+    std::size_t push(std::string_view key);
+    std::size_t push(std::integral auto number) { return push_number(static_cast<std::uint64_t>(number)); }
+    std::size_t push_number(std::uint64_t number);
 
     With with_;
     Seed seed_;
@@ -307,5 +295,51 @@ private:
     std::vector<Parameter<T>> parameters_;
     std::vector<LayerOptions> layers_;
 };
+
+// Out of the class: deeprec::compiled has these.
+template <class T>
+DEEPREC_NOINLINE void Fields<T>::add(const Option& option) {
+    if (has_options()) layers_[layer_].options.push_back(option);
+}
+template <class T>
+DEEPREC_NOINLINE Parameter<T>& Fields<T>::add(std::string_view name, const Shape& shape, int use) {
+    Parameter<T>& p = parameters_.emplace_back();
+    if (with_ == With::names) p.path.append(path_).append(name);
+    p.shape = shape;
+    p.seed = use < 0 ? seed_ : derive(seed_, static_cast<std::uint64_t>(use));
+    return p;
+}
+template <class T>
+DEEPREC_NOINLINE auto Fields<T>::enter(std::size_t outer_path, std::uint64_t use, const About& part) -> Place {
+    const Place outer{outer_path, layer_, seed_};
+    seed_ = derive(seed_, use);
+    if (has_options()) {
+        layer_ = layers_.size();
+        add_layer(path_.substr(0, path_.size() - 1), part);
+    }
+    return outer;
+}
+template <class T>
+DEEPREC_NOINLINE void Fields<T>::leave(const Place& outer) {
+    path_.resize(outer.path);
+    layer_ = outer.layer;
+    seed_ = outer.seed;
+}
+template <class T>
+DEEPREC_NOINLINE void Fields<T>::add_layer(std::string path, const About& part) {
+    layers_.push_back({std::move(path), part.layer, {}, part.self, part.check});
+}
+template <class T>
+DEEPREC_NOINLINE std::size_t Fields<T>::push(std::string_view key) {
+    const std::size_t length = path_.size();
+    if (with_ == With::names) path_.append(key).append(1, '.');
+    return length;
+}
+template <class T>
+DEEPREC_NOINLINE std::size_t Fields<T>::push_number(std::uint64_t number) {
+    std::array<char, 20> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    return push(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
+}
 
 DEEPREC_END

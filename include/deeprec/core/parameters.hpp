@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <deeprec/core/fields.hpp>
+#include <deeprec/core/function_ref.hpp>
 
 DEEPREC_BEGIN
 
@@ -61,9 +62,11 @@ void renew_list(const Model& model, typename Model::Gradients& gradients, Fields
     std::swap(fields.parameters(), list);
 }
 template <class T>
-DEEPREC_NOINLINE Index count_trained(const ParameterList<T>& list) {
+DEEPREC_NOINLINE Index count_trained(FunctionRef<void(Fields<T>&)> list) {
+    Fields<T> fields;
+    list(fields);
     Index n = 0;
-    for (const Parameter<T>& p : list)
+    for (const Parameter<T>& p : fields.parameters())
         if (!p.is_state()) n += p.held;
     return n;
 }
@@ -184,10 +187,10 @@ void for_each_state(Layer& layer, typename Layer::Gradients& gradients, F&& f) {
 template <class Layer>
 Index parameter_count(const Layer& layer) {
     using T = typename Layer::Scalar;
-    typename Layer::Gradients none;
-    Fields<T> fields;
-    detail::list_fields(layer, none, fields);
-    return detail::count_trained(fields.parameters());
+    return detail::count_trained<T>([&](Fields<T>& fields) {
+        typename Layer::Gradients none;
+        detail::list_fields(layer, none, fields);
+    });
 }
 
 DEEPREC_END

@@ -148,7 +148,7 @@ namespace detail {
 class RecordRows {
 public:
     /// Sample i is sample rows[i] of `x`.
-    RecordView operator()(const RecordView& x, std::span<const Index> rows) {
+    DEEPREC_LAZY RecordView operator()(const RecordView& x, std::span<const Index> rows) {
         views_.assign(x.fields.begin(), x.fields.end());
         if (bytes_.size() < views_.size()) bytes_.resize(views_.size());
         for (std::size_t f = 0; f < views_.size(); ++f) {

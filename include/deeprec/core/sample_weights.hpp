@@ -32,13 +32,17 @@ Index steps_of(const View<const T, Rank>& prediction) {
 }
 
 namespace detail {
-[[noreturn]] inline void refuse_weights(std::string_view who, Index samples, Index steps, const Shape& received) {
+[[noreturn]] void refuse_weights(std::string_view who, Index samples, Index steps, const Shape& received);
+#if DEEPREC_BODIES
+[[noreturn]] DEEPREC_FUNCTION void refuse_weights(std::string_view who, Index samples, Index steps,
+                                                  const Shape& received) {
     const Shape by_sample{samples}, column{samples, 1}, by_step{samples, steps};
     if (steps == 1)
         throw ShapeError(message(who, ": expected weights of ", by_sample, " or ", column, ", received ", received));
     throw ShapeError(
         message(who, ": expected weights of ", by_sample, ", ", column, " or ", by_step, ", received ", received));
 }
+#endif
 }  // namespace detail
 
 /// The weights of `samples` samples of `steps` steps, from a pointer to one a sample (null = all 1), SampleWeights, or

@@ -59,7 +59,9 @@ Index offset(const std::array<Index, Rank>& extents, Indices... at) {
 
 /// The product of the extents. Throws ShapeError for a negative one, and where bytes could no longer be counted
 /// (an extent of 0 does not hide others that are too large).
-inline Index checked_size(const Index* extents, int rank, std::size_t bytes_each) {
+Index checked_size(const Index* extents, int rank, std::size_t bytes_each);
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION Index checked_size(const Index* extents, int rank, std::size_t bytes_each) {
     const auto list = [&] {
         std::string text;
         for (int axis = 0; axis < rank; ++axis) text += (axis ? ", " : "") + std::to_string(extents[axis]);
@@ -75,6 +77,7 @@ inline Index checked_size(const Index* extents, int rank, std::size_t bytes_each
     }
     return size;
 }
+#endif
 
 /// `{{1, 2}, {3, 4}}` for rank 2, and so on.
 template <class T, int Rank>

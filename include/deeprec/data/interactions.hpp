@@ -28,8 +28,8 @@ struct Interactions {
 
     /// Appends one event: `x.add(x.users.add("ann"), x.items.add("heat"), 4.5f, 881250949)`.
     /// Throws DataError for an unknown id, a rating that is not finite, or a value that other events lack or have.
-    void add(std::int32_t user_id, std::int32_t item_id, std::optional<float> stars = {},
-             std::optional<std::int64_t> seconds = {}) {
+    DEEPREC_LAZY void add(std::int32_t user_id, std::int32_t item_id, std::optional<float> stars = {},
+                          std::optional<std::int64_t> seconds = {}) {
         check_id("user", user_id, users);
         check_id("item", item_id, items);
         check_column("rating", stars.has_value(), rating.empty());
@@ -44,7 +44,7 @@ struct Interactions {
 
     /// Throws DataError unless the columns have one length and all ids are known. The columns are open to edit, so
     /// whatever consumes them calls this first.
-    void check() const {
+    DEEPREC_LAZY void check() const {
         check_length("item", item.size(), false);
         check_length("rating", rating.size(), true);
         check_length("timestamp", timestamp.size(), true);
@@ -74,7 +74,7 @@ private:
 
 namespace detail {
 /// A list from outside may name a thing twice: it counts once, at its first place.
-inline void keep_first_of_each(std::vector<std::string>& texts) {
+DEEPREC_LAZY void keep_first_of_each(std::vector<std::string>& texts) {
     if (texts.size() < 2) return;
     std::unordered_set<std::string> seen;
     std::erase_if(texts, [&](const std::string& text) { return !seen.insert(text).second; });

@@ -56,11 +56,11 @@ inline std::vector<std::string> title_words(std::string_view title) {
 class ItemTokenizer {
 public:
     /// Builds the vocabulary. Throws ArgumentError unless length and min_count are positive.
-    explicit ItemTokenizer(const Catalogue& items, const ItemTokenOptions& options = {})
+    DEEPREC_LAZY explicit ItemTokenizer(const Catalogue& items, const ItemTokenOptions& options = {})
         : ItemTokenizer(items, options, [](std::int32_t) { return true; }) {}
     /// The vocabulary of the items that have training events, for catalogues that know the future: other items have
     /// what tokens they share with these. Throws DataError too, for items that `train` does not number.
-    ItemTokenizer(const Catalogue& items, const Sequences& train, const ItemTokenOptions& options = {})
+    DEEPREC_LAZY ItemTokenizer(const Catalogue& items, const Sequences& train, const ItemTokenOptions& options = {})
         : ItemTokenizer(items, options, [&, counts = train.item_counts()](std::int32_t item) {
               if (items.size() != train.items())
                   throw DataError(message("ItemTokenizer: expected the ", items.size(), " items of the catalogue, ",
@@ -73,7 +73,7 @@ public:
     const ItemTokenOptions& options() const { return options_; }
 
     /// The tokens of an item by name, whether in the vocabulary or not. Id 0 stands for an item that is new.
-    std::vector<std::string> tokens(const Item& item, std::int32_t id = 0) const {
+    DEEPREC_LAZY std::vector<std::string> tokens(const Item& item, std::int32_t id = 0) const {
         std::vector<std::string> tokens;
         if (options_.ids && id != 0) tokens.push_back("item:" + std::to_string(id));
         if (options_.decades && item.year != 0) tokens.push_back("decade:" + std::to_string(item.year / 10 * 10));
@@ -85,7 +85,7 @@ public:
         return tokens;
     }
     /// Writes an item as one row of `options().length` ids. Throws ShapeError for another length.
-    void encode(const Item& item, std::int32_t id, std::span<std::int32_t> row) const {
+    DEEPREC_LAZY void encode(const Item& item, std::int32_t id, std::span<std::int32_t> row) const {
         if (static_cast<Index>(row.size()) != options_.length)
             throw ShapeError(message("ItemTokenizer: expected a row of ", options_.length, ", received ", row.size()));
         std::vector<std::int32_t> ids;
@@ -95,7 +95,7 @@ public:
         std::fill(std::copy(ids.begin(), ids.end(), row.begin()), row.end(), 0);
     }
     /// All items by id: [n_items + 1, length]; row 0 is padding.
-    Tensor<std::int32_t, 2> table(const Catalogue& items) const {
+    DEEPREC_LAZY Tensor<std::int32_t, 2> table(const Catalogue& items) const {
         Tensor<std::int32_t, 2> table(Index{items.size()} + 1, options_.length);
         table.setZero();
         for (std::int32_t item = 1; item <= items.size(); ++item)

@@ -43,7 +43,7 @@ public:
     const Record& events() const { return events_; }
     const Record& users() const { return users_; }
     /// Of `count` events of a user from number `begin` on. Throws DataError for events that there are not.
-    FieldsOfSequence of(std::int32_t user, Index begin, Index count) const {
+    DEEPREC_LAZY FieldsOfSequence of(std::int32_t user, Index begin, Index count) const {
         const bool known = user >= 1 && user < std::ssize(ends_);
         const auto u = static_cast<std::size_t>(known ? user : 0);
         if (!known || begin < 0 || count < 0 || ends_[u - 1] + begin + count > ends_[u])
@@ -57,7 +57,7 @@ public:
 
     /// Of the query's history, which must be the user's first events where these have fields: of others, such as some
     /// of them, it cannot tell the rows. Throws DataError.
-    FieldsOfSequence of(const Query& query) const {
+    DEEPREC_LAZY FieldsOfSequence of(const Query& query) const {
         const bool of_events = !events_.fields().empty();
         const FieldsOfSequence found = of(query.user, 0, of_events ? std::ssize(query.history) : 0);
         const auto other = of_events ? std::mismatch(query.history.begin(), query.history.end(),
@@ -152,7 +152,7 @@ private:
         std::vector<FieldView> views;
         std::vector<Buffer<std::byte>> bytes;
     };
-    RecordView gather(Memory& to, Index steps, RecordView FieldsOfSequence::*part) {
+    DEEPREC_LAZY RecordView gather(Memory& to, Index steps, RecordView FieldsOfSequence::*part) {
         const auto fields = rows_.empty() ? std::span<const FieldView>{} : (rows_[0].*part).fields;
         const Index rows = static_cast<Index>(rows_.size()), each = std::max<Index>(steps, 1);
         to.views.assign(fields.begin(), fields.end());

@@ -28,7 +28,8 @@ class SequenceSamples {
 public:
     /// Throws ArgumentError unless length is positive, DataError where nobody has two events or the sequences have
     /// what a split holds out.
-    explicit SequenceSamples(const Sequences& train, Index length = 50, const SequenceFields* fields = nullptr)
+    DEEPREC_LAZY explicit SequenceSamples(const Sequences& train, Index length = 50,
+                                          const SequenceFields* fields = nullptr)
         : train_(&train), length_(length), fields_(fields) {
         train.check_training("SequenceSamples");
         if (length < 1) throw ArgumentError(message("SequenceSamples: expected a positive length, received ", length));
@@ -45,7 +46,7 @@ public:
     /// Moves the cuts.
     void start_epoch(Index, Seed seed) { seed_ = seed; }
     /// Throws DataError for an index that is not below size().
-    SequenceBatch batch(std::span<const Index> indices) const {
+    DEEPREC_LAZY SequenceBatch batch(std::span<const Index> indices) const {
         const RandomStream random(derive(seed_, 0x637574));
         batch_.clear();
         numbers_.clear();

@@ -30,9 +30,9 @@ struct Query {
 
 namespace detail {
 /// The numbers of the events, user by user and oldest first; equal times keep the order of the input.
-std::vector<std::size_t> by_user_and_time(const Interactions& events);
+DEEPREC_LAZY_DECLARED std::vector<std::size_t> by_user_and_time(const Interactions& events);
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION std::vector<std::size_t> by_user_and_time(const Interactions& events) {
+DEEPREC_LAZY_FUNCTION std::vector<std::size_t> by_user_and_time(const Interactions& events) {
     events.check();
     std::vector<std::size_t> order(events.user.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -51,7 +51,7 @@ public:
     Sequences() = default;
     /// Sorts each user's events by timestamp; equal times, and data without times, keep the order of the input.
     /// Throws DataError if the columns are not in order (`Interactions::check`).
-    explicit Sequences(const Interactions& events);
+    DEEPREC_LAZY_DECLARED explicit Sequences(const Interactions& events);
 
     /// Largest user id and largest item id (with or without events).
     std::int32_t users() const { return static_cast<std::int32_t>(ends_.size()) - 1; }
@@ -81,11 +81,11 @@ public:
     std::vector<std::int32_t> cold_items() const;
 
     /// Each user's items once each, in ascending order: for looking up whether a user has an item.
-    Sequences distinct() const;
+    DEEPREC_LAZY_DECLARED Sequences distinct() const;
 
     /// Every step of every user: each event but the first is a target once, with everything before it as the history.
     /// Throws as `check_training`.
-    std::vector<Query> next_item_queries() const;
+    DEEPREC_LAZY_DECLARED std::vector<Query> next_item_queries() const;
 
 private:
     friend class Split;
@@ -101,7 +101,7 @@ private:
 };
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION Sequences::Sequences(const Interactions& events) : items_(events.items.size()) {
+DEEPREC_LAZY_FUNCTION Sequences::Sequences(const Interactions& events) : items_(events.items.size()) {
     std::vector<std::int32_t>& ids = ids_.own();
     ids.reserve(events.item.size());
     for (const std::size_t i : detail::by_user_and_time(events)) ids.push_back(events.item[i]);
@@ -125,7 +125,7 @@ DEEPREC_FUNCTION std::vector<std::int32_t> Sequences::cold_items() const {
     return cold;
 }
 
-DEEPREC_FUNCTION Sequences Sequences::distinct() const {
+DEEPREC_LAZY_FUNCTION Sequences Sequences::distinct() const {
     Sequences sets;
     sets.items_ = items_;
     sets.holds_out_ = holds_out_;
@@ -141,7 +141,7 @@ DEEPREC_FUNCTION Sequences Sequences::distinct() const {
     return sets;
 }
 
-DEEPREC_FUNCTION std::vector<Query> Sequences::next_item_queries() const {
+DEEPREC_LAZY_FUNCTION std::vector<Query> Sequences::next_item_queries() const {
     check_training("Sequences::next_item_queries");
     std::vector<Query> queries;
     queries.reserve(ids_.all().size());

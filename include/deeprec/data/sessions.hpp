@@ -32,7 +32,7 @@ inline std::int64_t seconds_between(std::int64_t last, std::int64_t time) {
 /// Everything that takes users takes sessions in this way: splits, baselines, training.
 /// Throws DataError without timestamps or for some whose median is after 2100 (they are no seconds), ArgumentError for
 /// a negative gap.
-inline Interactions split_sessions(const Interactions& events, std::int64_t gap) {
+DEEPREC_LAZY Interactions split_sessions(const Interactions& events, std::int64_t gap) {
     if (gap < 0) throw ArgumentError(message("split_sessions: expected a gap of at least 0 seconds, received ", gap));
     detail::check_timed("split_sessions", events);
     Interactions sessions;
@@ -66,7 +66,7 @@ inline std::int32_t time_gap_id(std::int64_t seconds) {
 
 /// `time_gap_id` of each event since the one before, in the places of `Sequences{events}`: for a user with `history`
 /// events the gaps are `gaps[user].first(history.size())`. Throws DataError as `split_sessions`.
-inline Sequences time_gaps(const Interactions& events) {
+DEEPREC_LAZY Sequences time_gaps(const Interactions& events) {
     detail::check_timed("time_gaps", events);
     Interactions gaps;
     gaps.users = events.users;

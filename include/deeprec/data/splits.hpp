@@ -48,7 +48,7 @@ public:
     const Sequences& train() const { return train_; }
     /// The events that train with all that `events` says of them, such as their times, in the order of `events`: those
     /// that were split. Throws DataError for others.
-    Interactions train_events(const Interactions& events) const {
+    DEEPREC_LAZY Interactions train_events(const Interactions& events) const {
         const std::vector<std::size_t> order = detail::by_user_and_time(events);
         if (events.size() != all_.size() || events.users.size() != all_.users() || events.items.size() != all_.items())
             throw DataError(message("Split::train_events: expected the ", all_.size(), " events of ", all_.users(),
@@ -86,7 +86,7 @@ public:
 
     /// The same training part with every held-out event replaced by another item: whatever is learned from it must be
     /// what is learned from this split, bit for bit, or it has seen what is held out. Throws DataError below two items.
-    Split scrambled(Seed seed) const {
+    DEEPREC_LAZY Split scrambled(Seed seed) const {
         const auto n = static_cast<std::uint64_t>(all_.items());
         if (n < 2) throw DataError(message("Split: expected two items to scramble, received ", n));
         const RandomStream random(seed);
@@ -120,7 +120,7 @@ private:
 /// rest trains. A user with fewer than three events has no validation or test query, and trains with all of them.
 class LeaveOneOut : public Split {
 public:
-    explicit LeaveOneOut(Sequences all)
+    DEEPREC_LAZY explicit LeaveOneOut(Sequences all)
         : Split(std::move(all), [](std::int32_t, std::size_t n) {
               return n < 3 ? SplitCut{n, n} : SplitCut{n - 2, n - 1};
           }) {}
@@ -128,7 +128,7 @@ public:
 
 /// The time before which `share` of the events happened: timestamp number floor(share n) of all in order.
 /// Throws DataError without events or timestamps, ArgumentError unless share is in [0, 1].
-inline std::int64_t time_quantile(const Interactions& events, double share) {
+DEEPREC_LAZY std::int64_t time_quantile(const Interactions& events, double share) {
     if (!(share >= 0 && share <= 1))
         throw ArgumentError(message("time_quantile: expected a share from 0 to 1, received ", share));
     std::vector<std::int64_t> times = events.timestamp;
@@ -144,15 +144,15 @@ inline std::int64_t time_quantile(const Interactions& events, double share) {
 class TimeSplit : public Split {
 public:
     /// Throws DataError without timestamps, ArgumentError for moments out of order.
-    TimeSplit(const Interactions& events, std::int64_t validation_from, std::int64_t test_from)
+    DEEPREC_LAZY TimeSplit(const Interactions& events, std::int64_t validation_from, std::int64_t test_from)
         : TimeSplit(events, cuts(events, validation_from, test_from)) {}
 
 private:
-    TimeSplit(const Interactions& events, const std::vector<SplitCut>& cuts)
+    DEEPREC_LAZY TimeSplit(const Interactions& events, const std::vector<SplitCut>& cuts)
         : Split(Sequences(events),
                 [&](std::int32_t user, std::size_t) { return cuts[static_cast<std::size_t>(user)]; }) {}
-    static std::vector<SplitCut> cuts(const Interactions& events, std::int64_t validation_from,
-                                      std::int64_t test_from) {
+    DEEPREC_LAZY static std::vector<SplitCut> cuts(const Interactions& events, std::int64_t validation_from,
+                                                   std::int64_t test_from) {
         events.check();
         if (events.timestamp.empty()) throw DataError("TimeSplit: expected events with timestamps, received none");
         if (validation_from > test_from)
@@ -199,7 +199,7 @@ struct QueriesByWarmth {
 };
 /// Sets cold users and cold items apart, each in the order of `queries`.
 /// Throws DataError for users and targets that `train` does not number.
-inline QueriesByWarmth by_warmth(std::span<const Query> queries, const Sequences& train) {
+DEEPREC_LAZY QueriesByWarmth by_warmth(std::span<const Query> queries, const Sequences& train) {
     const auto counts = train.item_counts();
     QueriesByWarmth rows;
     for (const Query& query : queries) {

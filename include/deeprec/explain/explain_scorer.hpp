@@ -18,7 +18,7 @@ DEEPREC_BEGIN
 namespace detail {
 
 /// Events of the history with a contribution of 0, `position` being the place in the history.
-inline std::vector<Contribution> events_of(std::span<const std::int32_t> history) {
+DEEPREC_LAZY std::vector<Contribution> events_of(std::span<const std::int32_t> history) {
     std::vector<Contribution> events;
     for (std::size_t t = 0; t < history.size(); ++t) events.push_back({static_cast<Index>(t), history[t], 0});
     return events;
@@ -232,7 +232,7 @@ Explanation explain_sequence(const SequenceIndex<Model>& index, const Query& que
 }
 
 /// Adds what a member says to a hybrid's explanation. `score` is over all items, overwritten.
-inline void add_member(Explanation& hybrid, Explanation member, const Standardised& z, double weight) {
+DEEPREC_LAZY void add_member(Explanation& hybrid, Explanation member, const Standardised& z, double weight) {
     const double factor = weight * z.scale;
     member.score = factor * (member.score - z.mean);
     member.baseline = factor * (member.baseline - z.mean);

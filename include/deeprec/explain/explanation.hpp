@@ -44,7 +44,7 @@ struct Explanation {
 
 namespace detail {
 /// A contribution of 0 for each id that is not padding.
-inline std::vector<Contribution> contributions_of(const View<const std::int32_t, 2>& ids) {
+DEEPREC_LAZY std::vector<Contribution> contributions_of(const View<const std::int32_t, 2>& ids) {
     std::vector<Contribution> found;
     for (Index t = 0; t < ids.extent(1); ++t)
         if (ids.data()[t] != 0) found.push_back({t, ids.data()[t], 0, {}});
@@ -66,7 +66,7 @@ inline void check_finite(std::string_view who, const Explanation& why) {
                          c.value);
 }
 /// The largest value first; equal ones in the order of the sequence.
-inline void sort_contributions(std::vector<Contribution>& list) {
+DEEPREC_LAZY void sort_contributions(std::vector<Contribution>& list) {
     std::stable_sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.value > b.value; });
 }
 template <class X>

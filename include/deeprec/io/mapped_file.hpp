@@ -30,7 +30,7 @@ DEEPREC_BEGIN
 class MappedFile {
 public:
     /// Throws FileError for what cannot be opened or is no regular file.
-    explicit MappedFile(const std::filesystem::path& path);
+    DEEPREC_LAZY_DECLARED explicit MappedFile(const std::filesystem::path& path);
     ~MappedFile() {
         if (data_) munmap(data_, size_);
     }
@@ -47,7 +47,7 @@ private:
 class MappedSafetensors {
 public:
     /// Throws FileError where there is no file to read, FormatError for a damaged one.
-    explicit MappedSafetensors(const std::filesystem::path& path);
+    DEEPREC_LAZY_DECLARED explicit MappedSafetensors(const std::filesystem::path& path);
 
     const std::string& name() const { return header_->name(); }
     const Metadata& metadata() const { return header_->metadata(); }
@@ -72,7 +72,7 @@ private:
 };
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION MappedFile::MappedFile(const std::filesystem::path& path) {
+DEEPREC_LAZY_FUNCTION MappedFile::MappedFile(const std::filesystem::path& path) {
     const auto fail = [&](const char* why) { throw FileError(message("cannot map ", path.string(), ": ", why)); };
     const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) fail(std::strerror(errno));
@@ -113,7 +113,7 @@ private:
 };
 }  // namespace detail
 
-DEEPREC_FUNCTION MappedSafetensors::MappedSafetensors(const std::filesystem::path& path)
+DEEPREC_LAZY_FUNCTION MappedSafetensors::MappedSafetensors(const std::filesystem::path& path)
     : file_(std::make_shared<const MappedFile>(path)),
       header_(
           std::make_unique<SafetensorsReader>(std::make_unique<detail::MemoryStream>(file_->bytes()), path.string())) {}

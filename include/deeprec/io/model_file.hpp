@@ -71,7 +71,7 @@ void reverse_axes(const Shape& shape, T* numbers) {
         for (Index j = 0; j < b; ++j)
             for (Index k = 0; k < c; ++k) *numbers++ = from[static_cast<std::size_t>((k * b + j) * a + i)];
 }
-inline TensorSource source_of(const std::string& path, const LoadOptions& options) {
+DEEPREC_LAZY TensorSource source_of(const std::string& path, const LoadOptions& options) {
     const auto found = options.names.find(path);
     return found == options.names.end() ? TensorSource(path) : found->second;
 }
@@ -118,8 +118,8 @@ LoadReport check_tensors(const Fields<T>& fields, const SafetensorsReader& file,
 /// All numbers are read before the first goes into the model.
 template <class T>
 void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOptions& options);
-void read_options(const LayerOptions& layer, const SafetensorsReader& file);
-void check_options(const std::vector<LayerOptions>& layers, const SafetensorsReader& file);
+DEEPREC_LAZY_DECLARED void read_options(const LayerOptions& layer, const SafetensorsReader& file);
+DEEPREC_LAZY_DECLARED void check_options(const std::vector<LayerOptions>& layers, const SafetensorsReader& file);
 
 #if DEEPREC_BODIES
 template <class T>
@@ -207,10 +207,10 @@ void read_tensors(const Fields<T>& fields, SafetensorsReader& file, const LoadOp
         if (numbers[i].data())
             std::copy_n(numbers[i].data(), fields.parameters()[i].size(), fields.parameters()[i].values);
 }
-DEEPREC_FUNCTION void read_options(const LayerOptions& layer, const SafetensorsReader& file) {
+DEEPREC_LAZY_FUNCTION void read_options(const LayerOptions& layer, const SafetensorsReader& file) {
     OptionReader(file, layer).read();
 }
-DEEPREC_FUNCTION void check_options(const std::vector<LayerOptions>& layers, const SafetensorsReader& file) {
+DEEPREC_LAZY_FUNCTION void check_options(const std::vector<LayerOptions>& layers, const SafetensorsReader& file) {
     for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)  // inner ones first
         OptionReader(file, *layer).check();
 }

@@ -54,12 +54,12 @@ public:
     static constexpr std::int64_t largest_header = 100'000'000;  ///< as the format's own implementation
 
     /// Throws FileError where there is no file to read.
-    explicit SafetensorsReader(const std::filesystem::path& path);
+    DEEPREC_LAZY_DECLARED explicit SafetensorsReader(const std::filesystem::path& path);
     /// From any stream; `name` is for messages.
-    SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name);
+    DEEPREC_LAZY_DECLARED SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name);
     /// The tensors and texts of this file whose names begin with `prefix`, by the rest of their names: a file in a
     /// file. It reads through this one's stream: use one of the two at a time.
-    SafetensorsReader part(const std::string& prefix) const;
+    DEEPREC_LAZY_DECLARED SafetensorsReader part(const std::string& prefix) const;
 
     const std::string& name() const { return name_; }
     /// All texts, long ones too.
@@ -118,7 +118,7 @@ private:
                 read_converted<decltype(stored)>(tensor, entry, to, value_of);
             });
     }
-    void read_bytes(std::int64_t from, void* to, std::size_t bytes);
+    DEEPREC_LAZY_DECLARED void read_bytes(std::int64_t from, void* to, std::size_t bytes);
     template <class Stored, class T, class Value>
     void read_converted(const std::string& tensor, const TensorEntry& entry, T* to, const Value& value_of) {
         constexpr std::int64_t most = 4096, size = sizeof(Stored);
@@ -136,14 +136,15 @@ private:
             }
         }
     }
-    void parse(const std::string& header);
-    TensorEntry parse_entry(detail::JsonReader& json, const std::string& name) const;
+    DEEPREC_LAZY_DECLARED void parse(const std::string& header);
+    DEEPREC_LAZY_DECLARED TensorEntry parse_entry(detail::JsonReader& json, const std::string& name) const;
     /// What the shape needs of the `available` bytes; of a type that is not known, the bytes that it has.
-    std::int64_t bytes_of(const std::string& name, const TensorEntry& entry, std::int64_t available) const;
+    DEEPREC_LAZY_DECLARED std::int64_t bytes_of(const std::string& name, const TensorEntry& entry,
+                                                std::int64_t available) const;
     /// Tensors cover the `available` bytes one after the other, each with the bytes that its shape needs.
-    void check_layout(std::int64_t available) const;
+    DEEPREC_LAZY_DECLARED void check_layout(std::int64_t available) const;
     /// Makes metadata of the tensors that are long texts.
-    void take_texts();
+    DEEPREC_LAZY_DECLARED void take_texts();
 
     SafetensorsReader() = default;
 
@@ -155,10 +156,10 @@ private:
 };
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION SafetensorsReader::SafetensorsReader(const std::filesystem::path& path)
+DEEPREC_LAZY_FUNCTION SafetensorsReader::SafetensorsReader(const std::filesystem::path& path)
     : SafetensorsReader(std::make_unique<std::ifstream>(path, std::ios::binary), path.string()) {}
 
-DEEPREC_FUNCTION SafetensorsReader::SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name)
+DEEPREC_LAZY_FUNCTION SafetensorsReader::SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name)
     : stream_(std::move(stream)), name_(std::move(name)) {
     stream_->seekg(0, std::ios::end);
     const std::int64_t size = stream_->tellg();
@@ -179,7 +180,7 @@ DEEPREC_FUNCTION SafetensorsReader::SafetensorsReader(std::unique_ptr<std::istre
     });
 }
 
-DEEPREC_FUNCTION void SafetensorsReader::read_bytes(std::int64_t from, void* to, std::size_t bytes) {
+DEEPREC_LAZY_FUNCTION void SafetensorsReader::read_bytes(std::int64_t from, void* to, std::size_t bytes) {
     stream_->clear();
     stream_->seekg(from);
     stream_->read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
@@ -187,7 +188,7 @@ DEEPREC_FUNCTION void SafetensorsReader::read_bytes(std::int64_t from, void* to,
         throw FileError(message("cannot read ", bytes, " bytes at ", from, " of ", name_));
 }
 
-DEEPREC_FUNCTION void SafetensorsReader::parse(const std::string& header) {
+DEEPREC_LAZY_FUNCTION void SafetensorsReader::parse(const std::string& header) {
     detail::JsonReader json(header, name_);
     bool has_metadata = false;
     json.object([&](const std::string& name) {
@@ -204,7 +205,7 @@ DEEPREC_FUNCTION void SafetensorsReader::parse(const std::string& header) {
     json.end();
 }
 
-DEEPREC_FUNCTION SafetensorsReader SafetensorsReader::part(const std::string& prefix) const {
+DEEPREC_LAZY_FUNCTION SafetensorsReader SafetensorsReader::part(const std::string& prefix) const {
     SafetensorsReader inner;
     inner.stream_ = stream_;
     inner.name_ = name_ + ": " + prefix;
@@ -216,7 +217,8 @@ DEEPREC_FUNCTION SafetensorsReader SafetensorsReader::part(const std::string& pr
     return inner;
 }
 
-DEEPREC_FUNCTION TensorEntry SafetensorsReader::parse_entry(detail::JsonReader& json, const std::string& name) const {
+DEEPREC_LAZY_FUNCTION TensorEntry SafetensorsReader::parse_entry(detail::JsonReader& json,
+                                                                 const std::string& name) const {
     std::optional<std::string> dtype;
     std::optional<std::vector<std::int64_t>> shape, offsets;
     const auto numbers = [&] {
@@ -243,8 +245,8 @@ DEEPREC_FUNCTION TensorEntry SafetensorsReader::parse_entry(detail::JsonReader& 
     return {*dtype, {shape->begin(), shape->end()}, (*offsets)[0], (*offsets)[1]};
 }
 
-DEEPREC_FUNCTION std::int64_t SafetensorsReader::bytes_of(const std::string& name, const TensorEntry& entry,
-                                                          std::int64_t available) const {
+DEEPREC_LAZY_FUNCTION std::int64_t SafetensorsReader::bytes_of(const std::string& name, const TensorEntry& entry,
+                                                               std::int64_t available) const {
     const std::uint64_t known = detail::dtype_bits(entry.dtype), bits = std::max<std::uint64_t>(known, 1);
     const std::int64_t own = entry.end - entry.begin;
     if (known == 0 && own < 0) return own;  // which no layout has
@@ -264,7 +266,7 @@ DEEPREC_FUNCTION std::int64_t SafetensorsReader::bytes_of(const std::string& nam
     return static_cast<std::int64_t>(count / 8 * bits + count % 8 * bits / 8);
 }
 
-DEEPREC_FUNCTION void SafetensorsReader::check_layout(std::int64_t available) const {
+DEEPREC_LAZY_FUNCTION void SafetensorsReader::check_layout(std::int64_t available) const {
     std::vector<std::pair<const std::string*, const TensorEntry*>> order;
     for (const auto& [name, entry] : tensors_) order.emplace_back(&name, &entry);
     std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
@@ -281,7 +283,7 @@ DEEPREC_FUNCTION void SafetensorsReader::check_layout(std::int64_t available) co
     if (at != available) fail(message("expected ", at, " bytes of data, received ", available));
 }
 
-DEEPREC_FUNCTION void SafetensorsReader::take_texts() {
+DEEPREC_LAZY_FUNCTION void SafetensorsReader::take_texts() {
     for (auto item = tensors_.begin(); item != tensors_.end();) {
         const auto& [name, entry] = *item;
         if (!name.starts_with(detail::text_tensor)) {

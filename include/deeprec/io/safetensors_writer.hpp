@@ -61,13 +61,13 @@ public:
         items_.back().make = std::move(make);
     }
     /// All tensors and texts of another, under names that begin with `prefix`: a file in a file.
-    void add(const std::string& prefix, const SafetensorsWriter& part);
+    DEEPREC_LAZY_DECLARED void add(const std::string& prefix, const SafetensorsWriter& part);
     /// Replaces the file whole or not at all (see FileReplacement). Throws FileError, ArgumentError for metadata that
     /// are not UTF-8 and for names and short metadata of more than 100 MB.
-    void write(const std::filesystem::path& path) const;
+    DEEPREC_LAZY_DECLARED void write(const std::filesystem::path& path) const;
     /// Writes and flushes. Throws FileError for a stream that is not open or does not take everything, ArgumentError as
     /// above.
-    void write(std::ostream& out) const;
+    DEEPREC_LAZY_DECLARED void write(std::ostream& out) const;
 
 private:
     struct Item {
@@ -78,12 +78,13 @@ private:
         std::int64_t bytes;
         std::function<void(Sink)> make{};  // in place of data
     };
-    static void check_text(std::string_view what, const std::string& name, const std::string& text);
+    DEEPREC_LAZY_DECLARED static void check_text(std::string_view what, const std::string& name,
+                                                 const std::string& text);
     static bool is_long(const std::string& text) { return text.size() > detail::longest_text; }
     /// Tensors and long texts, the largest elements first: with a header of a multiple of 8, all data is aligned for
     /// who maps the file.
-    std::vector<Item> in_order() const;
-    std::string header_of(const std::vector<Item>& order) const;
+    DEEPREC_LAZY_DECLARED std::vector<Item> in_order() const;
+    DEEPREC_LAZY_DECLARED std::string header_of(const std::vector<Item>& order) const;
     template <class F>
     static void each_part(const std::vector<Item>& order, const std::string& header, F&& f) {
         const std::uint64_t length = header.size();
@@ -110,7 +111,7 @@ private:
 };
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION void SafetensorsWriter::write(const std::filesystem::path& path) const {
+DEEPREC_LAZY_FUNCTION void SafetensorsWriter::write(const std::filesystem::path& path) const {
     const auto order = in_order();
     const std::string header = header_of(order);
     FileReplacement file(path);
@@ -118,7 +119,7 @@ DEEPREC_FUNCTION void SafetensorsWriter::write(const std::filesystem::path& path
     file.commit();
 }
 
-DEEPREC_FUNCTION void SafetensorsWriter::write(std::ostream& out) const {
+DEEPREC_LAZY_FUNCTION void SafetensorsWriter::write(std::ostream& out) const {
     const auto order = in_order();
     const std::string header = header_of(order);
     std::size_t total = 0;
@@ -131,7 +132,7 @@ DEEPREC_FUNCTION void SafetensorsWriter::write(std::ostream& out) const {
             message("safetensors: expected a stream that takes ", total, " bytes, received one that failed"));
 }
 
-DEEPREC_FUNCTION void SafetensorsWriter::add(const std::string& prefix, const SafetensorsWriter& part) {
+DEEPREC_LAZY_FUNCTION void SafetensorsWriter::add(const std::string& prefix, const SafetensorsWriter& part) {
     for (Item item : part.items_) {
         item.name = prefix + item.name;
         if (!names_.insert(item.name).second)
@@ -144,15 +145,15 @@ DEEPREC_FUNCTION void SafetensorsWriter::add(const std::string& prefix, const Sa
     kept_.insert(kept_.end(), part.kept_.begin(), part.kept_.end());
 }
 
-DEEPREC_FUNCTION void SafetensorsWriter::check_text(std::string_view what, const std::string& name,
-                                                    const std::string& text) {
+DEEPREC_LAZY_FUNCTION void SafetensorsWriter::check_text(std::string_view what, const std::string& name,
+                                                         const std::string& text) {
     const std::size_t bad = detail::find_not_utf8(text);
     if (bad != std::string::npos)
         throw ArgumentError(message("safetensors: expected UTF-8 in ", what, detail::shown(name, "'"),
                                     ", received byte ", int{static_cast<unsigned char>(text[bad])}, " at ", bad));
 }
 
-DEEPREC_FUNCTION std::vector<SafetensorsWriter::Item> SafetensorsWriter::in_order() const {
+DEEPREC_LAZY_FUNCTION std::vector<SafetensorsWriter::Item> SafetensorsWriter::in_order() const {
     std::vector<Item> order = items_;
     for (const auto& [key, text] : metadata) {
         check_text("the metadata key ", key, key);
@@ -170,7 +171,7 @@ DEEPREC_FUNCTION std::vector<SafetensorsWriter::Item> SafetensorsWriter::in_orde
     return order;
 }
 
-DEEPREC_FUNCTION std::string SafetensorsWriter::header_of(const std::vector<Item>& order) const {
+DEEPREC_LAZY_FUNCTION std::string SafetensorsWriter::header_of(const std::vector<Item>& order) const {
     std::string header = "{", largest;
     std::size_t largest_bytes = 0;
     const auto add = [&](const std::string& what, const std::string& entry) {

@@ -32,18 +32,19 @@ DEEPREC_BEGIN
 /// part's. What is read and does not fit is a FormatError with the file and the name.
 class StoredFields {
 public:
-    explicit StoredFields(SafetensorsWriter& to) : to_(&to) {}
-    explicit StoredFields(SafetensorsReader& from) : from_(&from), used_(std::make_shared<std::set<std::string>>()) {}
+    DEEPREC_LAZY explicit StoredFields(SafetensorsWriter& to) : to_(&to) {}
+    DEEPREC_LAZY explicit StoredFields(SafetensorsReader& from)
+        : from_(&from), used_(std::make_shared<std::set<std::string>>()) {}
 
     bool reading() const { return from_ != nullptr; }
 
     /// What the thing is; when reading, FormatError for another.
-    void kind(std::string_view expected) {
+    DEEPREC_LAZY void kind(std::string_view expected) {
         std::string found(expected);
         text("deeprec.kind", found);
         if (found != expected) fail("expected the kind ", expected, ", received ", detail::shown(found, "'"));
     }
-    void text(std::string_view name, std::string& value) {
+    DEEPREC_LAZY void text(std::string_view name, std::string& value) {
         if (to_) {
             to_->metadata[at(name)] = value;
             return;
@@ -104,9 +105,9 @@ public:
     }
     /// A tensor for each field of a record; when reading, of those that `value` has, ids [N] or [N, n] and numbers
     /// [N, F], and with the rows that the file has.
-    void record(std::string_view name, Record& value);
+    DEEPREC_LAZY_DECLARED void record(std::string_view name, Record& value);
     /// Texts as the bytes of all and where each ends: any number of any bytes, while metadata are UTF-8 below 100 MB.
-    void texts(std::string_view name, std::vector<std::string>& values);
+    DEEPREC_LAZY_DECLARED void texts(std::string_view name, std::vector<std::string>& values);
     /// A built model, by all that `save(model, path)` would write. When writing, throws ArgumentError for one that
     /// `load<Model>` could not make again.
     template <class Model>
@@ -133,7 +134,7 @@ public:
         thing.fields(part_fields);
     }
     /// The fields of a part.
-    StoredFields inner(std::string_view name) const {
+    DEEPREC_LAZY StoredFields inner(std::string_view name) const {
         StoredFields fields(*this);
         fields.prefix_ = at(name) + ".";
         return fields;
@@ -149,7 +150,7 @@ public:
         throw FormatError(message(from_->name(), ": ", prefix_, prefix_.empty() ? "" : " ", message(parts...)));
     }
     /// When all is read: throws FormatError for a tensor that nobody asked for.
-    void check_all_used() const {
+    DEEPREC_LAZY void check_all_used() const {
         for (const auto& [name, entry] : from_->tensors())
             if (!used_->count(name))
                 fail("tensor ", detail::shown(name, "'"), " of ", detail::shape_text(entry.shape),
@@ -158,11 +159,11 @@ public:
 
 private:
     std::string at(std::string_view name) const { return prefix_ + std::string(name); }
-    std::string use(std::string_view name) {
+    DEEPREC_LAZY std::string use(std::string_view name) {
         used_->insert(at(name));
         return at(name);
     }
-    std::vector<Index> shape_of(std::string_view name, std::size_t rank) {
+    DEEPREC_LAZY std::vector<Index> shape_of(std::string_view name, std::size_t rank) {
         const auto found = from_->tensors().find(use(name));
         if (found == from_->tensors().end()) fail("expected a tensor '", at(name), "', the file has none");
         if (found->second.shape.size() != rank)
@@ -194,7 +195,7 @@ template <class Thing>
 concept Stored = requires(Thing& thing, StoredFields& f) { thing.fields(f); };
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION void StoredFields::record(std::string_view name, Record& value) {
+DEEPREC_LAZY_FUNCTION void StoredFields::record(std::string_view name, Record& value) {
     std::vector<Record::Field> read;
     for (const FieldView& field : value.fields()) {
         const std::string own = message(name, ".", field.name);
@@ -227,7 +228,7 @@ DEEPREC_FUNCTION void StoredFields::record(std::string_view name, Record& value)
         fail(error.what());
     }
 }
-DEEPREC_FUNCTION void StoredFields::texts(std::string_view name, std::vector<std::string>& values) {
+DEEPREC_LAZY_FUNCTION void StoredFields::texts(std::string_view name, std::vector<std::string>& values) {
     const std::string bytes_name = std::string(name) + ".bytes", ends_name = std::string(name) + ".ends";
     std::vector<std::uint8_t> bytes;
     std::vector<std::int64_t> ends;

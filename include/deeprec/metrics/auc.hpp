@@ -8,11 +8,40 @@
 #include <vector>
 
 #include <deeprec/core/equal.hpp>
+#include <deeprec/core/function_ref.hpp>
 #include <deeprec/metrics/metric.hpp>
 
 DEEPREC_BEGIN
 
 namespace detail {
+/// f(weight of positives, weight of negatives) for each distinct score, best first. False where a score is NaN, which
+/// has no place in any order.
+DEEPREC_LAZY_DECLARED bool each_score(const std::vector<double>& scores, const std::vector<double>& classes,
+                                      const std::vector<double>& weights, FunctionRef<void(double, double)> f);
+
+#if DEEPREC_BODIES
+DEEPREC_LAZY_FUNCTION bool each_score(const std::vector<double>& scores, const std::vector<double>& classes,
+                                      const std::vector<double>& weights, FunctionRef<void(double, double)> f) {
+    if (std::any_of(scores.begin(), scores.end(), [](double score) { return std::isnan(score); })) return false;
+    struct Seen {
+        double score;
+        bool positive;
+        double weight;
+    };
+    std::vector<Seen> sorted(scores.size());
+    for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = {scores[i], classes[i] > 0.5, weights[i]};
+    std::sort(sorted.begin(), sorted.end(), [](const Seen& a, const Seen& b) { return a.score > b.score; });
+    for (std::size_t i = 0; i < sorted.size();) {
+        double positives = 0, negatives = 0;
+        const double score = sorted[i].score;
+        for (; i < sorted.size() && detail::equal(sorted[i].score, score); ++i)
+            (sorted[i].positive ? positives : negatives) += sorted[i].weight;
+        f(positives, negatives);
+    }
+    return true;
+}
+#endif
+
 /// Keeps every score with its class: what exact areas are made of.
 template <class Rule>
 class ScoreMetric : public ElementMetric<Rule> {
@@ -32,27 +61,8 @@ public:
     void state(CheckpointState& s) { s.lists({{"scores", &scores_}, {"classes", &classes_}, {"weights", &weights_}}); }
 
 protected:
-    /// f(weight of positives, weight of negatives) for each distinct score, best first. False where a score is NaN,
-    /// which has no place in any order.
-    template <class F>
-    bool each_score(F&& f) const {
-        if (std::any_of(scores_.begin(), scores_.end(), [](double score) { return std::isnan(score); })) return false;
-        struct Seen {
-            double score;
-            bool positive;
-            double weight;
-        };
-        std::vector<Seen> sorted(scores_.size());
-        for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = {scores_[i], classes_[i] > 0.5, weights_[i]};
-        std::sort(sorted.begin(), sorted.end(), [](const Seen& a, const Seen& b) { return a.score > b.score; });
-        for (std::size_t i = 0; i < sorted.size();) {
-            double positives = 0, negatives = 0;
-            const double score = sorted[i].score;
-            for (; i < sorted.size() && detail::equal(sorted[i].score, score); ++i)
-                (sorted[i].positive ? positives : negatives) += sorted[i].weight;
-            f(positives, negatives);
-        }
-        return true;
+    bool each_score(FunctionRef<void(double, double)> f) const {
+        return detail::each_score(scores_, classes_, weights_, f);
     }
     std::vector<double> scores_, classes_, weights_;  // of each prediction; class 1 or 0
 };
@@ -64,7 +74,7 @@ class Auc : public detail::ScoreMetric<Auc> {
 public:
     static constexpr std::string_view label = "Auc";
     static constexpr std::string_view name() { return "auc"; }
-    double result() const {
+    DEEPREC_LAZY double result() const {
         double above = 0, pairs = 0, negatives = 0;  // above: positives with a higher score
         const bool ordered = each_score([&](double tied_positives, double tied_negatives) {
             pairs += tied_negatives * (above + tied_positives / 2);
@@ -90,7 +100,7 @@ class AveragePrecision : public detail::ScoreMetric<AveragePrecision> {
 public:
     static constexpr std::string_view label = "AveragePrecision";
     static constexpr std::string_view name() { return "average_precision"; }
-    double result() const {
+    DEEPREC_LAZY double result() const {
         double found = 0, all = 0, sum = 0;
         const bool ordered = each_score([&](double positives, double negatives) {
             found += positives;
@@ -123,7 +133,7 @@ public:
                     static_cast<double>(row.prediction[i]), static_cast<double>(row.target[i]), row.weight);
         });
     }
-    double result() const {
+    DEEPREC_LAZY double result() const {
         double sum = 0, weight = 0;
         for (const auto& [group, auc] : groups_) {
             const double value = auc.result();
@@ -134,7 +144,7 @@ public:
         return detail::ratio(sum, weight);
     }
     void reset() { groups_.clear(); }
-    void merge(const Gauc& other) {
+    DEEPREC_LAZY void merge(const Gauc& other) {
         for (const auto& [group, auc] : other.groups_) groups_[group].merge(auc);
     }
 

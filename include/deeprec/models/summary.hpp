@@ -4,6 +4,7 @@
 #include <iomanip>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <deeprec/core/layer.hpp>
@@ -24,6 +25,10 @@ SummaryRow summary_row(std::string name, const L& layer, const Shape& output) {
     return {std::move(name), output, n, n * static_cast<Index>(sizeof(typename L::Scalar))};
 }
 
+namespace detail {
+void add_summary_row(std::vector<SummaryRow>& rows, const std::string& key, std::string_view layer, const Shape& output,
+                     Index parameters, std::size_t bytes_each);
+}
 /// Adds the row of the part `key`, or those of its fields or heads where it has such, as "0.item Embedding".
 template <class L>
 void add_summary(std::vector<SummaryRow>& rows, const std::string& key, const L& layer, const Shape& output) {
@@ -33,13 +38,21 @@ void add_summary(std::vector<SummaryRow>& rows, const std::string& key, const L&
             rows.push_back(std::move(row));
         }
     } else {
-        rows.push_back(summary_row(message(key, " ", L::name()), layer, output));
+        detail::add_summary_row(rows, key, L::name(), output, parameter_count(layer), sizeof(typename L::Scalar));
     }
 }
 
 void print_summary(std::ostream& out, const std::vector<SummaryRow>& rows);
 
 #if DEEPREC_BODIES
+namespace detail {
+DEEPREC_NOINLINE DEEPREC_FUNCTION void add_summary_row(std::vector<SummaryRow>& rows, const std::string& key,
+                                                       std::string_view layer, const Shape& output, Index parameters,
+                                                       std::size_t bytes_each) {
+    rows.push_back({message(key, " ", layer), output, parameters, parameters * static_cast<Index>(bytes_each)});
+}
+}  // namespace detail
+
 DEEPREC_FUNCTION void print_summary(std::ostream& out, const std::vector<SummaryRow>& rows) {
     const auto line = [&](const auto& layer, const std::string& output, const auto& parameters, const auto& bytes) {
         out << std::left << std::setw(26) << layer << std::setw(18) << output << std::right << std::setw(12) << parameters

@@ -37,7 +37,7 @@ public:
     static constexpr std::string_view kind = "BprMf";  ///< in files
     /// Of no items, to be loaded.
     BprMf() = default;
-    explicit BprMf(const Sequences& train, BprMfOptions options = {}) : width_(options.width) {
+    DEEPREC_LAZY explicit BprMf(const Sequences& train, BprMfOptions options = {}) : width_(options.width) {
         if (options.width < 1 || options.epochs < 0 || !(options.learning_rate > 0) || !(options.regularization >= 0) ||
             !std::isfinite(options.learning_rate) || !std::isfinite(options.regularization))
             throw ArgumentError(message(
@@ -86,7 +86,7 @@ public:
     /// Whether it knows the query's user.
     bool answers(const Query& query) const { return query.user >= 1 && query.user <= users(); }
     /// New items, of which nothing is learnt: they score as the lowest bias.
-    void add_items(Index count) {
+    DEEPREC_LAZY void add_items(Index count) {
         detail::check_new_items("BprMf", items(), count);
         Tensor<float, 2> more(items_.dimension(0) + count, width_);
         std::copy_n(items_.data(), items_.size(), more.data());
@@ -99,7 +99,7 @@ public:
         for (const std::int32_t item : {a, b}) detail::check_item("BprMf", items(), item);
         return detail::cosine(&items_(a, 0), &items_(b, 0), width_);
     }
-    void fields(StoredFields& f) {
+    DEEPREC_LAZY void fields(StoredFields& f) {
         f.kind(kind);
         f.matrix("users", users_);
         f.matrix("items", items_);
@@ -121,7 +121,7 @@ public:
     }
 
 private:
-    void check_finite(const BprMfOptions& options) const {
+    DEEPREC_LAZY void check_finite(const BprMfOptions& options) const {
         const auto check = [&](std::string_view what, Index number, const Tensor<float, 2>& rows, float bias) {
             const float* row = rows.data() + number * width_;
             if (!std::isfinite(bias) || !std::all_of(row, row + width_, [](float x) { return std::isfinite(x); }))
@@ -133,7 +133,7 @@ private:
         for (Index item = 1; item < items_.dimension(0); ++item)
             check("item", item, items_, bias_[static_cast<std::size_t>(item)]);
     }
-    void step(std::int32_t user, std::int32_t item, std::int32_t other, float rate, float decay) {
+    DEEPREC_LAZY void step(std::int32_t user, std::int32_t item, std::int32_t other, float rate, float decay) {
         float *p = &users_(user, 0), *q = &items_(item, 0), *o = &items_(other, 0);
         float &b = bias_[static_cast<std::size_t>(item)], &c = bias_[static_cast<std::size_t>(other)];
         const float margin = b - c + kernels::dot<float>(p, q, width_) - kernels::dot<float>(p, o, width_);

@@ -50,8 +50,8 @@ struct TargetRank {
     Index rank = 0;  // 0: the target is no candidate
     double auc = 0;
 };
-inline void check_queries(std::string_view name, std::span<const Query> queries, std::int32_t items,
-                          const RankingProtocol& protocol) {
+DEEPREC_LAZY void check_queries(std::string_view name, std::span<const Query> queries, std::int32_t items,
+                                const RankingProtocol& protocol) {
     if (queries.empty()) throw DataError(message(name, ": there are no queries"));
     const auto check = [&](std::string_view what, std::int32_t item) {
         if (item < 1 || item > items)
@@ -67,7 +67,7 @@ inline void check_queries(std::string_view name, std::span<const Query> queries,
     }
 }
 /// Throws ArgumentError, on every rank and with both values, where one has another protocol or other queries.
-inline void agree_to_rank(std::span<const Query> queries, std::int32_t items, const RankingProtocol& protocol) {
+DEEPREC_LAZY void agree_to_rank(std::span<const Query> queries, std::int32_t items, const RankingProtocol& protocol) {
     std::uint64_t hash = hash_start;
     for (const Query& query : queries) {
         const std::int32_t ids[] = {query.user, query.target};
@@ -97,7 +97,8 @@ void gather_ranks(std::span<const std::vector<std::byte>> all, const FirstOf& fi
     }
 }
 /// candidate[item] = whether the query may be answered with the item, for items 1 ... of `candidate`.
-inline void mark_candidates(const Query& query, std::vector<std::uint8_t>& candidate, const RankingProtocol& protocol) {
+DEEPREC_LAZY void mark_candidates(const Query& query, std::vector<std::uint8_t>& candidate,
+                                  const RankingProtocol& protocol) {
     std::fill(candidate.begin() + 1, candidate.end(), std::uint8_t{protocol.negatives == nullptr});
     if (protocol.negatives) {
         for (const std::int32_t item : (*protocol.negatives)[query.user]) candidate[static_cast<std::size_t>(item)] = 1;
@@ -107,8 +108,8 @@ inline void mark_candidates(const Query& query, std::vector<std::uint8_t>& candi
         for (const std::int32_t item : query.history) candidate[static_cast<std::size_t>(item)] = 0;
 }
 /// Where the target of one query stands among its candidates; `candidate` is scratch.
-inline TargetRank rank_target(const Query& query, std::span<const float> scores, std::vector<std::uint8_t>& candidate,
-                              const RankingProtocol& protocol) {
+DEEPREC_LAZY TargetRank rank_target(const Query& query, std::span<const float> scores,
+                                    std::vector<std::uint8_t>& candidate, const RankingProtocol& protocol) {
     mark_candidates(query, candidate, protocol);
     const auto target = static_cast<std::size_t>(query.target);
     const float own = scores[target];

@@ -42,20 +42,22 @@ struct Standardised {
     double mean = 0, scale = 0;  ///< z = (s - mean) scale; a scale of 0 where the deviation is no more than rounding
 };
 /// Replaces row[1 ... N] by z, 0 for items that are not known. Throws NumericError.
-Standardised standardise(std::size_t member, std::span<float> row, std::span<const std::uint8_t> known);
+DEEPREC_LAZY_DECLARED Standardised standardise(std::size_t member, std::span<float> row,
+                                               std::span<const std::uint8_t> known);
 /// z [queries, N + 1] of a member; rows of 0 for queries that it has no answer to.
-void standardised_scores(const HybridMember& member, std::size_t number, std::span<const Query> queries,
-                         std::span<const std::uint8_t> known, std::span<float> z);
+DEEPREC_LAZY_DECLARED void standardised_scores(const HybridMember& member, std::size_t number,
+                                               std::span<const Query> queries, std::span<const std::uint8_t> known,
+                                               std::span<float> z);
 /// By item: (sum of all |weight|) / (sum of those whose members know it), 0 for nobody's; `known` is [members, N + 1].
-std::vector<float> speaking_for_others(std::span<const double> weights, std::span<const std::uint8_t> known,
-                                       std::size_t width);
+DEEPREC_LAZY_DECLARED std::vector<float> speaking_for_others(std::span<const double> weights,
+                                                             std::span<const std::uint8_t> known, std::size_t width);
 /// What a hybrid says, for any list of members.
-void hybrid_scores(std::span<const HybridMember> members, std::span<const double> weights,
-                   std::span<const Query> queries, std::span<float> scores);
+DEEPREC_LAZY_DECLARED void hybrid_scores(std::span<const HybridMember> members, std::span<const double> weights,
+                                         std::span<const Query> queries, std::span<float> scores);
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION Standardised standardise(std::size_t member, std::span<float> row,
-                                          std::span<const std::uint8_t> known) {
+DEEPREC_LAZY_FUNCTION Standardised standardise(std::size_t member, std::span<float> row,
+                                               std::span<const std::uint8_t> known) {
     row[0] = 0;
     double sum = 0, squares = 0, n = 0;
     for (std::size_t i = 1; i < row.size(); ++i)
@@ -76,9 +78,9 @@ DEEPREC_FUNCTION Standardised standardise(std::size_t member, std::span<float> r
     return {mean, scale};
 }
 
-DEEPREC_FUNCTION void standardised_scores(const HybridMember& member, std::size_t number,
-                                          std::span<const Query> queries, std::span<const std::uint8_t> known,
-                                          std::span<float> z) {
+DEEPREC_LAZY_FUNCTION void standardised_scores(const HybridMember& member, std::size_t number,
+                                               std::span<const Query> queries, std::span<const std::uint8_t> known,
+                                               std::span<float> z) {
     const std::size_t width = known.size();
     if (std::all_of(queries.begin(), queries.end(), [&](const Query& query) { return member.answers(query); })) {
         member.score(queries, z);
@@ -96,8 +98,8 @@ DEEPREC_FUNCTION void standardised_scores(const HybridMember& member, std::size_
     }
 }
 
-DEEPREC_FUNCTION std::vector<float> speaking_for_others(std::span<const double> weights,
-                                                        std::span<const std::uint8_t> known, std::size_t width) {
+DEEPREC_LAZY_FUNCTION std::vector<float> speaking_for_others(std::span<const double> weights,
+                                                             std::span<const std::uint8_t> known, std::size_t width) {
     std::vector<double> knowing(width, 0.0);
     double all = 0;
     for (std::size_t m = 0; m < weights.size(); ++m) {
@@ -111,8 +113,8 @@ DEEPREC_FUNCTION std::vector<float> speaking_for_others(std::span<const double> 
     return factors;
 }
 
-DEEPREC_FUNCTION void hybrid_scores(std::span<const HybridMember> members, std::span<const double> weights,
-                                    std::span<const Query> queries, std::span<float> scores) {
+DEEPREC_LAZY_FUNCTION void hybrid_scores(std::span<const HybridMember> members, std::span<const double> weights,
+                                         std::span<const Query> queries, std::span<float> scores) {
     const std::size_t width = queries.empty() ? 0 : scores.size() / queries.size();
     if (width < 2 || width * queries.size() != scores.size())
         throw ShapeError(message("WeightedHybrid: expected scores of padding and all items for each of ",

@@ -24,7 +24,7 @@ inline constexpr ItemStorage int8 = ItemStorage::int8;
 namespace detail {
 
 /// The storage of an index in its file; files without one are those of float32.
-inline void stored_storage(StoredFields& f, ItemStorage& storage) {
+DEEPREC_LAZY void stored_storage(StoredFields& f, ItemStorage& storage) {
     std::vector<std::int32_t> number;
     if (storage == ItemStorage::int8) number = {8};
     if (!number.empty() || f.has("storage")) f.kept_list("storage", number);
@@ -38,8 +38,8 @@ public:
     ItemCodes() = default;
     /// Throws ArgumentError, in the name of who asks, for a negative count or width and a width above 2^20. `biases`
     /// and `pool` may be null.
-    ItemCodes(std::string_view who, const float* items, const float* biases, Index count, Index width,
-              ThreadPool* pool = nullptr)
+    DEEPREC_LAZY ItemCodes(std::string_view who, const float* items, const float* biases, Index count, Index width,
+                           ThreadPool* pool = nullptr)
         : count_(count), width_(width), has_biases_(biases != nullptr) {
         if (count < 0 || width < 0 || width > kernels::most_quantized_width)
             throw ArgumentError(message(who, ": expected 0 or more rows of 0 to ", kernels::most_quantized_width,

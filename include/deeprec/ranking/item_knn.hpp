@@ -13,7 +13,7 @@ public:
     static constexpr std::string_view kind = "ItemKnn";  ///< in files
     /// Of no items, to be loaded.
     ItemKnn() = default;
-    explicit ItemKnn(const Sequences& train, HistoryWeights weights = {.age_weight = 1})
+    DEEPREC_LAZY explicit ItemKnn(const Sequences& train, HistoryWeights weights = {.age_weight = 1})
         : links_(make(train.distinct(), weights)) {}
     void operator()(const Query& query, std::span<float> scores) const { links_.score(query.history, scores); }
     std::int32_t items() const { return links_.items(); }
@@ -29,13 +29,13 @@ public:
     }
     /// New items, without neighbours yet.
     void add_items(Index count) { links_.add_items(count); }
-    void fields(StoredFields& f) {
+    DEEPREC_LAZY void fields(StoredFields& f) {
         f.kind(kind);
         f.part("links", links_);
     }
 
 private:
-    static ItemLinks make(const Sequences& sets, HistoryWeights weights) {
+    DEEPREC_LAZY static ItemLinks make(const Sequences& sets, HistoryWeights weights) {
         const auto counts = sets.item_counts();
         std::vector<std::vector<std::int32_t>> users(counts.size());  // of each item
         for (std::int32_t user = 1; user <= sets.users(); ++user)

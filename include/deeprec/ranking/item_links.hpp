@@ -26,11 +26,11 @@ struct HistoryWeights {
 namespace detail {
 /// When reading: throws FormatError unless row i of items 0 ... `items` has to[begin[i]] up to to[begin[i + 1]], items
 /// in ascending order.
-void require_rows(StoredFields& f, std::int64_t items, const std::vector<std::int64_t>& begin,
-                  const std::vector<std::int32_t>& to);
+DEEPREC_LAZY_DECLARED void require_rows(StoredFields& f, std::int64_t items, const std::vector<std::int64_t>& begin,
+                                        const std::vector<std::int32_t>& to);
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION void require_rows(StoredFields& f, std::int64_t items, const std::vector<std::int64_t>& begin,
-                                   const std::vector<std::int32_t>& to) {
+DEEPREC_LAZY_FUNCTION void require_rows(StoredFields& f, std::int64_t items, const std::vector<std::int64_t>& begin,
+                                        const std::vector<std::int32_t>& to) {
     if (!f.reading()) return;
     f.require(std::ssize(begin) == items + 2 && begin.front() == 0 && begin.back() == std::ssize(to) &&
                   std::is_sorted(begin.begin(), begin.end()),
@@ -54,7 +54,7 @@ DEEPREC_FUNCTION void require_rows(StoredFields& f, std::int64_t items, const st
 class ItemLinks {
 public:
     /// Of no items, to be loaded; `name` is for messages and outlives it.
-    explicit ItemLinks(std::string_view name) : name_(name) {}
+    DEEPREC_LAZY explicit ItemLinks(std::string_view name) : name_(name) {}
     /// fill(item, add) for each item 1..n calls add(other, weight); weights are positive, those to the same item are
     /// added up.
     template <class Fill>
@@ -91,7 +91,7 @@ public:
         return reached_[static_cast<std::size_t>(item)] != 0;
     }
     /// New items without links.
-    void add_items(Index count) {
+    DEEPREC_LAZY void add_items(Index count) {
         detail::check_new_items(name_, items(), count);
         const std::size_t n = n_ + static_cast<std::size_t>(count);
         begin_.resize(n + 2, begin_.back());
@@ -107,7 +107,8 @@ public:
         return found < last && *found == to ? double{strength_[static_cast<std::size_t>(found - to_.begin())]} : 0;
     }
     /// What each event of a history adds to the item's score; the sum is the score. Throws as `score`.
-    void contributions(std::span<const std::int32_t> history, std::int32_t item, std::span<double> events) const {
+    DEEPREC_LAZY void contributions(std::span<const std::int32_t> history, std::int32_t item,
+                                    std::span<double> events) const {
         detail::check_item(name_, items(), item);
         std::fill(events.begin(), events.end(), 0.0);
         double weight = 1;
@@ -118,7 +119,7 @@ public:
             events[at] = weight * link(history[at], item);
         }
     }
-    void fields(StoredFields& f) {
+    DEEPREC_LAZY void fields(StoredFields& f) {
         f.number("age_weight", weights_.age_weight);
         f.number("last", weights_.last);
         f.list("begin", begin_);
@@ -137,7 +138,7 @@ public:
     }
 
     /// Writes the scores of items 0..n. Throws DataError for another number of scores or an unknown item.
-    void score(std::span<const std::int32_t> history, std::span<float> scores) const {
+    DEEPREC_LAZY void score(std::span<const std::int32_t> history, std::span<float> scores) const {
         const auto n = static_cast<std::int64_t>(n_);
         detail::check_scores(name_, n, scores);
         std::fill(scores.begin(), scores.end(), 0.0f);

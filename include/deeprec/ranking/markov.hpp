@@ -21,7 +21,7 @@ public:
     static constexpr std::string_view kind = "Markov";  ///< in files
     /// Of no items, to be loaded.
     Markov() = default;
-    explicit Markov(const Sequences& train) : counts_(train.item_counts()) {
+    DEEPREC_LAZY explicit Markov(const Sequences& train) : counts_(train.item_counts()) {
         std::vector<std::pair<std::int32_t, std::int32_t>> steps;
         for (std::int32_t user = 1; user <= train.users(); ++user) {
             const auto ids = train[user];
@@ -47,7 +47,7 @@ public:
         return counts_[static_cast<std::size_t>(item)] > 0;
     }
     /// New items, that followed nothing yet.
-    void add_items(Index count) {
+    DEEPREC_LAZY void add_items(Index count) {
         detail::check_new_items("Markov", items(), count);
         counts_.resize(counts_.size() + static_cast<std::size_t>(count), 0);
         begin_.resize(begin_.size() + static_cast<std::size_t>(count), begin_.back());
@@ -77,7 +77,7 @@ public:
         for (auto i = first; i < last; ++i) all += double{next_counts_[static_cast<std::size_t>(i)]};
         return all > 0 ? count / all : 0;
     }
-    void fields(StoredFields& f) {
+    DEEPREC_LAZY void fields(StoredFields& f) {
         f.kind(kind);
         f.list("counts", counts_);
         f.list("begin", begin_);
@@ -105,7 +105,7 @@ private:
     std::pair<std::int64_t, std::int64_t> range(std::int32_t item) const {
         return {begin_[static_cast<std::size_t>(item)], begin_[static_cast<std::size_t>(item) + 1]};
     }
-    void set_scale() {
+    DEEPREC_LAZY void set_scale() {
         const auto most = *std::max_element(counts_.begin(), counts_.end());
         popularity_scale_ = most > 0 ? 0.5f / static_cast<float>(most) : 0;  // keeps the fallback below one count
     }

@@ -28,7 +28,7 @@ public:
     /// Of no items, to be loaded.
     Popularity() = default;
     /// Throws DataError for sequences with what a split holds out, as the other yardsticks.
-    explicit Popularity(const Sequences& train) : counts_(train.item_counts()) {}
+    DEEPREC_LAZY explicit Popularity(const Sequences& train) : counts_(train.item_counts()) {}
     std::int32_t items() const { return static_cast<std::int32_t>(counts_.size()) - 1; }
     /// Whether training had the item.
     bool knows(std::int32_t item) const {
@@ -41,7 +41,7 @@ public:
         std::fill(events.begin(), events.end(), 0.0);
         return static_cast<double>(counts_[static_cast<std::size_t>(item)]);
     }
-    void fields(StoredFields& f) {
+    DEEPREC_LAZY void fields(StoredFields& f) {
         f.kind(kind);
         f.list("counts", counts_);
         f.require(!counts_.empty() && counts_[0] == 0 && *std::min_element(counts_.begin(), counts_.end()) >= 0,
@@ -49,14 +49,14 @@ public:
     }
     /// Of counts [N + 1], as of another time or another kind of event. Throws DataError unless there are counts of 0
     /// for padding and 0 or more for each item.
-    explicit Popularity(std::vector<std::int64_t> counts) : counts_(std::move(counts)) {
+    DEEPREC_LAZY explicit Popularity(std::vector<std::int64_t> counts) : counts_(std::move(counts)) {
         if (counts_.empty() || counts_[0] != 0 || *std::min_element(counts_.begin(), counts_.end()) < 0)
             throw DataError("Popularity: expected counts of 0 for padding and 0 or more for each item");
     }
     /// What is popular now: score(i) = recent(i) (m + 1) + all(i), where m is the count of the most popular item; so
     /// the recent events decide, and all of them between equals. Of a split take `train_events`, with their times.
     /// Throws DataError as `Interactions::check`, ArgumentError unless days and events are positive.
-    static Popularity recent(const Interactions& events, const Recency& recency = {}) {
+    DEEPREC_LAZY static Popularity recent(const Interactions& events, const Recency& recency = {}) {
         if (!(recency.days > 0) || recency.events < 1)
             throw ArgumentError(message("Popularity: expected positive days and events, received ", recency.days,
                                         " and ", recency.events));
@@ -82,7 +82,7 @@ public:
         return Popularity(std::move(all));
     }
     /// New items, that nobody took yet.
-    void add_items(Index count) {
+    DEEPREC_LAZY void add_items(Index count) {
         detail::check_new_items("Popularity", items(), count);
         counts_.resize(counts_.size() + static_cast<std::size_t>(count), 0);
     }

@@ -43,8 +43,8 @@ struct PopularityRows {
     RankingFigures head, torso, tail, cold;
 };
 /// Throws DataError unless there is a rank for each query, and for a target that `train` does not number.
-inline PopularityRows by_popularity(const RankingReport& report, std::span<const Query> queries,
-                                    const Sequences& train) {
+DEEPREC_LAZY PopularityRows by_popularity(const RankingReport& report, std::span<const Query> queries,
+                                          const Sequences& train) {
     if (report.ranks.size() != queries.size())
         throw DataError(message("by_popularity: expected a rank for each of ", queries.size(), " queries, received ",
                                 report.ranks.size()));
@@ -75,8 +75,8 @@ struct BootstrapIntervals {
 };
 /// Percentile bootstrap over queries (Efron 1979): the middle `confidence` of the figures of `resamples` draws of as
 /// many queries with replacement. Throws ArgumentError for options without meaning, DataError without queries.
-inline BootstrapIntervals bootstrap(const RankingReport& report, double confidence = 0.95, Index resamples = 1000,
-                                    Seed seed = {}) {
+DEEPREC_LAZY BootstrapIntervals bootstrap(const RankingReport& report, double confidence = 0.95, Index resamples = 1000,
+                                          Seed seed = {}) {
     detail::check_resampling("bootstrap", confidence, resamples);
     const std::size_t n = report.ranks.size();
     if (n == 0) throw DataError("bootstrap: there are no queries");
@@ -105,8 +105,8 @@ struct RankingComparison {
 /// would do, not what other seeds would.
 /// Throws DataError unless all reports are of the same k and the same number of queries, one at least; else as
 /// `paired_test`.
-inline RankingComparison compare(std::span<const RankingReport> a, std::span<const RankingReport> b,
-                                 const PairedTestOptions& options = {}) {
+DEEPREC_LAZY RankingComparison compare(std::span<const RankingReport> a, std::span<const RankingReport> b,
+                                       const PairedTestOptions& options = {}) {
     if (a.empty() || b.empty()) throw DataError("compare: expected reports of both models");
     const std::size_t n = a[0].ranks.size();
     const Index k = a[0].protocol.k;
@@ -129,8 +129,8 @@ inline RankingComparison compare(std::span<const RankingReport> a, std::span<con
     return {paired_test(hr, options), paired_test(ndcg, options)};
 }
 /// The same of one report each.
-inline RankingComparison compare(const RankingReport& a, const RankingReport& b,
-                                 const PairedTestOptions& options = {}) {
+DEEPREC_LAZY RankingComparison compare(const RankingReport& a, const RankingReport& b,
+                                       const PairedTestOptions& options = {}) {
     return compare(std::span(&a, 1), std::span(&b, 1), options);
 }
 

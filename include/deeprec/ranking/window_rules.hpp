@@ -14,7 +14,7 @@ public:
     static constexpr std::string_view kind = "WindowRules";  ///< in files
     /// Of no items, to be loaded.
     WindowRules() = default;
-    explicit WindowRules(const Sequences& train, Index window = 5, HistoryWeights weights = {})
+    DEEPREC_LAZY explicit WindowRules(const Sequences& train, Index window = 5, HistoryWeights weights = {})
         : links_(make(train, window, weights)) {}
     void operator()(const Query& query, std::span<float> scores) const { links_.score(query.history, scores); }
     std::int32_t items() const { return links_.items(); }
@@ -30,13 +30,13 @@ public:
     }
     /// New items, without neighbours yet.
     void add_items(Index count) { links_.add_items(count); }
-    void fields(StoredFields& f) {
+    DEEPREC_LAZY void fields(StoredFields& f) {
         f.kind(kind);
         f.part("links", links_);
     }
 
 private:
-    static ItemLinks make(const Sequences& train, Index window, HistoryWeights weights) {
+    DEEPREC_LAZY static ItemLinks make(const Sequences& train, Index window, HistoryWeights weights) {
         train.check_training("WindowRules");
         if (window < 1) throw ArgumentError(message("WindowRules: expected a positive window, received ", window));
         struct Place {

@@ -40,11 +40,11 @@ struct Checkpoint {
 
     std::filesystem::path best_path() const { return std::filesystem::path(directory) / "best.safetensors"; }
     std::filesystem::path state_path() const { return std::filesystem::path(directory) / "last.state"; }
-    std::filesystem::path epoch_path(long epoch) const;
+    DEEPREC_LAZY_DECLARED std::filesystem::path epoch_path(long epoch) const;
 
-    void on(const TrainBegin& e);
-    void on(const EpochEnd& e);
-    void done(TrainingControl& training, Index batches) const;
+    DEEPREC_LAZY_DECLARED void on(const TrainBegin& e);
+    DEEPREC_LAZY_DECLARED void on(const EpochEnd& e);
+    DEEPREC_LAZY_DECLARED void done(TrainingControl& training, Index batches) const;
     void state(CheckpointState& s) {
         s("best_epoch", best_epoch);
         s("best_value", best_value);
@@ -56,7 +56,7 @@ private:
         std::filesystem::path path;
         const Metadata* metadata = nullptr;
 
-        void write(TrainingControl& training) { training.show({this, &see<float>, &see<double>}); }
+        DEEPREC_LAZY void write(TrainingControl& training) { training.show({this, &see<float>, &see<double>}); }
         template <class T>
         static void see(void* self, detail::TrainingState<T>& state) {
             const Writer& writer = *static_cast<const Writer*>(self);
@@ -67,17 +67,18 @@ private:
                 detail::write_state(writer.path, state);
         }
     };
-    static void save_model(TrainingControl& training, const std::filesystem::path& path, const Metadata& metadata);
+    DEEPREC_LAZY_DECLARED static void save_model(TrainingControl& training, const std::filesystem::path& path,
+                                                 const Metadata& metadata);
 };
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION std::filesystem::path Checkpoint::epoch_path(long epoch) const {
+DEEPREC_LAZY_FUNCTION std::filesystem::path Checkpoint::epoch_path(long epoch) const {
     std::string number = std::to_string(epoch + 1);
     number.insert(0, 3 - std::min<std::size_t>(3, number.size()), '0');
     return std::filesystem::path(directory) / ("epoch-" + number + ".safetensors");
 }
 
-DEEPREC_FUNCTION void Checkpoint::on(const TrainBegin& e) {
+DEEPREC_LAZY_FUNCTION void Checkpoint::on(const TrainBegin& e) {
     if (keep < 0) throw ArgumentError(message("Checkpoint: expected keep >= 0, received ", keep));
     if (every_batches < 0 || (every_batches > 0 && !save_state))
         throw ArgumentError(message("Checkpoint: expected every_batches >= 0, and 0 without save_state, received ",
@@ -91,7 +92,7 @@ DEEPREC_FUNCTION void Checkpoint::on(const TrainBegin& e) {
     if (error) throw FileError(message("Checkpoint: cannot make the directory ", directory, ": ", error.message()));
 }
 
-DEEPREC_FUNCTION void Checkpoint::on(const EpochEnd& e) {
+DEEPREC_LAZY_FUNCTION void Checkpoint::on(const EpochEnd& e) {
     Metadata metadata{{"epoch", std::to_string(e.log.epoch + 1)}};
     for (const auto& [name, value] : e.log.figures) metadata[name] = detail::option_text(value);
     if (!save_best_only) save_model(e.training, epoch_path(e.log.epoch), metadata);
@@ -110,15 +111,15 @@ DEEPREC_FUNCTION void Checkpoint::on(const EpochEnd& e) {
     }
 }
 
-DEEPREC_FUNCTION void Checkpoint::done(TrainingControl& training, Index batches) const {
+DEEPREC_LAZY_FUNCTION void Checkpoint::done(TrainingControl& training, Index batches) const {
     if (!save_state || !(training.leads || training.shares)) return;
     const bool due = batches == 0 || (every_batches > 0 && batches % every_batches == 0) ||
                      (training.stopping && training.metric_without_state().empty());
     if (due) Writer{state_path()}.write(training);
 }
 
-DEEPREC_FUNCTION void Checkpoint::save_model(TrainingControl& training, const std::filesystem::path& path,
-                                             const Metadata& metadata) {
+DEEPREC_LAZY_FUNCTION void Checkpoint::save_model(TrainingControl& training, const std::filesystem::path& path,
+                                                  const Metadata& metadata) {
     if (training.leads || training.shares) Writer{path, &metadata}.write(training);
 }
 #endif

@@ -79,32 +79,28 @@ void agree_to_evaluate(const Model& model, const Data& data, TrainingWorld& worl
     };
     agree("evaluate: the ranks of a world evaluate one model alike", world, facts);
 }
-}  // namespace detail
-
-/// Runs the model over a data source and shows every prediction to the metrics, with the masks and weights of the data:
-/// `evaluate(model, test, Auc{}, LogLoss{})["auc"]`, or over ranks `evaluate(model, test, {.world = world}, Auc{})`.
-/// Throws as the model's forward and the metrics' update; ArgumentError, on every rank and with both values, where one
-/// has other data or weights.
-template <class Model, class Data, class... Metrics>
-Report evaluate(const Model& model, const Data& data, EvaluateOptions options, Metrics... metrics) {
+/// `evaluate`, alone or `Shared` by the ranks of a world: a program without one has none of the code that shares.
+template <bool Shared, class Model, class Data, class... Metrics>
+Report evaluate_batches(const Model& model, const Data& data, [[maybe_unused]] const AnyWorld& world,
+                        Metrics... metrics) {
     constexpr Index batch_size = 1024;
     Predictor<Model> predictor(model);
-    const std::vector<Index> order = detail::all_indices(data.size());
+    const std::vector<Index> order = all_indices(data.size());
     const auto indices_of = [&](Index number) {
         const Index begin = number * batch_size, count = std::min(batch_size, data.size() - begin);
         return std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
     };
-    const auto predictions = [&](const auto& batch) { return predictor.views(detail::input_views(batch.inputs)); };
+    const auto predictions = [&](const auto& batch) { return predictor.views(input_views(batch.inputs)); };
     const auto show = [&](const auto& batch, const auto& y) {
         const auto show_shaped = [&](const auto& prediction) {
             const auto update = [&](auto& metric) {
-                const TaskLists tasks = detail::task_lists(model, batch);
+                const TaskLists tasks = task_lists(model, batch);
                 if constexpr (is_on_task<std::remove_cvref_t<decltype(metric)>>)
                     metric.update(tasks, prediction, batch.targets, batch.sample_weights());
                 else if (!tasks.targets.empty())
-                    detail::refuse_metric("evaluate", metric.name(), tasks);
+                    refuse_metric("evaluate", metric.name(), tasks);
                 else
-                    detail::update_metric(metric, prediction, batch.targets, batch.sample_weights());
+                    update_metric(metric, prediction, batch.targets, batch.sample_weights());
             };
             (update(metrics), ...);
         };
@@ -116,28 +112,41 @@ Report evaluate(const Model& model, const Data& data, EvaluateOptions options, M
         }
     };
     const Index batches = (data.size() + batch_size - 1) / batch_size;
-    const Index ranks = options.world.size(), rank = options.world.rank();
-    if (options.world) detail::agree_to_evaluate(model, data, *options.world);
-    for (Index first = 0; first < batches; first += ranks) {
-        if (!options.world) {
-            const auto& batch = data.batch(indices_of(first));
+    if constexpr (!Shared) {
+        for (Index number = 0; number < batches; ++number) {
+            const auto& batch = data.batch(indices_of(number));
             show(batch, predictions(batch));
-            continue;
         }
+    } else {
         using Y = decltype(predictions(data.batch(indices_of(0))));
-        const auto all = detail::gather_work(*options.world, [&]() -> std::vector<std::byte> {
-            if (first + rank >= batches) return {};
-            return detail::packed<typename Y::Scalar, Y::rank>(predictions(data.batch(indices_of(first + rank))));
-        });
-        for (Index number = first; number < std::min(first + ranks, batches); ++number)
-            show(data.batch(indices_of(number)),
-                 detail::unpacked<typename Y::Scalar, Y::rank>(all[static_cast<std::size_t>(number - first)]));
+        const Index ranks = world.size(), rank = world.rank();
+        agree_to_evaluate(model, data, *world);
+        for (Index first = 0; first < batches; first += ranks) {
+            const auto all = gather_work(*world, [&]() -> std::vector<std::byte> {
+                if (first + rank >= batches) return {};
+                return packed<typename Y::Scalar, Y::rank>(predictions(data.batch(indices_of(first + rank))));
+            });
+            for (Index number = first; number < std::min(first + ranks, batches); ++number)
+                show(data.batch(indices_of(number)),
+                     unpacked<typename Y::Scalar, Y::rank>(all[static_cast<std::size_t>(number - first)]));
+        }
     }
     return {{{std::string(metrics.name()), metrics.result()}...}};
 }
+}  // namespace detail
+
+/// Runs the model over a data source and shows every prediction to the metrics, with the masks and weights of the data:
+/// `evaluate(model, test, Auc{}, LogLoss{})["auc"]`, or over ranks `evaluate(model, test, {.world = world}, Auc{})`.
+/// Throws as the model's forward and the metrics' update; ArgumentError, on every rank and with both values, where one
+/// has other data or weights.
+template <class Model, class Data, class... Metrics>
+Report evaluate(const Model& model, const Data& data, EvaluateOptions options, Metrics... metrics) {
+    return options.world ? detail::evaluate_batches<true>(model, data, options.world, std::move(metrics)...)
+                         : detail::evaluate_batches<false>(model, data, {}, std::move(metrics)...);
+}
 template <class Model, class Data, class... Metrics>
 Report evaluate(const Model& model, const Data& data, Metrics... metrics) {
-    return evaluate(model, data, EvaluateOptions{}, std::move(metrics)...);
+    return detail::evaluate_batches<false>(model, data, {}, std::move(metrics)...);
 }
 
 DEEPREC_END

@@ -28,13 +28,13 @@ struct HistoryFile {
     std::string text{};                  ///< what the file has
     long lines = 0;                      ///< epochs in it
 
-    void on(const TrainBegin& e) {
+    DEEPREC_LAZY void on(const TrainBegin& e) {
         if (e.resumed && lines > 0) return read_back();
         columns.clear();
         text.clear();
         lines = 0;
     }
-    void on(const EpochEnd& e) {
+    DEEPREC_LAZY void on(const EpochEnd& e) {
         const bool json = path.ends_with(".jsonl");
         if (!json && lines == 0) {
             columns.clear();
@@ -56,7 +56,7 @@ struct HistoryFile {
 
 private:
     /// A callback of an earlier run may have been another object: what it wrote is in the file.
-    void read_back() {
+    DEEPREC_LAZY void read_back() {
         std::ifstream in(path, std::ios::binary);
         if (!in)
             throw FileError(message("HistoryFile: cannot read ", path, ", which the training to go on has written"));
@@ -77,13 +77,13 @@ private:
         if (found < lines)
             throw FormatError(message("HistoryFile: expected ", lines, " epochs in ", path, ", received ", found));
     }
-    std::string csv_line(const EpochLog& log) const {
+    DEEPREC_LAZY std::string csv_line(const EpochLog& log) const {
         std::string line = std::to_string(log.epoch + 1);
         for (const std::string& column : columns)
             line += "," + (log.has(column) ? detail::option_text(log.at(column)) : std::string());
         return line + "\n";
     }
-    static std::string json_line(const EpochLog& log) {
+    DEEPREC_LAZY static std::string json_line(const EpochLog& log) {
         std::string line = "{\"epoch\": " + std::to_string(log.epoch + 1);
         for (const auto& [name, value] : log.figures) {
             const bool finite = std::isfinite(value);

@@ -84,7 +84,7 @@ private:
         const int threads = static_cast<int>(std::min<Index>(batches, threads_));
         if (threads > 1 && (!pool_ || pool_->threads() < threads)) pool_ = std::make_unique<ThreadPool>(threads);
         const std::size_t lanes = pool_ ? static_cast<std::size_t>(pool_->threads()) : 1;
-        if (caches_.size() < lanes) caches_.resize(lanes);
+        if (lanes_ < lanes) caches_ = std::make_unique<typename Model::Cache[]>(lanes_ = lanes);
     }
 
     const Model& model_;
@@ -92,7 +92,8 @@ private:
     int threads_;
     Index numbers_ = 0;  // of parameters but tables, which tell how much a sample costs
     std::unique_ptr<ThreadPool> pool_;
-    std::vector<typename Model::Cache> caches_;
+    std::size_t lanes_ = 0;
+    std::unique_ptr<typename Model::Cache[]> caches_;
     Buffer<T> values_;
     Buffer<std::uint8_t> mask_;
 };

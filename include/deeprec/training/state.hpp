@@ -96,17 +96,19 @@ struct LoopOptions {
     std::vector<std::string> names{};  ///< of loss and optimizer
     AnyWorld world{};
 
-    void check() const {
-        if (epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", epochs));
-        if (batch_size < 1) throw ArgumentError(message("fit: expected a positive batch_size, received ", batch_size));
-        if (shuffle_block < 0)
-            throw ArgumentError(message("fit: expected a shuffle_block >= 0, received ", shuffle_block));
-        if (accumulate < 1) throw ArgumentError(message("fit: expected a positive accumulate, received ", accumulate));
-        for (const double weight : class_weight.weights)
-            if (!(weight >= 0 && std::isfinite(weight)))
-                throw ArgumentError(message("fit: expected class weights >= 0, received ", weight));
-    }
+    void check() const;
 };
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION void LoopOptions::check() const {
+    if (epochs < 0) throw ArgumentError(message("fit: expected epochs >= 0, received ", epochs));
+    if (batch_size < 1) throw ArgumentError(message("fit: expected a positive batch_size, received ", batch_size));
+    if (shuffle_block < 0) throw ArgumentError(message("fit: expected a shuffle_block >= 0, received ", shuffle_block));
+    if (accumulate < 1) throw ArgumentError(message("fit: expected a positive accumulate, received ", accumulate));
+    for (const double weight : class_weight.weights)
+        if (!(weight >= 0 && std::isfinite(weight)))
+            throw ArgumentError(message("fit: expected class weights >= 0, received ", weight));
+}
+#endif
 
 }  // namespace detail
 DEEPREC_END

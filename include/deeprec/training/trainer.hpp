@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -89,9 +89,9 @@ public:
     }
     /// work(shard) for each shard of the batch over the threads; returns their losses added up in order.
     LossSum run(const Shards& cut, FunctionRef<void(Shard<T>&)> work) {
-        while (static_cast<Index>(shards_.size()) < cut.count) shards_.emplace_back();
+        while (static_cast<Index>(shards_.size()) < cut.count) shards_.push_back(std::make_unique<Shard<T>>());
         pool_.run(cut.count, [&](Index s, Index lane) {
-            Shard<T>& shard = shards_[static_cast<std::size_t>(s)];
+            Shard<T>& shard = *shards_[static_cast<std::size_t>(s)];
             shard.number = s;
             shard.lane = lane;
             shard.begin = cut.begin(s);
@@ -100,13 +100,13 @@ public:
         });
         used_ = cut.count;
         LossSum loss;
-        for (Index s = 0; s < cut.count; ++s) loss += shards_[static_cast<std::size_t>(s)].loss;
+        for (Index s = 0; s < cut.count; ++s) loss += shards_[static_cast<std::size_t>(s)]->loss;
         return loss;
     }
     /// Shards of the last batch, in order.
     template <class F>
     void each_shard(F&& f) const {
-        for (Index s = 0; s < used_; ++s) f(shards_[static_cast<std::size_t>(s)]);
+        for (Index s = 0; s < used_; ++s) f(*shards_[static_cast<std::size_t>(s)]);
     }
 
 private:
@@ -128,7 +128,7 @@ private:
     ThreadPool& pool_;
     Index dense_numbers_ = 0, used_ = 0;
     bool has_state_ = false, halves_ = true;
-    std::deque<Shard<T>> shards_;
+    std::vector<std::unique_ptr<Shard<T>>> shards_;
 };
 
 /// The gradients that shards fill, with their lists.
@@ -137,27 +137,30 @@ class ShardGradients {
     using T = typename Model::Scalar;
 
 public:
-    explicit ShardGradients(const Model& model) { gradients_.push_back(model.zero_gradients()); }
+    explicit ShardGradients(const Model& model) { add(model); }
 
     /// Makes room for `shards`, and their lists anew: the model may have moved since.
     void prepare(const Model& model, Index shards) {
-        while (static_cast<Index>(gradients_.size()) < shards) gradients_.push_back(model.zero_gradients());
+        while (static_cast<Index>(gradients_.size()) < shards) add(model);
         if (static_cast<Index>(lists_.size()) < shards) lists_.resize(static_cast<std::size_t>(shards));
         for (std::size_t s = 0; s < static_cast<std::size_t>(shards); ++s)
-            renew_list(model, gradients_[s], fields_, lists_[s]);
+            renew_list(model, *gradients_[s], fields_, lists_[s]);
     }
     /// The gradient of a shard, all zero.
     typename Model::Gradients& cleared(Index shard) {
         clear_gradients(lists_[static_cast<std::size_t>(shard)]);
-        return gradients_[static_cast<std::size_t>(shard)];
+        return *gradients_[static_cast<std::size_t>(shard)];
     }
     /// The gradients of `count` shards become that of the first.
     void add_up(Index count, ThreadPool& pool) { sum_({lists_.data(), static_cast<std::size_t>(count)}, pool); }
-    typename Model::Gradients& first() { return gradients_.front(); }
+    typename Model::Gradients& first() { return *gradients_.front(); }
     const ParameterList<T>& list() const { return lists_.front(); }
 
 private:
-    std::deque<typename Model::Gradients> gradients_;
+    void add(const Model& model) {
+        gradients_.push_back(std::make_unique<typename Model::Gradients>(model.zero_gradients()));
+    }
+    std::vector<std::unique_ptr<typename Model::Gradients>> gradients_;
     std::vector<ParameterList<T>> lists_;
     Fields<T> fields_;
     GradientSum<T> sum_;
@@ -186,7 +189,7 @@ public:
                   return loss;
           }()),
           gradients_(model),
-          caches_(static_cast<std::size_t>(pool.threads())) {
+          caches_(std::make_unique<typename Model::Cache[]>(static_cast<std::size_t>(pool.threads()))) {
         step_.count_parameters(parameter_list(model, gradients_.first()));
         if constexpr (by_task) loss_.bind(model.heads());
     }
@@ -366,7 +369,7 @@ private:
     detail::ShardedStep<T> step_;
     Loss loss_;
     detail::ShardGradients<Model> gradients_;
-    std::vector<typename Model::Cache> caches_;
+    std::unique_ptr<typename Model::Cache[]> caches_;  // one for each thread
     Buffer<T> weights_;
     Index first_row_ = 0;
     bool keep_predictions_ = false;

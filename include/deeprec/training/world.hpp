@@ -56,15 +56,17 @@ private:
 
 namespace detail {
 /// Throws ArgumentError on every rank unless all have the same facts {name, value}: `who` and both values.
-void agree(std::string_view who, TrainingWorld& world, std::span<const std::pair<std::string, std::string>> facts);
+DEEPREC_LAZY_DECLARED void agree(std::string_view who, TrainingWorld& world,
+                                 std::span<const std::pair<std::string, std::string>> facts);
 
 /// What `work` of each rank returns, in the order of ranks. Where it throws on some, no rank waits for another: those
 /// throw what it threw, the others Error with what it threw on the first of them.
-std::vector<std::vector<std::byte>> gather_work(TrainingWorld& world, FunctionRef<std::vector<std::byte>()> work);
+DEEPREC_LAZY_DECLARED std::vector<std::vector<std::byte>> gather_work(TrainingWorld& world,
+                                                                      FunctionRef<std::vector<std::byte>()> work);
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION void agree(std::string_view who, TrainingWorld& world,
-                            std::span<const std::pair<std::string, std::string>> facts) {
+DEEPREC_LAZY_FUNCTION void agree(std::string_view who, TrainingWorld& world,
+                                 std::span<const std::pair<std::string, std::string>> facts) {
     std::string text;
     for (const auto& [name, value] : facts) text += name + '\0' + value + '\0';
     const auto all = world.gather(std::as_bytes(std::span(text)));
@@ -81,8 +83,8 @@ DEEPREC_FUNCTION void agree(std::string_view who, TrainingWorld& world,
                                             value_of(rank, fact), ", rank 0 has ", value_of(0, fact)));
 }
 
-DEEPREC_FUNCTION std::vector<std::vector<std::byte>> gather_work(TrainingWorld& world,
-                                                                 FunctionRef<std::vector<std::byte>()> work) {
+DEEPREC_LAZY_FUNCTION std::vector<std::vector<std::byte>> gather_work(TrainingWorld& world,
+                                                                      FunctionRef<std::vector<std::byte>()> work) {
     std::exception_ptr failure;
     std::vector<std::byte> own;
     std::string why;
