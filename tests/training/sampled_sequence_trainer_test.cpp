@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <deeprec/optimizers/adam.hpp>
+#include <deeprec/ranking/sequence_index.hpp>
 #include <deeprec/training/checkpoint.hpp>
 #include <deeprec/training/fit.hpp>
 
@@ -148,6 +149,56 @@ TEST_CASE("The sampled softmax estimates the sum over all items without a bias",
         INFO(alpha);
         CHECK(sum / draws == Approx(1).epsilon(0.03));
     }
+}
+
+TEST_CASE("The sampled losses of pairs are those of their formulas", "[sampled_sequences]") {
+    const auto kind = GENERATE(SampledLoss::gbce, SampledLoss::bce, SampledLoss::bpr);
+    const Index drawn = GENERATE(9, 13);
+    const SampledModel model = sampled_model(13, {.width = 4});
+    const std::vector<std::int32_t> events{3, 4, 5};
+    const std::vector<std::span<const std::int32_t>> one{events};
+    const NextItemSampled loss{{.loss = kind, .negatives = drawn, .calibration = 0.6}};
+    std::vector<std::int32_t> negatives;
+    loss.draw(13, Seed{}, negatives);
+    SampledModel::Cache cache;
+    const auto h = model.forward(View<const std::int32_t, 2>{events.data(), {1, 2}}, cache);
+    const auto softplus = [](double x) { return std::log1p(std::exp(x)); };
+    double expected = 0;
+    for (Index t = 0; t < 2; ++t) {
+        const auto score = [&](std::int32_t item) {
+            return std::inner_product(&h(0, t, 0), &h(0, t, 0) + 4, model.vectors() + item * 4, model.bias()[item]);
+        };
+        const std::int32_t target = events[static_cast<std::size_t>(t) + 1];
+        const auto others = std::count_if(negatives.begin(), negatives.end(), [&](auto id) { return id != target; });
+        const double k = static_cast<double>(others), a = k / 12, p = score(target);
+        const double beta = kind == SampledLoss::gbce ? a * (0.6 * (1 - 1 / a) + 1 / a) : 1, s = std::log(k / beta);
+        double sum = kind == SampledLoss::bpr ? 0 : beta * softplus(s - p);
+        for (const std::int32_t id : negatives)
+            if (id != target) sum += softplus(score(id) - (kind == SampledLoss::bpr ? p : s));
+        expected += sum / (kind == SampledLoss::bpr ? k : k + 1);
+    }
+    ThreadPool pool(1);
+    SampledTrainer trainer(model, loss, pool);
+    CHECK(trainer.evaluate(model, {one}).mean() == Approx(expected / 2).epsilon(1e-12));
+}
+
+TEST_CASE("Each sampled loss learns a ring with a scaled cosine", "[sampled_sequences]") {
+    const auto kind = GENERATE(SampledLoss::sampled_softmax, SampledLoss::gbce, SampledLoss::bce, SampledLoss::bpr);
+    const Sequences train = sequences::walks(400, 500);
+    SequenceRecommender model{500, sequences::rnn_tower(16), {.width = 16, .scale = 12}};
+    model.build(6, Seed{5});
+    Adam adam{{.learning_rate = 0.01}};
+    fit(model, SequenceSamples{train, 6}, NextItemSampled{{.loss = kind, .negatives = 128}}, adam,
+        {.epochs = 20, .batch_size = 50, .threads = 1});
+    double hits = 0, asked = 0;
+    const SequenceIndex index{model, 6};
+    for (const Query& query : train.next_item_queries()) {
+        const auto list = index.recommend(query.history, 10);
+        hits += std::any_of(list.begin(), list.end(), [&](const auto& r) { return r.item == query.target; });
+        ++asked;
+    }
+    INFO(static_cast<int>(kind));
+    CHECK(hits / asked > 0.9);
 }
 
 TEST_CASE("A sampled training has the same bits on any number of threads, touches its rows alone, and resumes",

@@ -19,14 +19,18 @@ DEEPREC_BEGIN
 /// What is made of a target's score p and the scores z of its k negatives:
 ///
 ///     sampled_softmax  log(e^p + sum_j e^(z_j - log E_j)) - p        E_j: how often j is expected among the negatives
-///     gbce             (beta softplus(-p) + sum_j softplus(z_j)) / (k + 1)
+///     gbce             (beta softplus(s - p) + sum_j softplus(z_j - s)) / (k + 1)          s = log(k / beta)
 ///     bce              the same with beta = 1
 ///     bpr              1 / k sum_j softplus(z_j - p)
 ///
 /// `sampled_softmax` is corrected for the sampling (logQ; Bengio and Senecal 2008, Yi et al. 2019): its sum is an
 /// unbiased estimate of that over all items, so its figures are those of NextItemSoftmax, whatever is drawn. The others
 /// are not corrected: what is drawn often is pushed down often. `gbce` is that of Gbce (Petrov and Macdonald 2023):
-/// beta = a (t (1 - 1/a) + 1/a) with the sampling rate a = k / (items - 1) and the calibration t.
+/// beta = a (t (1 - 1/a) + 1/a) with the sampling rate a = k / (items - 1) and the calibration t. The probabilities of
+/// both are sigmoid(score - s), so that scores of 0, which a model starts with, say how rare a positive is, and the k
+/// negatives together weigh as much as it: without s the first thing to learn would be that all scores are low, and
+/// with a scaled cosine, which has but one direction for that, the vectors do not recover from it. The order of scores
+/// does not know s.
 enum class SampledLoss { sampled_softmax, gbce, bpr, bce };
 
 struct NextItemSampledOptions {

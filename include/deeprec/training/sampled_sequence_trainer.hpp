@@ -187,9 +187,10 @@ private:
             return loss;
         }
         const T each = T(1) / static_cast<T>(k + 1), power = static_cast<T>(loss_.beta(k, model.items()));
-        const T others = kernels::softplus_against<T>(T(0), z, n, each * weight, slope);
-        slope = -weight * each * power * kernels::sigmoid(-p);
-        return each * (power * kernels::softplus(-p) + others);
+        const T shift = k > 0 ? std::log(static_cast<T>(k) / power) : T(0);
+        const T others = kernels::softplus_against<T>(shift, z, n, each * weight, slope);
+        slope = -weight * each * power * kernels::sigmoid(shift - p);
+        return each * (power * kernels::softplus(shift - p) + others);
     }
     /// The first of `count` arrays becomes their sum.
     void add_up(T* arrays, Index count, Index size) {
