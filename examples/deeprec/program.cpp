@@ -179,8 +179,9 @@ std::string label(const AnyRecommender& shop, std::string_view key) {
     return titles.empty() ? std::string(key) : titles.front();
 }
 
+namespace {
 // "5..20", "5.." and "..20".
-static std::optional<std::pair<double, double>> range_of(const std::string& text) {
+std::optional<std::pair<double, double>> range_of(const std::string& text) {
     const std::size_t dots = text.find("..");
     if (dots == std::string::npos || text == "..") return std::nullopt;
     const auto number = [](const std::string& digits, double otherwise) {
@@ -193,6 +194,7 @@ static std::optional<std::pair<double, double>> range_of(const std::string& text
     const std::pair range{number(text.substr(0, dots), -infinite), number(text.substr(dots + 2), infinite)};
     return range.first <= range.second ? std::optional(range) : std::nullopt;
 }
+}  // namespace
 
 std::optional<ItemSet> filter_by(const AnyRecommender& shop,
                                  const std::vector<std::pair<std::string, std::string>>& filters) {

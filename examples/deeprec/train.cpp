@@ -197,8 +197,9 @@ void add_train(CLI::App& app) {
     c->add_option("--width", r.width, "numbers of an item's vector")->check(CLI::Range(1, 4096));
     c->add_option("--hidden", r.hidden, "units of the hidden layers")->check(CLI::Range(1, 4096));
     c->add_option("--dropout", r.dropout, "rate")->check(CLI::Range(0.0, 0.99));
-    c->add_option("--id-dropout", r.id_dropout,
-                  "share of steps in which an item goes by its categories alone, without which new items crowd the lists")
+    c->add_option(
+         "--id-dropout", r.id_dropout,
+         "share of steps in which an item goes by its categories alone, without which new items crowd the lists")
         ->check(CLI::Range(0.0, 0.99));
     c->add_option("--scale", r.scale, "of the cosine of cnn, rnn, attention and hybrid; 0 = plain products")
         ->check(CLI::Range(0.0, 1000.0));
@@ -209,9 +210,10 @@ void add_train(CLI::App& app) {
         ->check(CLI::Range(0, 1 << 30));
     c->add_flag("--no-attributes", o->no_attributes,
                 "categories of items are left out of cnn, rnn, attention and hybrid");
-    c->add_flag("--fields", o->fields,
-                "cnn, rnn, attention and hybrid read what the log says of each event (its columns, the gap before it) and "
-                "of each user; requests with a history of their own should say it too");
+    c->add_flag(
+        "--fields", o->fields,
+        "cnn, rnn, attention and hybrid read what the log says of each event (its columns, the gap before it) and "
+        "of each user; requests with a history of their own should say it too");
     c->add_option("--run", o->directory, "where checkpoints and history.csv go; default: OUT.run");
     c->add_flag("--resume", r.resume, "go on where the training in --run was stopped")->configurable(false);
     c->add_option("--write-config", *write_config, "write these options as TOML, for --config, and train nothing")

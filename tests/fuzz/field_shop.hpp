@@ -21,10 +21,9 @@ inline deeprec::Recommender<FieldModel> field_shop() {
                    {e % 2 ? "view" : "cart", static_cast<double>(e)});
     users.add("bob", {std::vector<std::string>{"x", "y"}});
     users.add("ann", {std::vector<std::string>{"x"}});
-    const FeatureSpec of_events = FeatureSpec::fit({{.name = "type"},
-                                                    {.name = "price", .kind = FeatureKind::number},
-                                                    {.name = "gap", .kind = FeatureKind::gap}},
-                                                   events);
+    const FeatureSpec of_events = FeatureSpec::fit(
+        {{.name = "type"}, {.name = "price", .kind = FeatureKind::number}, {.name = "gap", .kind = FeatureKind::gap}},
+        events);
     const FeatureSpec of_users = FeatureSpec::fit({{.name = "tags", .kind = FeatureKind::bag, .min_count = 1}}, users);
     ServedFields served{events, of_events, users, of_users};
     FieldModel model{events.items.size(),

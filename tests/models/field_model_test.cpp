@@ -273,7 +273,7 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
     CHECK_THROWS_WITH(index(std::array{Query{7, history, 0, &own}, Query{7, {}, 0, &nothing}}, both),
                       ContainsSubstring("SequenceIndex: expected the same fields of all queries, received 'type' ids"));
 
-    // A query's own fields go before those of the index, whatever the history is; leaving events out takes theirs along.
+    // A query's own fields go before those of the index, whatever the history is; leaving events out takes theirs out.
     const FieldsOfSequence last = {own.events.slice(1, 6), own.user};
     std::vector<float> by_query(items + 1), by_hand(items + 1);
     index(Query{7, without_the_first, 0, &last}, by_query);
@@ -288,7 +288,8 @@ TEST_CASE("SequenceRecommender learns what only the fields tell, and serves with
         for (Index t = 0, row = 0; t < 6; ++t)
             if (t != c.position) {
                 types(row) = own.events.get<std::int32_t>(*own.events.find("type")).data[t];
-                std::copy_n(own.events.get<float>(*own.events.find("noise")).data + 2 * t, 2, noises.data() + 2 * row++);
+                const auto noise = own.events.get<float>(*own.events.find("noise"));
+                std::copy_n(noise.data + 2 * t, 2, noises.data() + 2 * row++);
             }
         const Record kept{{"type", types}, {"noise", noises}};
         const FieldsOfSequence fields_left{view(kept), own.user};

@@ -36,9 +36,8 @@ ItemTable ring(int first, int last) {
     return items;
 }
 const FeatureSpec& spec() {
-    static const FeatureSpec spec = FeatureSpec::fit({{.name = "place", .kind = FeatureKind::vector},
-                                                      {.name = "price", .kind = FeatureKind::number}},
-                                                     ring(1, n));
+    static const FeatureSpec spec = FeatureSpec::fit(
+        {{.name = "place", .kind = FeatureKind::vector}, {.name = "price", .kind = FeatureKind::number}}, ring(1, n));
     return spec;
 }
 /// People go around, to the next item that training knows.
@@ -119,7 +118,8 @@ TEST_CASE("Numbers of items become part of their vectors, with the gradient by t
     SGD other{{.learning_rate = 0.5}};
     fit(sampled, SequenceSamples{train, 8}, NextItemSampled{{.negatives = n}}, other, {.epochs = 1, .batch_size = 60});
     const auto a = kernel_of(whole), b = kernel_of(sampled);
-    for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] - start[i] == Approx(b[i] - start[i]).margin(1e-5).epsilon(1e-3));
+    for (std::size_t i = 0; i < a.size(); ++i)
+        CHECK(a[i] - start[i] == Approx(b[i] - start[i]).margin(1e-5).epsilon(1e-3));
     CHECK(a != start);
 }
 

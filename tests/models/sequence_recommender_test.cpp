@@ -217,7 +217,8 @@ TEST_CASE("SequenceRecommender says what it refuses", "[sequence_recommender]") 
     CHECK(make(0, {}) == "SequenceRecommender: expected a positive number of items, received 0");
     CHECK(make(3, {.scale = -1}) == "SequenceRecommender: expected scale >= 0, received -1");
     CHECK(make(3, {.use_ids = false}) == "SequenceRecommender: items need ids, attributes or features");
-    CHECK(make(1, {.use_ids = false, .attributes = {{}, {}}}) == "SequenceRecommender: items need ids, attributes or features");
+    CHECK(make(1, {.use_ids = false, .attributes = {{}, {}}}) ==
+          "SequenceRecommender: items need ids, attributes or features");
     CHECK(make(3, {.attributes = {{}, {1}}}) ==
           "SequenceRecommender: expected attributes of padding and 3 items, received 2 lists");
     CHECK(make(1, {.attributes = {{}, {0}}}) == "SequenceRecommender: expected attributes from 1, received 0");

@@ -137,7 +137,8 @@ TEST_CASE("Towers of named fields train, rank, explain and are served", "[recomm
     record.add(query, fields.of(query), 6);
     Model::Cache cache;
     const auto expected = model.forward(Pair{record.all(6, "item"), view(shop.rows), 1}, cache, Pass{}.on_logits());
-    for (Index item = 1; item <= n; ++item) CHECK(scores[static_cast<std::size_t>(item)] == Approx(expected(item - 1, 0)).margin(1e-4));
+    for (Index item = 1; item <= n; ++item)
+        CHECK(scores[static_cast<std::size_t>(item)] == Approx(expected(item - 1, 0)).margin(1e-4));
 
     const auto best = recommend(index, query, n);
     const Explanation why = explain(index, query, best[0].item);
@@ -162,7 +163,8 @@ TEST_CASE("Towers of named fields train, rank, explain and are served", "[recomm
     KeyQuery asks{.history = made.history(user)};
     asks.about_user = {{"country", std::string(shop.users.column("country").text(4))}};
     for (const Index row : shop.events.by_user_and_time())
-        if (shop.events.user[row] == 5) asks.events.push_back({{"type", std::string(shop.events.column("type").text(row))}});
+        if (shop.events.user[row] == 5)
+            asks.events.push_back({{"type", std::string(shop.events.column("type").text(row))}});
     CHECK(by_id(same.recommend(asks, n)) == list);
     asks.events.back()["type"] = "hover";
     CHECK(by_id(same.recommend(asks, n)) != list);

@@ -154,7 +154,8 @@ TEST_CASE("A recommender with fields is a file, and grows", "[recommender]") {
     const auto best = by_id(made.recommend(query, 12), made.items());
     CHECK(by_id(same.recommend(query, 12), made.items()) == best);
     CHECK(by_id(typed.recommend(query, 12), made.items()) == best);
-    CHECK(by_id(same.recommend({.user = "u3"}, 12), made.items()) == by_id(made.recommend({.user = "u3"}, 12), made.items()));
+    CHECK(by_id(same.recommend({.user = "u3"}, 12), made.items()) ==
+          by_id(made.recommend({.user = "u3"}, 12), made.items()));
 
     // New events and users, by tables. What is known of them is what a request would say.
     EventTable later({Column("type", ColumnKind::category), Column("price", ColumnKind::number)});
@@ -165,7 +166,8 @@ TEST_CASE("A recommender with fields is a file, and grows", "[recommender]") {
     const KeyQuery as_request{.history = {"SKU-4", "SKU-7"},
                               .events = {{{"type", "cart"}, {"price", 3.0}, {"time", 1.8e9}},
                                          {{"type", "view"}, {"price", 6.0}, {"time", 1.8e9 + 3600}}}};
-    CHECK(by_id(same.recommend({.user = "new"}, 12), same.items()) == by_id(same.recommend(as_request, 12), same.items()));
+    CHECK(by_id(same.recommend({.user = "new"}, 12), same.items()) ==
+          by_id(same.recommend(as_request, 12), same.items()));
     CHECK(same.history("u3").size() == 16);
     UserTable who({Column("country", ColumnKind::category)});
     who.add("new", {"NZ"});
@@ -174,15 +176,18 @@ TEST_CASE("A recommender with fields is a file, and grows", "[recommender]") {
     set_users(same, who);
     KeyQuery from_there = as_request;
     from_there.about_user = {{"country", "NZ"}};
-    CHECK(by_id(same.recommend({.user = "new"}, 12), same.items()) == by_id(same.recommend(from_there, 12), same.items()));
+    CHECK(by_id(same.recommend({.user = "new"}, 12), same.items()) ==
+          by_id(same.recommend(from_there, 12), same.items()));
     CHECK(same.recommend({.user = "silent"}, 3).fallback);
-    CHECK(by_id(same.recommend({.user = "u4"}, 12), same.items()) == by_id(made.recommend({.user = "u4"}, 12), made.items()));
+    CHECK(by_id(same.recommend({.user = "u4"}, 12), same.items()) ==
+          by_id(made.recommend({.user = "u4"}, 12), made.items()));
     same.add_events({{"u4", "SKU-2"}});  // of which nothing is known
     KeyQuery known = request("u4", 15);
     save(same, folder.path() / "later.deeprec");
     const AnyRecommender again = load_recommender<Model>(folder.path() / "later.deeprec");
     for (const std::string user : {"new", "u3", "u4", "u19"})
-        CHECK(by_id(again.recommend({.user = user}, 12), same.items()) == by_id(same.recommend({.user = user}, 12), same.items()));
+        CHECK(by_id(again.recommend({.user = user}, 12), same.items()) ==
+              by_id(same.recommend({.user = user}, 12), same.items()));
 
     // Nothing is written that could not be read.
     SequenceRecommender odd{12,
@@ -191,8 +196,9 @@ TEST_CASE("A recommender with fields is a file, and grows", "[recommender]") {
     odd.build(15, Seed{5}, {}, shop().fields.users().shape());
     const Recommender unsaved{odd, shop().events, ServedFields{shop().events, {}, shop().users, shop().of_users}};
     CHECK(unsaved.recommend({.user = "u7"}, 3).size() == 3);
-    CHECK_THROWS_WITH(save(unsaved, folder.path() / "shop.deeprec"),
-                      ContainsSubstring("save: 'user.country' is Sequential input_shape=; expected layers that a FieldList"));
+    CHECK_THROWS_WITH(
+        save(unsaved, folder.path() / "shop.deeprec"),
+        ContainsSubstring("save: 'user.country' is Sequential input_shape=; expected layers that a FieldList"));
     CHECK(load<Recommender<Model>>(folder.path() / "shop.deeprec").items().size() == 12);
 
     CHECK_THROWS_WITH(same.add_events({{"u1", "SKU-1"}}, made.served_fields().users()),

@@ -371,8 +371,8 @@ DEEPREC_FUNCTION FeatureTensors FeatureSpec::transform_sequence(std::span<const 
         const auto found = row.find("time");
         const double* const seconds = found == row.end() ? nullptr : std::get_if<double>(&found->second);
         if (seconds && last && *seconds < *last)
-            throw DataError(message("FeatureSpec: expected events oldest first, row ", gaps.size() + 1, " has the time ",
-                                    *seconds, " after ", *last));
+            throw DataError(message("FeatureSpec: expected events oldest first, row ", gaps.size() + 1,
+                                    " has the time ", *seconds, " after ", *last));
         const bool both = seconds && last && std::abs(*seconds - *last) < 9e15;
         gaps.push_back(!gaps.empty() ? (both ? time_gap_id(static_cast<std::int64_t>(*seconds - *last)) : 0) : 1);
         last = seconds ? std::optional(*seconds) : std::nullopt;

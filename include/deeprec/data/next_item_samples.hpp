@@ -85,8 +85,8 @@ DEEPREC_FUNCTION NextItemDraws::NextItemDraws(std::vector<Query> queries, Index 
                                 ", the features have items 1 to ", items));
     for (const Query& query : queries_)
         if (query.target < 1 || query.target > items)
-            throw DataError(message("NextItemSamples: a target is item ", query.target,
-                                    ", the features have items 1 to ", items));
+            throw DataError(
+                message("NextItemSamples: a target is item ", query.target, ", the features have items 1 to ", items));
 }
 DEEPREC_FUNCTION void NextItemDraws::start_epoch(Index epoch, Seed seed) {
     epoch_ = static_cast<std::uint64_t>(epoch) + 1;
@@ -191,10 +191,10 @@ private:
 /// The same for a TwoTower whose towers read named fields:
 ///
 ///     const SequenceFields fields{split.all(), events.select(events.by_user_and_time()).samples(of_events)};
-///     NextItemRecords samples{split.train().next_item_queries(), items.samples(of_items), sampler, {.steps = 20}, &fields};
-///     model.build({samples.user_shape(), samples.item_shape()}, Seed{42});
-///     fit(model, samples, BinaryCrossEntropy{}, adam, {...});
-///     ItemIndex index{model, items.samples(of_items), {.first_item = 1, .fields = &fields}};
+///     NextItemRecords samples{split.train().next_item_queries(), items.samples(of_items), sampler, {.steps = 20},
+///     &fields}; model.build({samples.user_shape(), samples.item_shape()}, Seed{42}); fit(model, samples,
+///     BinaryCrossEntropy{}, adam, {...}); ItemIndex index{model, items.samples(of_items), {.first_item = 1, .fields =
+///     &fields}};
 ///
 /// The user tower gets the last `steps` items of a query as ids [B, T], padded in front, by the name "item"
 /// (`history_field`), and what `fields` has of those events and of the user by their own names. The item tower gets the
@@ -205,7 +205,8 @@ public:
     /// Throws as NextItemSamples.
     NextItemRecords(std::vector<Query> queries, Record items, const NegativeSampler& sampler,
                     NextItemOptions options = {}, const SequenceFields* fields = nullptr)
-        : draws_(std::move(queries), items.size(), sampler, std::move(options)), items_(std::move(items)),
+        : draws_(std::move(queries), items.size(), sampler, std::move(options)),
+          items_(std::move(items)),
           fields_(fields) {}
 
     Index size() const { return draws_.size(); }
@@ -226,7 +227,8 @@ public:
             users_.add(query, query.fields ? *query.fields : fields_ ? fields_->of(query) : FieldsOfSequence{}, steps);
         }
         rows_.resize(static_cast<std::size_t>(drawn.samples / drawn.block * drawn.candidates));
-        std::transform(drawn.items, drawn.items + rows_.size(), rows_.begin(), [](auto item) { return Index{item} - 1; });
+        std::transform(drawn.items, drawn.items + rows_.size(), rows_.begin(),
+                       [](auto item) { return Index{item} - 1; });
         return {{users_.all(steps, draws_.options().history_field), candidates_(view(items_), rows_), drawn.block},
                 {drawn.targets, {drawn.samples, drawn.candidates}}};
     }

@@ -18,8 +18,8 @@ public:
     enum class Kind : std::uint8_t { plain, with_attributes, cold };
 
     ItemAttributes() = default;
-    /// Lists of padding and `items` items, or none; with `features`, numbers say something of every item too. Throws ArgumentError for another number of lists, attributes below
-    /// 1 and `cold` items that are none.
+    /// Lists of padding and `items` items, or none; with `features`, numbers say something of every item too. Throws
+    /// ArgumentError for another number of lists, attributes below 1 and `cold` items that are none.
     ItemAttributes(std::string_view who, Index items, const std::vector<std::vector<std::int32_t>>& lists,
                    const std::vector<std::int32_t>& cold, bool features = false);
 

@@ -29,7 +29,8 @@ DEEPREC_BEGIN
 /// vectors are the input and the output (tied weights, Inan et al. 2017).
 ///
 /// The vector of an item is its row of `items` plus the mean of the rows of `attributes` that it has plus its numbers
-/// `features` times a matrix; with `scale` = s, both sides are cut to length one and the score is s cosine(h, v) + b (NISER, Gupta et al. 2019).
+/// `features` times a matrix; with `scale` = s, both sides are cut to length one and the score is s cosine(h, v) + b
+/// (NISER, Gupta et al. 2019).
 ///
 /// Two options are for items that training does not have. `id_dropout` leaves an item's own row out of its vector, as
 /// input and as output, in a share of the training steps, drawn anew for each item and step, so that attributes must
@@ -48,9 +49,9 @@ DEEPREC_BEGIN
 ///     next.build(50, Seed{42}, fields.events().shape(), fields.users().shape());
 ///     fit(next, SequenceSamples{sequences, 50, &fields}, NextItemSoftmax{}, adam, {...});
 ///
-/// Their parameters are "step.event.embeddings", "user.age.kernel". The type does not tell of their layers: `load<Model>`
-/// makes those that a FieldList can have, others need `load(model, path)` into a model with the same options, which need
-/// not be built.
+/// Their parameters are "step.event.embeddings", "user.age.kernel". The type does not tell of their layers:
+/// `load<Model>` makes those that a FieldList can have, others need `load(model, path)` into a model with the same
+/// options, which need not be built.
 ///
 /// `.shard = {world.rank(), world.size()}` shares `items` and `bias` out by row: N ranks keep 1/N of them each, of the
 /// values, the gradients and the optimizer's state, and `build` makes no more than that, to the bits of the whole.

@@ -224,15 +224,15 @@ private:
     auto with_user(const Query& query, const F& f) const {
         using Element = typename decltype(Model::user)::InputElement;
         static_assert(std::is_same_v<Element, std::int32_t> || std::is_same_v<Element, Named>,
-                      "ItemIndex: a query has a history of ids and fields; ask recommend(tensor, k) where the user tower "
-                      "reads numbers");
+                      "ItemIndex: a query has a history of ids and fields; ask recommend(tensor, k) where the user "
+                      "tower reads numbers");
         if (!model_) throw ArgumentError("ItemIndex: it has no model, expected one to be loaded");
         if constexpr (std::is_same_v<Element, std::int32_t>) {
             return f(pad_last(std::span(&query, 1), model_->user.input_shape()[0]));
         } else {
             const RecordShape reads = model_->user.input_shape();
             const auto history = std::find_if(reads.begin(), reads.end(),
-                                              [&](const FieldShape& field) { return field.name == options_.history_field; });
+                                              [&](const FieldShape& f) { return f.name == options_.history_field; });
             const Index steps = history == reads.end() ? 1 : history->shape[0];
             thread_local detail::QueryRecords record;
             record.clear();

@@ -48,7 +48,8 @@ public:
     Explanation explanation(const Query& query, std::int32_t item, const ExplainOptions& options) const {
         return held().explanation(query, item, options);
     }
-    /// New items, for this copy alone: a scorer that knows items by attributes and features gets those, others know nothing of them.
+    /// New items, for this copy alone: a scorer that knows items by attributes and features gets those, others know
+    /// nothing of them.
     /// Throws ArgumentError for an ItemIndex, which asks for what its item tower takes.
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
                    const Tensor<float, 2>& features = {}) {

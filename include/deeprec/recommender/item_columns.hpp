@@ -55,11 +55,12 @@ public:
             return std::find(own.begin(), own.end(), value) != own.end();
         });
     }
-    /// The items with a number from `low` to `high`, both included: `where("price", 5, 20)`. Throws ArgumentError unless
-    /// low <= high, DataError for a column that there is not and one in which no item has a number.
+    /// The items with a number from `low` to `high`, both included: `where("price", 5, 20)`. Throws ArgumentError
+    /// unless low <= high, DataError for a column that there is not and one in which no item has a number.
     ItemSet where(std::string_view column, double low, double high) const {
         if (!(low <= high))
-            throw ArgumentError(message("Recommender: expected numbers from low to high, received ", low, " and ", high));
+            throw ArgumentError(
+                message("Recommender: expected numbers from low to high, received ", low, " and ", high));
         bool any = false;
         const Values& values = at(column);
         const ItemSet found = ItemSet::where(items_, [&](std::int32_t item) {

@@ -45,10 +45,10 @@ public:
 
     /// Of nothing, to be loaded.
     Recommender() = default;
-    /// Keys, histories and what is known of items come from `data`; `spec` is kept for whoever serves, `fields` are what
-    /// the model reads of events and users. Throws DataError unless the model and the catalogue (if there is one) have
-    /// the items of the data, ArgumentError for a model that reads fields without such, NumericError for a model whose
-    /// scores are not finite.
+    /// Keys, histories and what is known of items come from `data`; `spec` is kept for whoever serves, `fields` are
+    /// what the model reads of events and users. Throws DataError unless the model and the catalogue (if there is one)
+    /// have the items of the data, ArgumentError for a model that reads fields without such, NumericError for a model
+    /// whose scores are not finite.
     Recommender(Model model, const Dataset& data, std::optional<FeatureSpec> spec = {}, ServedFields fields = {})
         : users_(data.interactions.users),
           items_(data.interactions.items),
@@ -74,12 +74,10 @@ public:
                                     " items of the data, or an empty one, received one of ", data.items.size()));
         take_events(data.interactions);
         columns_ = data.items.size() == items_.size() ? ItemColumns(data.items) : ItemColumns(items_.size());
-        if (const Index rows = served_.events().size(); !served_.events().fields().empty() && rows != std::ssize(histories_.all()))
-            throw DataError(message("Recommender: expected fields of the ", histories_.all().size(), " events, received ", rows,
-                                    " rows"));
-        if (const Index rows = served_.users().size(); !served_.users().fields().empty() && rows != users_.size())
-            throw DataError(message("Recommender: expected fields of the ", users_.size(), " users, received ", rows,
-                                    " rows"));
+        if (!served_.fits(std::ssize(histories_.all()), users_.size()))
+            throw DataError(message("Recommender: expected fields of the ", histories_.all().size(), " events and ",
+                                    users_.size(), " users, received ", served_.events().size(), " and ",
+                                    served_.users().size(), " rows"));
         check_ = answer_itself();
     }
     /// The same from a table of events.
@@ -97,8 +95,8 @@ public:
 
     /// The best k items for a request, by key. Keys that are not known are passed over and listed in `unknown`. Where
     /// no item of the history is known and the scorer does not go by the user, popularity answers, and `fallback` says
-    /// so. k items come back wherever k may be recommended, none for k = 0. Throws ArgumentError for a negative k, and for
-    /// fields where the model reads none; DataError for fields of another number of events, and as FeatureSpec.
+    /// so. k items come back wherever k may be recommended, none for k = 0. Throws ArgumentError for a negative k, and
+    /// for fields where the model reads none; DataError for fields of another number of events, and as FeatureSpec.
     KeyHits recommend(const KeyQuery& query, Index k, const KeyOptions& options = {}) const {
         KeyHits found;
         const Asked of(*this, query, found);
@@ -117,8 +115,8 @@ public:
         }
         return found;
     }
-    /// Why an item is where it is for a request, as `explain(scorer, query, item)` says it: positions count in the known
-    /// items of the history, ids are those of `items()`. Throws as that, DataError for an item that is not known.
+    /// Why an item is where it is for a request, as `explain(scorer, query, item)` says it: positions count in the
+    /// known items of the history, ids are those of `items()`. Throws as that, DataError for an item that is not known.
     Explanation explain(const KeyQuery& query, std::string_view item, const ExplainOptions& options = {}) const {
         KeyHits found;
         return deeprec::explain(scorer_, Asked(*this, query, found).query, items_.at(item), options);
@@ -164,9 +162,9 @@ public:
     }
 
     /// Adds items of which the scorer knows what `features` says (see the scorer's `add_items`): of a
-    /// SequenceRecommender a list of attributes for each, of an ItemIndex what its item tower takes, of baselines
-    /// nothing. They can be asked for and recommended at once; old items keep their scores to the bit. Throws DataError
-    /// for a key that is there, and what the scorer throws; then nothing has changed.
+    /// SequenceRecommender a list of attributes for each and their numbers, of an ItemIndex what its item tower takes,
+    /// of baselines nothing. They can be asked for and recommended at once; old items keep their scores to the bit.
+    /// Throws DataError for a key that is there, and what the scorer throws; then nothing has changed.
     template <class... Features>
     void add_items(const std::vector<std::string>& keys, const Features&... features) {
         Recommender grown = *this;
@@ -422,8 +420,7 @@ private:
             for (const std::int32_t item : items)
                 f.require(item >= 1 && item <= n, "expected items from 1 to ", n, ", received ", item);
         f.require(check_.items.size() == check_.scores.size(), "expected a score for each item of the self-check");
-        f.require((served_.events().fields().empty() || served_.events().size() == std::ssize(histories_.all())) &&
-                      (served_.users().fields().empty() || served_.users().size() == users_.size()),
+        f.require(served_.fits(std::ssize(histories_.all()), users_.size()),
                   "expected fields of ", histories_.all().size(), " events and ", users_.size(), " users, received ",
                   served_.events().size(), " and ", served_.users().size());
         const Answer stored = check_;

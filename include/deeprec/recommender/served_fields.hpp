@@ -37,6 +37,11 @@ public:
     const Record& events() const { return events_; }
     const Record& users() const { return users_; }
 
+    /// Whether there is a row for each, or none.
+    bool fits(Index events, Index users) const {
+        return (events_.fields().empty() || events_.size() == events) &&
+               (users_.fields().empty() || users_.size() == users);
+    }
     /// Of `count` events from row `begin` on, and of a user; 0: nobody, of whom nothing is known.
     FieldsOfSequence of(std::int32_t user, Index begin, Index count) const {
         FieldsOfSequence found;
@@ -49,7 +54,9 @@ public:
         return record_of(of_events_.transform_sequence(rows), of_events_);
     }
     /// Of one user of whom a request says something.
-    Record user_of(const FeatureRow& row) const { return record_of(of_users_.transform(std::span(&row, 1)), of_users_); }
+    Record user_of(const FeatureRow& row) const {
+        return record_of(of_users_.transform(std::span(&row, 1)), of_users_);
+    }
 
     /// Puts new events into their places: row i becomes that of event `from[i]`, of the old events where it is below
     /// their number, else of `added`, which is empty where nothing is known of them; users get rows up to `users`.
@@ -176,8 +183,8 @@ DEEPREC_FUNCTION void ServedFields::add_events(const std::vector<Index>& from, c
         const bool known = !added.fields().empty();
         if (known) detail::check_made_by("Recommender: events", of_events_, added);
         if (known && added.size() != news)
-            throw DataError(message("Recommender: expected fields of the ", news, " new events, received ",
-                                    added.size(), " rows"));
+            throw DataError(
+                message("Recommender: expected fields of the ", news, " new events, received ", added.size(), " rows"));
         events_ = detail::rows_of(events_, known ? added : missing(of_events_, news), from);
     } else if (!added.fields().empty()) {
         throw ArgumentError("Recommender: there are fields of events, but its model reads none");
@@ -190,7 +197,8 @@ DEEPREC_FUNCTION void ServedFields::add_events(const std::vector<Index>& from, c
 }
 DEEPREC_FUNCTION void ServedFields::set_users(const std::vector<std::pair<std::int32_t, Index>>& which,
                                               const Record& rows) {
-    if (users_.fields().empty()) throw ArgumentError("Recommender: there are fields of users, but its model reads none");
+    if (users_.fields().empty())
+        throw ArgumentError("Recommender: there are fields of users, but its model reads none");
     detail::check_made_by("Recommender: users", of_users_, rows);
     std::vector<Index> from(static_cast<std::size_t>(users_.size()));
     std::iota(from.begin(), from.end(), Index{0});
