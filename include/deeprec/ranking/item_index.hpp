@@ -232,7 +232,7 @@ private:
         } else {
             const RecordShape reads = model_->user.input_shape();
             const auto history = std::find_if(reads.begin(), reads.end(),
-                                              [&](const FieldShape& f) { return f.name == options_.history_field; });
+                                              [&](const FieldShape& own) { return own.name == options_.history_field; });
             const Index steps = history == reads.end() ? 1 : history->shape[0];
             thread_local detail::QueryRecords record;
             record.clear();
