@@ -231,8 +231,9 @@ private:
             return f(pad_last(std::span(&query, 1), model_->user.input_shape()[0]));
         } else {
             const RecordShape reads = model_->user.input_shape();
-            const auto history = std::find_if(reads.begin(), reads.end(),
-                                              [&](const FieldShape& own) { return own.name == options_.history_field; });
+            const auto history = std::find_if(reads.begin(), reads.end(), [&](const FieldShape& own) {
+                return own.name == options_.history_field;
+            });
             const Index steps = history == reads.end() ? 1 : history->shape[0];
             thread_local detail::QueryRecords record;
             record.clear();

@@ -97,7 +97,8 @@ Value unit_length(Graph& g, const Value& x, double scale);
 template <class Tower>
 Value to_onnx(Graph& g, const SequenceRecommender<Tower>& model, const Value& ids) {
     const LayerFields f(
-        g, model, {"items", "steps", "width", "scale", "use_bias", "use_ids", "attributes", "id_dropout", "cold"});
+        g, model, {"items", "steps", "width", "scale", "use_bias", "use_ids", "attributes", "id_dropout", "cold",
+                                     "feature_width"});
     f.check_parts(g, {"tower"});
     const Index rows = model.items() + 1, width = model.width();
     const std::span<const float> vectors{model.vectors(), static_cast<std::size_t>(rows * width)};
