@@ -18,8 +18,10 @@ struct SequenceRecommenderOptions {
     std::vector<std::vector<std::int32_t>> attributes{};
     /// Numbers of each item, [N + 1, F] (row 0 is padding): scaled prices, vectors of images and texts. Empty: none.
     Tensor<float, 2> features{};
-    double id_dropout = 0;             ///< chance that an item with attributes goes without its id in a training step
-    std::vector<std::int32_t> cold{};  ///< items that training does not have: `split.train().cold_items()`
+    double id_dropout = 0;  ///< chance that an item with attributes or features goes without its id in a training step
+    /// Items that training does not have: `split.train().cold_items()`. Give `id_dropout` with them, such as 0.1: else
+    /// attributes learn no more than what ids leave over, and items that have nothing else can crowd the lists.
+    std::vector<std::int32_t> cold{};
     FieldsOption step{};               ///< fields of each event: a model [B, T, D] of named fields, or parts [B, T, D]
     FieldsOption user{};               ///< fields of the user: a model [B, D] of named fields
     /// Processes that share the items' rows out, `{world.rank(), world.size()}`: each keeps and steps its own. Not in
