@@ -191,10 +191,10 @@ private:
 /// The same for a TwoTower whose towers read named fields:
 ///
 ///     const SequenceFields fields{split.all(), events.select(events.by_user_and_time()).samples(of_events)};
-///     NextItemRecords samples{split.train().next_item_queries(), items.samples(of_items), sampler, {.steps = 20},
-///     &fields}; model.build({samples.user_shape(), samples.item_shape()}, Seed{42}); fit(model, samples,
-///     BinaryCrossEntropy{}, adam, {...}); ItemIndex index{model, items.samples(of_items), {.first_item = 1, .fields =
-///     &fields}};
+///     NextItemRecords samples{queries, items.samples(of_items), sampler, {.steps = 20}, &fields};
+///     model.build({samples.user_shape(), samples.item_shape()}, Seed{42});
+///     fit(model, samples, BinaryCrossEntropy{}, adam, {...});
+///     ItemIndex index{model, items.samples(of_items), {.first_item = 1, .fields = &fields}};
 ///
 /// The user tower gets the last `steps` items of a query as ids [B, T], padded in front, by the name "item"
 /// (`history_field`), and what `fields` has of those events and of the user by their own names. The item tower gets the

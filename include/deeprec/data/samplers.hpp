@@ -21,42 +21,13 @@ class NegativeSampler {
 public:
     /// Throws ArgumentError unless alpha is finite and not negative, DataError without items or for sequences with what
     /// a split holds out.
-    NegativeSampler(const Sequences& train, Seed seed, double alpha = 0) : seed_(seed), taken_(train.distinct()) {
-        train.check_training("NegativeSampler");
-        if (train.items() == 0) throw DataError("NegativeSampler: expected at least one item, received none");
-        const auto counts = train.item_counts();
-        for (std::size_t item = 0; item < counts.size(); ++item) {
-            const auto count = static_cast<double>(std::max<std::int64_t>(counts[item], 1));
-            weights_.push_back(item == 0 ? 0.0 : std::pow(count, alpha));
-            cumulative_.push_back(item == 0 ? 0.0 : cumulative_.back() + weights_.back());
-        }
-        if (!(alpha >= 0) || !std::isfinite(alpha) || !std::isfinite(cumulative_.back()))
-            throw ArgumentError(
-                message("NegativeSampler: expected a finite alpha of at least 0, small enough for "
-                        "count^alpha to be finite, received ",
-                        alpha));
-    }
+    NegativeSampler(const Sequences& train, Seed seed, double alpha = 0);
 
     /// Fills `negatives` with items that are neither in the user's training part nor `positive`; they may repeat.
     /// The result is a pure function of (seed, epoch, index): `index` is the sample's number in the epoch's data,
     /// however it is shuffled or shared between threads. Throws DataError when the user took every item.
     void sample(std::uint64_t epoch, std::uint64_t index, std::int32_t user, std::int32_t positive,
-                std::span<std::int32_t> negatives) const {
-        const auto taken = taken_[user];
-        const auto allowed = [&](std::int32_t item) {
-            return item != positive && !std::binary_search(taken.begin(), taken.end(), item);
-        };
-        const RandomStream random{derive(derive(seed_, epoch), index)};
-        std::uint64_t draw = 0;
-        for (std::int32_t& negative : negatives) {
-            bool found = false;
-            for (int tries = 0; tries < 64 && !found; ++tries) {  // enough unless the user took nearly everything
-                negative = item_at(random.uniform(draw++) * cumulative_.back());
-                found = allowed(negative);
-            }
-            if (!found) negative = pick(random.uniform(draw++), user, allowed);
-        }
-    }
+                std::span<std::int32_t> negatives) const;
 
     /// Hard negatives: each is the one with the highest score(item) of `draws` that `sample` would give (dynamic
     /// negative sampling, Zhang et al. 2013); of equal scores the first drawn, and a NaN is below all others. A pure
@@ -83,11 +54,7 @@ public:
 
     /// Fills `negatives` with items for several users to share, whoever took them: see `took`. A pure function of
     /// (seed, epoch, index).
-    void sample_shared(std::uint64_t epoch, std::uint64_t index, std::span<std::int32_t> negatives) const {
-        const RandomStream random{derive(derive(seed_, epoch), index)};
-        for (std::size_t i = 0; i < negatives.size(); ++i)
-            negatives[i] = item_at(random.uniform(i) * cumulative_.back());
-    }
+    void sample_shared(std::uint64_t epoch, std::uint64_t index, std::span<std::int32_t> negatives) const;
     /// Largest item that is drawn.
     std::int32_t items() const { return taken_.items(); }
     /// Whether the user's training part has the item.
@@ -137,5 +104,48 @@ private:
     Sequences taken_;                           // each user's items, sorted by id
     std::vector<double> weights_, cumulative_;  // of item i; of items 1 to i
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION NegativeSampler::NegativeSampler(const Sequences& train, Seed seed, double alpha)
+    : seed_(seed), taken_(train.distinct()) {
+    train.check_training("NegativeSampler");
+    if (train.items() == 0) throw DataError("NegativeSampler: expected at least one item, received none");
+    const auto counts = train.item_counts();
+    for (std::size_t item = 0; item < counts.size(); ++item) {
+        const auto count = static_cast<double>(std::max<std::int64_t>(counts[item], 1));
+        weights_.push_back(item == 0 ? 0.0 : std::pow(count, alpha));
+        cumulative_.push_back(item == 0 ? 0.0 : cumulative_.back() + weights_.back());
+    }
+    if (!(alpha >= 0) || !std::isfinite(alpha) || !std::isfinite(cumulative_.back()))
+        throw ArgumentError(
+            message("NegativeSampler: expected a finite alpha of at least 0, small enough for "
+                    "count^alpha to be finite, received ",
+                    alpha));
+}
+
+DEEPREC_FUNCTION void NegativeSampler::sample(std::uint64_t epoch, std::uint64_t index, std::int32_t user,
+                                              std::int32_t positive, std::span<std::int32_t> negatives) const {
+    const auto taken = taken_[user];
+    const auto allowed = [&](std::int32_t item) {
+        return item != positive && !std::binary_search(taken.begin(), taken.end(), item);
+    };
+    const RandomStream random{derive(derive(seed_, epoch), index)};
+    std::uint64_t draw = 0;
+    for (std::int32_t& negative : negatives) {
+        bool found = false;
+        for (int tries = 0; tries < 64 && !found; ++tries) {  // enough unless the user took nearly everything
+            negative = item_at(random.uniform(draw++) * cumulative_.back());
+            found = allowed(negative);
+        }
+        if (!found) negative = pick(random.uniform(draw++), user, allowed);
+    }
+}
+
+DEEPREC_FUNCTION void NegativeSampler::sample_shared(std::uint64_t epoch, std::uint64_t index,
+                                                     std::span<std::int32_t> negatives) const {
+    const RandomStream random{derive(derive(seed_, epoch), index)};
+    for (std::size_t i = 0; i < negatives.size(); ++i) negatives[i] = item_at(random.uniform(i) * cumulative_.back());
+}
+#endif
 
 DEEPREC_END

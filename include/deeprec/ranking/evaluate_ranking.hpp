@@ -50,8 +50,32 @@ struct TargetRank {
     Index rank = 0;  // 0: the target is no candidate
     double auc = 0;
 };
-DEEPREC_LAZY void check_queries(std::string_view name, std::span<const Query> queries, std::int32_t items,
-                                const RankingProtocol& protocol) {
+DEEPREC_LAZY_DECLARED void check_queries(std::string_view name, std::span<const Query> queries, std::int32_t items,
+                                         const RankingProtocol& protocol);
+/// Throws ArgumentError, on every rank and with both values, where one has another protocol or other queries.
+DEEPREC_LAZY_DECLARED void agree_to_rank(std::span<const Query> queries, std::int32_t items,
+                                         const RankingProtocol& protocol);
+/// Of all queries what each rank made of its own, which begin at first_of(rank): its ranks, then its `auc`.
+template <class FirstOf>
+void gather_ranks(std::span<const std::vector<std::byte>> all, const FirstOf& first_of, std::vector<Index>& ranks,
+                  std::vector<double>& auc) {
+    for (std::size_t rank = 0; rank < all.size(); ++rank) {
+        const std::size_t first = first_of(rank), count = first_of(rank + 1) - first;
+        if (count == 0) continue;
+        std::memcpy(ranks.data() + first, all[rank].data(), count * sizeof(Index));
+        std::memcpy(auc.data() + first, all[rank].data() + count * sizeof(Index), count * sizeof(double));
+    }
+}
+/// candidate[item] = whether the query may be answered with the item, for items 1 ... of `candidate`.
+DEEPREC_LAZY_DECLARED void mark_candidates(const Query& query, std::vector<std::uint8_t>& candidate,
+                                           const RankingProtocol& protocol);
+/// Where the target of one query stands among its candidates; `candidate` is scratch.
+DEEPREC_LAZY_DECLARED TargetRank rank_target(const Query& query, std::span<const float> scores,
+                                             std::vector<std::uint8_t>& candidate, const RankingProtocol& protocol);
+
+#if DEEPREC_BODIES
+DEEPREC_LAZY_FUNCTION void check_queries(std::string_view name, std::span<const Query> queries, std::int32_t items,
+                                         const RankingProtocol& protocol) {
     if (queries.empty()) throw DataError(message(name, ": there are no queries"));
     const auto check = [&](std::string_view what, std::int32_t item) {
         if (item < 1 || item > items)
@@ -66,8 +90,9 @@ DEEPREC_LAZY void check_queries(std::string_view name, std::span<const Query> qu
         for (const std::int32_t item : (*protocol.negatives)[query.user]) check("negatives", item);
     }
 }
-/// Throws ArgumentError, on every rank and with both values, where one has another protocol or other queries.
-DEEPREC_LAZY void agree_to_rank(std::span<const Query> queries, std::int32_t items, const RankingProtocol& protocol) {
+
+DEEPREC_LAZY_FUNCTION void agree_to_rank(std::span<const Query> queries, std::int32_t items,
+                                         const RankingProtocol& protocol) {
     std::uint64_t hash = hash_start;
     for (const Query& query : queries) {
         const std::int32_t ids[] = {query.user, query.target};
@@ -85,20 +110,9 @@ DEEPREC_LAZY void agree_to_rank(std::span<const Query> queries, std::int32_t ite
     };
     agree("evaluate_ranking: the ranks of a world answer the same queries", *protocol.world, facts);
 }
-/// Of all queries what each rank made of its own, which begin at first_of(rank): its ranks, then its `auc`.
-template <class FirstOf>
-void gather_ranks(std::span<const std::vector<std::byte>> all, const FirstOf& first_of, std::vector<Index>& ranks,
-                  std::vector<double>& auc) {
-    for (std::size_t rank = 0; rank < all.size(); ++rank) {
-        const std::size_t first = first_of(rank), count = first_of(rank + 1) - first;
-        if (count == 0) continue;
-        std::memcpy(ranks.data() + first, all[rank].data(), count * sizeof(Index));
-        std::memcpy(auc.data() + first, all[rank].data() + count * sizeof(Index), count * sizeof(double));
-    }
-}
-/// candidate[item] = whether the query may be answered with the item, for items 1 ... of `candidate`.
-DEEPREC_LAZY void mark_candidates(const Query& query, std::vector<std::uint8_t>& candidate,
-                                  const RankingProtocol& protocol) {
+
+DEEPREC_LAZY_FUNCTION void mark_candidates(const Query& query, std::vector<std::uint8_t>& candidate,
+                                           const RankingProtocol& protocol) {
     std::fill(candidate.begin() + 1, candidate.end(), std::uint8_t{protocol.negatives == nullptr});
     if (protocol.negatives) {
         for (const std::int32_t item : (*protocol.negatives)[query.user]) candidate[static_cast<std::size_t>(item)] = 1;
@@ -107,9 +121,9 @@ DEEPREC_LAZY void mark_candidates(const Query& query, std::vector<std::uint8_t>&
     if (protocol.remove_history)
         for (const std::int32_t item : query.history) candidate[static_cast<std::size_t>(item)] = 0;
 }
-/// Where the target of one query stands among its candidates; `candidate` is scratch.
-DEEPREC_LAZY TargetRank rank_target(const Query& query, std::span<const float> scores,
-                                    std::vector<std::uint8_t>& candidate, const RankingProtocol& protocol) {
+
+DEEPREC_LAZY_FUNCTION TargetRank rank_target(const Query& query, std::span<const float> scores,
+                                             std::vector<std::uint8_t>& candidate, const RankingProtocol& protocol) {
     mark_candidates(query, candidate, protocol);
     const auto target = static_cast<std::size_t>(query.target);
     const float own = scores[target];
@@ -131,6 +145,7 @@ DEEPREC_LAZY TargetRank rank_target(const Query& query, std::span<const float> s
                 ? 1.0
                 : 1.0 - (static_cast<double>(above) + 0.5 * static_cast<double>(tied)) / static_cast<double>(others)};
 }
+#endif
 }  // namespace detail
 
 /// Ranks every item for every query. `scorer(query, scores)` fills scores[1..items] (element 0 is padding) and must be

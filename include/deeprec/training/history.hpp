@@ -16,29 +16,35 @@ struct EpochLog {
     double seconds = 0;  ///< training without validation
     std::vector<std::pair<std::string, double>> figures;
 
-    void set(const std::string& name, double value) {
-        for (auto& figure : figures)
-            if (figure.first == name) {
-                figure.second = value;
-                return;
-            }
-        figures.emplace_back(name, value);
-    }
+    void set(const std::string& name, double value);
     bool has(const std::string& name) const {
         for (const auto& figure : figures)
             if (figure.first == name) return true;
         return false;
     }
     /// Throws ArgumentError for a name that this epoch lacks; the message lists those it has.
-    double at(const std::string& name) const {
-        std::string known;
-        for (const auto& figure : figures) {
-            if (figure.first == name) return figure.second;
-            known += (known.empty() ? "" : ", ") + figure.first;
-        }
-        throw ArgumentError(message("History: no figure named '", name, "'; there are: ", known));
-    }
+    double at(const std::string& name) const;
 };
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION void EpochLog::set(const std::string& name, double value) {
+    for (auto& figure : figures)
+        if (figure.first == name) {
+            figure.second = value;
+            return;
+        }
+    figures.emplace_back(name, value);
+}
+
+DEEPREC_FUNCTION double EpochLog::at(const std::string& name) const {
+    std::string known;
+    for (const auto& figure : figures) {
+        if (figure.first == name) return figure.second;
+        known += (known.empty() ? "" : ", ") + figure.first;
+    }
+    throw ArgumentError(message("History: no figure named '", name, "'; there are: ", known));
+}
+#endif
 
 /// Result of `fit`.
 struct History {

@@ -28,69 +28,80 @@ struct HistoryFile {
     std::string text{};                  ///< what the file has
     long lines = 0;                      ///< epochs in it
 
-    DEEPREC_LAZY void on(const TrainBegin& e) {
-        if (e.resumed && lines > 0) return read_back();
-        columns.clear();
-        text.clear();
-        lines = 0;
-    }
-    DEEPREC_LAZY void on(const EpochEnd& e) {
-        const bool json = path.ends_with(".jsonl");
-        if (!json && lines == 0) {
-            columns.clear();
-            text = "epoch";
-            for (const auto& figure : e.log.figures) {
-                columns.push_back(figure.first);
-                text += "," + figure.first;
-            }
-            text += "\n";
-        }
-        text += json ? json_line(e.log) : csv_line(e.log);
-        ++lines;
-        if (!e.training.leads) return;
-        FileReplacement file(path);
-        file.write(text);
-        file.commit();
-    }
+    DEEPREC_LAZY_DECLARED void on(const TrainBegin& e);
+    DEEPREC_LAZY_DECLARED void on(const EpochEnd& e);
     void state(CheckpointState& s) { s("lines", lines); }
 
 private:
     /// A callback of an earlier run may have been another object: what it wrote is in the file.
-    DEEPREC_LAZY void read_back() {
-        std::ifstream in(path, std::ios::binary);
-        if (!in)
-            throw FileError(message("HistoryFile: cannot read ", path, ", which the training to go on has written"));
-        std::string line;
-        const bool json = path.ends_with(".jsonl");
-        text.clear();
-        columns.clear();
-        if (!json && std::getline(in, line)) {
-            text = line + "\n";
-            for (std::size_t at = line.find(','); at != std::string::npos;) {
-                const std::size_t next = line.find(',', at + 1);
-                columns.push_back(line.substr(at + 1, next == std::string::npos ? next : next - at - 1));
-                at = next;
-            }
-        }
-        long found = 0;
-        for (; found < lines && std::getline(in, line); ++found) text += line + "\n";
-        if (found < lines)
-            throw FormatError(message("HistoryFile: expected ", lines, " epochs in ", path, ", received ", found));
-    }
-    DEEPREC_LAZY std::string csv_line(const EpochLog& log) const {
-        std::string line = std::to_string(log.epoch + 1);
-        for (const std::string& column : columns)
-            line += "," + (log.has(column) ? detail::option_text(log.at(column)) : std::string());
-        return line + "\n";
-    }
-    DEEPREC_LAZY static std::string json_line(const EpochLog& log) {
-        std::string line = "{\"epoch\": " + std::to_string(log.epoch + 1);
-        for (const auto& [name, value] : log.figures) {
-            const bool finite = std::isfinite(value);
-            line += ", " + detail::json_quoted(name) + ": " + (finite ? detail::option_text(value) : "null");
-        }
-        return line + "}\n";
-    }
+    DEEPREC_LAZY_DECLARED void read_back();
+    DEEPREC_LAZY_DECLARED std::string csv_line(const EpochLog& log) const;
+    DEEPREC_LAZY_DECLARED static std::string json_line(const EpochLog& log);
 };
+
+#if DEEPREC_BODIES
+DEEPREC_LAZY_FUNCTION void HistoryFile::on(const TrainBegin& e) {
+    if (e.resumed && lines > 0) return read_back();
+    columns.clear();
+    text.clear();
+    lines = 0;
+}
+
+DEEPREC_LAZY_FUNCTION void HistoryFile::on(const EpochEnd& e) {
+    const bool json = path.ends_with(".jsonl");
+    if (!json && lines == 0) {
+        columns.clear();
+        text = "epoch";
+        for (const auto& figure : e.log.figures) {
+            columns.push_back(figure.first);
+            text += "," + figure.first;
+        }
+        text += "\n";
+    }
+    text += json ? json_line(e.log) : csv_line(e.log);
+    ++lines;
+    if (!e.training.leads) return;
+    FileReplacement file(path);
+    file.write(text);
+    file.commit();
+}
+
+DEEPREC_LAZY_FUNCTION void HistoryFile::read_back() {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) throw FileError(message("HistoryFile: cannot read ", path, ", which the training to go on has written"));
+    std::string line;
+    const bool json = path.ends_with(".jsonl");
+    text.clear();
+    columns.clear();
+    if (!json && std::getline(in, line)) {
+        text = line + "\n";
+        for (std::size_t at = line.find(','); at != std::string::npos;) {
+            const std::size_t next = line.find(',', at + 1);
+            columns.push_back(line.substr(at + 1, next == std::string::npos ? next : next - at - 1));
+            at = next;
+        }
+    }
+    long found = 0;
+    for (; found < lines && std::getline(in, line); ++found) text += line + "\n";
+    if (found < lines)
+        throw FormatError(message("HistoryFile: expected ", lines, " epochs in ", path, ", received ", found));
+}
+
+DEEPREC_LAZY_FUNCTION std::string HistoryFile::csv_line(const EpochLog& log) const {
+    std::string line = std::to_string(log.epoch + 1);
+    for (const std::string& column : columns)
+        line += "," + (log.has(column) ? detail::option_text(log.at(column)) : std::string());
+    return line + "\n";
+}
+
+DEEPREC_LAZY_FUNCTION std::string HistoryFile::json_line(const EpochLog& log) {
+    std::string line = "{\"epoch\": " + std::to_string(log.epoch + 1);
+    for (const auto& [name, value] : log.figures) {
+        const bool finite = std::isfinite(value);
+        line += ", " + detail::json_quoted(name) + ": " + (finite ? detail::option_text(value) : "null");
+    }
+    return line + "}\n";
+}
+#endif
 
 DEEPREC_END
