@@ -29,7 +29,7 @@ DEEPREC_BEGIN
 /// beta = a (t (1 - 1/a) + 1/a) with the sampling rate a = k / (items - 1) and the calibration t. The probabilities of
 /// both are sigmoid(score - s), so that scores of 0, which a model starts with, say how rare a positive is, and the k
 /// negatives together weigh as much as it: without s the first thing to learn would be that all scores are low, and
-/// with a scaled cosine, which has but one direction for that, the vectors do not recover from it. The order of scores
+/// with a scaled cosine, which has but one direction for that, the vectors hardly recover from it. The order of scores
 /// does not know s.
 enum class SampledLoss { sampled_softmax, gbce, bpr, bce };
 
