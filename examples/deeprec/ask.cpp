@@ -145,11 +145,12 @@ void explain_item(const AskOptions& o) {
                 why.score, why.baseline);
     Table table({"adds", "event", "key", "title"});
     for (const Contribution& c : why.events) {
-        const std::string event = std::to_string(c.position + 1);
+        const bool of_user = !c.field.empty() && view(shop.served_fields().users()).find(c.field);
+        const std::string event = of_user ? "-" : std::to_string(c.position + 1);
         if (c.field.empty())
             table.add({fixed(c.value, 4), event, shop.items().key(c.id), label(shop, shop.items().key(c.id))});
         else
-            table.add({fixed(c.value, 4), event, "", "its " + c.field});
+            table.add({fixed(c.value, 4), event, "", (of_user ? "the user's " : "its ") + c.field});
     }
     table.print();
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -61,9 +62,19 @@ using FeatureValue = Cell;
 /// What is known of one user or item, by feature. What is not there is missing. A gap is its seconds; hour and
 /// weekday are of the seconds in "time".
 struct FeatureRow : std::map<std::string, FeatureValue, std::less<>> {
+    /// `{"type", "cart"}`, `{"age", 31}`: whole numbers are numbers too.
+    struct Part {
+        Part(std::string field, FeatureValue of) : name(std::move(field)), value(std::move(of)) {}
+        template <std::integral N>
+        Part(std::string field, N number) : name(std::move(field)), value(static_cast<double>(number)) {}
+        std::string name;
+        FeatureValue value;
+    };
     FeatureRow() = default;
-    /// A map would take `{{"type", "cart"}}` for two iterators.
-    FeatureRow(std::initializer_list<value_type> parts) : map(parts) {}
+    /// Of two parts of one name the first counts.
+    FeatureRow(std::initializer_list<Part> parts) {
+        for (const Part& part : parts) emplace(part.name, part.value);
+    }
 };
 
 namespace detail {

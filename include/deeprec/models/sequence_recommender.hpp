@@ -1,6 +1,7 @@
 /// A recommender that reads a user's items in order and scores every item as the next one, at every step at once.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -111,11 +112,7 @@ public:
         if (features.size() > 0 && features.dimension(0) != n_ + 1)
             throw ArgumentError(message(name(), ": expected features of padding and ", n_, " items, received ",
                                         features.dimension(0), " rows"));
-        const auto bad = std::find_if(features.data(), features.data() + features.size(),
-                                      [](float x) { return !std::isfinite(x); });
-        if (bad != features.data() + features.size())
-            throw DataError(message(name(), ": expected finite features, that of item ",
-                                    (bad - features.data()) / features.dimension(1), " is ", *bad));
+        check_finite(features, 0);
         feature_width_ = features.size() > 0 ? features.dimension(1) : 0;
         take_options();
         step_ = options_.step.template make<T>(name());
@@ -128,7 +125,7 @@ public:
     /// `event` and `user` are the shapes of the fields of one event and of one user.
     void build(Index steps, Seed seed, const RecordShape& event = {}, const RecordShape& user = {}) {
         size(steps, event, user);
-        detail::make_parameters(*this, seed);
+        detail::make_parameters(*this, seed);  // which leaves zeros where the option's numbers go
         if (feature_width_ > 0) {
             std::copy_n(options_.features.data(), features_.size(), features_.data());
             std::fill_n(features_.data(), feature_width_, T(0));  // padding
@@ -389,6 +386,7 @@ public:
         if (count > 0 && (columns != feature_width_ || (columns > 0 && features.dimension(0) != count)))
             throw ArgumentError(message(name(), ": expected features [", count, ", ", feature_width_,
                                         "] of new items, received [", features.dimension(0), ", ", columns, "]"));
+        check_finite(features, n_ + 1);
         if (count < 0 || (!attributes.empty() && static_cast<Index>(attributes.size()) != count))
             throw ArgumentError(message(name(), ": expected attributes of ", count, " new items, received ",
                                         attributes.size(), " lists"));
@@ -454,6 +452,7 @@ public:
     }
     /// Renews the item vectors.
     void parameters_changed() {
+        keep_features();
         tower_changed();
         stale_ = false;
         if (derived() && !options_.shard) make_vectors(vectors_);
@@ -509,6 +508,20 @@ private:
             throw ArgumentError(message(name(), ": ", what, " are shared out by SequenceRecommenderOptions::shard, ",
                                         "rank ", options_.shard.rank, " of ", options_.shard.ranks, " has a part; ",
                                         "expected a whole model, as save(world, model, path) writes it"));
+    }
+    /// Throws DataError for a number that is not finite; row 0 is that of item `first`.
+    static void check_finite(const Tensor<float, 2>& features, Index first) {
+        for (Index i = 0; i < features.size(); ++i)
+            if (!std::isfinite(features.data()[i]))
+                throw DataError(message(name(), ": expected finite features, that of item ",
+                                        first + i / features.dimension(1), " is ", features.data()[i]));
+    }
+    /// The option is what the state is, also after `load` and `add_items`.
+    void keep_features() {
+        if (feature_width_ == 0 || features_.size() == options_.features.size()) return;
+        options_.features.resize(features_.size() / feature_width_, feature_width_);
+        std::transform(features_.data(), features_.data() + features_.size(), options_.features.data(),
+                       [](T x) { return static_cast<float>(x); });
     }
     bool derived() const {
         return !detail::equal(options_.scale, 0) || !options_.attributes.empty() || feature_width_ > 0;

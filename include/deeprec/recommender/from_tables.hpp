@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdio>
+#include <charconv>
 #include <map>
 #include <numeric>
 #include <string>
@@ -104,9 +104,8 @@ DEEPREC_FUNCTION std::vector<std::string> cell_texts(const Column& column, Index
     std::vector<std::string> all;
     if (column.missing(row) || column.kind() == ColumnKind::vector) return all;
     if (column.kind() == ColumnKind::number) {
-        char digits[32];
-        std::snprintf(digits, sizeof digits, "%g", static_cast<double>(column.number(row)));
-        all.push_back(digits);
+        char digits[32];  // as few as tell the number from all others
+        all.emplace_back(digits, std::to_chars(digits, digits + sizeof digits, column.number(row)).ptr);
     } else if (column.kind() == ColumnKind::categories) {
         for (const std::int32_t id : column.ids(row)) all.push_back(column.values().key(id));
     } else {

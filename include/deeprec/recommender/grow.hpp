@@ -81,20 +81,26 @@ void grow(Model& model, Optimizer<Rule>& optimizer, const std::map<std::string, 
 }
 
 /// Gives a SequenceRecommender items N + 1 ... `items`, with their attributes (none, without lists) and, of a model
-/// with features, those, [items - N, F], to be trained from
-/// now on: rows of their own, zeros where there are attributes, so that those say at first what the item is, else drawn
-/// from `seed`, and b = 0. Old rows and the optimizer's state of them keep their bits.
+/// with features, those, [items - N, F], to be trained from now on: rows of their own, zeros where there are attributes
+/// or features, so that those say at first what the item is, else drawn from `seed`, and b = 0. Old rows and the
+/// optimizer's state of them keep their bits.
 /// Throws ArgumentError for fewer items than there are, and as SequenceRecommender::add_items.
 template <class Tower, class Rule>
 void grow(SequenceRecommender<Tower>& model, Optimizer<Rule>& optimizer, Index items,
-          const std::vector<std::vector<std::int32_t>>& attributes = {}, Seed seed = {},
-          const Tensor<float, 2>& features = {}) {
+          const std::vector<std::vector<std::int32_t>>& attributes, const Tensor<float, 2>& features,
+          Seed seed = {}) {
     if (items < model.items())
         throw ArgumentError(
             message("grow: expected at least the ", model.items(), " items that the model has, received ", items));
     const auto before = detail::trained_sizes(model);
     model.add_items(items - model.items(), attributes, seed, features);
     detail::grow_states<typename Tower::Scalar>(optimizer, before, detail::trained_sizes(model));
+}
+
+template <class Tower, class Rule>
+void grow(SequenceRecommender<Tower>& model, Optimizer<Rule>& optimizer, Index items,
+          const std::vector<std::vector<std::int32_t>>& attributes = {}, Seed seed = {}) {
+    grow(model, optimizer, items, attributes, Tensor<float, 2>(), seed);
 }
 
 DEEPREC_END

@@ -61,11 +61,12 @@ public:
             scorer_ = Scores(std::make_shared<const Model>(std::move(model)), steps);
         }
         if constexpr (requires { scorer_.model().step_fields(); })
-            if ((scorer_.model().step_fields() && served_.events().fields().empty()) ||
-                (scorer_.model().user_fields() && served_.users().fields().empty()))
-                throw ArgumentError(
-                    "Recommender: its model reads fields of events or users, expected them with their specs: "
-                    "ServedFields{events, of_events, users, of_users}");
+            if (bool(scorer_.model().step_fields()) == served_.events().fields().empty() ||
+                bool(scorer_.model().user_fields()) == served_.users().fields().empty())
+                throw ArgumentError(message(
+                    "Recommender: its model reads ", scorer_.model().step_fields() ? "" : "no ", "fields of events and ",
+                    scorer_.model().user_fields() ? "" : "no ", "fields of users, expected those with their specs and "
+                    "no others: ServedFields{events, of_events, users, of_users}"));
         if (scorer_.items() != items_.size())
             throw DataError(message("Recommender: expected a model of the ", items_.size(),
                                     " items of the data, received ", "one of ", scorer_.items()));
@@ -104,9 +105,7 @@ public:
         const std::vector<std::int32_t> excluded = ids_of(options.exclude, found);
         RecommendOptions by_id = options_by_id(options, excluded);
         by_id.exclude_history = options.exclude_history;
-        found.fallback =
-            !detail::answers(scorer_, asked) ||
-            (asked.history.empty() && (asked.user == 0 || !detail::goes_by_user(scorer_)));
+        found.fallback = falls_back(asked);
         const auto hits = found.fallback ? popular(asked, k, by_id) : deeprec::recommend(scorer_, asked, k, by_id);
         const Index reasons = options.reasons.value_or(detail::explains_exactly(scorer_) ? 3 : 0);
         for (const auto& hit : hits) {
@@ -115,11 +114,14 @@ public:
         }
         return found;
     }
-    /// Why an item is where it is for a request, as `explain(scorer, query, item)` says it: positions count in the
-    /// known items of the history, ids are those of `items()`. Throws as that, DataError for an item that is not known.
+    /// Why an item is where it is for a request, as `explain(scorer, query, item)` says it, of the popularity where that
+    /// answers: positions count in the known items of the history, ids are those of `items()`. Throws as that, DataError
+    /// for an item that is not known.
     Explanation explain(const KeyQuery& query, std::string_view item, const ExplainOptions& options = {}) const {
         KeyHits found;
-        return deeprec::explain(scorer_, Asked(*this, query, found).query, items_.at(item), options);
+        const Asked asked(*this, query, found);
+        return falls_back(asked.query) ? deeprec::explain(fallback_, asked.query, items_.at(item), options)
+                                       : deeprec::explain(scorer_, asked.query, items_.at(item), options);
     }
     /// The k items most similar to one. Throws DataError for a key that is not known, ArgumentError for a scorer
     /// without similarities.
@@ -138,7 +140,8 @@ public:
 
     /// What is known of items: "title", "year" and "genres" of the data's catalogue, and what `set_column` says.
     ItemSet where(std::string_view column, std::string_view value) const { return columns_.where(column, value); }
-    /// Those with a number from `low` to `high`: `where("price", 5, 20)`.
+    /// Those with that number, and with one from `low` to `high`: `where("price", 5, 20)`.
+    ItemSet where(std::string_view column, double number) const { return columns_.where(column, number, number); }
     ItemSet where(std::string_view column, double low, double high) const { return columns_.where(column, low, high); }
     /// For MaxPerCategory and Calibrated (ItemColumns::categories).
     std::vector<std::vector<std::int32_t>> categories(std::string_view column) const {
@@ -284,6 +287,10 @@ private:
         detail::RequestFields read;
         Query query;
     };
+    bool falls_back(const Query& asked) const {
+        return !detail::answers(scorer_, asked) ||
+               (asked.history.empty() && (asked.user == 0 || !detail::goes_by_user(scorer_)));
+    }
     RecommendOptions options_by_id(const KeyOptions& options, std::span<const std::int32_t> excluded) const {
         RecommendOptions by_id{.exclude = excluded,
                                .eligible = eligible(options.filter),

@@ -121,7 +121,9 @@ DEEPREC_FUNCTION RequestFields::RequestFields(const ServedFields& served, const 
         fields.events = view(events_);
     }
     if (query.about_user.empty()) return;
-    user_ = served.user_of(query.about_user);
+    FeatureRow row = query.about_user;
+    if (!query.user.empty() && served.of_users().reads("key")) row.try_emplace("key", query.user);
+    user_ = served.user_of(row);
     fields.user = view(user_);
 }
 DEEPREC_FUNCTION Record rows_of(const Record& first, const Record& second, const std::vector<Index>& from) {
