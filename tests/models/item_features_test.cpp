@@ -13,6 +13,7 @@
 #include <deeprec/optimizers/sgd.hpp>
 #include <deeprec/ranking/sequence_index.hpp>
 #include <deeprec/recommender/from_tables.hpp>
+#include <deeprec/recommender/grow.hpp>
 #include <deeprec/recommender/recommender_file.hpp>
 #include <deeprec/training/fit.hpp>
 #include <deeprec/training/next_item_sampled.hpp>
@@ -172,6 +173,21 @@ TEST_CASE("Items that training does not have are ranked by their numbers, kept a
     CHECK_THROWS_WITH(model.add_items(1),
                       "SequenceRecommender: expected features [1, 5] of new items, received [0, 0]");
     CHECK_THROWS_AS(model.add_items(2, {}, {}, Tensor<float, 2>(1, 5)), ArgumentError);
+    Tensor<float, 2> not_finite(1, 5);
+    not_finite(0, 3) = std::numeric_limits<float>::infinity();
+    CHECK_THROWS_WITH(model.add_items(1, {}, {}, not_finite),
+                      "SequenceRecommender: expected finite features, that of item 25 is inf");
+    // The option has what the model has, so that it can be built again, grown and from a file too.
+    auto again = load<Model>(folder.path() / "model.safetensors");
+    again.add_items(2, {}, {}, Tensor<float, 2>(2, 5));
+    CHECK(again.options().features.dimension(0) == n + 3);
+    CHECK(again.options().features(7, 1) == features()(7, 1));
+    again.build(8, Seed{3});
+    Model anew{n + 2, Tower{Conv1D{12, 2, linear, {.padding = Padding::causal}}, Dense{12}}, again.options()};
+    anew.build(8, Seed{3});
+    CHECK(SequenceIndex{again, 8}.recommend(history, n) == SequenceIndex{anew, 8}.recommend(history, n));
+    grow(model, adam, n + 1, {}, Tensor<float, 2>(1, 5));
+    CHECK(model.items() == n + 1);
     CHECK_THROWS_WITH(model_of(Tensor<float, 2>(n, 5)),
                       "SequenceRecommender: expected features of padding and 24 items, received 24 rows");
     Tensor<float, 2> bad = features();

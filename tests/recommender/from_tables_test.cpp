@@ -64,6 +64,16 @@ TEST_CASE("Columns of a table of items are those of the recommender", "[recommen
     for (const auto& hit : made.recommend({.user = "u1"}, 12, {.filter = cheap}))
         CHECK(std::stod(made.values("price", hit.key)[0]) <= 2);
     CHECK(made.where("price", 100, 200).count() == 0);
+    CHECK(made.where("price", 0).count() == 0);
+    CHECK(made.where("price", 3).count() == 1);
+    ItemTable precise({Column("price", ColumnKind::number)});
+    precise.add("SKU-1", {1234565.0});
+    precise.add("SKU-2", {1234566.0});
+    precise.add("SKU-3", {0.1});
+    set_columns(made, precise);
+    CHECK(made.where("price", 1234566).count() == 1);
+    CHECK(made.values("price", "SKU-1") == Texts{"1234565"});
+    CHECK(made.values("price", "SKU-3") == Texts{"0.1"});
     CHECK_THROWS_WITH(made.where("brand", 1, 2),
                       "Recommender: expected a column of numbers, received \"brand\", in which no item has one");
     CHECK_THROWS_WITH(made.where("price", 2, 1), "Recommender: expected numbers from low to high, received 2 and 1");

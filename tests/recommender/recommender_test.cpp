@@ -165,8 +165,8 @@ TEST_CASE("What is known of items filters and spreads lists", "[recommender]") {
     SequenceRecommender fielded{n, GRU{4, return_sequences}, {.width = 4, .step = field("type", Embedding{3, 4})}};
     fielded.build(5, Seed{1}, {{"type", {}}});
     CHECK(message_of<ArgumentError>([&] { Recommender(std::move(fielded), some_data()); }) ==
-          "Recommender: its model reads fields of events or users, expected them with their specs: "
-          "ServedFields{events, of_events, users, of_users}");
+          "Recommender: its model reads fields of events and no fields of users, expected those with their specs and no "
+          "others: ServedFields{events, of_events, users, of_users}");
 
     Dataset other = some_data();
     other.items = Catalogue{n - 1};

@@ -128,6 +128,12 @@ TEST_CASE("A recommender serves what its model reads of events and users", "[rec
     for (const std::string name : {"type", "price", "gap", "hour", "country"})
         CHECK(std::any_of(why.events.begin(), why.events.end(), [&](const auto& c) { return c.field == name; }));
     CHECK_THROWS_AS(made.explain({.user = "u7"}, "SKU-none"), DataError);
+    const KeyHits popular = made.recommend({.user = "nobody"}, 1);  // and why popularity puts it there
+    CHECK(popular.fallback);
+    CHECK(made.explain({.user = "nobody"}, popular[0].key).score == Approx(static_cast<double>(popular[0].score)));
+    const FeatureRow whole{{"time", 1700000000}, {"member", true}, {"type", "cart"}, {"none", {}}};
+    CHECK(std::get<double>(whole.at("time")) == Approx(1.7e9));
+    CHECK(std::get<std::string>(whole.at("type")) == "cart");
 
     CHECK_THROWS_WITH(made.recommend({.history = {"SKU-1"}, .events = {{}, {}}}, 3),
                       "recommend: expected fields of the 1 events of the history, received 2 rows");
@@ -206,7 +212,24 @@ TEST_CASE("A recommender with fields is a file, and grows", "[recommender]") {
     CHECK_THROWS_WITH(same.add_events({{"u1", "SKU-1"}}, made.served_fields().events()),
                       "Recommender: expected fields of the 1 new events, received 300 rows");
     CHECK_THROWS_WITH((Recommender{shop().model, shop().events}),
-                      ContainsSubstring("Recommender: its model reads fields of events or users, expected them with"));
+                      "Recommender: its model reads fields of events and fields of users, expected those with their "
+                      "specs and no others: ServedFields{events, of_events, users, of_users}");
+    SequenceRecommender plain{12, Sequential{GRU{width, return_sequences}}, {.width = width}};
+    plain.build(15, Seed{5});
+    CHECK_THROWS_WITH((Recommender{plain, shop().events, shop().served}),
+                      ContainsSubstring("its model reads no fields of events and no fields of users"));
+    // A feature of the user's key is known where the request has the key.
+    const FeatureSpec of_key = FeatureSpec::fit({{.name = "who", .kind = FeatureKind::id, .field = "key"},
+                                                 {.name = "country"}},
+                                                shop().users);
+    const ServedFields by_key{shop().events, {}, shop().users, of_key};
+    SequenceRecommender personal{12,
+                                 Sequential{GRU{width, return_sequences}},
+                                 {.width = width, .user = field_layers(of_key, width)}};
+    personal.build(15, Seed{5}, {}, by_key.users().shape());
+    const Recommender knows{personal, shop().events, by_key};
+    CHECK(by_id(knows.recommend({.user = "u4", .about_user = {{"country", "PE"}}}, 12), knows.items()) ==
+          by_id(knows.recommend({.user = "u4"}, 12), knows.items()));
     CHECK_THROWS_WITH((Recommender{shop().model, later, shop().served}), ContainsSubstring("one of 12"));
     const FeatureSpec of_keys = FeatureSpec::fit({{.name = "item"}}, shop().events);
     CHECK_THROWS_WITH((ServedFields{shop().events, of_keys}),
