@@ -57,7 +57,7 @@ const SequenceRecommenderOptions everything{.width = 6,
 }  // namespace
 
 TEST_CASE("Ranks that share the items out train as one that has them all", "[row_exchange][threads]") {
-    const SGD sgd{{.learning_rate = 0.05}};
+    const SGD sgd{{.learning_rate = 0.1}};
     const SequenceRecommenderOptions plain{.width = 6, .use_bias = false};
     for (const int ranks : {2, 3, 4})
         for (const Index accumulate : {1, 2})
