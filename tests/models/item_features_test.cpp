@@ -186,6 +186,14 @@ TEST_CASE("Items that training does not have are ranked by their numbers, kept a
     Model anew{n + 2, Tower{Conv1D{12, 2, linear, {.padding = Padding::causal}}, Dense{12}}, again.options()};
     anew.build(8, Seed{3});
     CHECK(SequenceIndex{again, 8}.recommend(history, n) == SequenceIndex{anew, 8}.recommend(history, n));
+    // A built model with other numbers has those of the file from then on.
+    Tensor<float, 2> zeros(n + 1, 5);
+    Model other = model_of(zeros);
+    load(other, folder.path() / "model.safetensors");
+    CHECK(SequenceIndex{other, 8}.recommend(history, n) == index.recommend(history, n));
+    other.build(8, Seed{3});
+    const Model fresh = model_of(features());
+    CHECK(SequenceIndex{other, 8}.recommend(history, n) == SequenceIndex{fresh, 8}.recommend(history, n));
     grow(model, adam, n + 1, {}, Tensor<float, 2>(1, 5));
     CHECK(model.items() == n + 1);
     CHECK_THROWS_WITH(model_of(Tensor<float, 2>(n, 5)),

@@ -124,6 +124,7 @@ public:
     /// Sizes and initialises everything; `steps` is what towers that depend on the length of sequences are built for,
     /// `event` and `user` are the shapes of the fields of one event and of one user.
     void build(Index steps, Seed seed, const RecordShape& event = {}, const RecordShape& user = {}) {
+        keep_features();  // those of a file that was loaded since
         size(steps, event, user);
         detail::make_parameters(*this, seed);  // which leaves zeros where the option's numbers go
         if (feature_width_ > 0) {
@@ -452,7 +453,7 @@ public:
     }
     /// Renews the item vectors.
     void parameters_changed() {
-        keep_features();
+        if (features_.size() != options_.features.size()) keep_features();
         tower_changed();
         stale_ = false;
         if (derived() && !options_.shard) make_vectors(vectors_);
@@ -516,9 +517,9 @@ private:
                 throw DataError(message(name(), ": expected finite features, that of item ",
                                         first + i / features.dimension(1), " is ", features.data()[i]));
     }
-    /// The option is what the state is, also after `load` and `add_items`.
+    /// The option becomes what the state is, once there is one: after `load` and `add_items`.
     void keep_features() {
-        if (feature_width_ == 0 || features_.size() == options_.features.size()) return;
+        if (features_.size() == 0) return;
         options_.features.resize(features_.size() / feature_width_, feature_width_);
         std::transform(features_.data(), features_.data() + features_.size(), options_.features.data(),
                        [](T x) { return static_cast<float>(x); });
