@@ -68,6 +68,15 @@ template <class T>
 Block<const T> join(const RecordShape& fields, std::span<const Block<const T>> parts, Buffer<T>& y,
                     Buffer<std::uint8_t>& keep);
 
+/// Columns offset ... offset + width of every row of dy, in `to`: a part's share of the gradient.
+template <class T>
+const T* columns_of(const Block<const T>& dy, Index offset, Index width, Buffer<T>& to) {
+    T* const own = to.need(dy.rows() * width);
+    for (Index r = 0; r < dy.rows(); ++r)
+        kernels::copy<T>(dy.data + r * dy.last() + offset, own + r * width, width);
+    return own;
+}
+
 #if DEEPREC_BODIES
 DEEPREC_FUNCTION void check_field_names(std::string_view who, const RecordShape& fields, const bool* named) {
     for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -281,10 +290,8 @@ public:
         detail::check_gradient(name(), cache.out, dy.shape);
         Index offset = 0;
         each([&]<std::size_t At>(const auto& layer) {
-            const Index rows = dy.rows(), width = cache.outputs[At].last();
-            Scalar* const own = cache.gradients[At].need(rows * width);
-            for (Index r = 0; r < rows; ++r)
-                kernels::copy<Scalar>(dy.data + r * dy.last() + offset, own + r * width, width);
+            const Index width = cache.outputs[At].last();
+            const Scalar* const own = detail::columns_of(dy, offset, width, cache.gradients[At]);
             offset += width;
             if (!reads_record<LayerAt<At>> && cache.taps)
                 cache.taps->taps[cache.tap[At]].gradient = own;

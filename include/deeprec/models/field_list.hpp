@@ -114,10 +114,8 @@ public:
         cache.gradients.resize(layers_.size()), gradients.parts.resize(layers_.size());
         Index offset = 0;
         each([&]<class L>(std::size_t i, const L& layer) {
-            const Index rows = dy.rows(), width = cache.outputs[i].last();
-            T* const own = cache.gradients[i].need(rows * width);
-            for (Index r = 0; r < rows; ++r)
-                kernels::copy<T>(dy.data + r * dy.last() + offset, own + r * width, width);
+            const Index width = cache.outputs[i].last();
+            const T* const own = detail::columns_of(dy, offset, width, cache.gradients[i]);
             offset += width;
             if (cache.taps)
                 cache.taps->taps[cache.tap[i]].gradient = own;

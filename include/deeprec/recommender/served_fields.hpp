@@ -20,7 +20,7 @@ DEEPREC_BEGIN
 /// How what is known of an event or a user becomes the fields that the model was trained with, and the fields of all
 /// that the recommender has: `Recommender shop{std::move(model), events, {events, of_events, users, of_users}}`.
 ///
-/// Requests, events and users that come later go through the same specs, so that training and serving cannot differ.
+/// Requests, events and users that come later go through the specs that training had.
 class ServedFields {
 public:
     /// For models without fields.
