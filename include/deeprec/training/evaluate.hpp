@@ -69,9 +69,8 @@ View<const T, Rank> unpacked(const std::vector<std::byte>& bytes) {
 template <class Model, class Data>
 void agree_to_evaluate(const Model& model, const Data& data, TrainingWorld& world) {
     std::uint64_t weights = hash_start;
-    for_each_parameter(model, [&](std::string_view, const auto& p) {
-        weights = hash_bytes(p.data(), static_cast<std::size_t>(p.size()) * sizeof(*p.data()), weights);
-    });
+    for (const auto& p : parameter_list(model))
+        weights = hash_bytes(p.values, static_cast<std::size_t>(p.size()) * sizeof(*p.values), weights);
     const std::pair<std::string, std::string> facts[] = {
         {"samples", message(data.size())},
         {"data with the fingerprint", message(fingerprint_of(data))},
