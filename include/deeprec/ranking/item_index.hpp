@@ -52,6 +52,7 @@ class ItemIndex {
 public:
     static constexpr std::string_view kind = "ItemIndex";  ///< in files
     using T = typename Model::Scalar;
+    using ItemElement = typename decltype(Model::item)::InputElement;  ///< what the item tower reads
     /// Scratch memory of one caller; a request with a used cache allocates only its result.
     struct Cache {
         struct Range {
