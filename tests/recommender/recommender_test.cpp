@@ -458,8 +458,14 @@ TEST_CASE("A bundle keeps its tokenizer, and new items are ranked by their words
         CHECK(hits[i].key == any.items().key(expected[i].item));
     }
     check_same(hits, shop.recommend(query, n + 2));
+    // The user tower has no vector for them: their events are passed over, also after they were saved.
+    check_same(any.recommend({.history = {"SKU-3", "NEW-1", "SKU-9", "NEW-2"}}, n + 2), hits);
+    any.add_events({{"u1", "NEW-1"}, {"u1", "NEW-2"}, {"fresh", "NEW-1"}});
+    CHECK(any.recommend({.user = "fresh"}, n + 2).size() == n + 2);
     save(any, path);
-    check_same(load_recommender<ItemIndex<Towers>>(path).recommend(query, n + 2), hits);
+    const AnyRecommender grown = load_recommender<ItemIndex<Towers>>(path);
+    check_same(grown.recommend(query, n + 2), hits);
+    check_same(grown.recommend({.user = "u1"}, n + 2), any.recommend({.user = "u1"}, n + 2));
     CHECK(!load_recommender<ItemIndex<Towers>>([&] {
                shop.tokenizer.reset();
                save(shop, path);
