@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <deeprec/data/item_tokens.hpp>
@@ -37,26 +38,31 @@ struct StoredTokenizer {
     std::optional<ItemTokenizer>& tokenizer;
 
     void fields(StoredFields& f) {
-        if (f.reading() ? !f.has("length") : !tokenizer) return;
-        ItemTokenOptions options = tokenizer ? tokenizer->options() : ItemTokenOptions{};
+        if (f.reading() ? !f.has("options") : !tokenizer) return;
+        const ItemTokenOptions own = tokenizer ? tokenizer->options() : ItemTokenOptions{};
+        std::vector<std::int64_t> options{own.length, own.min_count, own.titles, own.genres, own.decades, own.ids};
         std::vector<std::string> words;
         for (std::int32_t id = 1; tokenizer && id <= tokenizer->vocabulary().size(); ++id)
             words.push_back(tokenizer->vocabulary().key(id));
-        std::vector<std::uint8_t> kinds{options.titles, options.genres, options.decades, options.ids};
-        f.number("length", options.length);
-        f.number("min_count", options.min_count);
-        f.kept_list("kinds", kinds);
+        f.kept_list("options", options);
         f.texts("words", words);
         if (!f.reading()) return;
-        f.require(kinds.size() == 4 && options.length >= 1 && options.length <= 1 << 20 && options.min_count >= 1,
-                  "expected a tokenizer of 4 kinds of words and up to ", 1 << 20, " words of an item, received ",
-                  kinds.size(), " and ", options.length);
+        constexpr std::int64_t most = 1 << 20;
+        f.require(options.size() == 6 && options[0] >= 1 && options[0] <= most && options[1] >= 1 && options[1] <= most,
+                  "expected a tokenizer of 6 options, with 1 to ", most, " words of an item, received ", options.size(),
+                  " options or other words");
         Vocabulary vocabulary;
-        for (const std::string& word : words) vocabulary.add(word);
+        for (const std::string& word : words)
+            f.require(!word.empty() && vocabulary.add(word) > 0, "expected words, received an empty one");
         f.require(vocabulary.size() == std::ssize(words), "expected ", words.size(), " different words, received ",
                   vocabulary.size());
-        options.titles = kinds[0], options.genres = kinds[1], options.decades = kinds[2], options.ids = kinds[3];
-        tokenizer.emplace(std::move(vocabulary), options);
+        tokenizer.emplace(std::move(vocabulary),
+                          ItemTokenOptions{.length = options[0],
+                                           .min_count = static_cast<std::int32_t>(options[1]),
+                                           .titles = options[2] != 0,
+                                           .genres = options[3] != 0,
+                                           .decades = options[4] != 0,
+                                           .ids = options[5] != 0});
     }
 };
 }  // namespace detail
