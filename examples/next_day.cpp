@@ -1,6 +1,7 @@
 // What a shop's next day does to its recommender: new items that nobody has taken yet, a hybrid that ranks them by what
 // its members know, and a model that grows and goes on training at noon, beside one that is trained anew; what a bundle
-// of each costs beside the scorer alone. The tables of docs/guide/06-serve.md. Without --events a small shop is made up.
+// of each costs beside the scorer alone. The tables of docs/guide/06-serve.md. Without --events a small shop is made
+// up.
 // test: --epochs 6 --width 32
 #include <algorithm>
 #include <chrono>

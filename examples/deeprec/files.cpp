@@ -147,8 +147,8 @@ void add_grow(CLI::App& app) {
     c->add_option("-o,--out", o->out, "the bundle to write; default: in place of BUNDLE");
     c->footer(
         "New items are recommended by their categories where the model knows those, with deeprec train without\n"
-        "--no-attributes, and of the two towers by the words of their titles too; others know nothing of them until the\n"
-        "next training.\n"
+        "--no-attributes, and of the two towers by the words of their titles too; others know nothing of them until\n"
+        "the next training.\n"
         "Example:\n  deeprec prepare today.csv --items items.csv -o today.deeprec\n"
         "  deeprec grow shop.deeprec today.deeprec");
     c->callback([o] { grow_bundle(*o); });

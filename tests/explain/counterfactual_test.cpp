@@ -148,7 +148,8 @@ TEST_CASE("No smaller set exists than one of one or two events", "[counterfactua
         model.parameters_changed();
         const SequenceIndex index{model, 8};
         std::vector<std::int32_t> history;
-        for (std::int32_t t = 0; t < 7; ++t) history.push_back(1 + (static_cast<std::int32_t>(seed) * 7 + t * t * 5) % 20);
+        for (std::int32_t t = 0; t < 7; ++t)
+            history.push_back(1 + (static_cast<std::int32_t>(seed) * 7 + t * t * 5) % 20);
         const std::int32_t item = recommend(index, {0, history, 0}, 1)[0].item;
         const auto listed = [&](unsigned without) {
             std::vector<std::int32_t> kept;

@@ -161,7 +161,8 @@ TEST_CASE("An event's share is that of its item's id, attributes and features", 
     SequenceRecommenderOptions options{.width = 6};
     options.attributes.assign(n + 1, {});
     for (std::int32_t i = 1; i <= n; ++i)
-        for (std::int32_t a = 0; a < i % 3; ++a) options.attributes[static_cast<std::size_t>(i)].push_back(1 + (i + a) % 5);
+        for (std::int32_t a = 0; a < i % 3; ++a)
+            options.attributes[static_cast<std::size_t>(i)].push_back(1 + (i + a) % 5);
     options.features.resize(n + 1, 2);
     fill_uniform(options.features, 1, Seed{3});
     options.cold = {17};
@@ -218,7 +219,8 @@ TEST_CASE("An event's share is that of its item's id, attributes and features", 
         for (Index j = 0; j < 6; ++j)
             product += static_cast<double>(attributes[static_cast<std::size_t>(6 * c.id + j)]) *
                        static_cast<double>(mean.vectors()[6 * 7 + j]);
-        const auto of = options.attributes[static_cast<std::size_t>(history[static_cast<std::size_t>(c.position)])].size();
+        const auto event = static_cast<std::size_t>(history[static_cast<std::size_t>(c.position)]);
+        const auto of = options.attributes[event].size();
         CHECK(c.value == Approx(product / 5 / static_cast<double>(of)).margin(1e-6));
     }
     CHECK(seen == 3);

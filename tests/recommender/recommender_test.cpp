@@ -389,9 +389,8 @@ TEST_CASE("A TwoTower is kept as its index, and its item tower ranks new items",
     CHECK_THROWS_AS(any.add_items({"NEW-5"}, tokens(1, 2)), ArgumentError);
 
     // In a hybrid the tower gets its rows, and the others know nothing of the new items.
-    AnyRecommender hybrid = Recommender{WeightedHybrid{ItemIndex{shared, tokens(1, n), {.first_item = 1}}, Markov{train()}},
-                                        some_data()}
-                                .any();
+    const ItemIndex towers{shared, tokens(1, n), {.first_item = 1}};
+    AnyRecommender hybrid = Recommender{WeightedHybrid{towers, Markov{train()}}, some_data()}.any();
     save(hybrid, directory.path() / "hybrid");
     hybrid = load_recommender<ItemIndex<Towers>>(directory.path() / "hybrid");
     hybrid.add_items({"NEW-1"}, tokens(n + 1, 1));
@@ -422,7 +421,8 @@ TEST_CASE("A bundle keeps its tokenizer, and new items are ranked by their words
     const auto shared = std::make_shared<const Towers>(std::move(model));
     const auto rows_of = [&](const Catalogue& items) {
         Tensor<std::int32_t, 2> rows(items.size(), 5);
-        for (std::int32_t i = 1; i <= items.size(); ++i) tokenizer.encode(items[i], i <= n ? i : 0, {&rows(i - 1, 0), 5});
+        for (std::int32_t i = 1; i <= items.size(); ++i)
+            tokenizer.encode(items[i], i <= n ? i : 0, {&rows(i - 1, 0), 5});
         return rows;
     };
     Recommender shop{ItemIndex{shared, rows_of(data.items), {.first_item = 1}}, data};

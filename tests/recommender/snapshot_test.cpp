@@ -91,8 +91,8 @@ bool same(const KeyHits& a, const KeyHits& b) {
                           [](const Reason& r, const Reason& s) { return r.key == s.key && r.value == s.value; });
     });
 }
-/// `threads` readers ask `requests` times each while a Markov bundle and one of item-kNN take turns `swaps` times, spread
-/// over the whole of that. Every answer must be wholly the one's or the other's.
+/// `threads` readers ask `requests` times each while a Markov bundle and one of item-kNN take turns `swaps` times,
+/// spread over the whole of that. Every answer must be wholly the one's or the other's.
 void ask_while_swapped(int threads, int requests, int swaps) {
     const support::TemporaryDirectory directory;
     const Dataset data = small_shop();

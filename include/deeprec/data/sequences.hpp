@@ -150,7 +150,8 @@ DEEPREC_LAZY_FUNCTION Sequences Sequences::distinct() const {
 DEEPREC_LAZY_FUNCTION Sequences Sequences::events_since(const Sequences& before, Index replay) const {
     if (replay < 0) throw ArgumentError(message("events_since: expected a replay of 0 or more, received ", replay));
     if (before.users() > users())
-        throw DataError(message("events_since: expected at most ", users(), " users before, received ", before.users()));
+        throw DataError(
+            message("events_since: expected at most ", users(), " users before, received ", before.users()));
     Sequences since;
     since.items_ = items_;
     since.holds_out_ = holds_out_;

@@ -86,12 +86,12 @@ Counterfactual fewest_events(std::vector<Contribution> left, const Set& set, con
 }  // namespace detail
 
 /// A small set of events whose removal (padding, id 0, in their place) drops `item` out of `index.recommend(user, k,
-/// options)`, verified by the ranking itself. Each event alone is tried first, then each pair, the events that take most
-/// off the item's lead over the k-th other item first: so no smaller set exists than one of one or two events. (Of more
-/// than 64 events the pairs are those of the 64 that take most off alone.) Where no pair is enough, events are taken out
-/// greedily, then put back where they turn out not to be needed: none of such a set of three or more can be left out,
-/// but a smaller set of others may exist. Empty and found if the item is not recommended anyway; not found if the item
-/// is still recommended when all events are gone.
+/// options)`, verified by the ranking itself. Each event alone is tried first, then each pair, the events that take
+/// most off the item's lead over the k-th other item first: so no smaller set exists than one of one or two events. (Of
+/// more than 64 events the pairs are those of the 64 that take most off alone.) Where no pair is enough, events are
+/// taken out greedily, then put back where they turn out not to be needed: none of such a set of three or more can be
+/// left out, but a smaller set of others may exist. Empty and found if the item is not recommended anyway; not found if
+/// the item is still recommended when all events are gone.
 ///
 /// Costs a ranking for each of E events where one is enough, at most 1 + E + 2,016 where two are, and E for each event
 /// of a larger set beside those.

@@ -161,7 +161,7 @@ public:
                 parts.push_back({events[t].position, number, value, std::string(kind)});
                 sum += value, total += std::abs(value);
             });
-            for (std::size_t i = first; i < parts.size() && total > 0; ++i)  // rounding, and the event's of the residual
+            for (std::size_t i = first; i < parts.size() && total > 0; ++i)  // rounding and the residual
                 parts[i].value += (events[t].value - sum) * std::abs(parts[i].value) / total;
         }
     }

@@ -34,8 +34,8 @@ struct Explanation {
     double residual = 0;                 ///< integrated gradients: what the sum lacked before it was shared out
     std::vector<Explanation> members{};  ///< of a hybrid: what each member adds, in the hybrid's scale
     /// Of events whose items have attributes or features: what the item's own vector adds (`field` is "id", `id` the
-    /// item), each of its attributes ("attribute", its number) and each feature ("feature", its column from 0). Those of
-    /// a position add up to the value of its event; the largest value first.
+    /// item), each of its attributes ("attribute", its number) and each feature ("feature", its column from 0). Those
+    /// of a position add up to the value of its event; the largest value first.
     std::vector<Contribution> parts{};
     /// All values of events and tokens together; `parts` are shares of those.
     double sum() const {

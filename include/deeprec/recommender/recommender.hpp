@@ -169,9 +169,9 @@ public:
 
     /// Adds items of which the scorer knows what `features` says (see the scorer's `add_items`): of a
     /// SequenceRecommender a list of attributes for each and their numbers, of an ItemIndex what its item tower takes
-    /// (in an AnyRecommender rows of ids), of baselines nothing. They can be asked for and recommended at once; old items
-    /// keep their scores to the bit. Throws DataError for a key that is there, and what the scorer throws; then nothing
-    /// has changed.
+    /// (in an AnyRecommender rows of ids), of baselines nothing. They can be asked for and recommended at once; old
+    /// items keep their scores to the bit. Throws DataError for a key that is there, and what the scorer throws; then
+    /// nothing has changed.
     template <class... Features>
     void add_items(const std::vector<std::string>& keys, const Features&... features) {
         Recommender grown = *this;

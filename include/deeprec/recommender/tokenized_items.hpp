@@ -14,16 +14,18 @@
 DEEPREC_BEGIN
 
 /// Adds items to a Recommender or AnyRecommender whose `tokenizer` says what its item tower reads: item i of `items` is
-/// keys[i - 1], and its row has what the vocabulary knows of its words, not an id of its own. It ranks at once; old items
-/// keep their scores to the bit. Columns stay empty, see `set_columns`. Throws ArgumentError for a recommender without
+/// keys[i - 1], and its row has what the vocabulary knows of its words, not an id of its own. It ranks at once; old
+/// items keep their scores to the bit. Columns stay empty, see `set_columns`. Throws ArgumentError for a recommender without
 /// tokenizer, DataError unless there is a key for each item, and as the recommender's `add_items`; then nothing has
 /// changed.
 template <class Shop>
 void add_items(Shop& shop, const std::vector<std::string>& keys, const Catalogue& items) {
     if (!shop.tokenizer)
-        throw ArgumentError("add_items: expected a recommender with the tokenizer that its item tower was trained with");
+        throw ArgumentError(
+            "add_items: expected a recommender with the tokenizer that its item tower was trained with");
     if (std::ssize(keys) != items.size())
-        throw DataError(message("add_items: expected a key for each of ", items.size(), " items, received ", keys.size()));
+        throw DataError(
+            message("add_items: expected a key for each of ", items.size(), " items, received ", keys.size()));
     const Index length = shop.tokenizer->options().length;
     Tensor<std::int32_t, 2> rows(items.size(), length);
     for (std::int32_t id = 1; id <= items.size(); ++id)
