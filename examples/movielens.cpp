@@ -250,10 +250,14 @@ int main(int argc, char** argv) {
     for (const std::size_t i : {std::size_t{0}, world.test.size() / 2, world.test.size() - 1})
         recommend_to(hybrid, world, world.test[i]);
     if (!options.bundle.empty()) {
+        const RankingReport judged = world.rank(hybrid, world.validation);
         Recommender shop{hybrid, Dataset{data}};
         shop.about = {{"recipe", "hybrid"},
                       {"data", options.data},
                       {"split", "last"},
+                      {"protocol", message("split last, ", world.validation.size(),
+                                           " validation events, each ranked among all films but its user's history")},
+                      {"validation", message("HR@10 ", judged.hr, ", NDCG@10 ", judged.ndcg)},
                       {"seed", std::to_string(options.seed)},
                       {"deeprec", version}};
         save(shop, options.bundle);

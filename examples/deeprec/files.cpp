@@ -130,6 +130,7 @@ void verify(const VerifyOptions& o) {
     std::printf("recipe %s, data %s, split %s, seed %s, deeprec %s; %d items, %d users\n", about("recipe").c_str(),
                 about("data").c_str(), about("split").c_str(), about("seed").c_str(), about("deeprec").c_str(),
                 shop.items().size(), shop.users().size());
+    std::printf("protocol: %s\nvalidation: %s\n", about("protocol").c_str(), about("validation").c_str());
     const std::string hash = sha256_of(o.bundle);
     std::printf("sha256 %s\n", hash.c_str());
     if (!o.sha256.empty() && o.sha256 != hash)
@@ -146,7 +147,8 @@ void add_grow(CLI::App& app) {
     c->add_option("-o,--out", o->out, "the bundle to write; default: in place of BUNDLE");
     c->footer(
         "New items are recommended by their categories where the model knows those, with deeprec train without\n"
-        "--no-attributes; others know nothing of them until the next training.\n"
+        "--no-attributes, and of the two towers by the words of their titles too; others know nothing of them until\n"
+        "the next training.\n"
         "Example:\n  deeprec prepare today.csv --items items.csv -o today.deeprec\n"
         "  deeprec grow shop.deeprec today.deeprec");
     c->callback([o] { grow_bundle(*o); });

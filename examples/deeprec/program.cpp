@@ -21,14 +21,42 @@ const Column* find_column(const KeyedTable& table, std::initializer_list<std::st
                 return &column;
     return nullptr;
 }
+// The lines of one of a bundle's texts; none where it has no such text.
+std::vector<std::string> lines_of(const AnyRecommender& shop, const std::string& name) {
+    std::vector<std::string> lines;
+    const auto text = shop.about.find(name);
+    if (text == shop.about.end()) return lines;
+    for (std::size_t begin = 0, end; (end = text->second.find('\n', begin)) != std::string::npos; begin = end + 1)
+        lines.push_back(text->second.substr(begin, end - begin));
+    return lines;
+}
+// What an item tower learns of new items: as `read_prepared` makes a catalogue of the columns.
+Catalogue catalogue_of(const AnyRecommender& shop, const std::vector<std::string>& keys, const ItemTexts& texts) {
+    const std::vector<std::string> genres = lines_of(shop, "genres");
+    Catalogue items;
+    for (const std::string& key : keys) {
+        const auto values = [&](const std::string& column) -> std::vector<std::string> {
+            const auto own = texts.find(column);
+            if (own == texts.end()) return {};
+            const auto given = own->second.find(key);
+            return given == own->second.end() ? std::vector<std::string>{} : given->second;
+        };
+        const auto title = values("title");
+        Item item = split_year(title.empty() ? "" : title.front());
+        for (const char* column : {"release_year", "year"})
+            if (const auto year = values(column); !year.empty()) item.year = std::atoi(year.front().c_str());
+        for (const std::string& column : genres)
+            for (const std::string& value : values(column)) item.genres.push_back(value);
+        items.add(std::move(item));
+    }
+    return items;
+}
 // What a model that knows items by their categories learns of new ones: none where it goes by keys alone.
 std::vector<std::vector<std::int32_t>> attributes_of(const AnyRecommender& shop, const std::vector<std::string>& keys,
                                                      const ItemTexts& texts) {
-    const auto names = shop.about.find("attributes");
-    if (names == shop.about.end() || names->second.empty()) return {};
     Vocabulary numbers;
-    for (std::size_t begin = 0, end; (end = names->second.find('\n', begin)) != std::string::npos; begin = end + 1)
-        numbers.add(names->second.substr(begin, end - begin));
+    for (const std::string& line : lines_of(shop, "attributes")) numbers.add(line);
+    if (numbers.size() == 0) return {};
     std::vector<std::vector<std::int32_t>> lists(keys.size());
     for (std::size_t i = 0; i < keys.size(); ++i)
         for (const auto& [column, own] : texts)
@@ -63,13 +91,16 @@ Prepared read_prepared(const std::filesystem::path& path) {
         if (!title && column.kind() == ColumnKind::text) title = &column;
     const Column* year = find_column(items, {"year", "release_year"}, {ColumnKind::number});
     if (title) p.title = title->name();
+    std::vector<const Column*> genres;
+    for (const Column& column : items.columns)
+        if (column.kind() == ColumnKind::categories || (column.kind() == ColumnKind::category && &column != title))
+            genres.push_back(&column), p.genres.push_back(column.name());
     for (Index row = 0; row < items.size(); ++row) {
         Item& item = p.data.items[static_cast<std::int32_t>(row + 1)];
         if (title) item = split_year(title->text(row));
         if (year && std::abs(year->number(row)) < 10000) item.year = static_cast<std::int32_t>(year->number(row));
-        for (const Column& column : items.columns)
-            if (column.kind() == ColumnKind::categories || (column.kind() == ColumnKind::category && &column != title))
-                for (const std::string& value : cell_texts(column, row)) item.genres.push_back(value);
+        for (const Column* column : genres)
+            for (const std::string& value : cell_texts(*column, row)) item.genres.push_back(value);
     }
     return p;
 }
@@ -132,12 +163,10 @@ void set_columns(AnyRecommender& shop, const Prepared& prepared) {
 
 void add_items(AnyRecommender& shop, const std::vector<std::string>& fresh, const ItemTexts& texts) {
     if (!fresh.empty()) {
-        try {
+        if (shop.tokenizer)
+            deeprec::add_items(shop, fresh, catalogue_of(shop, fresh, texts));
+        else
             shop.add_items(fresh, attributes_of(shop, fresh, texts));
-        } catch (const ArgumentError&) {
-            if (shop.about["recipe"].rfind("two-tower", 0) != 0) throw;
-            throw ArgumentError("a two-tower model gets new items by training again: deeprec prepare, deeprec train");
-        }
     }
     for (const auto& [name, own] : texts) {
         std::map<std::string, std::vector<std::string>> all;

@@ -52,7 +52,8 @@ inline bool is_terminal(std::FILE* stream) { return ::isatty(::fileno(stream)) !
 struct Prepared {
     Tables tables;
     Dataset data;
-    std::string title;  // the column of the items' titles; empty = none
+    std::string title;                // the column of the items' titles; empty = none
+    std::vector<std::string> genres;  // the columns whose values are `data`'s genres
 };
 Prepared read_prepared(const std::filesystem::path& path);
 
@@ -69,7 +70,7 @@ void set_columns(AnyRecommender& shop, const Prepared& prepared);
 using ItemTexts = std::map<std::string, std::map<std::string, std::vector<std::string>>>;
 ItemTexts item_texts(const Prepared& prepared);
 // Adds items by their keys, and sets what is known of items, old or new, in columns of the bundle. A model that knows
-// items by their categories ranks the new ones at once.
+// items by their categories, or by the words of their titles too, ranks the new ones at once.
 void add_items(AnyRecommender& shop, const std::vector<std::string>& fresh, const ItemTexts& texts);
 
 // A way to hold events out, which the bundle keeps, so that `evaluate` tests with what training did not see.

@@ -59,6 +59,7 @@ struct Served {
         for (const std::string& title : titles) small_titles.push_back(small(title));
         about = {{"name", name},
                  {"recipe", shop.about["recipe"]},
+                 {"protocol", shop.about["protocol"]},
                  {"validation", shop.about["validation"]},
                  {"items", shop.items().size()},
                  {"users", shop.users().size()},

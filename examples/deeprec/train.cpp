@@ -152,11 +152,16 @@ void train(const Options& o) {
                   {"seed", std::to_string(t.recipe.seed)},
                   {"deeprec", version}};
     if (reads_in_order(t.recipe.name)) shop.about["attributes"] = attribute_names;
+    shop.tokenizer = t.tokenizer;
+    for (const std::string& column : prepared.genres)
+        if (t.tokenizer) shop.about["genres"] += column + "\n";
     if (!t.validation.empty()) {
         const auto rank = [&](const auto& any) {
             return evaluate_ranking(any, t.validation, split.all().items(), {.threads = t.recipe.threads});
         };
         const RankingReport own = rank(scorer), popular = rank(Popularity(split.train()));
+        shop.about["protocol"] = message("split ", o.split, ", ", t.validation.size(),
+                                         " validation events, each ranked among all items but its user's history");
         shop.about["validation"] = message("HR@10 ", fixed(own.hr, 4), ", NDCG@10 ", fixed(own.ndcg, 4));
         std::printf("Validation, full ranking: HR@10 %.4f, NDCG@10 %.4f (popularity: %.4f and %.4f)\n", own.hr,
                     own.ndcg, popular.hr, popular.ndcg);

@@ -34,6 +34,7 @@ AnyScorer train_two_tower(Training& training, bool recurrent) {
     const Index width = training.recipe.width, hidden = training.recipe.hidden;
     const ItemTokenizer tokenizer{
         training.prepared.data.items, training.split.train(), {.length = tokens, .ids = true}};
+    training.tokenizer = tokenizer;
     const Index items = training.split.all().items() + 1, words = tokenizer.vocabulary().size() + 1;
     if (recurrent) {
         const auto side = [&](Index ids) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ struct Training {
     ServedFields served;                                // of events and users, for models that read them
     std::vector<FieldsOfSequence> validation_fields;    // that `validation` looks into
     double best = -1;                                   // result: NDCG@10 on the validation queries
+    std::optional<ItemTokenizer> tokenizer{};           // result: of an item tower
 };
 
 using CnnTower =

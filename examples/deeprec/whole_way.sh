@@ -84,6 +84,8 @@ ends 1 "$deeprec" batch shop.deeprec --users . -o few.csv
 
 # The files: verify, export, grow, report.
 has "its own request has its own answer" "$deeprec" verify shop.deeprec
+has "protocol: split last, 60 validation events" "$deeprec" verify shop.deeprec
+has "validation: HR@10 0." "$deeprec" verify shop.deeprec
 has "sha256 $(sha256sum shop.deeprec | cut -d ' ' -f 1)" "$deeprec" verify shop.deeprec
 ends 1 "$deeprec" verify shop.deeprec --sha256 0000
 head -c 3000 shop.deeprec >broken.deeprec
@@ -99,6 +101,10 @@ has "i11" "$deeprec" recommend grown.deeprec --user "new one" -k 1
 has "Came today" "$deeprec" recommend grown.deeprec --history i10 -k 32
 has "its own request" "$deeprec" verify grown.deeprec
 ends 1 "$deeprec" evaluate data.deeprec grown.deeprec
+ends 0 "$deeprec" train data.deeprec -o towers.deeprec --recipe two-tower-cnn --epochs 1 --samples 200 --width 8 --threads 1
+has "1 new items, 1 new users and 2 more events" "$deeprec" grow towers.deeprec today.deeprec
+has "Came today" "$deeprec" recommend towers.deeprec --history i10 -k 32
+has "its own request" "$deeprec" verify towers.deeprec
 ends 0 "$deeprec" report data.deeprec shop.deeprec -o report.html --people 3
 has '60 events that training did not see' cat report.html
 has '<h2>3 people</h2>' cat report.html
@@ -152,6 +158,7 @@ has ' 404 ' http GET /api/items/i99/similar
 has ' 404 ' http GET /nothing
 has '"openapi": "3.0.3"' http GET /openapi.json
 has '"name":"knn.deeprec"' http GET /api/about
+has '"protocol":"split last, 60 validation events' http GET /api/about
 has '"key":"i11"' http POST /api/recommend '{"history": ["i10"], "k": 1, "model": 2}'
 has ' 400 ' http POST /api/recommend '{"history": ["i10"], "k": 1, "model": 4}'
 asked='{"history": ["i9", "i10"], "model": 3, "explain": true, "about_user": {"country": "NZ"}, "events": [{"kind": "view", "time": 9}, {"kind": "KIND", "time": 70}]}'

@@ -14,6 +14,7 @@
 #include <deeprec/ranking/item_set.hpp>
 #include <deeprec/ranking/markov.hpp>
 #include <deeprec/ranking/merge_top_k.hpp>
+#include <deeprec/ranking/new_items.hpp>
 #include <deeprec/ranking/popularity.hpp>
 #include <deeprec/ranking/quantized_items.hpp>
 #include <deeprec/ranking/recommend.hpp>

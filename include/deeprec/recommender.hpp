@@ -13,3 +13,4 @@
 #include <deeprec/recommender/recommender_file.hpp>
 #include <deeprec/recommender/served_fields.hpp>
 #include <deeprec/recommender/snapshot.hpp>
+#include <deeprec/recommender/tokenized_items.hpp>

@@ -49,6 +49,41 @@ TEST_CASE("Sequences count items, give sets and next-item queries", "[data]") {
     REQUIRE(queries[5].target == 9);
 }
 
+TEST_CASE("Events since a day come with a replay of those before", "[data]") {
+    Interactions early;
+    for (const char* user : {"a", "b"}) early.users.add(user);
+    for (const char* item : {"x", "y", "z"}) early.items.add(item);
+    for (const std::int32_t item : {1, 2, 3}) early.add(1, item);
+    early.add(2, 3);
+    const Sequences before(early);
+    Interactions late = early;
+    late.users.add("c");
+    late.items.add("new");
+    late.add(1, 4);
+    late.add(1, 2);
+    late.add(3, 4);
+    const Sequences now(late);
+    const auto of = [](const Sequences& sequences, std::int32_t user) {
+        const auto ids = sequences[user];
+        return std::vector<std::int32_t>(ids.begin(), ids.end());
+    };
+    const Sequences since = now.events_since(before, 2);
+    CHECK(since.users() == 3);
+    CHECK(since.items() == 4);
+    CHECK(of(since, 1) == std::vector<std::int32_t>{2, 3, 4, 2});
+    CHECK(of(since, 2).empty());
+    CHECK(of(since, 3) == std::vector<std::int32_t>{4});
+    CHECK(of(now.events_since(before, 0), 1) == std::vector<std::int32_t>{4, 2});
+    CHECK(of(now.events_since(before, 9), 1) == of(now, 1));
+    CHECK(now.events_since(now, 9).size() == 0);
+    CHECK(message_of<DataError>([&] { before.events_since(now, 1); }) ==
+          "events_since: expected at most 2 users before, received 3");
+    early.item[0] = 3;
+    CHECK(message_of<DataError>([&] { now.events_since(Sequences(early), 1); }) ==
+          "events_since: expected the events of user 1 to begin with the 3 before, received 5 that do not");
+    CHECK_THROWS_AS(now.events_since(before, -1), ArgumentError);
+}
+
 TEST_CASE("pad_last keeps the newest steps at the end", "[data]") {
     const Ids history{1, 2, 3};
     const auto padded = [&](std::size_t steps, std::size_t events) {

@@ -1,7 +1,14 @@
 #include <deeprec/explain/counterfactual.hpp>
 
+#include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <limits>
+#include <vector>
+
+#include <deeprec/layers/cumulative_average1d.hpp>
+#include <deeprec/layers/gru.hpp>
+#include <deeprec/ranking/sequence_index.hpp>
 
 #include "support/catch.hpp"
 
@@ -92,4 +99,83 @@ TEST_CASE("Without the fewest events of its history a scorer no longer recommend
     CHECK_THROWS_AS(counterfactual(Points{}, query, 9, 0), ArgumentError);
     CHECK_THROWS_AS(counterfactual(Points{}, query, 10, 1), DataError);
     CHECK_THROWS_AS(counterfactual(Points{}, query, 9, 1, {.diversity = Mmr{}}), ArgumentError);
+}
+
+TEST_CASE("The events that caused an item are the smallest set of a sequence model", "[counterfactual]") {
+    // The tower averages. Items 1 to 5 point to item 20 alone, 6 to 19 a little to item 21: item 20 leads by any of the
+    // causes, and is behind without all of them.
+    SequenceRecommender model{21, Sequential{CumulativeAverage1D{}}, {.width = 2, .use_bias = false}};
+    model.build(12, Seed{1});
+    for_each_parameter(model, [](std::string_view name, auto& p) {
+        if (name != "items") return;
+        std::fill_n(p.data(), p.size(), 0.0f);
+        for (Index i = 1; i <= 19; ++i) p.data()[2 * i + (i > 5)] = i > 5 ? 0.05f : 1.0f;
+        p.data()[2 * 20] = 2;
+        p.data()[2 * 21 + 1] = 2;
+    });
+    model.parameters_changed();
+    const SequenceIndex index{model, 12};
+    const RandomStream random(Seed{2});
+    std::uint64_t next = 0;
+    const auto below = [&](std::size_t n) { return random.below(next++, n); };
+    for (int trial = 0; trial < 120; ++trial) {
+        std::vector<std::int32_t> history;
+        while (history.size() < 10) history.push_back(static_cast<std::int32_t>(6 + below(14)));
+        std::vector<Index> causes;
+        while (std::ssize(causes) < 1 + trial % 3) {
+            const auto place = static_cast<Index>(below(10));
+            if (std::find(causes.begin(), causes.end(), place) != causes.end()) continue;
+            causes.push_back(place);
+            history[static_cast<std::size_t>(place)] = static_cast<std::int32_t>(1 + below(5));
+        }
+        const Counterfactual why = counterfactual(index, {0, history, 0}, 20, 1, {.exclude = history});
+        REQUIRE(why.found);
+        std::vector<Index> found;
+        for (const Contribution& c : why.events) found.push_back(c.position);
+        std::sort(found.begin(), found.end());
+        std::sort(causes.begin(), causes.end());
+        CHECK(found == causes);
+    }
+}
+
+TEST_CASE("No smaller set exists than one of one or two events", "[counterfactual]") {
+    int sizes[8] = {};
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+        SequenceRecommender model{20, Sequential{GRU{5, return_sequences}}, {.width = 5}};
+        model.build(8, Seed{seed});
+        std::uint64_t use = 100 * seed;
+        for_each_parameter(model, [&](std::string_view, auto& p) { fill_uniform(p, 1.2, Seed{++use}); });
+        model.parameters_changed();
+        const SequenceIndex index{model, 8};
+        std::vector<std::int32_t> history;
+        for (std::int32_t t = 0; t < 7; ++t)
+            history.push_back(1 + (static_cast<std::int32_t>(seed) * 7 + t * t * 5) % 20);
+        const std::int32_t item = recommend(index, {0, history, 0}, 1)[0].item;
+        const auto listed = [&](unsigned without) {
+            std::vector<std::int32_t> kept;
+            for (std::size_t t = 0; t < history.size(); ++t)
+                if (!(without >> t & 1)) kept.push_back(history[t]);
+            const auto hits = recommend(index, {0, kept, 0}, 3);
+            return std::any_of(hits.begin(), hits.end(), [&](const auto& hit) { return hit.item == item; });
+        };
+        int smallest = 0;  // of one or two events
+        for (unsigned without = 1; without < 128; ++without)
+            if (const int size = std::popcount(without); size <= 2 && (smallest == 0 || size < smallest))
+                if (!listed(without)) smallest = size;
+        const Counterfactual why = counterfactual(index, {0, history, 0}, item, 3);
+        const int found = why.found ? static_cast<int>(why.events.size()) : 0;
+        ++sizes[found];
+        if (smallest > 0)
+            CHECK(found == smallest);
+        else
+            CHECK((found == 0 || found > 2));
+        unsigned without = 0;
+        for (const Contribution& c : why.events) without |= 1u << c.position;
+        if (why.found) CHECK(!listed(without));
+    }
+    std::printf("counterfactual: sets of 1, 2 and more events: %d, %d, %d; none: %d\n", sizes[1], sizes[2],
+                sizes[3] + sizes[4] + sizes[5] + sizes[6] + sizes[7], sizes[0]);
+    CHECK(sizes[1] > 0);
+    CHECK(sizes[2] > 0);
+    CHECK(sizes[3] + sizes[4] + sizes[5] + sizes[6] + sizes[7] > 0);
 }

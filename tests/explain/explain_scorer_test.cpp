@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <deeprec/layers/cumulative_average1d.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/gru.hpp>
 #include <deeprec/optimizers/adam.hpp>
@@ -154,6 +155,77 @@ TEST_CASE("The event that caused what comes next ranks first", "[explain scorer]
     std::printf("explain: 200 targets, %d understood, the event that caused them first %d times\n", understood, first);
     CHECK(understood >= 190);
     CHECK(first >= 0.95 * understood);
+}
+
+TEST_CASE("An event's share is that of its item's id, attributes and features", "[explain scorer]") {
+    SequenceRecommenderOptions options{.width = 6};
+    options.attributes.assign(n + 1, {});
+    for (std::int32_t i = 1; i <= n; ++i)
+        for (std::int32_t a = 0; a < i % 3; ++a)
+            options.attributes[static_cast<std::size_t>(i)].push_back(1 + (i + a) % 5);
+    options.features.resize(n + 1, 2);
+    fill_uniform(options.features, 1, Seed{3});
+    options.cold = {17};
+    const auto fill = [](auto& model) {
+        model.build(6, Seed{5});
+        std::uint64_t use = 0;
+        for_each_parameter(model, [&](std::string_view name, auto& p) {
+            if (name != "features") fill_uniform(p, 0.8, Seed{++use});
+        });
+        model.parameters_changed();
+    };
+    const auto sums = [&](const Explanation& why) {  // of each event its parts less its value
+        std::vector<double> gap(history.size());
+        for (const Contribution& c : why.events) gap[static_cast<std::size_t>(c.position)] -= c.value;
+        for (const Contribution& c : why.parts) gap[static_cast<std::size_t>(c.position)] += c.value;
+        return gap;
+    };
+    for (const double scale : {0.0, 8.0}) {
+        options.scale = scale;
+        SequenceRecommender model{n, Sequential{GRU{6, return_sequences}}, options};
+        fill(model);
+        const SequenceIndex index{model};
+        for (std::int32_t item = 1; item <= n; ++item) {
+            const Explanation why = explain(index, query, item);
+            for (const double gap : sums(why)) CHECK(gap == Approx(0).margin(1e-6));
+            // 3 twice with its features alone and its id, 17 (cold) with two attributes, 4 with one, 9 with none
+            CHECK(why.parts.size() == 3 + 4 + 4 + 3 + 3);
+            for (const Contribution& c : why.parts) {
+                CHECK((c.field == "id" || c.field == "attribute" || c.field == "feature"));
+                if (c.position == 1) CHECK(c.field != "id");
+                if (c.field == "id") CHECK(c.id == history[static_cast<std::size_t>(c.position)]);
+            }
+            for (std::size_t i = 1; i < why.parts.size(); ++i) CHECK(why.parts[i - 1].value >= why.parts[i].value);
+        }
+        const Explanation both = explain(WeightedHybrid{index, ItemKnn{some_sequences()}}, query, 7);
+        CHECK(both.parts == both.members[0].parts);
+        for (const double gap : sums(both.members[0])) CHECK(gap == Approx(0).margin(1e-6));
+        CHECK(explain(SequenceIndex{model, 2}, query, 7).parts.size() == 3 + 3);  // of what it reads
+    }
+    // Of a tower that averages the share of a part is its product with the item's vector, over the number of events.
+    options.scale = 0;
+    SequenceRecommender mean{n, Sequential{CumulativeAverage1D{}}, options};
+    fill(mean);
+    const Explanation why = explain(SequenceIndex{mean}, query, 7);
+    std::vector<float> attributes;
+    for_each_parameter(mean, [&](std::string_view name, const auto& p) {
+        if (name == "attributes") attributes.assign(p.data(), p.data() + p.size());
+    });
+    int seen = 0;
+    for (const Contribution& c : why.parts) {
+        if (c.field != "attribute") continue;
+        ++seen;
+        double product = 0;
+        for (Index j = 0; j < 6; ++j)
+            product += static_cast<double>(attributes[static_cast<std::size_t>(6 * c.id + j)]) *
+                       static_cast<double>(mean.vectors()[6 * 7 + j]);
+        const auto event = static_cast<std::size_t>(history[static_cast<std::size_t>(c.position)]);
+        const auto of = options.attributes[event].size();
+        CHECK(c.value == Approx(product / 5 / static_cast<double>(of)).margin(1e-6));
+    }
+    CHECK(seen == 3);
+    const auto of_ids = sequence_model(0);
+    CHECK(explain(SequenceIndex{of_ids}, query, 7).parts.empty());
 }
 
 TEST_CASE("A hybrid is explained by member, then by event", "[explain scorer]") {

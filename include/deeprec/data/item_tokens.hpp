@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/tensor.hpp>
@@ -68,6 +69,12 @@ public:
               return counts[static_cast<std::size_t>(item)] > 0;
           }) {}
 
+    /// Of a vocabulary that another one had. Throws ArgumentError unless length and min_count are positive.
+    DEEPREC_LAZY ItemTokenizer(Vocabulary vocabulary, const ItemTokenOptions& options)
+        : options_(options), vocabulary_(std::move(vocabulary)) {
+        check_options();
+    }
+
     /// Token ids; an embedding over them has `vocabulary().size() + 1` rows.
     const Vocabulary& vocabulary() const { return vocabulary_; }
     const ItemTokenOptions& options() const { return options_; }
@@ -107,9 +114,7 @@ public:
 private:
     template <class Chosen>
     ItemTokenizer(const Catalogue& items, const ItemTokenOptions& options, const Chosen& chosen) : options_(options) {
-        if (options.length < 1 || options.min_count < 1)
-            throw ArgumentError(message("ItemTokenizer: expected length and min_count of at least 1, received ",
-                                        options.length, " and ", options.min_count));
+        check_options();
         Vocabulary all;
         std::vector<std::int32_t> counts;
         for (std::int32_t item = 1; item <= items.size(); ++item) {
@@ -123,6 +128,11 @@ private:
         for (std::int32_t id = 1; id <= all.size(); ++id)
             if (counts[static_cast<std::size_t>(id) - 1] >= options.min_count || all.key(id).starts_with("item:"))
                 vocabulary_.add(all.key(id));
+    }
+    void check_options() const {
+        if (options_.length < 1 || options_.min_count < 1)
+            throw ArgumentError(message("ItemTokenizer: expected length and min_count of at least 1, received ",
+                                        options_.length, " and ", options_.min_count));
     }
     ItemTokenOptions options_;
     Vocabulary vocabulary_;

@@ -87,6 +87,12 @@ public:
     /// Throws as `check_training`.
     DEEPREC_LAZY_DECLARED std::vector<Query> next_item_queries() const;
 
+    /// What to go on training with when events have come: of each user who has some that `before` has not, those and
+    /// up to `replay` events ahead of them, the newest; nothing of others. `before` is what these sequences were, with
+    /// fewer users and items perhaps. Throws ArgumentError for a negative replay, DataError where a user had more or
+    /// other events before.
+    DEEPREC_LAZY_DECLARED Sequences events_since(const Sequences& before, Index replay) const;
+
 private:
     friend class Split;
     friend Sequences load_sequences(const std::filesystem::path& path);
@@ -139,6 +145,27 @@ DEEPREC_LAZY_FUNCTION Sequences Sequences::distinct() const {
         sets.ends_.back() = all.size();
     }
     return sets;
+}
+
+DEEPREC_LAZY_FUNCTION Sequences Sequences::events_since(const Sequences& before, Index replay) const {
+    if (replay < 0) throw ArgumentError(message("events_since: expected a replay of 0 or more, received ", replay));
+    if (before.users() > users())
+        throw DataError(
+            message("events_since: expected at most ", users(), " users before, received ", before.users()));
+    Sequences since;
+    since.items_ = items_;
+    since.holds_out_ = holds_out_;
+    for (std::int32_t user = 1; user <= users(); ++user) {
+        const auto ids = (*this)[user];
+        const auto old = user <= before.users() ? before[user] : std::span<const std::int32_t>();
+        if (old.size() > ids.size() || !std::equal(old.begin(), old.end(), ids.begin()))
+            throw DataError(message("events_since: expected the events of user ", user, " to begin with the ",
+                                    old.size(), " before, received ", ids.size(), " that do not"));
+        const std::size_t fresh = ids.size() - old.size();
+        since.append(fresh == 0 ? std::span<const std::int32_t>()
+                                : ids.last(fresh + std::min(old.size(), static_cast<std::size_t>(replay))));
+    }
+    return since;
 }
 
 DEEPREC_LAZY_FUNCTION std::vector<Query> Sequences::next_item_queries() const {

@@ -36,6 +36,7 @@ double score_of(const S& scorer, const Query& query, const ItemSet& one, std::in
 inline Explanation finished(Explanation why) {
     check_finite("explain", why);
     sort_contributions(why.events);
+    sort_contributions(why.parts);
     return why;
 }
 
@@ -95,6 +96,7 @@ public:
     SequencePath(const Model& model, std::span<const std::int32_t> ids, const SequenceRecords& records,
                  std::int32_t item)
         : model_(model),
+          ids_(ids),
           steps_(static_cast<Index>(ids.size())),
           item_(item),
           gradients_(model.zero_pass_gradients()),
@@ -116,6 +118,7 @@ public:
         step_.clear();
         user_.clear();
         const Index d = model_.width(), size = steps_ * d;
+        gradient_.assign(x_.size(), T(0));
         const double weight = (1 - start) / static_cast<double>(n);
         for (Index begin = 0; begin < n; begin += chunk) {
             std::vector<double> at;
@@ -133,15 +136,34 @@ public:
                     kernels::add<T>(dx.data + i * d, sums.data() + i / steps_ * d, d);
                 user_.back({sums.data(), {points, d}}, weight);
             }
-            for (Index p = 0; p < std::ssize(at); ++p)
+            for (Index p = 0; p < std::ssize(at); ++p) {
+                kernels::axpy<T>(static_cast<T>(weight), dx.data + p * size, gradient_.data(), size);
                 for (std::size_t t = 0; t < events.size(); ++t) {
                     const Index row = static_cast<Index>(t) * d;
                     events[t].value +=
                         weight * static_cast<double>(kernels::dot<T>(dx.data + p * size + row, x_.data() + row, d));
                 }
+            }
         }
         events.insert(events.end(), step_.found().begin(), step_.found().end());
         events.insert(events.end(), user_.found().begin(), user_.found().end());
+    }
+    /// Shares out the value of each step's event, as the last `integrate` found it, among the parts of its item's
+    /// vector: the integral is linear in the vector.
+    void add_parts(std::span<const Contribution> events, std::vector<Contribution>& parts) const {
+        const Index d = model_.width();
+        for (std::size_t t = 0; t < ids_.size(); ++t) {
+            const std::size_t first = parts.size();
+            double sum = 0, total = 0;
+            model_.each_part(ids_[t], [&](std::string_view kind, std::int32_t number, const T* row, T factor) {
+                const T* const gradient = gradient_.data() + static_cast<Index>(t) * d;
+                const double value = static_cast<double>(factor * kernels::dot<T>(gradient, row, d));
+                parts.push_back({events[t].position, number, value, std::string(kind)});
+                sum += value, total += std::abs(value);
+            });
+            for (std::size_t i = first; i < parts.size() && total > 0; ++i)  // rounding and the residual
+                parts[i].value += (events[t].value - sum) * std::abs(parts[i].value) / total;
+        }
     }
     /// How many contributions are of the steps' fields.
     Index step_contributions() const { return std::ssize(step_.found()); }
@@ -187,9 +209,10 @@ private:
     }
 
     const Model& model_;
+    std::span<const std::int32_t> ids_;
     Index steps_;
     std::int32_t item_;
-    std::vector<T> x_, points_;
+    std::vector<T> x_, points_, gradient_;  // gradient_: the mean over the points, of each number of x_
     typename std::remove_cvref_t<decltype(Model::tower)>::Cache cache_;
     typename Model::PassGradients gradients_;  // nobody reads them
     FieldsLine<T> step_, user_;
@@ -228,6 +251,8 @@ Explanation explain_sequence(const SequenceIndex<Model>& index, const Query& que
         why.events.push_back(*c);
     }
     why.residual = found.residual;
+    if (!index.model().options().attributes.empty() || index.model().options().features.size() > 0)
+        path.add_parts(std::span(found.events).first(read.size()), why.parts);
     return why;
 }
 
@@ -244,10 +269,15 @@ DEEPREC_LAZY void add_member(Explanation& hybrid, Explanation member, const Stan
         else
             hybrid.events.push_back(c);  // behind those of the history
     }
+    for (Contribution& c : member.parts) {
+        c.value *= factor;
+        hybrid.parts.push_back(c);
+    }
     hybrid.score += member.score;
     hybrid.baseline += member.baseline;
     hybrid.residual += member.residual;
     sort_contributions(member.events);
+    sort_contributions(member.parts);
     hybrid.members.push_back(std::move(member));
 }
 /// f(member, number) is called for each by each_member(f).
@@ -278,10 +308,10 @@ bool explains_exactly(const WeightedHybrid<Members...>& hybrid) {
 /// - SequenceIndex: integrated gradients over the vectors of the events that it reads, from 0 (for cosine scores from
 ///   1/1000 of them) to what they are; `baseline` is the score at the start, and `residual` as in `explain(model,
 ///   ...)`. Fields of events and users, which the index must have, are explained with them, as in a tower of fields:
-///   `events` has them by `field`, those of the user at position 0.
+///   `events` has them by `field`, those of the user at position 0. `parts` shares out each event's value among the
+///   item's own vector, its attributes and its features.
 /// - WeightedHybrid: `members` has what each member adds in the hybrid's scale, (s - mean) / deviation times the
-/// weight,
-///   by its own events; `events` are the sums. The mean and the deviation over all items are taken as given.
+///   weight, by its own events; `events` are the sums. The mean and the deviation over all items are taken as given.
 /// - Others: `explain_by_occlusion`.
 ///
 /// Contributions add up to score - baseline, except those by occlusion. `position` counts in the history from 0; the

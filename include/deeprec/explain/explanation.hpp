@@ -19,7 +19,7 @@ struct Contribution {
     Index position = 0;   ///< step of the sequence, from 0; 0 for a field without steps
     std::int32_t id = 0;  ///< what stands there, never padding; 0 for numbers and bags
     double value = 0;     ///< positive: it speaks for the item
-    std::string field{};  ///< of a tower of named fields; else empty
+    std::string field{};  ///< of a tower of named fields, and the kind of a part; else empty
     friend bool operator==(const Contribution& a, const Contribution& b) {
         return a.position == b.position && a.id == b.id && detail::equal(a.value, b.value) && a.field == b.field;
     }
@@ -33,7 +33,11 @@ struct Explanation {
     std::vector<Contribution> tokens;    ///< of the item's sequence, the largest value first
     double residual = 0;                 ///< integrated gradients: what the sum lacked before it was shared out
     std::vector<Explanation> members{};  ///< of a hybrid: what each member adds, in the hybrid's scale
-    /// All values together.
+    /// Of events whose items have attributes or features: what the item's own vector adds (`field` is "id", `id` the
+    /// item), each of its attributes ("attribute", its number) and each feature ("feature", its column from 0). Those
+    /// of a position add up to the value of its event; the largest value first.
+    std::vector<Contribution> parts{};
+    /// All values of events and tokens together; `parts` are shares of those.
     double sum() const {
         double total = 0;
         for (const auto* part : {&events, &tokens})

@@ -341,6 +341,23 @@ public:
         return own == Kind::plain || !v.dropped ||
                v.dropped->uniform(static_cast<std::uint64_t>(item)) >= options_.id_dropout;
     }
+    /// f(kind, number, row, factor) for each part of an item's vector, which is the sum of factor times row, D numbers:
+    /// "id", its own row, of the item's number; "attribute", of each that it has; "feature", of each column from 0
+    /// whose number is not 0. Of an item of `items` alone that is "id" alone.
+    template <class F>
+    void each_part(Index item, F&& f) const {
+        check_whole("its item vectors");
+        T factor = 1;
+        if (!detail::equal(options_.scale, 0)) {
+            const T length = vectors_.lengths.data()[item];
+            factor = length > 0 ? T(1) / length : T(0);
+        }
+        if (has_row(item, vectors_))
+            f(std::string_view("id"), static_cast<std::int32_t>(item), items_.data() + item * width(), factor);
+        each_known(item, [&](std::string_view kind, std::int32_t number, const T* row, T share) {
+            f(kind, number, row, factor * share);
+        });
+    }
     /// Takes dL/dvectors [N + 1, D] on to the parameters behind them; overwrites `dv`. `drawn` are the vectors of the
     /// step, null for the model's.
     void vectors_backward(T* dv, Gradients& gradients, const Vectors* drawn = nullptr) const {
@@ -536,13 +553,19 @@ private:
     /// Into zeros, of any length; `rows` has the item's row of `items` at `place`.
     void write_vector(Index item, const Vectors& v, const T* rows, Index place, T* to) const {
         if (has_row(item, v)) kernels::copy<T>(rows + place * width(), to, width());
+        each_known(item, [&](auto, auto, const T* row, T share) { kernels::axpy<T>(share, row, to, width()); });
+    }
+    /// f(kind, number, row, share) for what is known of an item beside its id.
+    template <class F>
+    void each_known(Index item, F&& f) const {
         known_by_.each<T>(item, [&](std::int32_t attribute, T share) {
-            kernels::axpy<T>(share, attributes_.data() + attribute * width(), to, width());
+            f(std::string_view("attribute"), attribute, attributes_.data() + attribute * width(), share);
         });
         const T* const own = features_.data() + item * feature_width_;
         for (Index k = 0; k < feature_width_; ++k)
             if (!detail::equal(own[k], 0))
-                kernels::axpy<T>(own[k], feature_kernel_.data() + k * width(), to, width());
+                f(std::string_view("feature"), static_cast<std::int32_t>(k), feature_kernel_.data() + k * width(),
+                  own[k]);
     }
     /// f(begin, end) over n rows, on all threads; no sum crosses a piece.
     template <class F>

@@ -52,6 +52,7 @@ class ItemIndex {
 public:
     static constexpr std::string_view kind = "ItemIndex";  ///< in files
     using T = typename Model::Scalar;
+    using ItemElement = typename decltype(Model::item)::InputElement;  ///< what the item tower reads
     /// Scratch memory of one caller; a request with a used cache allocates only its result.
     struct Cache {
         struct Range {
@@ -85,6 +86,7 @@ public:
             throw ArgumentError(message("ItemIndex: expected item numbers from 0 to 2147483647, received ", items_,
                                         " items from first_item ", options.first_item));
         model.head.item_term(view(vectors), cached_);
+        read_ = this->items();
         encode();
     }
 
@@ -100,13 +102,18 @@ public:
         f.matrix("halves", items_, width(), cached_);
         f.require(options_.first_item >= 0 && items_ <= (Index{1} << 31) - options_.first_item,
                   "expected item numbers from 0 to 2147483647, received ", items_, " items from ", options_.first_item);
+        if (f.reading()) read_ = items();
+        if (!f.reading() || f.has("read")) f.number("read", read_);
+        f.require(read_ >= options_.first_item - 1 && read_ <= items(),
+                  "expected a user tower that reads items up to ", items(), ", received ", read_);
         detail::stored_storage(f, options_.storage);
         f.require(options_.storage == ItemStorage::float32 || has_codes, "expected float32 storage of this head");
         if (f.reading()) encode();
     }
 
-    /// New items by what the item tower takes, [count, ...]; old ones keep their scores to the bit. Throws
-    /// ArgumentError for another number of rows, and for more than 2^31 - 1 item numbers.
+    /// New items by what the item tower takes, [count, ...]; old ones keep their scores to the bit. The user tower was
+    /// built without them: their events are passed over in the histories of queries. Throws ArgumentError for another
+    /// number of rows, and for more than 2^31 - 1 item numbers.
     template <class Items>
         requires requires(const Items& features) { view(features); }
     void add_items(Index count, const Items& features) {
@@ -221,12 +228,23 @@ private:
 
     /// f(what the user tower reads of a query).
     template <class F>
-    auto with_user(const Query& query, const F& f) const {
+    auto with_user(const Query& asked, const F& f) const {
         using Element = typename decltype(Model::user)::InputElement;
         static_assert(std::is_same_v<Element, std::int32_t> || std::is_same_v<Element, Named>,
                       "ItemIndex: a query has a history of ids and fields; ask recommend(tensor, k) where the user "
                       "tower reads numbers");
         if (!model_) throw ArgumentError("ItemIndex: it has no model, expected one to be loaded");
+        const auto is_new = [&](std::int32_t item) { return item > read_ && item <= items(); };
+        Query query = asked;
+        std::vector<std::int32_t> known;
+        if (std::any_of(query.history.begin(), query.history.end(), is_new)) {
+            known.assign(query.history.begin(), query.history.end());
+            if constexpr (std::is_same_v<Element, std::int32_t>)
+                std::erase_if(known, is_new);
+            else  // where rows of fields belong to the events
+                std::replace_if(known.begin(), known.end(), is_new, 0);
+            query.history = known;
+        }
         if constexpr (std::is_same_v<Element, std::int32_t>) {
             return f(pad_last(std::span(&query, 1), model_->user.input_shape()[0]));
         } else {
@@ -237,7 +255,7 @@ private:
             const Index steps = history == reads.end() ? 1 : history->shape[0];
             thread_local detail::QueryRecords record;
             record.clear();
-            record.add(query, fields_of(query), steps);
+            record.add(query, fields_of(asked), steps);
             return f(record.all(steps, options_.history_field, reads));
         }
     }
@@ -349,6 +367,7 @@ private:
     std::shared_ptr<const Model> model_;
     ItemIndexOptions options_;
     Index items_ = 0;
+    std::int32_t read_ = 0;  // the last item that the user tower was built with
     Buffer<T> cached_;  // the items' halves of their scores, [N, half_width]
     detail::ItemCodes codes_;
 };

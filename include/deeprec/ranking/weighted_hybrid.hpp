@@ -18,6 +18,7 @@
 #include <deeprec/kernels/simd/vector.hpp>
 #include <deeprec/ranking/evaluate_ranking.hpp>
 #include <deeprec/ranking/hybrid_scores.hpp>
+#include <deeprec/ranking/new_items.hpp>
 
 DEEPREC_BEGIN
 
@@ -102,6 +103,15 @@ public:
     template <class... Features>
     void add_items(Index count_of_items, const Features&... features) {
         std::apply([&](auto&... member) { (add_to(member, count_of_items, features...), ...); }, members_);
+    }
+    /// The same where members know items in different ways: what an AnyScorer has for each of them.
+    void add_items(Index count_of_items, const std::vector<std::vector<std::int32_t>>& attributes,
+                   const Tensor<float, 2>& features, const Tensor<std::int32_t, 2>& rows) {
+        std::apply(
+            [&](auto&... member) {
+                (detail::add_items_by_kind(member, count_of_items, attributes, features, rows), ...);
+            },
+            members_);
     }
     /// Whether a member has an answer; one that has none adds nothing.
     bool answers(const Query& query) const {

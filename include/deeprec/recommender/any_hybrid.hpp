@@ -60,8 +60,8 @@ public:
         return std::any_of(members_.begin(), members_.end(), [](const auto& member) { return member.goes_by_user(); });
     }
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
-                   const Tensor<float, 2>& features = {}) {
-        for (AnyScorer& member : members_) member.add_items(count, attributes, features);
+                   const Tensor<float, 2>& features = {}, const Tensor<std::int32_t, 2>& rows = {}) {
+        for (AnyScorer& member : members_) member.add_items(count, attributes, features, rows);
     }
     bool explains_exactly() const {
         return std::all_of(members_.begin(), members_.end(),

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <deeprec/explain/explain_scorer.hpp>
+#include <deeprec/ranking/new_items.hpp>
 #include <deeprec/ranking/scorer_file.hpp>
 
 DEEPREC_BEGIN
@@ -48,13 +49,14 @@ public:
     Explanation explanation(const Query& query, std::int32_t item, const ExplainOptions& options) const {
         return held().explanation(query, item, options);
     }
-    /// New items, for this copy alone: a scorer that knows items by attributes and features gets those, others know
-    /// nothing of them.
-    /// Throws ArgumentError for an ItemIndex, which asks for what its item tower takes.
+    /// New items, for this copy alone: a scorer that knows items by attributes and features gets those, an ItemIndex
+    /// the `rows` [count, L] of ids that its item tower reads; others know nothing of them.
+    /// Throws ArgumentError for an ItemIndex without rows, or whose item tower reads something else than ids.
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
-                   const Tensor<float, 2>& features = {}) {
-        held_ = held().with_items(count, attributes, features);
+                   const Tensor<float, 2>& features = {}, const Tensor<std::int32_t, 2>& rows = {}) {
+        held_ = held().with_items(count, attributes, features, rows);
     }
+    void add_items(Index count, const Tensor<std::int32_t, 2>& rows) { add_items(count, {}, {}, rows); }
     /// As the scorer in it is saved. Read with `read_scorer`, which has to know the types.
     void fields(StoredFields& f) {
         if (f.reading()) f.fail("expected a scorer of a type that is known, use read_scorer");
@@ -75,7 +77,8 @@ private:
         virtual bool answers(const Query&) const = 0;
         virtual bool goes_by_user() const = 0;
         virtual std::shared_ptr<const Any> with_items(Index, const std::vector<std::vector<std::int32_t>>&,
-                                                      const Tensor<float, 2>&) const = 0;
+                                                      const Tensor<float, 2>&,
+                                                      const Tensor<std::int32_t, 2>&) const = 0;
         virtual double similarity(std::int32_t, std::int32_t) const = 0;
         virtual bool explains_exactly() const = 0;
         virtual Explanation explanation(const Query&, std::int32_t, const ExplainOptions&) const = 0;
@@ -100,18 +103,10 @@ private:
         bool answers(const Query& query) const override { return detail::answers(scorer, query); }
         bool goes_by_user() const override { return detail::goes_by_user(scorer); }
         std::shared_ptr<const Any> with_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes,
-                                              const Tensor<float, 2>& features) const override {
+                                              const Tensor<float, 2>& features,
+                                              const Tensor<std::int32_t, 2>& rows) const override {
             auto more = std::make_shared<Held>(scorer);
-            if constexpr (requires { more->scorer.add_items(count, attributes, features); })
-                more->scorer.add_items(count, attributes, features);
-            else if constexpr (requires { more->scorer.add_items(count, attributes); })
-                more->scorer.add_items(count, attributes);
-            else if constexpr (requires { more->scorer.add_items(count); })
-                more->scorer.add_items(count);
-            else
-                throw ArgumentError(
-                    "AnyScorer: this scorer's new items need features that only its type knows: add them "
-                    "before it is made an AnyScorer");
+            detail::add_items_by_kind(more->scorer, count, attributes, features, rows);
             return more;
         }
         double similarity(std::int32_t a, std::int32_t b) const override { return detail::similarity_of(scorer, a, b); }

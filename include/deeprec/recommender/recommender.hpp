@@ -20,6 +20,7 @@
 #include <deeprec/recommender/keys.hpp>
 #include <deeprec/recommender/read_scorer.hpp>
 #include <deeprec/recommender/served_fields.hpp>
+#include <deeprec/recommender/tokenized_items.hpp>
 
 DEEPREC_BEGIN
 
@@ -93,6 +94,8 @@ public:
     const ServedFields& served_fields() const { return served_; }
     /// Texts that are kept with it, such as the protocol and the metrics that it was judged by.
     Metadata about;
+    /// What makes the rows that an item tower reads, kept for new items: `add_items(shop, keys, catalogue)`.
+    std::optional<ItemTokenizer> tokenizer;
 
     /// The best k items for a request, by key. Keys that are not known are passed over and listed in `unknown`. Where
     /// no item of the history is known and the scorer does not go by the user, popularity answers, and `fallback` says
@@ -165,9 +168,10 @@ public:
     }
 
     /// Adds items of which the scorer knows what `features` says (see the scorer's `add_items`): of a
-    /// SequenceRecommender a list of attributes for each and their numbers, of an ItemIndex what its item tower takes,
-    /// of baselines nothing. They can be asked for and recommended at once; old items keep their scores to the bit.
-    /// Throws DataError for a key that is there, and what the scorer throws; then nothing has changed.
+    /// SequenceRecommender a list of attributes for each and their numbers, of an ItemIndex what its item tower takes
+    /// (in an AnyRecommender rows of ids), of baselines nothing. They can be asked for and recommended at once; old
+    /// items keep their scores to the bit. Throws DataError for a key that is there, and what the scorer throws; then
+    /// nothing has changed.
     template <class... Features>
     void add_items(const std::vector<std::string>& keys, const Features&... features) {
         Recommender grown = *this;
@@ -241,6 +245,8 @@ public:
         f.part("fallback", fallback_);
         f.list("removed", removed_);
         texts_about(f);
+        detail::StoredTokenizer stored_tokenizer{tokenizer};
+        f.part("tokenizer", stored_tokenizer);
         f.part("columns", columns_);
         f.list("check.history", check_.history);
         f.number("check.user", check_.user);
@@ -379,7 +385,7 @@ private:
     template <class Other>
     void take(const Recommender<Other>& other, Scores scorer) {
         scorer_ = std::move(scorer);
-        about = other.about;
+        about = other.about, tokenizer = other.tokenizer;
         users_ = other.users_, items_ = other.items_, spec_ = other.spec_, served_ = other.served_;
         histories_ = other.histories_, fallback_ = other.fallback_, removed_ = other.removed_;
         available_ = other.available_, columns_ = other.columns_;
@@ -442,13 +448,21 @@ private:
         if (stored.items.empty()) return;
         std::vector<float> scores(static_cast<std::size_t>(n) + 1);
         scorer_(question(stored, fields), std::span(scores));
+        constexpr std::string_view so = "; the file is damaged, or the program is built with other flags";
+        std::vector<std::uint8_t> listed(scores.size(), 0);
         for (std::size_t i = 0; i < stored.items.size(); ++i) {
             const double now = static_cast<double>(scores[static_cast<std::size_t>(stored.items[i])]);
             const double then = static_cast<double>(stored.scores[i]);
             f.require(std::abs(now - then) <= 1e-3 * (1 + std::abs(then)), "the self-check: expected the score ", then,
-                      " for item ", stored.items[i], ", this program gives ", now,
-                      "; the file is damaged, or the program is built with other flags");
+                      " for item ", stored.items[i], ", this program gives ", now, so);
+            listed[static_cast<std::size_t>(stored.items[i])] = 1;
         }
+        // As those of the list are where they were, it can be another one by items that were not in it alone.
+        const double last = static_cast<double>(stored.scores.back());
+        for (std::size_t item = 1; item < scores.size(); ++item)
+            f.require(listed[item] || static_cast<double>(scores[item]) <= last + 1e-3 * (1 + std::abs(last)),
+                      "the self-check: expected item ", item, " outside of the best ", stored.items.size(),
+                      ", whose last has the score ", last, ", this program gives it ", scores[item], so);
     }
 
     Scores scorer_;
