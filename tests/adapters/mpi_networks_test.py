@@ -64,22 +64,28 @@ def main(mpiexec, program):
                         "oob_tcp_if_include": "cable", "pml": "ob1", "routed": "direct"}
             options = [word for name, value in settings.items() for word in ("--mca", name, str(value))]
             hosts = ",".join(f"{address}:1" for address in HOSTS.values())
-            for what, more in (("all items", []), ("sampled items", ["--loss", "sampled"]),
-                               ("sampled items shared out", ["--loss", "sampled", "--sharded"])):
+
+            def train(epochs, *more):
+                """The bytes that each interface sends, and those of the formula."""
                 before = {name: sent(name) for name in HOSTS}
-                done = subprocess.run(on(A, mpiexec, *options, "-H", hosts, "-n", "2", program, "--users", "2000",
-                                         "--items", "20000", "--batch", "64", "--epochs", "4", *more),
+                done = subprocess.run(on(A, mpiexec, *options, "-H", hosts, "-n", "2", program, "--users", "4000",
+                                         "--items", "20000", "--batch", "512", "--epochs", str(epochs), *more),
                                       env=environment, capture_output=True, text=True, timeout=500)
                 assert done.returncode == 0, done.stdout + done.stderr
                 formula = re.search(r"dense gradients are ([\d.]+) MB, rows ([\d.]+) MB, rows shared out ([\d.]+) MB",
                                     done.stdout)
                 assert formula, f"expected the bytes of the formula, received {done.stdout}"
-                expected = 1e6 * sum(map(float, formula.groups()))
-                first, second = (sent(name) - before[name] for name in HOSTS)
+                return [*(sent(name) - before[name] for name in HOSTS), 1e6 * sum(map(float, formula.groups()))]
+
+            for what, *more in (("all items",), ("sampled items", "--loss", "sampled"),
+                                ("sampled items shared out", "--loss", "sampled", "--sharded")):
+                # Of six epochs more: the engine itself sends some 150 KB before and after. Packets have headers, so that
+                # small steps would be further away.
+                first, second, expected = (many - few for many, few in zip(train(7, *more), train(1, *more)))
                 print(f"{what}: by the formula a rank sends {expected / 1e6:.3f} MB; the interfaces counted "
                       f"{first / 1e6:.3f} MB and {second / 1e6:.3f} MB, {100 * (first / expected - 1):+.2f} % and "
                       f"{100 * (second / expected - 1):+.2f} %", flush=True)
-                assert abs(first / expected - 1) <= 0.01, "more than 1 % away"
+                assert max(abs(first / expected - 1), abs(second / expected - 1)) <= 0.01, "more than 1 % away"
     finally:
         for name in HOSTS:
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
