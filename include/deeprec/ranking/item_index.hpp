@@ -203,17 +203,11 @@ public:
     /// As a scorer: the user tower gets the last items of the query's history, padded in front; one that reads named
     /// fields gets the record that NextItemRecords makes. Throws DataError unless asked for items 0..N with item 1 the
     /// index's first row, ShapeError for a tower that reads another field than it gets.
-    void operator()(const Query& query, std::span<T> scores) const { score(query, scores, {}, nullptr); }
+    void operator()(const Query& query, std::span<T> scores) const { score_all(query, scores, nullptr, nullptr); }
     /// The same with the lowest number for items that are not eligible, over the threads of a pool.
     void score(const Query& query, std::span<T> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
-        if (options_.first_item != 1 || static_cast<Index>(scores.size()) != items_ + 1)
-            throw DataError(message("ItemIndex: it has items ", options_.first_item, " to ", items(),
-                                    ", asked for scores of items 1 to ", static_cast<Index>(scores.size()) - 1));
-        thread_local Cache cache;  // scratch alone: nothing in it outlives the call
-        with_user(query, [&](const auto& user) {
-            std::copy_n(score(user, cache, pool, eligible ? &*eligible : nullptr), items_, scores.begin() + 1);
-        });
+        score_all(query, scores, eligible ? &*eligible : nullptr, pool);
     }
     /// What the user tower reads of a query's events and user: the query's own, else those of the index. Throws as
     /// SequenceFields::of.
@@ -252,6 +246,15 @@ public:
 private:
     static constexpr Index block = detail::ItemScan<T>::at_once;  // whose hidden values stay in the L1 and L2 caches
 
+    void score_all(const Query& query, std::span<T> scores, const ItemSet* eligible, ThreadPool* pool) const {
+        if (options_.first_item != 1 || static_cast<Index>(scores.size()) != items_ + 1)
+            throw DataError(message("ItemIndex: it has items ", options_.first_item, " to ", items(),
+                                    ", asked for scores of items 1 to ", static_cast<Index>(scores.size()) - 1));
+        thread_local Cache cache;  // scratch alone: nothing in it outlives the call
+        with_user(query, [&](const auto& user) {
+            std::copy_n(score(user, cache, pool, eligible), items_, scores.begin() + 1);
+        });
+    }
     /// f(what the user tower reads of a query).
     template <class F>
     auto with_user(const Query& query, const F& f) const {
