@@ -68,7 +68,7 @@ def main(mpiexec, program):
             def train(epochs, *more):
                 """The bytes that each interface sends, and those of the formula."""
                 before = {name: sent(name) for name in HOSTS}
-                done = subprocess.run(on(A, mpiexec, *options, "-H", hosts, "-n", "2", program, "--users", "4000",
+                done = subprocess.run(on(A, mpiexec, *options, "-H", hosts, "-n", "2", program,
                                          "--items", "20000", "--batch", "512", "--epochs", str(epochs), *more),
                                       env=environment, capture_output=True, text=True, timeout=500)
                 assert done.returncode == 0, done.stdout + done.stderr
@@ -77,11 +77,12 @@ def main(mpiexec, program):
                 assert formula, f"expected the bytes of the formula, received {done.stdout}"
                 return [*(sent(name) - before[name] for name in HOSTS), 1e6 * sum(map(float, formula.groups()))]
 
-            for what, *more in (("all items",), ("sampled items", "--loss", "sampled"),
-                                ("sampled items shared out", "--loss", "sampled", "--sharded")):
-                # Of six epochs more: the engine itself sends some 150 KB before and after. Packets have headers, so that
+            for what, *more in (("all items", "--users", "1000"),
+                                ("sampled items", "--users", "4000", "--loss", "sampled"),
+                                ("sampled items shared out", "--users", "4000", "--loss", "sampled", "--sharded")):
+                # Of three epochs more: the engine itself sends some 150 KB before and after. Packets have headers, so that
                 # small steps would be further away.
-                first, second, expected = (many - few for many, few in zip(train(7, *more), train(1, *more)))
+                first, second, expected = (many - few for many, few in zip(train(4, *more), train(1, *more)))
                 print(f"{what}: by the formula a rank sends {expected / 1e6:.3f} MB; the interfaces counted "
                       f"{first / 1e6:.3f} MB and {second / 1e6:.3f} MB, {100 * (first / expected - 1):+.2f} % and "
                       f"{100 * (second / expected - 1):+.2f} %", flush=True)
