@@ -30,6 +30,9 @@ bool export_sequences(const AnyScorer& scorer, const std::filesystem::path& dire
     }
     save_npy(View<const float, 2>{model.vectors(), {rows, width}}, path("item_vectors.npy"));
     say(path("item_vectors.npy"), message("[", rows, ", ", width, "], row = id of items.csv, row 0 is padding"));
+    save_npy(index->search_vectors(), path("search_vectors.npy"));
+    say(path("search_vectors.npy"), message("[", rows - 1, ", ", width + 1, "], row i of item i + 1, its vector and ",
+                                            "bias, for faiss and hnswlib: inner products with [h, 1] are the scores"));
     if (!model.bias()) return true;
     save_npy(View<const float, 1>{model.bias(), {rows}}, path("item_bias.npy"));
     say(path("item_bias.npy"), message("[", rows, "]"));
@@ -46,6 +49,12 @@ bool export_towers(const AnyScorer& scorer, const std::filesystem::path& directo
     say(path("item.onnx"), "the item's tower: ids of words");
     export_onnx(index->model().head, path("head.onnx"));
     say(path("head.onnx"), "the score of both towers' vectors");
+    if constexpr (requires { index->search_vectors(); }) {
+        save_npy(index->search_vectors(), path("search_vectors.npy"));
+        say(path("search_vectors.npy"), "a row an item, for faiss and hnswlib: inner products with a user's are scores");
+    } else {
+        std::printf("No %s: the scores of this head are no inner products\n", path("search_vectors.npy").c_str());
+    }
     return true;
 }
 

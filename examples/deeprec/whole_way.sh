@@ -120,6 +120,7 @@ has "60 queries" "$deeprec" evaluate kinds.deeprec shop.deeprec fields.deeprec
 has "its own request" "$deeprec" verify fields.deeprec
 has "its kind" "$deeprec" explain fields.deeprec i11 --user u1
 ends 0 "$deeprec" export fields.deeprec -o exported --similar 2
+has "(31, 17, )" head -c 128 exported/search_vectors.npy
 has "the user's country" "$deeprec" explain fields.deeprec i11 --user u1
 [ "$("$deeprec" recommend fields.deeprec --user u1 | wc -l)" = 11 ] || fail "expected ten items for u1"
 ends 0 "$deeprec" batch fields.deeprec -k 3 -o lists.csv

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include <deeprec/data/feature_spec.hpp>
+#include <deeprec/data/tables/sequence_file.hpp>
 #include <deeprec/data/tables/table_file.hpp>
 #include <deeprec/recommender/recommender_file.hpp>
 
@@ -115,6 +116,7 @@ void fuzz::write_seeds(const std::filesystem::path& directory) {
         seed("tables", std::string("\2") + options +
                            "user,item,time,event,price,note,tags,image\nann,a,1700000000,view,2,,p|q,1 2\n"
                            "bob,a,1700000001,buy,NULL,x,,\nann,b,1700000002.5,view,4,y,q,3 4\n");
+    seed("sequence_file", written("file", [](const auto& to) { save_sequences(events(), to / "file"); }));
     seed("recommender", written("shop", [](const auto& to) { save(shop(), to / "shop"); }));
     seed("recommender", written("shop", [](const auto& to) { save(fuzz::field_shop(), to / "shop"); }));
     const std::string events = "user,item,rating,time\nann,\"a, \"\"b\"\"\",4.5,881250949\nbob,c,3,881250950.5\n";

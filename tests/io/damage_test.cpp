@@ -1,5 +1,6 @@
 /// Damaged files of models are refused or load, and then work; a save that is killed leaves the old file or the new
 /// one. The tests with the tag [.long] are the same with more trials: test_io "[.long]".
+#include <chrono>
 #include <csignal>
 #include <cstring>
 
@@ -86,7 +87,7 @@ int damaged_that_load(int files) {
     return loaded;
 }
 
-/// Kills so many saves over a file, each at a random moment of its first 33 milliseconds.
+/// Kills so many saves over a file, each at a random moment of twice the time that one takes here and now.
 void kill_saves(int kills) {
     const support::TemporaryDirectory directory;
     const auto path = directory.path() / "model";
@@ -95,32 +96,48 @@ void kill_saves(int kills) {
     const auto version = [](int number) {
         return Metadata{{"version", std::string(5000, static_cast<char>('a' + number % 26))}};
     };
-    save(model, path, version(0));
-    int replaced = 0;
-    const RandomStream random(Seed{9});
-    for (int trial = 0; trial < kills; ++trial) {
-        const std::string before = SafetensorsReader(path).metadata().at("version");
-        const int number = before[0] - 'a' + 1;
+    /// Saves in a process of its own, which is killed after so many microseconds or, below 0, not at all.
+    const auto save_in_child = [&](int number, double micros) {
         const pid_t child = fork();
         REQUIRE(child >= 0);
         if (child == 0) {
             save(model, path, version(number));
+            if (micros < 0) _exit(0);
             pause();
         }
-        const auto most = std::uint64_t{1}
-                          << (8 + trial % 8);  // microseconds: early moments are as likely as late ones
-        usleep(static_cast<useconds_t>(random.below(static_cast<std::uint64_t>(trial), most)));
-        REQUIRE(kill(child, SIGKILL) == 0);
+        if (micros >= 0) {
+            usleep(static_cast<useconds_t>(micros));
+            REQUIRE(kill(child, SIGKILL) == 0);
+        }
         int status = 0;
         REQUIRE(waitpid(child, &status, 0) == child);
-        REQUIRE((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+        REQUIRE((micros < 0 ? WIFEXITED(status) && WEXITSTATUS(status) == 0
+                            : WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+        return child;
+    };
+    int replaced = 0, writing = 0;
+    double micros = 0;
+    const RandomStream random(Seed{9});
+    for (int trial = 0; trial < kills; ++trial) {
+        if (trial % 10 == 0) {  // other programs come and go
+            const auto start = std::chrono::steady_clock::now();
+            save_in_child(0, -1);
+            micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+        }
+        const std::string before = SafetensorsReader(path).metadata().at("version");
+        const int number = before[0] - 'a' + 1;
+        const pid_t child = save_in_child(number, random.uniform(static_cast<std::uint64_t>(trial), 0, 2 * micros));
         auto other = model;
         load(other, path);  // whole, whichever it is
         const std::string now = SafetensorsReader(path).metadata().at("version");
         REQUIRE((now == before || now == version(number).at("version")));
         replaced += now != before;
+        for (const auto& left : std::filesystem::directory_iterator(directory.path()))
+            writing += left.path().string().find(message("-", child, "-")) != std::string::npos;
     }
-    std::printf("of %d saves that were killed %d had replaced the file\n", kills, replaced);
+    std::printf("of %d saves that were killed %d had replaced the file, %d were writing the new one\n", kills, replaced,
+                writing);
+    CHECK(replaced < kills);
     save(model, path);  // clears what is left
     CHECK(std::distance(std::filesystem::directory_iterator(directory.path()), {}) == 1);
 }

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -77,6 +78,23 @@ TEST_CASE("a failed write leaves the old file and nothing else", "[io]") {
     CHECK(complaint.find("cannot write " + path.string()) == 0);
     CHECK(content(path) == "old");
     CHECK(files(directory.path()) == 1);
+}
+
+TEST_CASE("a directory that may not be written to is named, and the old file stays", "[io]") {
+    const support::TemporaryDirectory directory;
+    const auto path = directory.write("model", "old"), other = directory.path() / "new";
+    REQUIRE(chmod(directory.path().c_str(), 0555) == 0);
+    const uid_t self = geteuid();
+    if (self == 0) REQUIRE(seteuid(65534) == 0);  // root may write anywhere, so this is somebody else
+    std::string complaints[2];
+    for (const bool exists : {false, true})
+        complaints[exists] = message_of<FileError>([&] { FileReplacement file(exists ? path : other); });
+    REQUIRE(seteuid(self) == 0);
+    CHECK(complaints[0] == "cannot create " + other.string() + ": Permission denied");
+    CHECK(complaints[1] == "cannot create " + path.string() + ": Permission denied");
+    CHECK(content(path) == "old");
+    CHECK(files(directory.path()) == 1);
+    REQUIRE(chmod(directory.path().c_str(), 0700) == 0);
 }
 
 TEST_CASE("what is no regular file is refused by name and stays", "[io]") {

@@ -15,6 +15,7 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/ranks.hpp"
 
 using namespace deeprec;
 using support::message_of;
@@ -247,6 +248,59 @@ TEST_CASE("A request with a used cache allocates its result only", "[ranking][th
         index.recommend(user, 10, options, cache);
         CHECK(support::allocations_in([&] { index.recommend(user, 10, options, cache); }) == 1);
     }
+}
+
+TEST_CASE("Ranks that share an index find what one does, to the bit, filters and diversity included",
+          "[ranking][threads]") {
+    const auto check = [](const auto& model, std::initializer_list<ItemStorage> storages) {
+        const auto items = features(n_items, 4, 11);
+        const ItemSet few(n_items, std::vector<std::int32_t>{5, 9, 100, 299, 300});
+        const std::vector<std::int32_t> seen{1, 40, 299, 300};
+        const std::function<bool(std::int32_t)> third = [](std::int32_t item) { return item % 3 == 0; };
+        ThreadPool pool(2);
+        const auto lists = [&](const auto& index, ThreadPool* threads) {
+            std::vector<std::vector<Hit<float>>> made;
+            for (std::uint64_t u = 0; u < 2; ++u)
+                for (const RecommendOptions& options : std::vector<RecommendOptions>{
+                         {.exclude = seen, .pool = threads},
+                         {.eligible = few},
+                         {.allow = third, .pool = threads},
+                         {.diversity = Mmr{.strength = 0.5, .candidates = 60}},
+                     })
+                    made.push_back(index.recommend(features(1, 5, 20 + u), 20, options));
+            typename std::decay_t<decltype(index)>::Cache cache;
+            const float* const scores = index.score(features(1, 5, 20), cache);
+            made.emplace_back();
+            for (std::int32_t i = 0; i < n_items; ++i) made.back().push_back({i, scores[i]});
+            return made;
+        };
+        const auto one = lists(ItemIndex{model, items, {.first_item = 1, .threads = 1}}, nullptr);
+        for (const ItemStorage storage : storages)
+            for (const int ranks : {1, 2, 3, 8}) {
+                std::vector<std::vector<std::vector<Hit<float>>>> made(static_cast<std::size_t>(ranks));
+                const auto errors = support::on_ranks(ranks, [&](int rank, AnyWorld world) {
+                    ItemIndex index{
+                        model, items, {.first_item = 1, .threads = 1, .storage = storage, .world = world}};
+                    made[static_cast<std::size_t>(rank)] = lists(index, rank == 0 && ranks > 1 ? &pool : nullptr);
+                });
+                CHECK(errors == std::vector<std::string>(static_cast<std::size_t>(ranks)));
+                for (const auto& own : made) CHECK(own == one);
+            }
+    };
+    check(model_with(Cosine{.temperature = 0.1f}), {ItemStorage::float32, int8});
+    check(model_with(Sequential{Dense{6, relu}, Dense{1, sigmoid}}), {ItemStorage::float32});
+}
+
+TEST_CASE("Ranks that share an index refuse other requests", "[ranking][threads]") {
+    const auto model = model_with(Dot{});
+    const auto items = features(n_items, 4, 11);
+    const auto errors = support::on_ranks(2, [&](int rank, AnyWorld world) {
+        const ItemIndex index{model, items, {.threads = 1, .world = world}};
+        index.recommend(features(1, 5, 20), rank == 1 ? 4 : 3);
+    });
+    const std::string begin = "merge_top_k: the ranks of a world answer one request, but rank 1 was asked for 4 items";
+    CHECK(errors[0].starts_with(begin));
+    CHECK(errors[1].starts_with(begin));
 }
 
 TEST_CASE("An index names what it cannot use", "[ranking]") {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <deeprec/layers/dense.hpp>
@@ -46,6 +48,27 @@ void ranks_agree_with_one(int ranks, Index batch, const Train& train) {
         CHECK(farthest(own, one) < 1e-6);
     }
 }
+/// Of a program that was compiled with another version of the library.
+class OtherVersion final : public TrainingWorld {
+public:
+    explicit OtherVersion(AnyWorld world) : world_(std::move(world)) {}
+    int rank() const override { return world_.rank(); }
+    int size() const override { return world_.size(); }
+    void sum(float* numbers, Index count) override { world_->sum(numbers, count); }
+    void sum(double* numbers, Index count) override { world_->sum(numbers, count); }
+    std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) override {
+        std::string text(reinterpret_cast<const char*>(own.data()), own.size());
+        const std::size_t at = text.find(std::string("the version") + '\0' + version + '\0');
+        if (at != text.npos) text.replace(at + 12, std::string_view(version).size(), "9.9.9");
+        return world_->gather(std::as_bytes(std::span(text)));
+    }
+    std::vector<std::vector<std::byte>> exchange(std::vector<std::vector<std::byte>> give) override {
+        return world_->exchange(std::move(give));
+    }
+
+private:
+    AnyWorld world_;
+};
 auto small_pair_model() {
     TwoTower model{Sequential{Embedding{40, 6}, Flatten{}, Dense{8, relu}, Dropout{0.3}},
                    Sequential{Embedding{30, 5}, Flatten{}}, Sequential{Dense{1, sigmoid}}};
@@ -102,6 +125,20 @@ TEST_CASE("A rank with other data, options or weights is refused everywhere, wit
     CHECK(samples[1] == samples[0]);
     CHECK(rates[0] == begin + "the learning rate 0.2, rank 0 has 0.1");
     CHECK(weights[1].starts_with(begin + "weights with the fingerprint "));
+}
+
+TEST_CASE("A rank with another version of the library is refused everywhere, with both", "[world][threads]") {
+    const auto errors = on_ranks(2, [&](int rank, AnyWorld world) {
+        auto model = worlds::classifier();
+        auto data = worlds::points(64);
+        SGD sgd;
+        if (rank == 1) world = OtherVersion(world);
+        fit(model, data, BinaryCrossEntropy{}, sgd, {.threads = 1, .world = world});
+    });
+    CHECK(errors[0] == message("fit: the ranks of a world train one model alike, but rank 1 has the version 9.9.9, "
+                               "rank 0 has ",
+                               version));
+    CHECK(errors[1] == errors[0]);
 }
 
 TEST_CASE("Where one rank stops, all do", "[world][threads]") {

@@ -17,7 +17,9 @@
 #include <deeprec/kernels/linear/gather.hpp>
 #include <deeprec/models/two_tower.hpp>
 #include <deeprec/ranking/item_scan.hpp>
+#include <deeprec/ranking/merge_top_k.hpp>
 #include <deeprec/ranking/recommend_options.hpp>
+#include <deeprec/training/fingerprint.hpp>
 #include <deeprec/training/predict.hpp>
 
 DEEPREC_BEGIN
@@ -31,6 +33,10 @@ struct ItemIndexOptions {
     /// and the name of the items of the history, as in NextItemRecords.
     const SequenceFields* fields = nullptr;
     std::string history_field = "item";
+    /// Processes that share the items: each scans its part of them, and with int8 keeps the codes of that part alone.
+    /// All ranks have the model and the items and ask the same, and each gets the lists of one index, to the bit.
+    /// Scores of all items, as a hybrid asks for, are made by each rank alone.
+    AnyWorld world{};
 };
 
 /// An index of a TwoTower's items: `ItemIndex index{model, items}; index.recommend(user, 10, {.exclude = seen, .allow =
@@ -48,6 +54,8 @@ struct ItemIndexOptions {
 template <class Model>
 class ItemIndex {
     using Head = decltype(Model::head);
+    static constexpr bool has_vectors = requires(const Head& head) { head.inner_scale(); };
+    static constexpr bool has_codes = std::is_same_v<typename Model::Scalar, float> && has_vectors;
 
 public:
     static constexpr std::string_view kind = "ItemIndex";  ///< in files
@@ -202,30 +210,58 @@ public:
     /// As a scorer: the user tower gets the last items of the query's history, padded in front; one that reads named
     /// fields gets the record that NextItemRecords makes. Throws DataError unless asked for items 0..N with item 1 the
     /// index's first row, ShapeError for a tower that reads another field than it gets.
-    void operator()(const Query& query, std::span<T> scores) const { score(query, scores, {}, nullptr); }
+    void operator()(const Query& query, std::span<T> scores) const { score_all(query, scores, nullptr, nullptr); }
     /// The same with the lowest number for items that are not eligible, over the threads of a pool.
     void score(const Query& query, std::span<T> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
-        if (options_.first_item != 1 || static_cast<Index>(scores.size()) != items_ + 1)
-            throw DataError(message("ItemIndex: it has items ", options_.first_item, " to ", items(),
-                                    ", asked for scores of items 1 to ", static_cast<Index>(scores.size()) - 1));
-        thread_local Cache cache;  // scratch alone: nothing in it outlives the call
-        with_user(query, [&](const auto& user) {
-            std::copy_n(score(user, cache, pool, eligible ? &*eligible : nullptr), items_, scores.begin() + 1);
-        });
+        score_all(query, scores, eligible ? &*eligible : nullptr, pool);
     }
     /// What the user tower reads of a query's events and user: the query's own, else those of the index. Throws as
     /// SequenceFields::of.
     FieldsOfSequence fields_of(const Query& query) const {
         return query.fields ? *query.fields : options_.fields ? options_.fields->of(query) : FieldsOfSequence{};
     }
+    /// For engines of nearest neighbours, of heads whose scores are inner products (Dot, Cosine): the items' vectors
+    /// [N, W], row i of item first_item + i, and a user's [1, W]. Their inner products are the scores, to rounding.
+    Tensor<T, 2> search_vectors() const
+        requires has_vectors
+    {
+        Tensor<T, 2> vectors(items_, width());
+        std::copy_n(cached_.data(), vectors.size(), vectors.data());
+        for (Index row = 0; model_ && model_->head.normalize_rows() && row < items_; ++row)
+            divide_by_length(vectors.data() + row * width());
+        return vectors;
+    }
+    template <class X>
+    Tensor<T, 2> search_query(const X& user) const
+        requires has_vectors
+    {
+        Cache cache;
+        const auto query = vector_of(query_of(user, cache, nullptr));
+        Tensor<T, 2> vector(1, width());
+        std::copy(query.begin(), query.end(), vector.data());
+        return vector;
+    }
+    Tensor<T, 2> search_query(const Query& query) const
+        requires has_vectors
+    {
+        return with_user(query, [&](const auto& user) { return search_query(user); });
+    }
     /// The cosine of two items' halves of their scores. Throws DataError for an item that is not in the index.
     double similarity(std::int32_t a, std::int32_t b) const { return detail::cosine(row_of(a), row_of(b), width()); }
 
 private:
     static constexpr Index block = detail::ItemScan<T>::at_once;  // whose hidden values stay in the L1 and L2 caches
-    static constexpr bool has_codes = std::is_same_v<T, float> && requires(const Head& head) { head.inner_scale(); };
 
+    void score_all(const Query& query, std::span<T> scores, const ItemSet* eligible, ThreadPool* pool) const {
+        if (options_.first_item != 1 || static_cast<Index>(scores.size()) != items_ + 1)
+            throw DataError(message("ItemIndex: it has items ", options_.first_item, " to ", items(),
+                                    ", asked for scores of items 1 to ", static_cast<Index>(scores.size()) - 1));
+        thread_local Cache cache;  // scratch alone: nothing in it outlives the call
+        with_user(query, [&](const auto& user) {
+            std::copy_n(score(user, cache, pool, eligible), items_, scores.begin() + 1);
+        });
+    }
     /// f(what the user tower reads of a query).
     template <class F>
     auto with_user(const Query& asked, const F& f) const {
@@ -267,18 +303,20 @@ private:
                                     ", received ", item));
         return half(Index{item} - options_.first_item);
     }
-    /// Codes of what the items' halves are in inner products.
+    /// The part of the rows that this rank scans, and codes of what their halves are in inner products.
     void encode() {
+        begin_ = items_ * options_.world.rank() / options_.world.size();
+        own_ = items_ * (options_.world.rank() + 1) / options_.world.size() - begin_;
         if (options_.storage == ItemStorage::float32) return;
         if constexpr (has_codes) {
             Buffer<T> own;
-            const T* vectors = cached_.data();
+            const T* vectors = half(begin_);
             if (model_->head.normalize_rows()) {
-                std::copy_n(vectors, items_ * width(), own.need(items_ * width()));
-                for (Index row = 0; row < items_; ++row) divide_by_length(own.data() + row * width());
+                std::copy_n(vectors, own_ * width(), own.need(own_ * width()));
+                for (Index row = 0; row < own_; ++row) divide_by_length(own.data() + row * width());
                 vectors = own.data();
             }
-            codes_ = detail::ItemCodes("ItemIndex", vectors, nullptr, items_, width());
+            codes_ = detail::ItemCodes("ItemIndex", vectors, nullptr, own_, width());
         } else {
             throw ArgumentError(
                 "ItemIndex: expected float32 storage, int8 is for the heads Dot and Cosine of models of float");
@@ -288,6 +326,13 @@ private:
     void divide_by_length(T* row) const {
         const T inverse = T(1) / std::sqrt(std::max(T(1e-12), kernels::dot<T>(row, row, width())));
         for (Index j = 0; j < width(); ++j) row[j] *= inverse;
+    }
+    /// The user's half as the vector whose inner products with the items' are scores.
+    std::vector<T> vector_of(const T* query) const {
+        std::vector<T> vector(query, query + width());
+        if (model_->head.normalize_rows()) divide_by_length(vector.data());
+        for (T& x : vector) x *= model_->head.inner_scale();
+        return vector;
     }
     /// The user's half of all scores.
     template <class X>
@@ -309,18 +354,19 @@ private:
         const detail::Allowed allowed(options, history, cache.excluded);
         const auto some = [&](const std::int32_t* rows, Index count, T* scores, Index lane) {
             T* const halves = range(lane).eligible.need(block * width());
-            kernels::gather_rows<T>(cached_.data(), width(), rows, count, halves);
+            kernels::gather_rows<T>(half(begin_), width(), rows, count, halves);
             std::copy_n(model_->head.score_halves(query, halves, count, range(lane).head), count, scores);
         };
         const auto run = [&](Index begin, Index end, T* scores, Index lane) {
             for (Index row = begin; row < end; row += block) {
                 const Index count = std::min(block, end - row);
-                std::copy_n(model_->head.score_halves(query, half(row), count, range(lane).head), count,
+                std::copy_n(model_->head.score_halves(query, half(begin_ + row), count, range(lane).head), count,
                             scores + row - begin);
             }
         };
-        detail::ItemScan<T> scan{.rows = items_,
-                                 .first_item = options_.first_item,
+        const auto first_item = options_.first_item + static_cast<std::int32_t>(begin_);
+        detail::ItemScan<T> scan{.rows = own_,
+                                 .first_item = first_item,
                                  .eligible = options.eligible ? &*options.eligible : nullptr,
                                  .pool = options.allow ? nullptr : options.pool,  // the caller's thread asks
                                  .tile = block,
@@ -330,19 +376,23 @@ private:
         std::vector<T> coded;
         if constexpr (has_codes) {
             if (options_.storage == ItemStorage::int8) {
-                coded.assign(query, query + width());
-                if (model_->head.normalize_rows()) divide_by_length(coded.data());
-                for (T& x : coded) x *= model_->head.inner_scale();
+                coded = vector_of(query);
                 scan.codes = &codes_;
                 scan.query = coded.data();
             }
         }
         // Without codes the threads make all scores for `allow` to be asked about the best of them.
         const bool all_scores = options.allow && options.pool && !scan.codes;
-        const auto best_of = [&](Index most) {
+        const auto best_of_own = [&](Index most) {
             if (auto found = all_scores ? std::nullopt : scan.best(most, cache.lanes)) return std::move(*found);
-            return detail::best_of_scores(name, score(user, cache, options.pool), items_, options_.first_item, most,
+            return detail::best_of_scores(name, score(user, cache, options.pool) + begin_, own_, first_item, most,
                                           allowed);
+        };
+        const auto best_of = [&](Index most) {
+            if (!options_.world) return best_of_own(most);
+            // What tells requests apart has to be the same on unlike machines: no number that was computed.
+            const auto request = detail::hash_bytes(history.data(), history.size_bytes(), std::uint64_t{0});
+            return merge_top_k(options_.world, most, [&] { return best_of_own(most); }, request);
         };
         return detail::list_of<T>(
             items_, k, history, options, [this](auto a, auto b) { return similarity(a, b); }, best_of);
@@ -366,8 +416,8 @@ private:
 
     std::shared_ptr<const Model> model_;
     ItemIndexOptions options_;
-    Index items_ = 0;
-    std::int32_t read_ = 0;  // the last item that the user tower was built with
+    Index items_ = 0, begin_ = 0, own_ = 0;  // rows, and those that this rank scans
+    std::int32_t read_ = 0;                  // the last item that the user tower was built with
     Buffer<T> cached_;  // the items' halves of their scores, [N, half_width]
     detail::ItemCodes codes_;
 };

@@ -129,6 +129,27 @@ public:
         const std::span one(&query, 1);
         score(one, fields_of(one), scores, eligible ? &*eligible : nullptr, pool);
     }
+    /// For engines of nearest neighbours: v and b of items 1 ... N, [N, D + 1], row i of item i + 1, and h and 1 of each
+    /// query, [queries, D + 1]. Their inner products are the scores, to rounding.
+    Tensor<T, 2> search_vectors() const {
+        const Index d = model_->width();
+        Tensor<T, 2> vectors(items(), d + 1);
+        for (Index i = 0; i < vectors.dimension(0); ++i) {
+            std::copy_n(model_->vectors() + (i + 1) * d, d, &vectors(i, 0));
+            vectors(i, d) = model_->bias() ? model_->bias()[i + 1] : T(0);
+        }
+        return vectors;
+    }
+    Tensor<T, 2> search_queries(std::span<const Query> queries, ThreadPool* pool = nullptr) const {
+        const T* const h = outputs(queries, fields_of(queries), pool);
+        const Index d = model_->width();
+        Tensor<T, 2> vectors(static_cast<Index>(queries.size()), d + 1);
+        for (Index i = 0; i < vectors.dimension(0); ++i) {
+            std::copy_n(h + i * d, d, &vectors(i, 0));
+            vectors(i, d) = T(1);
+        }
+        return vectors;
+    }
     /// The cosine of two items' vectors. Throws DataError for an item that the model does not know.
     double similarity(std::int32_t a, std::int32_t b) const {
         for (const std::int32_t item : {a, b}) detail::check_item("SequenceIndex", items(), item);
