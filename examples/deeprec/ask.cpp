@@ -74,9 +74,10 @@ void evaluate_bundles(const EvaluateOptions& o) {
         row(o.bundles[b] + " (" + shops[b].about["recipe"] + ")", shops[b].scorer());
     }
     table.print();
-    std::printf("head, torso, tail: NDCG%s of the targets that have a third of the training events each; "
-                "cold: of those without any; warm: of all others\n",
-                k.c_str());
+    std::printf(
+        "head, torso, tail: NDCG%s of the targets that have a third of the training events each; "
+        "cold: of those without any; warm: of all others\n",
+        k.c_str());
     for (std::size_t b = 0; b < shops.size(); ++b) {
         const std::size_t other = b == 0 ? markov : baselines;  // then the first bundle
         const PairedTest test = compare(reports[other], reports[b + baselines]).ndcg;

@@ -1,6 +1,6 @@
-// Load for `deeprec serve`: starts the program on a free port of 127.0.0.1, asks it over connections that stay open, and
-// returns 1 where an answer is wrong, memory grows, or it is slower than --least and --p99 ask. It shares the machine with
-// the server, and with whatever else runs there.
+// Load for `deeprec serve`: starts the program on a free port of 127.0.0.1, asks it over connections that stay open,
+// and returns 1 where an answer is wrong, memory grows, or it is slower than --least and --p99 ask. It shares the
+// machine with the server, and with whatever else runs there.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -174,10 +174,9 @@ private:
     pid_t process_ = -1;
 };
 
-// f(number of the request, connection) for `requests` requests over `connections` connections; the first failure ends it.
-// Returns the milliseconds that each took.
-std::vector<double> run(int port, int connections, long requests,
-                        const std::function<void(long, Connection&)>& f) {
+// f(number of the request, connection) for `requests` requests over `connections` connections; the first failure ends
+// it. Returns the milliseconds that each took.
+std::vector<double> run(int port, int connections, long requests, const std::function<void(long, Connection&)>& f) {
     std::atomic<long> next{0};
     std::mutex mutex;
     std::string failure;
@@ -267,8 +266,8 @@ void speed(const Options& o) {
 // The two bundles take turns at one path; each answer must be, to the byte, the one that the model of its version has.
 void reloads(const Options& o) {
     if (o.bundles.size() != 2) throw Failure("reloads: expected two bundles of the same items");
-    const std::filesystem::path served = std::filesystem::temp_directory_path() /
-                                         ("deeprec-load-" + std::to_string(::getpid()) + ".deeprec");
+    const std::filesystem::path served =
+        std::filesystem::temp_directory_path() / ("deeprec-load-" + std::to_string(::getpid()) + ".deeprec");
     const std::filesystem::path part = served.string() + ".part";
     const auto put = [&](std::size_t model) {
         std::filesystem::copy_file(o.bundles[model], part, std::filesystem::copy_options::overwrite_existing);
@@ -326,9 +325,10 @@ void reloads(const Options& o) {
     }
     reloader.join();
     if (!failure.empty()) throw Failure("reload: " + failure);
-    std::printf("reloads: %ld requests during %d reloads, %ld answers of the first model and %ld of the second, none "
-                "failed, none mixed\n",
-                done.load(), o.reloads, answers[0].load(), answers[1].load());
+    std::printf(
+        "reloads: %ld requests during %d reloads, %ld answers of the first model and %ld of the second, none "
+        "failed, none mixed\n",
+        done.load(), o.reloads, answers[0].load(), answers[1].load());
     server.end();
 }
 
@@ -397,9 +397,10 @@ int main(int argc, char** argv) {
     Options o;
     CLI::App app("Load for deeprec serve.");
     app.add_option("PROGRAM", o.program, "deeprec")->required();
-    app.add_option("MODE", o.mode,
-                   "speed: requests/s and how long they take; reloads: two bundles take turns, no answer fails or mixes "
-                   "them; malformed: requests that are none, twice, and what memory does")
+    app.add_option(
+           "MODE", o.mode,
+           "speed: requests/s and how long they take; reloads: two bundles take turns, no answer fails or mixes "
+           "them; malformed: requests that are none, twice, and what memory does")
         ->required()
         ->check(CLI::IsMember({"speed", "reloads", "malformed"}));
     app.add_option("BUNDLES", o.bundles, "one, or two with the same items")->required()->expected(1, 2);

@@ -35,14 +35,14 @@ std::string plain(std::string_view name) {
     return text;
 }
 const std::set<std::string, std::less<>> user_names{
-    "user",   "userid",   "uid",    "customer", "customerid", "visitor",    "visitorid", "member",   "memberid",
+    "user",   "userid",   "uid",    "customer", "customerid", "visitor",    "visitorid", "member",    "memberid",
     "client", "clientid", "person", "account",  "accountid",  "reviewerid", "session",   "sessionid", "listener",
     "viewer", "reader",   "buyer",  "shopper",  "borrower",   "player",     "student",   "guest"};
 const std::set<std::string, std::less<>> item_names{
-    "item",    "itemid",   "itemsku",   "skuid", "productsku", "iid",  "sku",    "product",    "productid", "movie",
-    "movieid", "article",  "articleid", "book",  "bookid",     "isbn", "song",   "songid",     "track",     "trackid",
-    "artist",  "artistid", "asin",      "video", "videoid",    "game", "gameid", "parentasin", "episode",
-    "podcast", "film",   "recipe",   "course",     "venue",      "id"};
+    "item",       "itemid",  "itemsku", "skuid",     "productsku", "iid",    "sku",     "product", "productid",
+    "movie",      "movieid", "article", "articleid", "book",       "bookid", "isbn",    "song",    "songid",
+    "track",      "trackid", "artist",  "artistid",  "asin",       "video",  "videoid", "game",    "gameid",
+    "parentasin", "episode", "podcast", "film",      "recipe",     "course", "venue",   "id"};
 const std::set<std::string, std::less<>> time_names{"time",      "timestamp", "ts",       "date", "datetime",
                                                     "createdat", "eventtime", "unixtime", "when"};
 
@@ -251,16 +251,14 @@ Tables read_all(const Options& o) {
     tables.events = read_events(o.log, log);
     std::cout << tables.events.report;
     if (!o.items.empty()) {
-        const auto columns =
-            key_columns(o.items, look_at(o.items, o), o, "--item-key", o.item_key, log.item.text(),
+        const auto columns = key_columns(o.items, look_at(o.items, o), o, "--item-key", o.item_key, log.item.text(),
                                          item_names, o.item_columns);
         tables.items = read_items(o.items, columns);
         std::cout << tables.items.report;
         align(tables.events, tables.items);
     }
     if (!o.users.empty()) {
-        const auto columns =
-            key_columns(o.users, look_at(o.users, o), o, "--user-key", o.user_key, log.user.text(),
+        const auto columns = key_columns(o.users, look_at(o.users, o), o, "--user-key", o.user_key, log.user.text(),
                                          user_names, o.user_columns);
         tables.users = read_users(o.users, columns);
         std::cout << tables.users.report;

@@ -210,38 +210,38 @@ private:
         row.parts = by_popularity(row.report, queries_, split_.train());
         row.recommended.assign(counts_.size(), 0);
         ThreadPool pool(o_.threads);
-        recommend_all(scorer, queries_, 10, {.exclude_history = true, .pool = &pool},
-                      [&](std::size_t, const auto& hits) {
-                          for (const auto& hit : hits) ++row.recommended[static_cast<std::size_t>(hit.item)];
-                      },
-                      Progress(name + ", lists"));
+        recommend_all(
+            scorer, queries_, 10, {.exclude_history = true, .pool = &pool},
+            [&](std::size_t, const auto& hits) {
+                for (const auto& hit : hits) ++row.recommended[static_cast<std::size_t>(hit.item)];
+            },
+            Progress(name + ", lists"));
         rows_.push_back(std::move(row));
     }
     std::string table() const {
         double most = 0;
         for (const Row& row : rows_) most = std::max(most, row.sure.ndcg.high);
-        std::string text =
-            message("<p>", queries_.size(),
-                    " events that training did not see, each ranked among all items but those of its history. 95 % "
-                    "intervals are over these queries. Head, torso and tail: NDCG@10 of the events whose item is among "
-                    "the most popular with a third of all events, the next third, the last; cold: never in training; "
-                    "warm: all but those."
-                    "</p>\n<div class=\"card scroll\"><table><tr><th>model<th>AUC<th>HR@10<th>95 %<th>NDCG@10<th>95 %<th>"
-                    "<th>head<th>torso<th>tail<th>warm<th>cold</tr>\n");
+        std::string text = message(
+            "<p>", queries_.size(),
+            " events that training did not see, each ranked among all items but those of its history. 95 % "
+            "intervals are over these queries. Head, torso and tail: NDCG@10 of the events whose item is among "
+            "the most popular with a third of all events, the next third, the last; cold: never in training; "
+            "warm: all but those."
+            "</p>\n<div class=\"card scroll\"><table><tr><th>model<th>AUC<th>HR@10<th>95 %<th>NDCG@10<th>95 %<th>"
+            "<th>head<th>torso<th>tail<th>warm<th>cold</tr>\n");
         const auto part = [](const RankingFigures& f) { return f.queries > 0 ? fixed(f.ndcg, 4) : std::string("-"); };
         const auto range = [](const Interval& i) { return fixed(i.low, 4) + " to " + fixed(i.high, 4); };
         const auto is_warm = [&](std::size_t q) { return count(queries_[q].target) > 0; };
         for (const Row& row : rows_) {
             const auto x = [&](double value) { return fixed(5 + 150 * value / std::max(most, 1e-9), 1); };
-            text +=
-                message(&row == &rows_.back() ? "<tr class=\"own\">" : "<tr>", "<td>", html(row.name), "<td>",
-                        fixed(row.report.auc, 4), "<td>", fixed(row.report.hr, 4), "<td>", range(row.sure.hr), "<td>",
-                        fixed(row.report.ndcg, 4), "<td>", range(row.sure.ndcg),
-                        "<td><svg viewBox=\"0 0 160 16\" aria-hidden=\"true\"><path ", "class=\"whisker\" d=\"M",
-                        x(row.sure.ndcg.low), " 8H", x(row.sure.ndcg.high), "\"/><circle class=\"dot\" r=\"4\" cy=\"8\" cx=\"",
-                        x(row.report.ndcg), "\"/></svg><td>", part(row.parts.head), "<td>", part(row.parts.torso),
-                        "<td>", part(row.parts.tail), "<td>", part(figures_where(row.report, is_warm)), "<td>",
-                        part(row.parts.cold), "</tr>\n");
+            text += message(&row == &rows_.back() ? "<tr class=\"own\">" : "<tr>", "<td>", html(row.name), "<td>",
+                            fixed(row.report.auc, 4), "<td>", fixed(row.report.hr, 4), "<td>", range(row.sure.hr),
+                            "<td>", fixed(row.report.ndcg, 4), "<td>", range(row.sure.ndcg),
+                            "<td><svg viewBox=\"0 0 160 16\" aria-hidden=\"true\"><path ", "class=\"whisker\" d=\"M",
+                            x(row.sure.ndcg.low), " 8H", x(row.sure.ndcg.high),
+                            "\"/><circle class=\"dot\" r=\"4\" cy=\"8\" cx=\"", x(row.report.ndcg), "\"/></svg><td>",
+                            part(row.parts.head), "<td>", part(row.parts.torso), "<td>", part(row.parts.tail), "<td>",
+                            part(figures_where(row.report, is_warm)), "<td>", part(row.parts.cold), "</tr>\n");
         }
         return text + "</table></div>\n";
     }
@@ -268,23 +268,25 @@ private:
         std::string drawn;
         for (std::size_t r = 0; r < rows_.size(); ++r) {
             const int top = high * static_cast<int>(r) + 4;
-            drawn += message("<text text-anchor=\"end\" x=\"", left - 8, "\" y=\"", top + 18, "\">", html(rows_[r].name),
-                             "</text>");
+            drawn += message("<text text-anchor=\"end\" x=\"", left - 8, "\" y=\"", top + 18, "\">",
+                             html(rows_[r].name), "</text>");
             for (const int b : {0, 1}) {
                 const double share = shares[r][static_cast<std::size_t>(b)], width = wide * share / most;
-                drawn += message("<rect class=\"", b == 0 ? "bar" : "other", "\" x=\"", left, "\" y=\"", top + 14 * b,
-                                 "\" height=\"12\" width=\"", fixed(width, 1), "\"/><text x=\"",
-                                 fixed(left + width + 5, 1), "\" y=\"", top + 14 * b + 10, "\">", percent(share),
-                                 "</text>\n");
+                drawn +=
+                    message("<rect class=\"", b == 0 ? "bar" : "other", "\" x=\"", left, "\" y=\"", top + 14 * b,
+                            "\" height=\"12\" width=\"", fixed(width, 1), "\"/><text x=\"", fixed(left + width + 5, 1),
+                            "\" y=\"", top + 14 * b + 10, "\">", percent(share), "</text>\n");
             }
         }
-        return card("Coverage",
-                    message("<svg viewBox=\"0 0 360 ", high * rows_.size() + 4,
-                            "\" role=\"img\" aria-label=\"Coverage of each model\">", drawn, "</svg>"),
-                    message("<span class=\"key\" style=\"background:var(--accent)\"></span>of the catalogue is in any of "
-                            "the ", queries_.size(),
-                            " lists of 10 <span class=\"key\" style=\"background:var(--other)\"></span>of the lists are the "
-                            "most popular hundredth of the items"));
+        return card(
+            "Coverage",
+            message("<svg viewBox=\"0 0 360 ", high * rows_.size() + 4,
+                    "\" role=\"img\" aria-label=\"Coverage of each model\">", drawn, "</svg>"),
+            message("<span class=\"key\" style=\"background:var(--accent)\"></span>of the catalogue is in any of "
+                    "the ",
+                    queries_.size(),
+                    " lists of 10 <span class=\"key\" style=\"background:var(--other)\"></span>of the lists are the "
+                    "most popular hundredth of the items"));
     }
     std::string popularity() const {
         std::array<double, 10> events{}, lists{};

@@ -379,7 +379,7 @@ private:
             response.set_content(page, sizeof page - 1, "text/html; charset=utf-8");
         });
         server_.set_error_handler([this](const Request& request, Response& response) {
-            if (!response.body.empty()) return;  // an answer's own words
+            if (!response.body.empty()) return;           // an answer's own words
             metrics_.add("refused", response.status, 0);  // before any answer: no such path, too large, no HTTP
             const std::string what = response.status == 404
                                          ? "there is nothing at " + request.method + " " + request.path

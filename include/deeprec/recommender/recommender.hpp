@@ -114,8 +114,9 @@ public:
         }
         return found;
     }
-    /// The items of a request's history that speak for an item, the strongest first, as `recommend` gives them with each
-    /// hit: for those who want the hits first, or stop after a time. None where popularity answers. Throws as `explain`.
+    /// The items of a request's history that speak for an item, the strongest first, as `recommend` gives them with
+    /// each hit: for those who want the hits first, or stop after a time. None where popularity answers. Throws as
+    /// `explain`.
     std::vector<Reason> reasons(const KeyQuery& query, std::string_view item, Index most = 3) const {
         KeyHits found;
         const Asked asked(*this, query, found);
