@@ -279,9 +279,11 @@ void reloads(const Options& o) {
     } const remove{served};
     put(0);
     Server server(o.program, served);
-    Connection control(server.port());
     const auto bodies = bodies_for(server.port(), 100);
-    const auto reload = [&] { return version_of(good(control.ask("POST", "/api/reload", "{}")).body); };
+    const auto reload = [&] {  // by a connection of its own: the server closes those that ask nothing for two seconds
+        return version_of(good(Connection(server.port()).ask("POST", "/api/reload", "{}")).body);
+    };
+    Connection connection(server.port());
     std::vector<std::string> expected[2];
     long first = 0;  // version that the first bundle had; they alternate from there
     for (const std::size_t model : {0u, 1u}) {
@@ -289,7 +291,7 @@ void reloads(const Options& o) {
         const long version = reload();
         if (model == 0) first = version;
         for (const std::string& body : bodies)
-            expected[model].push_back(without_version(good(control.ask("POST", "/api/recommend", body)).body));
+            expected[model].push_back(without_version(good(connection.ask("POST", "/api/recommend", body)).body));
     }
     if (expected[0] == expected[1]) throw Failure("reloads: the two bundles have the same answers");
     std::atomic<long> done{0}, answers[2]{};
@@ -310,9 +312,9 @@ void reloads(const Options& o) {
         }
     });
     try {
-        run(server.port(), o.connections, o.requests, [&](long i, Connection& connection) {
+        run(server.port(), o.connections, o.requests, [&](long i, Connection& own) {
             const std::size_t which = static_cast<std::size_t>(i) % bodies.size();
-            const std::string body = good(connection.ask("POST", "/api/recommend", bodies[which])).body;
+            const std::string body = good(own.ask("POST", "/api/recommend", bodies[which])).body;
             const auto model = static_cast<std::size_t>((version_of(body) - first) % 2);
             if (without_version(body) != expected[model][which]) throw Failure("an answer of no model: " + body);
             ++answers[model];
