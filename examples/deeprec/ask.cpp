@@ -47,17 +47,20 @@ void evaluate_bundles(const EvaluateOptions& o) {
     std::printf("%zu queries (--split %s, %s), each target ranked among all %d items without those of the history\n",
                 queries.size(), how.c_str(), o.validation ? "validation" : "test", items);
     const std::string k = "@" + std::to_string(o.k);
-    Table table({"model", "AUC", "HR" + k, "NDCG" + k, "95 %", "head", "torso", "tail", "cold"});
+    Table table({"model", "AUC", "HR" + k, "95 %", "NDCG" + k, "95 %", "head", "torso", "tail", "warm", "cold"});
+    const auto counts = split->train().item_counts();
+    const auto is_warm = [&](std::size_t q) { return counts[static_cast<std::size_t>(queries[q].target)] > 0; };
     std::vector<RankingReport> reports;
     const auto row = [&](const std::string& name, const auto& scorer) {
-        reports.push_back(evaluate_ranking(scorer, queries, items, {.k = o.k, .threads = o.threads}));
+        reports.push_back(rank_watched(name, scorer, queries, items, {.k = o.k, .threads = o.threads}));
         const RankingReport& r = reports.back();
-        const Interval sure = bootstrap(r).ndcg;
+        const BootstrapIntervals sure = bootstrap(r);
         const PopularityRows rows = by_popularity(r, queries, split->train());
         const auto part = [](const RankingFigures& f) { return f.queries > 0 ? fixed(f.ndcg, 4) : std::string("-"); };
-        table.add({name, fixed(r.auc, 4), fixed(r.hr, 4), fixed(r.ndcg, 4),
-                   fixed(sure.low, 4) + " to " + fixed(sure.high, 4), part(rows.head), part(rows.torso),
-                   part(rows.tail), part(rows.cold)});
+        const auto range = [](const Interval& i) { return fixed(i.low, 4) + " to " + fixed(i.high, 4); };
+        table.add({name, fixed(r.auc, 4), fixed(r.hr, 4), range(sure.hr), fixed(r.ndcg, 4), range(sure.ndcg),
+                   part(rows.head), part(rows.torso), part(rows.tail), part(figures_where(r, is_warm)),
+                   part(rows.cold)});
     };
     row("popularity", Popularity(split->train()));
     row("recent popularity", Popularity::recent(split->train_events(prepared.data.interactions)));
@@ -71,9 +74,10 @@ void evaluate_bundles(const EvaluateOptions& o) {
         row(o.bundles[b] + " (" + shops[b].about["recipe"] + ")", shops[b].scorer());
     }
     table.print();
-    std::printf("head, torso, tail: NDCG%s of the targets that have a third of the training events each; "
-                "cold: of those without any\n",
-                k.c_str());
+    std::printf(
+        "head, torso, tail: NDCG%s of the targets that have a third of the training events each; "
+        "cold: of those without any; warm: of all others\n",
+        k.c_str());
     for (std::size_t b = 0; b < shops.size(); ++b) {
         const std::size_t other = b == 0 ? markov : baselines;  // then the first bundle
         const PairedTest test = compare(reports[other], reports[b + baselines]).ndcg;
@@ -185,6 +189,7 @@ void batch(const BatchOptions& o) {
     ThreadPool pool(o.threads);
     std::size_t fallbacks = 0, unknown = 0;
     constexpr std::size_t block = 1024;
+    Progress progress(o.out + ", users", std::ssize(users));
     for (std::size_t first = 0; first < users.size(); first += block) {
         const std::size_t count = std::min(block, users.size() - first);
         std::vector<KeyHits> lists(count);
@@ -202,9 +207,8 @@ void batch(const BatchOptions& o) {
                          fixed(static_cast<double>(hit.score), 6) + "\n";
             file.write(lines);
         }
-        if (is_terminal(stderr)) std::fprintf(stderr, "\r%zu of %zu users \033[K", first + count, users.size());
+        progress.add(static_cast<Index>(count));
     }
-    if (is_terminal(stderr)) std::fprintf(stderr, "\r\033[K");
     file.commit();
     std::printf("Written: %s, the best %ld items of %zu users (%zu of them unknown; %zu lists are what is popular)\n",
                 o.out.c_str(), static_cast<long>(o.k), users.size(), unknown, fallbacks);
@@ -236,7 +240,7 @@ void add_evaluate(CLI::App& app) {
     c->add_option("--threads", o->threads, "0 = all cores")->check(CLI::Range(0, 1024));
     c->add_flag("--validation", o->validation, "the validation queries in place of those for tests");
     c->footer("Example:\n  deeprec evaluate data.deeprec shop.deeprec other.deeprec");
-    c->callback([o] { evaluate_bundles(*o); });
+    set_work(c, [o] { evaluate_bundles(*o); });
 }
 void add_recommend(CLI::App& app) {
     const auto o = std::make_shared<AskOptions>();
@@ -247,7 +251,7 @@ void add_recommend(CLI::App& app) {
         ->check(CLI::Range(0, 100));
     c->add_flag("--repeat", o->repeat, "items of the history may come again");
     c->footer("Example:\n  deeprec recommend shop.deeprec --history SKU-1 SKU-7 -k 5 --filter genres=Drama");
-    c->callback([o] { recommend_to(*o); });
+    set_work(c, [o] { recommend_to(*o); });
 }
 void add_similar(CLI::App& app) {
     const auto o = std::make_shared<AskOptions>();
@@ -255,7 +259,7 @@ void add_similar(CLI::App& app) {
     add_common(c, *o);
     c->add_option("ITEM", o->item, "key of the item")->required();
     c->footer("Example:\n  deeprec similar shop.deeprec SKU-1 -k 5");
-    c->callback([o] { similar_to(*o); });
+    set_work(c, [o] { similar_to(*o); });
 }
 void add_explain(CLI::App& app) {
     const auto o = std::make_shared<AskOptions>();
@@ -264,7 +268,7 @@ void add_explain(CLI::App& app) {
     c->add_option("ITEM", o->item, "key of the item")->required();
     add_person(c, *o);
     c->footer("Example:\n  deeprec explain shop.deeprec SKU-9 --user ann");
-    c->callback([o] { explain_item(*o); });
+    set_work(c, [o] { explain_item(*o); });
 }
 void add_batch(CLI::App& app) {
     const auto o = std::make_shared<BatchOptions>();
@@ -277,7 +281,7 @@ void add_batch(CLI::App& app) {
     c->add_option("--threads", o->threads, "0 = all cores")->check(CLI::Range(0, 1024));
     c->add_flag("--repeat", o->repeat, "items of the history may come again");
     c->footer("Example:\n  deeprec batch shop.deeprec -k 20 -o lists.csv");
-    c->callback([o] { batch(*o); });
+    set_work(c, [o] { batch(*o); });
 }
 
 }  // namespace program

@@ -20,8 +20,10 @@ struct GrowOptions {
     std::string bundle, data, out;
 };
 void grow_bundle(const GrowOptions& o) {
+    Progress steps("grow, steps", 4);
     AnyRecommender shop = load_bundle(o.bundle);
     const Prepared more = read_prepared(o.data);
+    steps.add(1);
     const Vocabulary& keys = more.data.interactions.items;
     std::vector<std::string> fresh;
     for (std::int32_t id = 1; id <= keys.size(); ++id)
@@ -31,6 +33,7 @@ void grow_bundle(const GrowOptions& o) {
     for (auto& [name, own] : item_texts(more))
         if (std::find(names.begin(), names.end(), name) != names.end()) texts[name] = std::move(own);
     add_items(shop, fresh, texts);
+    steps.add(1);
 
     const std::int32_t users = shop.users().size();
     const EventTable& events = more.tables.events;
@@ -38,8 +41,10 @@ void grow_bundle(const GrowOptions& o) {
     if (!shop.served_fields().users().fields().empty() && !more.tables.users.columns.empty())
         set_users(shop, more.tables.users);
     if (!fresh.empty() || events.size() > 0) shop.about["grown"] = "yes";
+    steps.add(1);
     const std::string& out = o.out.empty() ? o.bundle : o.out;
     save(shop, out);
+    steps.add(1);
     std::printf("Written: %s, with %zu new items, %d new users and %td more events\n", out.c_str(), fresh.size(),
                 shop.users().size() - users, events.size());
 }
@@ -78,6 +83,7 @@ void export_bundle(const ExportOptions& o) {
     if (o.similar == 0) return;
     FileReplacement file(directory / "similar.csv");
     file.write("key,rank,similar,score\n");
+    Progress progress("similar.csv, items", shop.items().size());
     for (std::int32_t id = 1; id <= shop.items().size(); ++id) {
         const std::string& key = shop.items().key(id);
         std::string lines;
@@ -93,6 +99,7 @@ void export_bundle(const ExportOptions& o) {
             lines += csv(key) + "," + std::to_string(++rank) + "," + csv(hit.key) + "," +
                      fixed(static_cast<double>(hit.score), 6) + "\n";
         file.write(lines);
+        progress.add(1);
     }
     file.commit();
     std::printf("Written: %s, the %ld items most similar to each\n", (directory / "similar.csv").c_str(),
@@ -151,7 +158,7 @@ void add_grow(CLI::App& app) {
         "the next training.\n"
         "Example:\n  deeprec prepare today.csv --items items.csv -o today.deeprec\n"
         "  deeprec grow shop.deeprec today.deeprec");
-    c->callback([o] { grow_bundle(*o); });
+    set_work(c, [o] { grow_bundle(*o); });
 }
 void add_export(CLI::App& app) {
     const auto o = std::make_shared<ExportOptions>();
@@ -161,7 +168,7 @@ void add_export(CLI::App& app) {
     c->add_option("--similar", o->similar, "similar items for each in similar.csv; 0 = no such file")
         ->check(CLI::Range(0, 1000));
     c->footer("Example:\n  deeprec export shop.deeprec -o exported");
-    c->callback([o] { export_bundle(*o); });
+    set_work(c, [o] { export_bundle(*o); });
 }
 void add_verify(CLI::App& app) {
     const auto o = std::make_shared<VerifyOptions>();
@@ -169,7 +176,7 @@ void add_verify(CLI::App& app) {
     c->add_option("BUNDLE", o->bundle, "what deeprec train wrote")->required();
     c->add_option("--sha256", o->sha256, "what the file's SHA-256 is to be, as sha256sum prints it");
     c->footer("Example:\n  deeprec verify shop.deeprec");
-    c->callback([o] { verify(*o); });
+    set_work(c, [o] { verify(*o); });
 }
 
 }  // namespace program

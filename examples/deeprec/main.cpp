@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
     app.option_defaults()->always_capture_default();
     app.set_version_flag("--version", std::string(deeprec::version));
     app.set_config("--config", "", "a TOML file with options, as --write-config of a command writes it");
+    app.allow_config_extras(CLI::config_extras_mode::error);
     app.footer(
         "Each command has its own --help. The way from a log to a page:\n"
         "  deeprec prepare events.csv --items items.csv -o data.deeprec\n"
@@ -47,6 +48,11 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
         return 0;
+    } catch (const CLI::ConfigError& error) {
+        std::string what = error.what();
+        if (const std::string said = "INI was not able to parse"; what.rfind(said, 0) == 0)
+            what.replace(0, said.size(), "there is no option");
+        return fail(("--config: " + what).c_str(), 2);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
         return fail((std::string(error.what()) +

@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.request
 
-ENTER, DOWN, TAB = "\ue007", "\ue015", "\ue004"
+ENTER, DOWN, UP, RIGHT, TAB, ESCAPE = "\ue007", "\ue015", "\ue013", "\ue014", "\ue004", "\ue00c"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -71,6 +71,10 @@ class Browser:
         actions = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
         self.do("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
+    def focus(self):
+        """The id of what has the focus, or what it is called."""
+        return self.js("const e = document.activeElement; return e.id || e.getAttribute('aria-label') || e.tagName")
+
     def texts(self, selector):
         return self.js("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
 
@@ -124,7 +128,9 @@ def make_bundles(program):
     run("prepare", "events.csv", "--items", "items.csv", "-o", "data.deeprec")
     run("train", "data.deeprec", "-o", "markov.deeprec", "--recipe", "markov")
     run("train", "data.deeprec", "-o", "knn.deeprec", "--recipe", "item-knn")
-    run("report", "data.deeprec", "markov.deeprec", "-o", "report.html", "--people", "4")
+    run("train", "data.deeprec", "-o", "rnn.deeprec", "--recipe", "rnn", "--epochs", "2", "--width", "16", "--hidden", "16")
+    for name in ("markov", "rnn"):
+        run("report", "data.deeprec", name + ".deeprec", "-o", name + ".html", "--people", "4")
 
 
 def test_page(browser, url):
@@ -144,48 +150,77 @@ def test_page(browser, url):
     check("films that both have are marked", "in both" in browser.texts(".both"), browser.texts(".both"))
     for width, height in ((1280, 1000), (380, 900)):
         browser.size(width, height)
-        check(f"no text overlaps at {width}", browser.js(OVERLAPS) == [], browser.js(OVERLAPS))
-        wide = browser.js("return document.documentElement.scrollWidth")
-        check(f"nothing is wider than {width}", wide <= width, wide)
         for dark in (False, True):
             browser.dark(dark)
+            check(f"no text overlaps at {width}", browser.js(OVERLAPS) == [], browser.js(OVERLAPS))
+            wide = browser.js("return document.documentElement.scrollWidth")
+            check(f"nothing is wider than {width}", wide <= width, wide)
             browser.picture(f"page-{width}{'-dark' if dark else ''}.png")
         browser.dark(False)
     browser.size(1280, 1000)
-    browser.js("const s = document.querySelector('#filters select[name=genres]'); s.value = 'Crime'; s.onchange()")
+    # by Tab from the search box on: the user, the history's buttons, the filter, the slider, the first item's button
+    def tab_to(*stops):
+        for stop in stops:
+            browser.keys(TAB)
+            check(f"Tab goes to {stop}", browser.focus() == stop, browser.focus())
+
+    check("the search box has the focus again", browser.focus() == "search", browser.focus())
+    tab_to("user", "Remove Film number 10", "clear", "filter-genres")
+    browser.keys(DOWN * 3)
     crime = {f"Film number {i} i{i}" for i in range(2, 31, 3)}
     wait_for("films of one genre alone", lambda: first() and {t.replace(" in both", "") for t in first()} <= crime)
-    browser.js("const s = document.querySelector('#filters select[name=genres]'); s.value = ''; s.onchange()")
+    browser.keys(UP * 3)
     wait_for("all films again", lambda: first() and first()[0].startswith("Film number 11"))
-    browser.js("document.getElementById('diversity').value = 0.9; document.getElementById('diversity').oninput()")
+    tab_to("diversity")
+    browser.keys(RIGHT * 9)
     wait_for("the diversity that is shown", lambda: browser.texts("#much") == ["0.9"])
-    browser.js("document.querySelector('.list button').click()")
+    wait_for("the list", lambda: len(first()) == 10)
+    tab_to("Items similar to " + browser.texts("#lists > div:first-child .title")[0].split(" i")[0])
+    browser.keys(ENTER)
     wait_for("similar films", lambda: browser.texts("#head")[0].startswith("Similar to Film number"))
-    browser.js("document.getElementById('back').click()")
+    check("the way back has the focus", browser.focus() == "back", browser.focus())
+    browser.keys(ENTER)
     wait_for("the list again", lambda: browser.texts("#head") == ["Recommended"])
-    browser.js("document.getElementById('clear').click()")
+    browser.keys("number 1")
+    wait_for("several that are found", lambda: len(browser.texts("#found li")) > 2)
+    browser.keys(ESCAPE)
+    wait_for("none of them after Escape", lambda: browser.texts("#found li") == [])
+    tab_to("user", "Remove Film number 10", "clear")
+    browser.keys(ENTER)
     wait_for("what is popular again", lambda: browser.texts("#head") == ["Popular now"])
-    browser.keys(TAB)  # from the search box on
-    check("Tab goes to the user", browser.js("return document.activeElement.id") == "user",
-          browser.js("return document.activeElement.id"))
-    browser.type("#user", "nobody" + ENTER)
+    browser.keys("film number 1")
+    wait_for("those that are found", lambda: browser.texts("#found li")[:1] == ["Film number 1"])
+    browser.keys(DOWN + ENTER)
+    wait_for("the second of them", lambda: len(browser.texts("#history li span")) == 1)
+    check("which is not the first", browser.texts("#history li span") != ["Film number 1"], browser.texts("#history li span"))
+    tab_to("user")
+    browser.keys("nobody" + ENTER)
     wait_for("a word about the unknown user", lambda: browser.texts("#say") == ["Not known: nobody"])
+    origins = browser.js("return performance.getEntriesByType('resource').map(r => r.name)")
+    check("all comes from the server itself", origins and all(name.startswith(url) for name in origins), origins)
     errors = [e for e in browser.do("POST", "/se/log", {"type": "browser"}) if e["level"] == "SEVERE"]
     check("no error on the console", not errors, errors)
 
 
-def test_report(browser, path):
+def test_report(browser, name, cards):
     for width in (1280, 380):
         browser.size(width, 1000)
-        browser.do("POST", "/url", {"url": path.as_uri()})
-        check("the bundle's name", browser.texts("h1") == ["markov.deeprec"], browser.texts("h1"))
+        browser.do("POST", "/url", {"url": pathlib.Path(name + ".html").absolute().as_uri()})
+        check("the bundle's name", browser.texts("h1") == [name + ".deeprec"], browser.texts("h1"))
         check("four people", len(browser.texts("ol.did")) == 4, len(browser.texts("ol.did")))
-        check(f"no text overlaps at {width}", browser.js(OVERLAPS) == [], browser.js(OVERLAPS))
+        check(f"cards {cards}", [t for t in browser.texts("h3") if not t.startswith("u")] == cards, browser.texts("h3"))
+        check("a bar for each model twice", len(browser.js("return [...document.querySelectorAll('svg[aria-label^=Coverage] rect')]")) == 10, "")
+        table = browser.js("const t = document.querySelector('.scroll'); return [t.scrollWidth, t.clientWidth]")
+        check("the table is seen whole on a wide screen", width < 1000 or table[0] <= table[1], table)
+        height = browser.js("return document.documentElement.scrollHeight")
         for dark in (False, True):
             browser.dark(dark)
-            browser.picture(f"report-{width}{'-dark' if dark else ''}.png")
-        wide = browser.js("return document.documentElement.scrollWidth")
-        check(f"nothing is wider than {width}", wide <= width, wide)
+            check(f"no text overlaps at {width}", browser.js(OVERLAPS) == [], browser.js(OVERLAPS))
+            wide = browser.js("return document.documentElement.scrollWidth")
+            check(f"nothing is wider than {width}", wide <= width, wide)
+            browser.size(width, height)
+            browser.picture(f"report-{name}-{width}{'-dark' if dark else ''}.png")
+            browser.size(width, 1000)
     check("nothing comes from elsewhere", browser.js("return performance.getEntriesByType('resource').length") == 0, "")
 
 
@@ -208,7 +243,8 @@ def main():
             wait_for("chromedriver", lambda: send("GET", f"http://127.0.0.1:{driver_port}/status"))
             browser = Browser(f"http://127.0.0.1:{driver_port}", chromium, os.path.join(folder, "profile"))
             test_page(browser, f"http://127.0.0.1:{port}/")
-            test_report(browser, pathlib.Path("report.html").absolute())
+            test_report(browser, "markov", ["Coverage", "Popularity"])
+            test_report(browser, "rnn", ["loss", "val_ndcg@10", "Coverage", "Popularity", "Observed"])
         finally:
             if browser:
                 browser.do("DELETE", "")

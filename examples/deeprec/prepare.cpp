@@ -35,14 +35,23 @@ std::string plain(std::string_view name) {
     return text;
 }
 const std::set<std::string, std::less<>> user_names{
-    "user",   "userid",   "uid",    "customer", "customerid", "visitor",    "visitorid", "member",   "memberid",
-    "client", "clientid", "person", "account",  "accountid",  "reviewerid", "session",   "sessionid"};
+    "user",   "userid",   "uid",    "customer", "customerid", "visitor",    "visitorid", "member",    "memberid",
+    "client", "clientid", "person", "account",  "accountid",  "reviewerid", "session",   "sessionid", "listener",
+    "viewer", "reader",   "buyer",  "shopper",  "borrower",   "player",     "student",   "guest"};
 const std::set<std::string, std::less<>> item_names{
-    "item",    "itemid",   "itemsku",   "skuid", "productsku", "iid",  "sku",    "product",    "productid", "movie",
-    "movieid", "article",  "articleid", "book",  "bookid",     "isbn", "song",   "songid",     "track",     "trackid",
-    "artist",  "artistid", "asin",      "video", "videoid",    "game", "gameid", "parentasin", "id"};
+    "item",       "itemid",  "itemsku", "skuid",     "productsku", "iid",    "sku",     "product", "productid",
+    "movie",      "movieid", "article", "articleid", "book",       "bookid", "isbn",    "song",    "songid",
+    "track",      "trackid", "artist",  "artistid",  "asin",       "video",  "videoid", "game",    "gameid",
+    "parentasin", "episode", "podcast", "film",      "recipe",     "course", "venue",   "id"};
 const std::set<std::string, std::less<>> time_names{"time",      "timestamp", "ts",       "date", "datetime",
                                                     "createdat", "eventtime", "unixtime", "when"};
+
+// "played_at", "orderDate": what ends in a word for a time.
+bool says_time(const std::string& name) {
+    for (const std::string_view end : {"_at", "_time", "_date", " at", " time", " date", "At", "Time", "Date"})
+        if (name.size() > end.size() && name.ends_with(end)) return true;
+    return false;
+}
 
 // The first rows of a file, to see how it is written.
 struct Glance {
@@ -118,13 +127,19 @@ std::string find_column(const Glance& g, const std::string& given, const std::se
         if (names.count(plain(name))) return name;
     return {};
 }
-std::string need_column(const std::string& path, const Glance& g, const char* option, const std::string& found) {
+std::string need_column(const std::string& path, const Glance& g, const char* what, const char* option,
+                        const std::string& found) {
     if (!found.empty()) return found;
-    throw ArgumentError(message(path, ": which of the columns ", list_of(g), " is it? Say ", option, " NAME"));
+    throw ArgumentError(
+        message(path, ": which of the columns ", list_of(g), " says ", what, "? Say it by ", option, " NAME"));
 }
-// Without a header: the first column that looks like seconds since 1970.
+// By name; without a header the first column that looks like seconds since 1970.
 std::string find_time(const Glance& g, const std::string& given) {
-    if (!given.empty() || g.format.header) return find_column(g, given, time_names, 0);
+    if (!given.empty() || g.format.header) {
+        const std::string found = find_column(g, given, time_names, 0);
+        const auto said = std::find_if(g.names.begin(), g.names.end(), says_time);
+        return found.empty() && said != g.names.end() ? *said : found;
+    }
     for (std::size_t c = 2; c < g.names.size(); ++c)
         if (!g.rows.empty() && is_number(g.rows[0][c]) && std::atof(g.rows[0][c].c_str()) > 6e8) return g.names[c];
     return {};
@@ -166,10 +181,19 @@ ColumnOptions column_options(const Glance& g, const std::string& text) {
     options.kind = static_cast<ColumnKind>(kind - column_kind_names.begin());
     return options;
 }
+// What is shown of a large file while it is read; a small one is done at once.
+std::function<void(Index, Index)> bytes_of(const std::string& path) {
+    std::error_code unknown;
+    if (!is_terminal(stderr) || std::filesystem::file_size(path, unknown) < (1 << 24) || unknown) return {};
+    return [progress = std::make_shared<Progress>(path + ", bytes")](Index done, Index of) { (*progress)(done, of); };
+}
+// The key of items and users: as given, as the log calls it, or as names say it.
 KeyColumns key_columns(const std::string& path, const Glance& g, const Options& o, const char* option,
-                       const std::string& given, const std::set<std::string, std::less<>>& names,
+                       std::string given, const std::string& of_log, const std::set<std::string, std::less<>>& names,
                        const std::vector<std::string>& wanted) {
-    const std::string key = need_column(path, g, option, find_column(g, given, names, 0));
+    if (given.empty() && g.format.header && std::find(g.names.begin(), g.names.end(), of_log) != g.names.end())
+        given = of_log;
+    const std::string key = need_column(path, g, "whose row it is", option, find_column(g, given, names, 0));
     KeyColumns columns{.key = column_name(g, key),
                        .missing = o.missing,
                        .bad_rows = o.skip_bad_rows ? BadRows::skip : BadRows::error,
@@ -180,6 +204,7 @@ KeyColumns key_columns(const std::string& path, const Glance& g, const Options& 
             if (g.names[c] != key && !g.names[c].empty())
                 columns.columns.push_back({column_name(g, g.names[c]), guess_kind(g, c)});
     std::fprintf(stderr, "%s: key = %s\n", path.c_str(), key.c_str());
+    columns.progress = bytes_of(path);
     return columns;
 }
 EventColumns event_columns(const Glance& g, const Options& o) {
@@ -187,8 +212,8 @@ EventColumns event_columns(const Glance& g, const Options& o) {
         {"guessed", TimeUnit::guessed},           {"seconds", TimeUnit::seconds},
         {"milliseconds", TimeUnit::milliseconds}, {"microseconds", TimeUnit::microseconds},
         {"iso8601", TimeUnit::iso8601},           {"relative", TimeUnit::relative}};
-    const std::string user = need_column(o.log, g, "--user", find_column(g, o.user, user_names, 0));
-    const std::string item = need_column(o.log, g, "--item", find_column(g, o.item, item_names, 1));
+    const std::string user = need_column(o.log, g, "who it was", "--user", find_column(g, o.user, user_names, 0));
+    const std::string item = need_column(o.log, g, "what it was", "--item", find_column(g, o.item, item_names, 1));
     const std::string time = find_time(g, o.time);
     EventColumns columns{.user = column_name(g, user),
                          .item = column_name(g, item),
@@ -216,23 +241,25 @@ EventColumns event_columns(const Glance& g, const Options& o) {
     std::fprintf(stderr, "%s: user = %s, item = %s, time = %s%s%s%s\n", o.log.c_str(), user.c_str(), item.c_str(),
                  time.empty() ? "(the order of the rows)" : time.c_str(), others.empty() ? "" : "; not read: ",
                  others.c_str(), others.empty() ? "" : " (--type, --rating and --columns read more)");
+    columns.progress = bytes_of(o.log);
     return columns;
 }
 
 Tables read_all(const Options& o) {
     Tables tables;
-    tables.events = read_events(o.log, event_columns(look_at(o.log, o), o));
+    const EventColumns log = event_columns(look_at(o.log, o), o);
+    tables.events = read_events(o.log, log);
     std::cout << tables.events.report;
     if (!o.items.empty()) {
-        const auto columns =
-            key_columns(o.items, look_at(o.items, o), o, "--item-key", o.item_key, item_names, o.item_columns);
+        const auto columns = key_columns(o.items, look_at(o.items, o), o, "--item-key", o.item_key, log.item.text(),
+                                         item_names, o.item_columns);
         tables.items = read_items(o.items, columns);
         std::cout << tables.items.report;
         align(tables.events, tables.items);
     }
     if (!o.users.empty()) {
-        const auto columns =
-            key_columns(o.users, look_at(o.users, o), o, "--user-key", o.user_key, user_names, o.user_columns);
+        const auto columns = key_columns(o.users, look_at(o.users, o), o, "--user-key", o.user_key, log.user.text(),
+                                         user_names, o.user_columns);
         tables.users = read_users(o.users, columns);
         std::cout << tables.users.report;
         align(tables.events, tables.users);
@@ -297,7 +324,7 @@ void add_prepare(CLI::App& app) {
     c->add_flag("--skip-bad-rows", o->skip_bad_rows, "rows that cannot be read are counted instead of being an error");
     c->add_flag("--once", o->once, "of events that are equal in all columns the first is kept");
     c->footer("Example:\n  deeprec prepare events.csv --items items.csv --type event --types view,buy -o data.deeprec");
-    c->callback([o] { prepare(*o); });
+    set_work(c, [o] { prepare(*o); });
 }
 
 }  // namespace program

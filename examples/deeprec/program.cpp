@@ -4,9 +4,14 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
 
 #include "../support/text.hpp"
 
@@ -66,6 +71,23 @@ std::vector<std::vector<std::int32_t>> attributes_of(const AnyRecommender& shop,
     return lists;
 }
 }  // namespace
+
+void set_work(CLI::App* command, std::function<void()> work) {
+    const auto path = std::make_shared<std::string>();
+    command->add_option("--write-config", *path, "write these options as TOML, for --config, and do nothing else")
+        ->configurable(false);
+    command->callback([command, path, work = std::move(work)] {
+        if (path->empty()) return work();
+        std::ofstream file(*path);
+        file << "[" << command->get_name() << "]\n";
+        std::istringstream options(command->config_to_str(true, false));
+        for (std::string line; std::getline(options, line);)
+            if (!line.ends_with("=\"[]\"")) file << line << "\n";  // an empty list, which could not be read again
+        if (!file.flush()) throw FileError("cannot write " + *path);
+        std::printf("Written: %s. Next: deeprec %s --config %s\n", path->c_str(), command->get_name().c_str(),
+                    path->c_str());
+    });
+}
 
 Prepared read_prepared(const std::filesystem::path& path) {
     Prepared p;

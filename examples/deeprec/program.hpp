@@ -3,8 +3,11 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -16,8 +19,10 @@
 #include <deeprec/data/readers/read_tables.hpp>
 #include <deeprec/data/splits.hpp>
 #include <deeprec/data/tables/table_file.hpp>
+#include <deeprec/ranking/evaluate_ranking.hpp>
 #include <deeprec/recommender/from_tables.hpp>
 #include <deeprec/recommender/recommender.hpp>
+#include <deeprec/training/progress_bar.hpp>
 
 namespace CLI {
 class App;
@@ -41,12 +46,57 @@ void add_verify(CLI::App& app);
 void add_report(CLI::App& app);
 void add_serve(CLI::App& app);
 
+// The last that is said of a command: what it does, unless --write-config FILE wants its options as TOML, for --config.
+void set_work(CLI::App* command, std::function<void()> work);
+
 // What the program was called with, for "go on with".
 inline std::string command_line;
 // Thrown after Ctrl-C, once it has been said how to go on: the program ends with 130.
 struct Stopped : std::exception {};
 
 inline bool is_terminal(std::FILE* stream) { return ::isatty(::fileno(stream)) != 0; }
+
+// How far long work is: a bar on a terminal, else nothing. Threads may share one.
+class Progress {
+public:
+    explicit Progress(std::string label) : bar_{.label = std::move(label)} {}
+    Progress(std::string label, Index of) : Progress(std::move(label)) { (*this)(0, of_ = of); }
+    void operator()(Index done, Index of) {
+        if (shown_ && of > 0) bar_(done, of);
+    }
+    void add(Index more) {
+        const std::lock_guard lock(mutex_);
+        (*this)(done_ += more, of_);
+    }
+
+private:
+    ProgressBar bar_;
+    bool shown_ = is_terminal(stderr);
+    Index done_ = 0, of_ = 0;
+    std::mutex mutex_;
+};
+// A scorer whose progress is shown while it is ranked.
+template <class Scorer>
+struct Watched {
+    const Scorer& scorer;
+    Progress& progress;
+    void operator()(const Query& query, std::span<float> scores) const {
+        scorer(query, scores);
+        progress.add(1);
+    }
+    void operator()(std::span<const Query> queries, std::span<float> scores) const
+        requires requires { scorer(queries, scores); }
+    {
+        scorer(queries, scores);
+        progress.add(std::ssize(queries));
+    }
+};
+template <class Scorer>
+RankingReport rank_watched(const std::string& label, const Scorer& scorer, std::span<const Query> queries,
+                           std::int32_t items, const RankingProtocol& protocol) {
+    Progress progress(label, std::ssize(queries));
+    return evaluate_ranking(Watched<Scorer>{scorer, progress}, queries, items, protocol);
+}
 
 // What `prepare` wrote, as the library's data sets are.
 struct Prepared {

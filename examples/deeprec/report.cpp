@@ -140,7 +140,7 @@ std::string learning(const std::string& path) {
         if ((name == "loss" || name.rfind("val_", 0) == 0) && !values.empty())
             cards += curve(name, values, name.find("ndcg") != name.npos);
     return cards.empty() ? "<p class=\"soft\">No curves, since there is no " + html(path) +
-                               ": baselines have no epochs, and --run says where a training kept its history.</p>"
+                               ": --run says where a training kept its history.</p>"
                          : "<div class=\"cards\">" + cards + "</div>";
 }
 
@@ -148,7 +148,7 @@ std::string learning(const std::string& path) {
 struct Row {
     std::string name;
     RankingReport report;
-    Interval sure;
+    BootstrapIntervals sure;
     PopularityRows parts;
     std::vector<Index> recommended{};  // how often each item is in a list
 };
@@ -185,8 +185,11 @@ public:
                          train.users(), " users, ", items(), " items; deeprec ", shop_.about["deeprec"])) +
             "</p>\n";
         page += "<h2>How well it ranks</h2>\n" + table();
-        page += "<h2>How it learned</h2>\n" +
-                learning(o_.run.empty() ? o_.bundle + ".run/history.csv" : o_.run + "/history.csv");
+        const std::string& recipe = shop_.about["recipe"];
+        const bool has_epochs = recipe.find("popularity") == recipe.npos && recipe != "markov" && recipe != "item-knn";
+        page += "<h2>How it learned</h2>\n";
+        page += has_epochs ? learning(o_.run.empty() ? o_.bundle + ".run/history.csv" : o_.run + "/history.csv")
+                           : "<p class=\"soft\">" + html(recipe) + " has no epochs: it counts.</p>";
         page += "<h2>What it recommends</h2>\n<div class=\"cards\">" + coverage() + popularity() + "</div>";
         page += "<h2>Whether its scores are probabilities</h2>\n" + calibration();
         page += "<h2>" + std::to_string(std::min<Index>(o_.people, std::ssize(queries_))) +
@@ -202,38 +205,43 @@ private:
 
     template <class Scorer>
     void add(const std::string& name, const Scorer& scorer) {
-        Row row{name, evaluate_ranking(scorer, queries_, items(), {.threads = o_.threads}), {}, {}};
-        row.sure = bootstrap(row.report).ndcg;
+        Row row{name, rank_watched(name, scorer, queries_, items(), {.threads = o_.threads}), {}, {}};
+        row.sure = bootstrap(row.report);
         row.parts = by_popularity(row.report, queries_, split_.train());
         row.recommended.assign(counts_.size(), 0);
         ThreadPool pool(o_.threads);
-        recommend_all(scorer, queries_, 10, {.exclude_history = true, .pool = &pool},
-                      [&](std::size_t, const auto& hits) {
-                          for (const auto& hit : hits) ++row.recommended[static_cast<std::size_t>(hit.item)];
-                      });
+        recommend_all(
+            scorer, queries_, 10, {.exclude_history = true, .pool = &pool},
+            [&](std::size_t, const auto& hits) {
+                for (const auto& hit : hits) ++row.recommended[static_cast<std::size_t>(hit.item)];
+            },
+            Progress(name + ", lists"));
         rows_.push_back(std::move(row));
     }
     std::string table() const {
         double most = 0;
-        for (const Row& row : rows_) most = std::max(most, row.sure.high);
-        std::string text =
-            message("<p>", queries_.size(),
-                    " events that training did not see, each ranked among all items but those of its history. 95 % "
-                    "intervals are over these queries. Head, torso and tail: NDCG@10 of the events whose item is among "
-                    "the most popular with a third of all events, the next third, the last; cold: never in training."
-                    "</p>\n<div class=\"card scroll\"><table><tr><th>model<th>AUC<th>HR@10<th>NDCG@10<th>95 %<th>"
-                    "<th>head<th>torso<th>tail<th>cold</tr>\n");
+        for (const Row& row : rows_) most = std::max(most, row.sure.ndcg.high);
+        std::string text = message(
+            "<p>", queries_.size(),
+            " events that training did not see, each ranked among all items but those of its history. 95 % "
+            "intervals are over these queries. Head, torso and tail: NDCG@10 of the events whose item is among "
+            "the most popular with a third of all events, the next third, the last; cold: never in training; "
+            "warm: all but those."
+            "</p>\n<div class=\"card scroll\"><table><tr><th>model<th>AUC<th>HR@10<th>95 %<th>NDCG@10<th>95 %<th>"
+            "<th>head<th>torso<th>tail<th>warm<th>cold</tr>\n");
         const auto part = [](const RankingFigures& f) { return f.queries > 0 ? fixed(f.ndcg, 4) : std::string("-"); };
+        const auto range = [](const Interval& i) { return fixed(i.low, 4) + " to " + fixed(i.high, 4); };
+        const auto is_warm = [&](std::size_t q) { return count(queries_[q].target) > 0; };
         for (const Row& row : rows_) {
             const auto x = [&](double value) { return fixed(5 + 150 * value / std::max(most, 1e-9), 1); };
-            text +=
-                message(&row == &rows_.back() ? "<tr class=\"own\">" : "<tr>", "<td>", html(row.name), "<td>",
-                        fixed(row.report.auc, 4), "<td>", fixed(row.report.hr, 4), "<td>", fixed(row.report.ndcg, 4),
-                        "<td>", fixed(row.sure.low, 4), " to ", fixed(row.sure.high, 4),
-                        "<td><svg viewBox=\"0 0 160 16\" aria-hidden=\"true\"><path ", "class=\"whisker\" d=\"M",
-                        x(row.sure.low), " 8H", x(row.sure.high), "\"/><circle class=\"dot\" r=\"4\" cy=\"8\" cx=\"",
-                        x(row.report.ndcg), "\"/></svg><td>", part(row.parts.head), "<td>", part(row.parts.torso),
-                        "<td>", part(row.parts.tail), "<td>", part(row.parts.cold), "</tr>\n");
+            text += message(&row == &rows_.back() ? "<tr class=\"own\">" : "<tr>", "<td>", html(row.name), "<td>",
+                            fixed(row.report.auc, 4), "<td>", fixed(row.report.hr, 4), "<td>", range(row.sure.hr),
+                            "<td>", fixed(row.report.ndcg, 4), "<td>", range(row.sure.ndcg),
+                            "<td><svg viewBox=\"0 0 160 16\" aria-hidden=\"true\"><path ", "class=\"whisker\" d=\"M",
+                            x(row.sure.ndcg.low), " 8H", x(row.sure.ndcg.high),
+                            "\"/><circle class=\"dot\" r=\"4\" cy=\"8\" cx=\"", x(row.report.ndcg), "\"/></svg><td>",
+                            part(row.parts.head), "<td>", part(row.parts.torso), "<td>", part(row.parts.tail), "<td>",
+                            part(figures_where(row.report, is_warm)), "<td>", part(row.parts.cold), "</tr>\n");
         }
         return text + "</table></div>\n";
     }
@@ -242,21 +250,43 @@ private:
         for (const Index n : all) total += n;
         return std::max<Index>(total, 1);
     }
+    // Two bars for each model, with their figures at the end.
     std::string coverage() const {
-        std::string text = "<div class=\"scroll\"><table><tr><th>model<th>catalogue<th>top 1 %</tr>\n";
         const auto few = static_cast<std::size_t>(std::max<std::int32_t>(items() / 100, 1));
+        std::vector<std::array<double, 2>> shares;  // of each model: of the catalogue, of the lists
+        double most = 0.01;
         for (const Row& row : rows_) {
             const auto some =
                 std::count_if(row.recommended.begin(), row.recommended.end(), [](auto n) { return n > 0; });
             Index head = 0;
             for (std::size_t i = 0; i < few; ++i) head += row.recommended[static_cast<std::size_t>(by_count_[i])];
-            text += message(&row == &rows_.back() ? "<tr class=\"own\">" : "<tr>", "<td>", html(row.name), "<td>",
-                            percent(static_cast<double>(some) / items()), "<td>",
-                            percent(static_cast<double>(head) / static_cast<double>(sum(row.recommended))), "</tr>\n");
+            shares.push_back({static_cast<double>(some) / items(),
+                              static_cast<double>(head) / static_cast<double>(sum(row.recommended))});
+            most = std::max({most, shares.back()[0], shares.back()[1]});
         }
-        return card("Coverage", text + "</table></div>",
-                    message("How much of the catalogue is in any of the ", queries_.size(),
-                            " lists of 10, and how much of the lists are the most popular hundredth of the items."));
+        constexpr int left = 118, wide = 180, high = 36;
+        std::string drawn;
+        for (std::size_t r = 0; r < rows_.size(); ++r) {
+            const int top = high * static_cast<int>(r) + 4;
+            drawn += message("<text text-anchor=\"end\" x=\"", left - 8, "\" y=\"", top + 18, "\">",
+                             html(rows_[r].name), "</text>");
+            for (const int b : {0, 1}) {
+                const double share = shares[r][static_cast<std::size_t>(b)], width = wide * share / most;
+                drawn +=
+                    message("<rect class=\"", b == 0 ? "bar" : "other", "\" x=\"", left, "\" y=\"", top + 14 * b,
+                            "\" height=\"12\" width=\"", fixed(width, 1), "\"/><text x=\"", fixed(left + width + 5, 1),
+                            "\" y=\"", top + 14 * b + 10, "\">", percent(share), "</text>\n");
+            }
+        }
+        return card(
+            "Coverage",
+            message("<svg viewBox=\"0 0 360 ", high * rows_.size() + 4,
+                    "\" role=\"img\" aria-label=\"Coverage of each model\">", drawn, "</svg>"),
+            message("<span class=\"key\" style=\"background:var(--accent)\"></span>of the catalogue is in any of "
+                    "the ",
+                    queries_.size(),
+                    " lists of 10 <span class=\"key\" style=\"background:var(--other)\"></span>of the lists are the "
+                    "most popular hundredth of the items"));
     }
     std::string popularity() const {
         std::array<double, 10> events{}, lists{};
@@ -341,7 +371,9 @@ private:
     }
     std::string people() const {
         std::string cards;
-        for (const Query& query : some_of(queries_, o_.people)) {
+        const std::vector<Query> shown = some_of(queries_, o_.people);
+        Progress progress("people", std::ssize(shown));
+        for (const Query& query : shown) {
             std::string text = "<p class=\"soft\">Did last</p><ol class=\"did\">";
             for (const std::int32_t item : query.history.last(std::min<std::size_t>(5, query.history.size())))
                 text += "<li>" + name_of(item) + "</li>";
@@ -357,6 +389,7 @@ private:
                 text += "<span class=\"soft\">" + because + "</span></li>";
             }
             cards += card(prepared_.data.interactions.users.key(query.user), text + "</ol>");
+            progress.add(1);
         }
         return cards;
     }
@@ -387,7 +420,7 @@ void add_report(CLI::App& app) {
     c->add_option("--queries", o->queries, "at most so many for the figures; 0 = all")->check(CLI::Range(0, 1 << 30));
     c->add_option("--threads", o->threads, "0 = all cores")->check(CLI::Range(0, 1024));
     c->footer("Example:\n  deeprec report data.deeprec shop.deeprec -o report.html");
-    c->callback([o] {
+    set_work(c, [o] {
         const std::string out = o->out.empty() ? o->bundle + ".html" : o->out;
         FileReplacement file(out);
         file.write(Report(*o).text());

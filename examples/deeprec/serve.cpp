@@ -36,7 +36,7 @@ struct Options {
     std::string host = "127.0.0.1", token;
     int port = 8080, threads = 16;
     Index most = 1000;  // the largest k
-    double body_kb = 1024;
+    double body_kb = 1024, seconds = 2;  // seconds: of explaining one list
 };
 
 // What a client did wrong, with the status that says so.
@@ -379,8 +379,9 @@ private:
         server_.Get("/", [](const Request&, Response& response) {
             response.set_content(page, sizeof page - 1, "text/html; charset=utf-8");
         });
-        server_.set_error_handler([](const Request& request, Response& response) {
-            if (!response.body.empty()) return;
+        server_.set_error_handler([this](const Request& request, Response& response) {
+            if (!response.body.empty()) return;           // an answer's own words
+            metrics_.add("refused", response.status, 0);  // before any answer: no such path, too large, no HTTP
             const std::string what = response.status == 404
                                          ? "there is nothing at " + request.method + " " + request.path
                                      : response.status == 413 ? "the body is too large"
@@ -402,7 +403,7 @@ private:
         KeyOptions options{.exclude_history = body.flag("exclude_history", true),
                            .exclude = body.texts("exclude"),
                            .filter = filter_by(served.shop, body.pairs("filters")),
-                           .reasons = explained ? 3 : 0};
+                           .reasons = 0};
         body.end();
         if ((explained || diversity > 0) && k > most_explained)  // what these cost grows faster than the list
             throw Refusal(400, message("\"k\": expected at most ", most_explained, " with explain or diversity"));
@@ -419,7 +420,17 @@ private:
                 query.history.erase(query.history.begin(), query.history.end() - most_explained);
             }
         }
-        return hits(served, served.shop.recommend(query, k, options));
+        KeyHits list = served.shop.recommend(query, k, options);
+        if (explained && !list.fallback) {
+            const auto begin = std::chrono::steady_clock::now();
+            for (KeyHit& hit : list) {
+                if (std::chrono::steady_clock::now() - begin > std::chrono::duration<double>(options_.seconds))
+                    throw Refusal(503, message("explaining took longer than ", options_.seconds,
+                                               " seconds (--max-seconds); ask for fewer items, or a shorter history"));
+                hit.because = served.shop.reasons(query, hit.key);
+            }
+        }
+        return hits(served, list);
     }
     Json similar(const Request& request, const Live& live) {
         const Served& served = model(live, number(request, "model", 1, 1000));
@@ -603,12 +614,14 @@ void add_serve(CLI::App& app) {
         ->configurable(false);
     c->add_option("--threads", o->threads, "connections that are served at once")->check(CLI::Range(1, 1024));
     c->add_option("--max-k", o->most, "the longest list")->check(CLI::Range(1, 100000));
+    c->add_option("--max-seconds", o->seconds, "for explaining one list; what takes longer is status 503")
+        ->check(CLI::Range(0.0, 3600.0));
     c->add_option("--max-body", o->body_kb, "KB of a request")->check(CLI::Range(1.0, 1e6));
     c->footer(
         "Example:\n  deeprec serve shop.deeprec --port 8080\n  deeprec serve shop.deeprec other.deeprec\n"
         "  curl -H 'Content-Type: application/json' -d '{\"history\": [\"SKU-1\"], \"k\": 5}' "
         "http://127.0.0.1:8080/api/recommend");
-    c->callback([o] {
+    set_work(c, [o] {
         const bool local = o->host == "127.0.0.1" || o->host == "localhost" || o->host == "::1";
         if (!local && o->token.empty())
             throw ArgumentError("serve: other machines could change what is served; with --host " + o->host +

@@ -2,9 +2,8 @@
 #include "training.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
-#include <fstream>
-#include <iostream>
 
 #include <CLI/CLI.hpp>
 #include <deeprec/recommender/recommender_file.hpp>
@@ -13,11 +12,13 @@ namespace program {
 
 namespace {
 
-const std::vector<std::string> recipes{"two-tower-cnn", "two-tower-rnn",     "cnn",    "rnn",     "attention", "hybrid",
-                                       "popularity",    "recent-popularity", "markov", "item-knn"};
+const std::vector<std::string> recipes{"best",   "two-tower-cnn", "two-tower-rnn",     "cnn",    "rnn",     "attention",
+                                       "hybrid", "popularity",    "recent-popularity", "markov", "item-knn"};
+// What --recipe best tries, the quick ones first; the hybrid has an rnn in it.
+const std::vector<std::string> tried{"popularity", "recent-popularity", "markov", "item-knn", "cnn", "hybrid"};
 
 bool reads_in_order(const std::string& recipe) {
-    return recipe == "rnn" || recipe == "cnn" || recipe == "attention" || recipe == "hybrid";
+    return recipe == "rnn" || recipe == "cnn" || recipe == "attention" || recipe == "hybrid" || recipe == "best";
 }
 
 struct Options {
@@ -105,6 +106,47 @@ AnyScorer train_recipe(Training& t) {
     return hybrid;
 }
 
+RankingReport validation_of(const AnyScorer& scorer, const Training& t) {
+    return evaluate_ranking(scorer, t.validation, t.split.all().items(), {.threads = t.recipe.threads});
+}
+// The recipe that ranks the validation events best. Networks share what is left of the time, each in a directory of its
+// own; the best one's history is kept as that of the whole.
+AnyScorer train_best(Training& t) {
+    if (t.validation.empty()) throw ArgumentError("--recipe best: expected --split last or time, received none");
+    const auto begin = std::chrono::steady_clock::now();
+    const std::string directory = t.directory;
+    const Recipe asked = t.recipe;
+    AnyScorer best;
+    std::string name;
+    double most = -1;
+    for (std::size_t r = 0; r < tried.size(); ++r) {
+        t.recipe = asked;
+        t.recipe.name = tried[r];
+        t.directory = directory + "/" + tried[r];
+        if (asked.seconds > 0) {
+            const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+            t.recipe.seconds = std::max(0.001, (asked.seconds - spent) / static_cast<double>(tried.size() - r));
+        }
+        try {
+            const AnyScorer scorer = train_recipe(t);
+            const RankingReport own = validation_of(scorer, t);
+            std::printf("%s: validation HR@10 %.4f, NDCG@10 %.4f\n", tried[r].c_str(), own.hr, own.ndcg);
+            if (own.ndcg > most) most = own.ndcg, best = scorer, name = tried[r];
+        } catch (const NoEpoch&) {
+            std::printf("%s: its part of the time was over before the first epoch\n", tried[r].c_str());
+        }
+        std::fflush(stdout);
+    }
+    std::printf("Best: %s\n", name.c_str());
+    t.recipe.name = name;
+    t.directory = directory + "/" + name;
+    if (!reads_in_order(name)) t.served = {};
+    std::filesystem::remove(directory + "/history.csv");
+    if (std::filesystem::exists(t.directory + "/history.csv"))
+        std::filesystem::copy_file(t.directory + "/history.csv", directory + "/history.csv");
+    return best;
+}
+
 void train(const Options& o) {
     const Prepared prepared = read_prepared(o.data);
     const Split split = split_by(prepared.data, o.split);
@@ -130,14 +172,15 @@ void train(const Options& o) {
     std::printf("%s: %ld events of %d users train, %zu validate; %d items\n", o.data.c_str(),
                 static_cast<long>(split.train().size()), split.train().users(), t.validation.size(),
                 split.all().items());
-    if (t.recipe.resume && !std::filesystem::exists(t.directory + "/last.state"))
+    const bool tries = t.recipe.name == "best";
+    if (t.recipe.resume && !tries && !std::filesystem::exists(t.directory + "/last.state"))
         std::fprintf(stderr, "deeprec: there is no %s/last.state to go on with, training begins\n",
                      t.directory.c_str());
     std::fflush(stdout);
 
     AnyScorer scorer;
     try {
-        scorer = train_recipe(t);
+        scorer = tries ? train_best(t) : train_recipe(t);
     } catch (const Stopped&) {
         std::fprintf(stderr, "\nStopped. What was done is kept; go on with:\n  %s%s\n", command_line.c_str(),
                      o.recipe.resume ? "" : " --resume");
@@ -156,10 +199,7 @@ void train(const Options& o) {
     for (const std::string& column : prepared.genres)
         if (t.tokenizer) shop.about["genres"] += column + "\n";
     if (!t.validation.empty()) {
-        const auto rank = [&](const auto& any) {
-            return evaluate_ranking(any, t.validation, split.all().items(), {.threads = t.recipe.threads});
-        };
-        const RankingReport own = rank(scorer), popular = rank(Popularity(split.train()));
+        const RankingReport own = validation_of(scorer, t), popular = validation_of(Popularity(split.train()), t);
         shop.about["protocol"] = message("split ", o.split, ", ", t.validation.size(),
                                          " validation events, each ranked among all items but its user's history");
         shop.about["validation"] = message("HR@10 ", fixed(own.hr, 4), ", NDCG@10 ", fixed(own.ndcg, 4));
@@ -181,10 +221,11 @@ void add_train(CLI::App& app) {
     const auto o = std::make_shared<Options>();
     CLI::App* const c = app.add_subcommand("train", "train a recommender and keep it as one file");
     Recipe& r = o->recipe;
-    const auto write_config = std::make_shared<std::string>();
     c->add_option("DATA", o->data, "what deeprec prepare wrote")->required();
     c->add_option("-o,--out", o->out, "the bundle to write");
-    c->add_option("--recipe", r.name, "what to train")->check(CLI::IsMember(recipes));
+    c->add_option("--recipe", r.name,
+                  "what to train; best: tries several and keeps the one that ranks the validation events best")
+        ->check(CLI::IsMember(recipes));
     c->add_option("--split", o->split,
                   "what is held out. last: of each user the last event for tests, the one before for validation; "
                   "time: the last tenth of all events and the tenth before; none: everything trains, for --epochs")
@@ -221,21 +262,10 @@ void add_train(CLI::App& app) {
         "of each user; requests with a history of their own should say it too");
     c->add_option("--run", o->directory, "where checkpoints and history.csv go; default: OUT.run");
     c->add_flag("--resume", r.resume, "go on where the training in --run was stopped")->configurable(false);
-    c->add_option("--write-config", *write_config, "write these options as TOML, for --config, and train nothing")
-        ->configurable(false);
     c->footer(
         "Example:\n  deeprec train data.deeprec -o shop.deeprec --recipe rnn --epochs 20\n"
         "After Ctrl-C the same line with --resume goes on, to the same bits as if it had not been stopped.");
-    c->callback([o, c, write_config] {
-        if (!write_config->empty()) {
-            std::ofstream file(*write_config);
-            file << "[train]\n" << c->config_to_str(true, false);
-            if (!file.flush()) throw FileError("cannot write " + *write_config);
-            std::printf("Written: %s. Next: deeprec train --config %s\n", write_config->c_str(), write_config->c_str());
-            return;
-        }
-        train(*o);
-    });
+    set_work(c, [o] { train(*o); });
 }
 
 }  // namespace program

@@ -62,6 +62,10 @@ AnyScorer train_cnn(Training& training);
 AnyScorer train_attention(Training& training);
 AnyScorer train_two_tower(Training& training, bool recurrent);
 
+// The time was over before the first epoch.
+struct NoEpoch : ArgumentError {
+    using ArgumentError::ArgumentError;
+};
 // Throws Stopped, after a line that says how to go on, where a signal ended the training.
 void check_signal(int signal, const Training& training);
 
@@ -98,7 +102,7 @@ void fit_best(Training& training, Model& model, Samples& samples, const Loss& lo
         HistoryFile{training.directory + "/history.csv"}, limit, signal, ProgressBar{.label = r.name});
     check_signal(signal.signal(), training);
     if (stopping.best_epoch < 0)
-        throw ArgumentError("train: the time was over before the first epoch; give it more with --time");
+        throw NoEpoch("train: the time was over before the first epoch; give it more with --time");
     if (validates) training.best = stopping.best_value;
 }
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # The whole way with the program `deeprec`, on a log made here: prepare, train, evaluate, recommend, explain, batch,
-# serve. Prints what goes wrong and returns 1. usage: whole_way.sh PROGRAM
+# serve. Prints what goes wrong and returns 1. usage: whole_way.sh PROGRAM [LOAD_TEST], by default the one beside PROGRAM
 set -euo pipefail
 deeprec="$(realpath "$1")"
+page="$(realpath "$(dirname "$0")/../../docs/program.md")"
+load_test="$(realpath "${2:-$(dirname "$deeprec")/load_test}")"
 cd "$(mktemp -d)"
 server=""
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$PWD"' EXIT
@@ -57,7 +59,11 @@ ends 1 "$deeprec" train events.csv
 has "720 rows read, 720 kept" "$deeprec" prepare events.csv --items items.csv -o data.deeprec
 printf 'user,item\nann,a\n,b\n' >holes.csv
 has "holes.csv:3:1: expected a key, received an empty field; --skip-bad-rows passes" "$deeprec" prepare holes.csv -o other.deeprec
-has "which of the columns" "$deeprec" prepare items.csv -o other.deeprec
+has "which of the columns sku, title, genres says who it was? Say it by --user" "$deeprec" prepare items.csv -o other.deeprec
+printf 'listener;track no;played_at\nann;a;2026-03-01T00:00:00Z\nbo;b;2026-03-02T00:00:00Z\n' >plays.csv
+printf 'track no;headline\na;One\nb;Two\n' >tracks.csv
+has "user = listener, item = track no, time = played_at" "$deeprec" prepare plays.csv --item "track no" -o other.deeprec
+has "tracks.csv: key = track no" "$deeprec" prepare plays.csv --item "track no" --items tracks.csv -o other.deeprec
 printf 'user,item,kind,price\nann,a,view,1\nbo,b,view,2\n' >more.csv
 has "not read: kind, price" "$deeprec" prepare more.csv -o other.deeprec
 has "not read: kind (" "$deeprec" prepare more.csv --columns price:number -o other.deeprec
@@ -67,6 +73,30 @@ ends 0 "$deeprec" train data.deeprec --recipe item-knn --write-config train.toml
 has 'recipe="item-knn"' cat train.toml
 ends 0 "$deeprec" train --config train.toml data.deeprec -o again.deeprec
 cmp -s knn.deeprec again.deeprec || fail "a configuration trains something else than the options that wrote it"
+# configured COMMAND ARGUMENTS...: with its options in a file a command does and prints what it does with them.
+configured() {
+    has "Next: deeprec $1 --config options.toml" "$deeprec" "$@" --write-config options.toml
+    local printed
+    printed="$("$deeprec" "$@" 2>&1)"
+    [ "$("$deeprec" "$1" --config options.toml 2>&1)" = "$printed" ] ||
+        fail "'$*' differs with --config: $("$deeprec" "$1" --config options.toml 2>&1)"
+}
+configured prepare events.csv --items items.csv --item-columns title:text,genres:categories -o configured.deeprec
+cmp -s data.deeprec configured.deeprec || fail "a configuration prepares something else"
+configured evaluate data.deeprec shop.deeprec knn.deeprec -k 5
+configured recommend shop.deeprec --history i9 i10 --filter genres=Comedy -k 3
+configured similar shop.deeprec i10 -k 2
+configured explain shop.deeprec i11 --history i10
+configured batch shop.deeprec -k 2 -o configured.csv
+configured report data.deeprec shop.deeprec -o configured.html --people 2
+configured export knn.deeprec -o configured.export --similar 2
+configured verify shop.deeprec
+printf '[train]\nepoch=3\n' >wrong.toml
+ends 2 "$deeprec" train data.deeprec --config wrong.toml
+has "there is no option train.epoch" cat out.txt
+has "Next: deeprec grow" "$deeprec" grow shop.deeprec data.deeprec --write-config options.toml
+has "Next: deeprec serve" "$deeprec" serve shop.deeprec --port 1234 --write-config options.toml
+has "port=1234" cat options.toml
 has "60 queries" "$deeprec" evaluate data.deeprec shop.deeprec knn.deeprec
 has "i11" "$deeprec" recommend shop.deeprec --history i10 -k 1
 has "Film 10, the one" "$deeprec" recommend shop.deeprec --history i10 -k 1
@@ -81,6 +111,38 @@ printf '\357\273\277u1\r\n\r\nu2\r\n' >users.txt
 has "2 users (0 of them unknown" "$deeprec" batch shop.deeprec --users users.txt -o few.csv
 ends 1 "$deeprec" batch shop.deeprec --users . -o few.csv
 [ "$(wc -l <lists.csv)" = 181 ] || fail "expected lists of 3 for 60 users, received $(wc -l <lists.csv) lines"
+
+# Networks: a training that Ctrl-C stops says how to go on, and then makes the same bundle, to the byte.
+network=(data.deeprec --recipe rnn --width 16 --hidden 16 --epochs 150 --patience 150)
+ends 0 "$deeprec" train "${network[@]}" -o whole.deeprec --run whole.run
+"$deeprec" train "${network[@]}" -o stopped.deeprec --run stopped.run >stopped.txt 2>&1 &
+server=$!
+for _ in $(seq 1000); do [ -s stopped.run/last.state ] && break; sleep 0.01; done
+kill -INT "$server"
+code=0
+wait "$server" || code=$?
+server=""
+[ "$code" = 130 ] || fail "expected exit code 130 after Ctrl-C, received $code: $(cat stopped.txt)"
+has "go on with:" cat stopped.txt
+has "train ${network[*]} -o stopped.deeprec --run stopped.run --resume" cat stopped.txt
+[ ! -e stopped.deeprec ] || fail "a training that was stopped wrote a bundle"
+ends 0 "$deeprec" train "${network[@]}" -o stopped.deeprec --run stopped.run --resume
+cmp whole.deeprec stopped.deeprec || fail "a training that was stopped and resumed makes another bundle"
+ends 0 "$deeprec" train data.deeprec -o hybrid.deeprec --recipe hybrid --epochs 3 --width 16 --hidden 16
+has "Weights: rnn" cat out.txt
+has "hybrid.deeprec less markov" "$deeprec" evaluate data.deeprec hybrid.deeprec
+ends 0 "$deeprec" train data.deeprec -o cnn.deeprec --recipe cnn --epochs 2 --width 16 --hidden 16
+ends 0 "$deeprec" export cnn.deeprec -o exported.cnn --similar 2
+for file in model.onnx item_vectors.npy items.csv similar.csv; do
+    [ -s "exported.cnn/$file" ] || fail "export leaves no $file: $(ls exported.cnn)"
+done
+# Several recipes within a time; the best by validation is kept.
+ends 0 "$deeprec" train data.deeprec -o best.deeprec --recipe best --time 6s --width 16 --hidden 16
+most="$(sed -n 's/.*: validation .*NDCG@10 //p' out.txt | sort -n | tail -n 1)"
+has "Best: $(sed -n "s/: validation .*NDCG@10 $most\$//p" out.txt | head -n 1)" cat out.txt
+has "NDCG@10 $most (popularity" cat out.txt
+has "recipe $(sed -n 's/^Best: //p' out.txt)," "$deeprec" verify best.deeprec
+ends 1 "$deeprec" train data.deeprec --recipe best --split none
 
 # The files: verify, export, grow, report.
 has "its own request has its own answer" "$deeprec" verify shop.deeprec
@@ -134,7 +196,7 @@ has "0 new users and 1 more events" "$deeprec" grow fields.deeprec today.deeprec
 
 # The server. http METHOD PATH [BODY [HEADER]] prints status and answer.
 port=$((20000 + $$ % 20000))
-"$deeprec" serve shop.deeprec knn.deeprec fields.deeprec --port "$port" --token secret >server.txt 2>&1 &
+"$deeprec" serve shop.deeprec knn.deeprec fields.deeprec --port "$port" --token secret --max-body 500 >server.txt 2>&1 &
 server=$!
 http() {
     local body="${3:-}"
@@ -147,6 +209,8 @@ http() {
 for _ in $(seq 100); do grep -q "until Ctrl-C" server.txt && break; sleep 0.1; done
 grep -q "until Ctrl-C" server.txt || fail "the server does not start: $(cat server.txt)"
 ends 1 timeout 10 "$deeprec" serve shop.deeprec --port "$port" # which is taken
+ends 1 timeout 10 "$deeprec" serve shop.deeprec --host 0.0.0.0 --port $((port + 1))
+has "give a --token" cat out.txt
 token="Authorization: Bearer secret"
 has '"status":"ok"' http GET /healthz
 has '<title>deeprec</title>' http GET /
@@ -189,8 +253,74 @@ has '"key":"i11"' http POST /api/recommend '{"history": ["i10"], "k": 1}'
 has '"title":"New one"' http GET '/api/items?search=new'
 has '"version":4' http POST /api/reload '{}' "$token"
 has 'deeprec_model_version 4' http GET /metrics
-has 'deeprec_requests_total{path="/api/recommend",status="400"}' http GET /metrics
+has ' 413 ' http POST /api/recommend "{\"k\": $deep$deep}"
+metrics="$(http GET /metrics | tr -d '\r')"
+has 'deeprec_requests_total{path="/api/recommend",status="400"}' echo "$metrics"
+has 'deeprec_requests_total{path="refused",status="404"}' echo "$metrics"
+has 'deeprec_requests_total{path="refused",status="413"} 1' echo "$metrics"
+count="$(sed -n 's/^deeprec_request_seconds_count //p' <<<"$metrics")"
+[ "$count" -gt 40 ] || fail "expected the count of all requests, received $count"
+has "deeprec_request_seconds_bucket{le=\"+Inf\"} $count" echo "$metrics"
+[ "$(awk '/^deeprec_requests_total/ { sum += $NF } END { print sum }' <<<"$metrics")" = "$count" ] ||
+    fail "the requests by path do not add up to $count: $metrics"
+# A request that has begun is answered though the server is told to end.
+body='{"history": ["i10"], "k": 1}'
+exec 4<>"/dev/tcp/127.0.0.1/$port"
+printf 'POST /api/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %s\r\n\r\n%s' \
+    "${#body}" "${body:0:10}" >&4
+sleep 0.3
+kill -TERM "$server"
+sleep 0.3
+printf '%s' "${body:10}" >&4
+case "$(cat <&4)" in *' 200 '*'"key":"i11"'*) ;; *) fail "a request that had begun has no answer" ;; esac
+exec 4>&-
+wait "$server" || fail "the server ended with $?: $(cat server.txt)"
+server=""
+# Explanations have a bound in time.
+"$deeprec" serve fields.deeprec --port "$port" --max-seconds 0 >server.txt 2>&1 &
+server=$!
+for _ in $(seq 100); do grep -q "until Ctrl-C" server.txt && break; sleep 0.1; done
+has ' 200 ' http POST /api/recommend '{"history": ["i10"], "k": 3}'
+has ' 503 ' http POST /api/recommend '{"history": ["i10"], "k": 3, "explain": true}'
 kill -TERM "$server"
 wait "$server" || fail "the server ended with $?: $(cat server.txt)"
+server=""
+# Load, in small: nothing fails, answers are one model's, memory stays.
+"$load_test" "$deeprec" speed shop.deeprec --requests 2000
+"$load_test" "$deeprec" reloads shop.deeprec knn.deeprec --requests 2000
+"$load_test" "$deeprec" malformed shop.deeprec --requests 2000
+
+# The commands of docs/program.md, as they stand there: on files of those names, the server at another port.
+mkdir page
+sed 's/,i/,SKU-/' events.csv >page/events.csv
+sed 's/^i/SKU-/; 1s/$/,price/; 2,$s/$/,9.5/' items.csv >page/items.csv
+awk -F , 'NR > 1 { print $1 "\t" $2 "\t" 1 + NR % 5 "\t" $3 }' events.csv >page/u.data
+awk -F , -v OFS='\t' 'BEGIN { split("view buy hover", kind, " ") }
+    NR == 1 { print "user", "item", "time", "event"; print "NULL", "i1", 1700000000, "view"; next }
+    { print $1, $2, $3, kind[1 + NR % 3] }' events.csv >page/log.tsv
+printf 'user_id,sku,timestamp\nu1,SKU-3,1800000000\n' >page/today.csv
+awk '/^```sh/ { on = 1; next } /^```/ { on = 0 } on && !/^(\.\/dev|alias) /' "$page" >page/commands.sh
+[ "$(grep -c '^deeprec' page/commands.sh)" -ge 8 ] || fail "expected the commands of $page, received $(cat page/commands.sh)"
+page_deeprec() {
+    [ "$1" = serve ] || { "$program" "$@"; return; }
+    "$program" "$@" --port "$port" >server.txt 2>&1 &
+    echo $! >server.pid
+    for _ in $(seq 100); do grep -q "until Ctrl-C" server.txt && break; sleep 0.1; done
+}
+page_curl() { # [-X POST] -H HEADER -d BODY URL
+    local body=""
+    while [ $# -gt 1 ]; do
+        [ "$1" != -d ] || body="$2"
+        shift
+    done
+    http POST "/${1#*//*/}" "$body" >answer.txt
+    grep -q ' 200 ' answer.txt
+}
+export -f http page_deeprec page_curl
+(cd page && program="$deeprec" port="$port" bash -eu -c 'deeprec() { page_deeprec "$@"; }; curl() { page_curl "$@"; }
+    set -x; . ./commands.sh') >page.txt 2>&1 || fail "a command of docs/program.md: $(tail -n 20 page.txt)"
+server="$(cat page/server.pid)"
+grep -q '"items"' page/answer.txt || fail "expected recommendations, received $(cat page/answer.txt)"
+kill -TERM "$server"
 server=""
 echo "The whole way: all passed"

@@ -120,6 +120,14 @@ TEST_CASE("Keys go in; keys, scores and reasons come out", "[recommender]") {
     }
     CHECK((hits[0].because[0].key == "SKU-3" || hits[0].because[0].key == "SKU-9"));
     CHECK(shop.recommend({.history = {"SKU-3"}}, 3, {.reasons = 0})[0].because.empty());
+    const auto again = shop.reasons({.history = {"SKU-3", "SKU-9"}}, hits[0].key);
+    REQUIRE(again.size() == hits[0].because.size());
+    for (std::size_t r = 0; r < again.size(); ++r) {
+        CHECK(again[r].key == hits[0].because[r].key);
+        CHECK(again[r].value == hits[0].because[r].value);
+    }
+    CHECK(shop.reasons({.history = {"SKU-3", "SKU-9"}}, hits[0].key, 0).empty());
+    CHECK(shop.reasons({.history = {"nobody's"}}, hits[0].key).empty());  // popularity answers
     // A known user stands for what is known of them.
     const Sequences sequences = train();
     const auto events = sequences[7];

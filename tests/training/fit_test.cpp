@@ -315,7 +315,7 @@ TEST_CASE("A loss that is not finite names the layer that made it", "[training][
     for_each_parameter(model, [](std::string_view name, auto& p) {
         std::fill_n(p.data(), p.size(), name == "1.0.kernel" ? 1e30f : name.ends_with("bias") ? 0.f : 0.5f);
     });
-    const std::string begins = "fit: the loss became ", step = " in step 1 (epoch 1): ";
+    const std::string begins = "fit: the loss became ", step = " in step 0 (epoch 1): ";
     CHECK(error(model, TensorDataset{x, y}, MeanSquaredError{}) ==
           begins + "infinite" + step +
               "the output of Dense '1.0' has a number that is not finite; try a smaller learning rate or clipping");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -31,11 +32,9 @@ void as_hybrid_member(const S& scorer, F&& f) {
         else
             for (std::size_t q = 0; q < queries.size(); ++q) scorer(queries[q], z.subspan(q * width, width));
     };
-    const auto mark_known = [&](std::span<std::uint8_t> known) {
-        for (std::size_t i = 1; i < known.size(); ++i) known[i] = knows(scorer, static_cast<std::int32_t>(i));
-    };
+    const auto mark = [&](std::span<std::uint8_t> known) { mark_known(scorer, known); };
     const auto answers_to = [&](const Query& query) { return answers(scorer, query); };
-    f(HybridMember{score, mark_known, answers_to});
+    f(HybridMember{score, mark, answers_to});
 }
 /// A member's scores of one query, shifted and scaled to a mean of 0 and a deviation of 1 over what it knows.
 struct Standardised {
@@ -59,12 +58,20 @@ DEEPREC_LAZY_DECLARED void hybrid_scores(std::span<const HybridMember> members, 
 DEEPREC_LAZY_FUNCTION Standardised standardise(std::size_t member, std::span<float> row,
                                                std::span<const std::uint8_t> known) {
     row[0] = 0;
-    double sum = 0, squares = 0, n = 0;
-    for (std::size_t i = 1; i < row.size(); ++i)
-        if (known[i]) sum += double{row[i]}, ++n;
-    const double mean = n > 0 ? sum / n : 0;
-    for (std::size_t i = 1; i < row.size(); ++i)
-        if (known[i]) squares += (double{row[i]} - mean) * (double{row[i]} - mean);
+    const auto sum = [&](const auto& term) {  // in eight parts, which compilers add up at once
+        std::array<double, 8> parts{};
+        std::size_t i = 1;
+        for (; i + 8 <= row.size(); i += 8)
+            for (std::size_t lane = 0; lane < 8; ++lane) parts[lane] += term(i + lane);
+        for (std::size_t lane = 0; i < row.size(); ++i, ++lane) parts[lane] += term(i);
+        return ((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]));
+    };
+    const double n = sum([&](std::size_t i) { return known[i] ? 1.0 : 0.0; });
+    const double mean = n > 0 ? sum([&](std::size_t i) { return known[i] ? double{row[i]} : 0.0; }) / n : 0;
+    const double squares = sum([&](std::size_t i) {
+        const double d = double{row[i]} - mean;
+        return known[i] ? d * d : 0.0;
+    });
     const double deviation = n > 0 ? std::sqrt(squares / n) : 0;
     if (!std::isfinite(deviation)) {
         std::size_t bad = 1;

@@ -79,6 +79,14 @@ bool knows(const S& scorer, std::int32_t item) {
     else
         return true;
 }
+/// known[i] = whether the scorer knows item i, for items 1 ... of `known`.
+template <class S>
+void mark_known(const S& scorer, std::span<std::uint8_t> known) {
+    if constexpr (requires { scorer.mark_known(known); })
+        scorer.mark_known(known);
+    else
+        for (std::size_t i = 1; i < known.size(); ++i) known[i] = knows(scorer, static_cast<std::int32_t>(i));
+}
 /// Whether it can do without a history: whether it scores by the user.
 template <class S>
 bool goes_by_user(const S& scorer) {

@@ -252,10 +252,8 @@ private:
         std::vector<Likelihood> parts(blocks);
         std::vector<std::uint8_t> common(width, 1), known(count * width);  // items that all members know
         each_member([&](const auto& member, std::size_t m) {
-            for (std::size_t i = 1; i < width; ++i) {
-                known[m * width + i] = detail::knows(member, static_cast<std::int32_t>(i));
-                common[i] = common[i] && known[m * width + i];
-            }
+            detail::mark_known(member, std::span(known).subspan(m * width, width));
+            for (std::size_t i = 1; i < width; ++i) common[i] = common[i] && known[m * width + i];
         });
         pool.run(static_cast<Index>(blocks), [&](Index b) {
             const std::size_t first = block * static_cast<std::size_t>(b);

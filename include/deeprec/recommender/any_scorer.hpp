@@ -40,6 +40,8 @@ public:
         return held().best(query, k, options);
     }
     bool knows(std::int32_t item) const { return held().knows(item); }
+    /// known[i] = knows(i), for items 1 ... of `known`.
+    void mark_known(std::span<std::uint8_t> known) const { held().mark_known(known); }
     bool answers(const Query& query) const { return held().answers(query); }
     bool goes_by_user() const { return held().goes_by_user(); }
     /// Throws ArgumentError for a scorer without.
@@ -74,6 +76,7 @@ private:
         virtual void score(const Query&, std::span<float>, const std::optional<ItemSet>&, ThreadPool*) const = 0;
         virtual std::vector<Hit<float>> best(const Query&, Index, const RecommendOptions&) const = 0;
         virtual bool knows(std::int32_t) const = 0;
+        virtual void mark_known(std::span<std::uint8_t>) const = 0;
         virtual bool answers(const Query&) const = 0;
         virtual bool goes_by_user() const = 0;
         virtual std::shared_ptr<const Any> with_items(Index, const std::vector<std::vector<std::int32_t>>&,
@@ -100,6 +103,7 @@ private:
             return deeprec::recommend(scorer, query, k, options);
         }
         bool knows(std::int32_t item) const override { return detail::knows(scorer, item); }
+        void mark_known(std::span<std::uint8_t> known) const override { detail::mark_known(scorer, known); }
         bool answers(const Query& query) const override { return detail::answers(scorer, query); }
         bool goes_by_user() const override { return detail::goes_by_user(scorer); }
         std::shared_ptr<const Any> with_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes,

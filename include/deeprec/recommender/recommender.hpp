@@ -117,6 +117,15 @@ public:
         }
         return found;
     }
+    /// The items of a request's history that speak for an item, the strongest first, as `recommend` gives them with
+    /// each hit: for those who want the hits first, or stop after a time. None where popularity answers. Throws as
+    /// `explain`.
+    std::vector<Reason> reasons(const KeyQuery& query, std::string_view item, Index most = 3) const {
+        KeyHits found;
+        const Asked asked(*this, query, found);
+        if (falls_back(asked.query)) return {};
+        return reasons_for(asked.query, items_.at(item), most);
+    }
     /// Why an item is where it is for a request, as `explain(scorer, query, item)` says it, of the popularity where that
     /// answers: positions count in the known items of the history, ids are those of `items()`. Throws as that, DataError
     /// for an item that is not known.

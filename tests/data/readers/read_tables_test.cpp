@@ -1,6 +1,8 @@
 #include <deeprec/data/readers/read_tables.hpp>
 
+#include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include <deeprec/data/sequences.hpp>
 
@@ -98,6 +100,22 @@ TEST_CASE("A shop's log becomes a table, and the report says what went", "[data]
     CHECK(twice.size() == 4);
     CHECK(twice.report.read == 20);
     CHECK(twice.report.skipped_for("equal to another") == 6);
+}
+
+TEST_CASE("Readers say how far they are", "[data]") {
+    std::string text = "user,item\n";
+    for (int i = 0; i < 300000; ++i) text += message("u", i, ",i", i % 7, "\n");
+    const support::TemporaryDirectory directory;
+    const auto file = directory.write("long.csv", text);
+    std::vector<std::pair<Index, Index>> told;
+    EventColumns columns;
+    columns.progress = [&](Index done, Index of) { told.emplace_back(done, of); };
+    CHECK(read_events(file, columns).size() == 300000);
+    const auto size = static_cast<Index>(text.size());
+    REQUIRE(told.size() == 2 + static_cast<std::size_t>(size) / (1 << 20));
+    CHECK(told.front() == std::pair<Index, Index>(0, size));
+    CHECK(told.back() == std::pair(size, size));
+    CHECK(std::is_sorted(told.begin(), told.end()));
 }
 
 TEST_CASE("Each bad row is an error unless it may be skipped", "[data]") {

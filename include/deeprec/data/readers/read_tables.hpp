@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -47,13 +48,36 @@ UserTable read_users(const Files& files, const KeyColumns& columns = {});
 
 #if DEEPREC_BODIES
 namespace detail {
-template <class Filler>
-void fill_from(Filler& filler, const Files& files, const CsvFormat& format) {
+/// Rows that say how far they are, about each megabyte.
+class CountedRows : public CsvReader {
+public:
+    CountedRows(const std::filesystem::path& path, const CsvFormat& format,
+                const std::function<void(Index, Index)>& progress)
+        : CsvReader(path, format), progress_(progress) {
+        if (!progress_) return;
+        size_ = static_cast<Index>(std::filesystem::file_size(path));
+        progress_(0, size_);
+    }
+    bool next() {
+        const bool more = CsvReader::next();
+        if (!progress_) return more;
+        read_ += more ? static_cast<Index>(text().whole().text.size()) + 1 : 0;
+        if (more && read_ < size_ && read_ - told_ > 1 << 20) progress_(told_ = read_, size_);
+        if (!more) progress_(size_, size_);
+        return more;
+    }
+
+private:
+    const std::function<void(Index, Index)>& progress_;
+    Index size_ = 0, read_ = 0, told_ = 0;
+};
+template <class Filler, class Columns>
+void fill_from(Filler& filler, const Files& files, const Columns& columns) {
     if (files.paths().empty())
         throw ArgumentError("read_events, read_items, read_users: expected a file, received none");
     for (const std::filesystem::path& path : files.paths())
         within_memory(path, [&] {
-            CsvReader in{path, format};
+            CountedRows in{path, columns.format, columns.progress};
             filler.read(in, path.string());
         });
 }
@@ -61,20 +85,20 @@ void fill_from(Filler& filler, const Files& files, const CsvFormat& format) {
 
 DEEPREC_FUNCTION EventTable read_events(const Files& files, const EventColumns& columns) {
     detail::EventFiller filler(columns);
-    detail::fill_from(filler, files, columns.format);
+    detail::fill_from(filler, files, columns);
     return filler.finish();
 }
 DEEPREC_FUNCTION ItemTable read_items(const Files& files, const KeyColumns& columns) {
     ItemTable table;
     detail::KeyFiller filler(columns, table);
-    detail::fill_from(filler, files, columns.format);
+    detail::fill_from(filler, files, columns);
     filler.finish("items");
     return table;
 }
 DEEPREC_FUNCTION UserTable read_users(const Files& files, const KeyColumns& columns) {
     UserTable table;
     detail::KeyFiller filler(columns, table);
-    detail::fill_from(filler, files, columns.format);
+    detail::fill_from(filler, files, columns);
     filler.finish("users");
     return table;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <utility>
@@ -79,6 +80,7 @@ struct EventColumns {
     Duplicates duplicates = Duplicates::keep;
     Index min_user_events = 0, min_item_events = 0;  ///< users and items with fewer go, until none has (k-core)
     CsvFormat format{};
+    std::function<void(Index, Index)> progress{};  ///< told the bytes that are read and those of a file: a ProgressBar
 };
 
 /// Of items or users: `{.key = "sku", .columns = {{"brand"}, {"price", ColumnKind::number}}}`.
@@ -88,6 +90,7 @@ struct KeyColumns {
     std::vector<std::string> missing{};
     BadRows bad_rows = BadRows::error;  ///< a key that was there before makes a bad row
     CsvFormat format{};
+    std::function<void(Index, Index)> progress{};  ///< as of EventColumns
 };
 
 DEEPREC_END
