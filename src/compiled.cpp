@@ -2,6 +2,7 @@
 #define DEEPREC_COMPILED_HERE
 #include <deeprec/compiled.hpp>
 #include <deeprec/data/feature_spec.hpp>
+#include <deeprec/data/readers/dataset_tables.hpp>
 #include <deeprec/data/readers/read_dataset.hpp>
 #include <deeprec/data/readers/read_tables.hpp>
 #include <deeprec/data/samples.hpp>

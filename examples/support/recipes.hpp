@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
+#include <deeprec/data/readers/dataset_tables.hpp>
 #include <deeprec/data/readers/item_attributes.hpp>
 #include <deeprec/data/readers/movielens.hpp>
 #include <deeprec/data/readers/negatives.hpp>
-#include <deeprec/data/readers/read_tables.hpp>
 #include <deeprec/data/readers/sequences.hpp>
 #include <deeprec/data/samples.hpp>
 #include <deeprec/data/synthetic.hpp>
@@ -160,12 +160,7 @@ inline void add_times(Interactions& events, const std::string& directory) {
 inline std::shared_ptr<const Fields> read_fields(const World& world, const Interactions& events,
                                                  const std::string& directory) {
     EventTable table(events);
-    const auto category = ColumnKind::category;
-    UserTable users = read_users(
-        directory + "/u.user",
-        {.key = 1,
-         .columns = {{2, ColumnKind::number, "age"}, {3, category, "gender"}, {4, category, "occupation"}},
-         .format = {.separator = '|', .header = false}});
+    UserTable users = read_movielens_users(directory + "/u.user");
     align(table, users);
     FeatureSpec of_events = FeatureSpec::fit({{.name = "gap", .kind = FeatureKind::gap},
                                               {.name = "hour", .kind = FeatureKind::hour},

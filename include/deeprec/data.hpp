@@ -13,6 +13,7 @@
 #include <deeprec/data/readers/column_filler.hpp>
 #include <deeprec/data/readers/csv.hpp>
 #include <deeprec/data/readers/csv_format.hpp>
+#include <deeprec/data/readers/dataset_tables.hpp>
 #include <deeprec/data/readers/encoding.hpp>
 #include <deeprec/data/readers/fields.hpp>
 #include <deeprec/data/readers/interactions_csv.hpp>

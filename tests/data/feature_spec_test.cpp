@@ -276,6 +276,42 @@ TEST_CASE("A spec is parsed only if json would write it, and then again to the s
         "FeatureSpec: header, byte 68: expected no other parts of a feature of kind number before this, received ']'");
 }
 
+TEST_CASE("A missing value has an id of its own on request", "[data]") {
+    const std::vector<FeatureRow> rows{
+        {{"city", "Rome"}, {"likes", Texts{"jazz", "opera"}}, {"age", 31.0}, {"time", 1e9}, {"code", "x"}},
+        {{"city", "Oslo"}, {"likes", Texts{}}, {"age", 40.0}, {"time", 1e9}, {"code", "y"}},
+        {}};
+    std::vector<Feature> features{{.name = "city", .min_count = 1},
+                                  {.name = "code", .kind = FeatureKind::hashed, .buckets = 5},
+                                  {.name = "likes", .kind = FeatureKind::bag, .min_count = 1},
+                                  {.name = "words", .kind = FeatureKind::tokens, .min_count = 1, .field = "likes"},
+                                  {.name = "age", .kind = FeatureKind::bucket, .buckets = 2},
+                                  {.name = "gap", .kind = FeatureKind::gap},
+                                  {.name = "hour", .kind = FeatureKind::hour},
+                                  {.name = "weekday", .kind = FeatureKind::weekday}};
+    const FeatureSpec without = FeatureSpec::fit(features, rows);
+    for (Feature& feature : features) feature.missing = true;
+    const FeatureSpec spec = FeatureSpec::parse(FeatureSpec::fit(features, rows).json());
+    CHECK(spec.json() == FeatureSpec::fit(features, rows).json());
+    const FeatureTensors x = spec.transform(rows), before = without.transform(rows);
+    for (const Feature& feature : features) {
+        CAPTURE(feature.name);
+        CHECK(spec.rows(feature.name) == without.rows(feature.name) + 1);
+        const auto& ids = x.ids.at(feature.name);
+        const auto& known = before.ids.at(feature.name);
+        REQUIRE(ids.dimension(1) == known.dimension(1));
+        for (Index row = 0; row < 3; ++row) {
+            CHECK(ids(row, 0) == (known(row, 0) == 0 ? spec.rows(feature.name) - 1 : known(row, 0)));
+            for (Index i = 1; i < ids.dimension(1); ++i) CHECK(ids(row, i) == known(row, i));
+        }
+    }
+    CHECK(x.ids.at("likes")(1, 0) == spec.rows("likes") - 1);  // an empty list
+    CHECK_THROWS_WITH(FeatureSpec::fit({{.name = "age", .kind = FeatureKind::number, .missing = true}}, rows),
+                      "FeatureSpec: feature 'age' of kind number has a flag for missing values, and no ids");
+    CHECK_THROWS_AS(FeatureSpec::parse(R"([{"name":"a","kind":"vector","width":2,"missing":1}])"), FormatError);
+    CHECK_THROWS_AS(FeatureSpec::parse(R"([{"name":"a","kind":"gap","missing":0}])"), FormatError);
+}
+
 TEST_CASE("A short spec does not ask for much memory, and a long one for no square of its names", "[data]") {
     const std::string bag = R"([{"name":"a","kind":"bag","length":2147483645,"buckets":0,"values":[]}])",
                       hashed = R"([{"name":"a","kind":"hashed","length":1,"buckets":2147483645,"values":[]}])";

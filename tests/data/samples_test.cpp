@@ -104,6 +104,22 @@ TEST_CASE("Attributes of items are numbered one feature behind the other", "[sam
                       "1500000001");
 }
 
+TEST_CASE("An attribute that an item lacks can be one too", "[samples]") {
+    ItemTable items{{Column{"brand", ColumnKind::category}, Column{"tags", ColumnKind::categories}}};
+    items.add("a", {"x", std::vector<std::string>{"red"}});
+    items.add("b", {Cell{}, std::vector<std::string>{}});
+    const auto lists_of = [&](bool missing) {
+        return item_attributes(
+            FeatureSpec::fit({{.name = "brand", .min_count = 1, .missing = missing},
+                              {.name = "tags", .kind = FeatureKind::bag, .min_count = 1, .missing = missing}},
+                             items),
+            items);
+    };
+    CHECK(lists_of(false)[2].empty());
+    CHECK(lists_of(true)[1] == std::vector<std::int32_t>{2, 4 + 2});  // padding, unseen, x, none; padding, unseen, red
+    CHECK(lists_of(true)[2] == std::vector<std::int32_t>{3, 4 + 3});
+}
+
 TEST_CASE("The events before a moment are those that training may see", "[samples]") {
     const SmallShop shop;
     const EventTable early = shop.events.before(300);

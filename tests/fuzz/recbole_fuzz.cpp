@@ -1,13 +1,19 @@
-/// RecBole's atomic files: events and items, and features by id.
-#include <deeprec/data/readers/recbole.hpp>
+/// RecBole's atomic files: events and items, as tables too, and features by id.
+#include <deeprec/data/readers/dataset_tables.hpp>
 
 #include "fuzz/fuzz.hpp"
 
 using namespace deeprec;
 
 FUZZ(recbole, bytes) {
-    const bool features = fuzz::choose(bytes, 2) != 0;
-    if (features) {
+    const auto what = fuzz::choose(bytes, 3);
+    if (what == 2) {
+        const Tables all = read_recbole_tables(fuzz::files(bytes, {"x.inter", "x.item", "x.user"}));
+        all.events.check(), all.items.check(), all.users.check();
+        fuzz::require(all.items.size() == all.events.items.size() && all.users.size() == all.events.users.size());
+        return;
+    }
+    if (what == 1) {
         Vocabulary known;
         for (const char* key : {"a", "b", "c"}) known.add(key);
         fuzz::require(read_recbole_features(fuzz::files(bytes, {"x.user"}), "id", known).size() == 4);

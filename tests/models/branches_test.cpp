@@ -57,7 +57,7 @@ auto make_model() {
                                                    field("tags", EmbeddingBag<T>{5, 2, {.mask_zero = true}}),
                                                    field("numbers", Dense<T, Tanh>{2})},
                                           Dropout<T>{0.25}, LSTM<T, ReturnLast>{4}},
-                               field("age", Dense<T, Tanh>{2}), field("country", Embedding<T>{3, 2})},
+                               field("age", Dense<T, Tanh>{2}), field<"country">(Embedding<T>{3, 2})},
                       Dense<T, Sigmoid>{1}};
 }
 

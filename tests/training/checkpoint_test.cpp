@@ -90,6 +90,15 @@ TEST_CASE("at most `keep` files of epochs stay", "[io]") {
     CHECK(files(directory.path()) ==
           std::set<std::string>{"best.safetensors", "epoch-004.safetensors", "epoch-005.safetensors"});
     CHECK(SafetensorsReader(checkpoint.best_path()).metadata().at("epoch") == "2");
+    for (const long keep : {5, 2}) {  // fewer from now on
+        checkpoint.keep = keep;
+        for (long epoch = 5; epoch < 9; ++epoch) {
+            EpochLog log = figures(epoch, 1);
+            checkpoint.on(EpochEnd{{training}, log});
+        }
+    }
+    CHECK(files(directory.path()) ==
+          std::set<std::string>{"best.safetensors", "epoch-008.safetensors", "epoch-009.safetensors"});
 }
 
 TEST_CASE("only the best, by a figure that grows", "[io]") {

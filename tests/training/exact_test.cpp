@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include <deeprec/data/sequence_samples.hpp>
 #include <deeprec/layers/activation.hpp>
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/embedding.hpp>
@@ -18,6 +19,7 @@
 #include <deeprec/optimizers/sgd.hpp>
 #include <deeprec/training/evaluate.hpp>
 
+#include "models/sequences.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 #include "training/worlds.hpp"
@@ -103,6 +105,32 @@ TEST_CASE("Accumulated steps are the step of the whole batch, for masks, weights
                 check_same(trained(loss, data, people, 1, {}, {0.5, 2}),
                            trained(loss, data, batch, accumulate, {}, {0.5, 2}));
             }
+}
+
+TEST_CASE("Accumulated steps of a sequence model are divided by all targets", "[training]") {
+    const Sequences train = sequences::walks(60, 12);  // of 4 to 12 events: batches have other numbers of targets
+    const SequenceSamples samples{train, 8};
+    const auto check = [&](const auto& loss) {
+        const auto trained = [&](Index batch_size, Index accumulate) {
+            SequenceRecommender model{12, sequences::rnn_tower(6), {.width = 6, .scale = 3}};
+            model.build(8, Seed{1});
+            SGD optimizer{{.learning_rate = 0.5}};
+            const History history =
+                fit(model, samples, loss, optimizer,
+                    {.batch_size = batch_size, .threads = 1, .shuffle = false, .accumulate = accumulate});
+            CHECK(optimizer.iterations() == 1);
+            return std::pair{weights(model), history.epochs[0].at("loss")};
+        };
+        const auto [one, loss_of_one] = trained(samples.size(), 1);
+        for (const Index batch_size : {30, 7}) {
+            const auto [several, loss_of_several] =
+                trained(batch_size, (samples.size() + batch_size - 1) / batch_size);
+            CHECK(loss_of_several == Approx(loss_of_one).epsilon(1e-6));
+            for (std::size_t i = 0; i < one.size(); ++i) CHECK(several[i] == Approx(one[i]).margin(2e-6));
+        }
+    };
+    check(NextItemSoftmax{});
+    check(NextItemSampled{{.negatives = 12}});  // each step draws all items
 }
 
 TEST_CASE("Penalties are in a step once, however many batches it has", "[training]") {

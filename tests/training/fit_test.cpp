@@ -12,7 +12,9 @@
 #include <vector>
 
 #include <deeprec/data/next_item_samples.hpp>
+#include <deeprec/layers/activation.hpp>
 #include <deeprec/layers/batch_norm.hpp>
+#include <deeprec/layers/dot.hpp>
 #include <deeprec/layers/lstm.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/regression.hpp>
@@ -292,10 +294,47 @@ TEST_CASE("A loss that stops being finite stops the training", "[training]") {
               fit(model, data, BinaryCrossEntropy{}, optimizer,
                   {.epochs = 3, .batch_size = 10, .threads = 1, .shuffle = false});
           }) ==
-          "fit: the loss became NaN in step 1 (epoch 1): the gradient of 0.kernel has a number that is not finite; try "
-          "a smaller learning rate or clipping");
+          "fit: the loss became NaN in step 1 (epoch 1): the input of Dense '0' has a number that is not finite; try a "
+          "smaller learning rate or clipping");
     CHECK(optimizer.iterations() == 1);  // the bad step was not made
     for (const float w : weights(model)) CHECK(std::isfinite(w));
+}
+
+TEST_CASE("A loss that is not finite names the layer that made it", "[training][threads]") {
+    const auto error = [](auto model, const auto& data, const auto& loss) {
+        Adam optimizer;
+        return message_of<NumericError>([&] {
+            fit(model, data, loss, optimizer, {.batch_size = 300, .threads = 3, .shuffle = false});
+        });
+    };
+    Tensor<float, 2> x(300, 4), y(300, 1);
+    x.setConstant(1e20f);
+    y.setZero();
+    Sequential model{Dense{4}, Sequential{Dense{4}, Activation{relu}}, Dense{1}};
+    model.build({4}, Seed{1});
+    for_each_parameter(model, [](std::string_view name, auto& p) {
+        std::fill_n(p.data(), p.size(), name == "1.0.kernel" ? 1e30f : name.ends_with("bias") ? 0.f : 0.5f);
+    });
+    const std::string begins = "fit: the loss became ", step = " in step 1 (epoch 1): ";
+    CHECK(error(model, TensorDataset{x, y}, MeanSquaredError{}) ==
+          begins + "infinite" + step +
+              "the output of Dense '1.0' has a number that is not finite; try a smaller learning rate or clipping");
+    x.setZero();
+    y(299, 0) = std::numeric_limits<float>::quiet_NaN();
+    CHECK(error(model, TensorDataset{x, y}, MeanSquaredError{}) ==
+          begins + "NaN" + step +
+              "the outputs of all layers are finite: the loss, its targets or their weights made it; try a smaller "
+              "learning rate or clipping");
+
+    TwoTower towers{Dense{4}, Sequential{Dense{4}, Dense{4}}, Dot{}};
+    towers.build({{4}, {4}}, Seed{1});
+    for_each_parameter(towers, [](std::string_view name, auto& p) {
+        std::fill_n(p.data(), p.size(), name == "item.1.kernel" ? 1e30f : name.ends_with("bias") ? 0.f : 0.5f);
+    });
+    x.setConstant(1e20f);
+    y.setZero();
+    CHECK(error(towers, TensorDataset{Pair{x, x}, y}, MeanSquaredError{}).find("the output of Dense 'item.1' has") !=
+          std::string::npos);
 }
 
 TEST_CASE("A gradient that is not finite is refused before the weights change", "[training]") {

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include <deeprec/data/sequence_fields.hpp>
+#include <deeprec/layers/embedding.hpp>
+#include <deeprec/models/branches.hpp>
 #include <deeprec/optimizers/adam.hpp>
 #include <deeprec/ranking/sequence_index.hpp>
 #include <deeprec/training/checkpoint.hpp>
@@ -24,13 +27,19 @@ namespace {
 using SampledModel = decltype(SequenceRecommender{13, sequences::double_tower(4)});
 using SampledTrainer = Trainer<SampledModel, NextItemSampled>;
 
+/// Whether row 0 of a parameter is padding.
+bool has_padding(std::string_view name) { return name == "items" || name == "attributes" || name == "bias"; }
+template <class Model>
+void spread_weights(Model& model) {
+    for_each_parameter(model, [](std::string_view name, auto& p) {
+        const Index padding = has_padding(name) && p.dimension(0) ? p.size() / p.dimension(0) : 0;
+        for (Index i = padding; i < p.size(); ++i) p.data()[i] = std::sin(static_cast<double>(i) * 1.7);
+    });
+}
 SampledModel sampled_model(Index items, const SequenceRecommenderOptions& options) {
     SampledModel model{items, sequences::double_tower(4), options};
     model.build(6, Seed{5});
-    for_each_parameter(model, [](std::string_view name, auto& p) {
-        const Index padding = name.starts_with("tower") ? 0 : p.dimension(0) ? p.size() / p.dimension(0) : 0;
-        for (Index i = padding; i < p.size(); ++i) p.data()[i] = std::sin(static_cast<double>(i) * 1.7);
-    });
+    spread_weights(model);
     return model;
 }
 SequenceBatch sampled_batch(const SequenceSamples& samples, Index n = 37) {
@@ -39,7 +48,8 @@ SequenceBatch sampled_batch(const SequenceSamples& samples, Index n = 37) {
     return samples.batch(indices);
 }
 /// The gradients of a list, those by rows as full tables.
-std::map<std::string, std::vector<double>> dense_gradients(const SampledModel& model, SampledModel::Gradients& from) {
+template <class Model>
+std::map<std::string, std::vector<double>> dense_gradients(const Model& model, typename Model::Gradients& from) {
     std::map<std::string, std::vector<double>> all;
     for (const Parameter<double>& p : parameter_list(model, from)) {
         std::vector<double>& to = all[p.path];
@@ -52,6 +62,40 @@ std::map<std::string, std::vector<double>> dense_gradients(const SampledModel& m
             std::copy_n(p.rows->values(i), p.rows->width(), to.begin() + p.rows->ids()[i] * p.rows->width());
     }
     return all;
+}
+/// Checks every third slope of the loss against differences; the gradients by the parameters' names.
+template <class Model>
+std::map<std::string, std::vector<double>> check_slopes(Model& model, const NextItemSampled& loss_of, ThreadPool& pool,
+                                                        const SequenceBatch& batch) {
+    Trainer<Model, NextItemSampled> trainer(model, loss_of, pool);
+    const auto loss = [&] { return trainer.gradient(model, batch, Seed{8}).mean(); };
+    loss();
+    const auto gradients = dense_gradients(model, trainer.gradients());
+    for (const auto& [name, gradient] : gradients) {
+        double largest = 1e-3, worst = 0;
+        for (std::size_t i = 0; i < gradient.size(); i += 3) {
+            const auto shift = [&, n = name](double by) {
+                for_each_parameter(model, [&](std::string_view path, auto& p) {
+                    if (path == n) p.data()[i] += by;
+                });
+            };
+            shift(1e-5);
+            const double above = loss();
+            shift(-2e-5);
+            const double slope = (above - loss()) / 2e-5;
+            shift(1e-5);
+            const bool padding = has_padding(name) && i < (name == "bias" ? 1u : 4u);
+            if (padding) {
+                CHECK(gradient[i] == 0);
+                continue;
+            }
+            largest = std::max(largest, std::abs(slope));
+            worst = std::max(worst, std::abs(slope - gradient[i]));
+        }
+        INFO(name);
+        CHECK(worst / largest < 1e-6);
+    }
+    return gradients;
 }
 std::vector<double> sampled_weights(const SampledModel& model) {
     std::vector<double> all;
@@ -78,35 +122,46 @@ TEST_CASE("The gradient of each sampled loss is that of its value", "[sampled_se
     const NextItemSampled loss_of{
         {.loss = kind, .negatives = 9, .alpha = 0.5, .in_batch = kind == SampledLoss::sampled_softmax}, counts};
     ThreadPool pool(1);
-    SampledTrainer trainer(model, loss_of, pool);
-    const auto batch = sampled_batch(samples);
-    const auto loss = [&] { return trainer.gradient(model, batch, Seed{8}).mean(); };
-    loss();
-    const auto gradients = dense_gradients(model, trainer.gradients());
+    CAPTURE(static_cast<int>(kind));
+    const auto gradients = check_slopes(model, loss_of, pool, sampled_batch(samples));
     CHECK(gradients.size() == (kind == SampledLoss::bpr ? 2 : 3) + 7);
-    for (const auto& [name, gradient] : gradients) {
-        double largest = 1e-3, worst = 0;
-        for (std::size_t i = 0; i < gradient.size(); i += 3) {
-            const auto shift = [&, n = name](double by) {
-                for_each_parameter(model, [&](std::string_view path, auto& p) {
-                    if (path == n) p.data()[i] += by;
-                });
-            };
-            shift(1e-5);
-            const double above = loss();
-            shift(-2e-5);
-            const double slope = (above - loss()) / 2e-5;
-            shift(1e-5);
-            const bool padding = !name.starts_with("tower") && i < (name == "bias" ? 1u : 4u);
-            if (padding) {
-                CHECK(gradient[i] == 0);
-                continue;
-            }
-            largest = std::max(largest, std::abs(slope));
-            worst = std::max(worst, std::abs(slope - gradient[i]));
-        }
-        INFO(static_cast<int>(kind) << ' ' << name);
-        CHECK(worst / largest < 1e-6);
+}
+
+TEST_CASE("The gradient of each sampled loss by fields of events and users is that of its value",
+          "[sampled_sequences][branches]") {
+    const Sequences train = sequences::walks(40, 11);
+    const auto events = train.size();
+    Tensor<std::int32_t, 1> type(events);
+    Tensor<double, 2> price(events, 2), age(41, 1);
+    for (Index i = 0; i < events; ++i) {
+        type(i) = static_cast<std::int32_t>(i) % 3;
+        price(i, 0) = std::sin(static_cast<double>(i));
+        price(i, 1) = i % 5 == 0;
+    }
+    for (Index i = 0; i < 41; ++i) age(i, 0) = std::cos(static_cast<double>(i));
+    const SequenceFields fields{train, Record{{"type", type}, {"price", price}}, Record{{"age", age}}};
+    const SequenceSamples samples{train, 6, &fields};
+    const auto kind = GENERATE(SampledLoss::sampled_softmax, SampledLoss::gbce, SampledLoss::bce, SampledLoss::bpr);
+    const double scale = kind == SampledLoss::sampled_softmax || kind == SampledLoss::gbce ? 3 : 0;
+    SequenceRecommender model{
+        11,
+        sequences::double_tower(4),
+        {.width = 4,
+         .scale = scale,
+         .step = Branches{field("type", Embedding<double>{3, 2}), field("price", Dense<double, Tanh>{2})},
+         .user = field("age", Dense<double, Tanh>{4})}};
+    model.build(6, Seed{5}, fields.events().shape(), fields.users().shape());
+    spread_weights(model);
+    ThreadPool pool(1);
+    CAPTURE(static_cast<int>(kind));
+    const auto gradients =
+        check_slopes(model, NextItemSampled{{.loss = kind, .negatives = 9}, train.item_counts()}, pool,
+                     sampled_batch(samples));
+    for (const std::string name :
+         {"step.type.embeddings", "step.price.kernel", "step.price.bias", "user.age.kernel", "user.age.bias"}) {
+        INFO(name);
+        REQUIRE(gradients.count(name) == 1);
+        CHECK(std::any_of(gradients.at(name).begin(), gradients.at(name).end(), [](double g) { return g != 0; }));
     }
 }
 

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include <deeprec/layers/batch_norm.hpp>
+#include <deeprec/layers/conv1d.hpp>
 #include <deeprec/layers/global_pool1d.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/categorical_cross_entropy.hpp>
 #include <deeprec/losses/regression.hpp>
 #include <deeprec/optimizers/adam.hpp>
+#include <deeprec/optimizers/sgd.hpp>
 #include <deeprec/training/fit.hpp>
 #include <deeprec/training/predict.hpp>
 
@@ -272,6 +274,24 @@ TEST_CASE("A saturated sigmoid still has its gradient, through the logits", "[tr
     Trainer<decltype(model), BinaryCrossEntropy> trainer(model, BinaryCrossEntropy{}, pool);
     CHECK(trainer.gradient(model, data.batch(all_indices(1)), Seed{}).mean() == Approx(200));
     CHECK(flat(model, trainer.gradients()) == std::vector<float>{1, 1});
+}
+
+TEST_CASE("A sigmoid of a convolution that ends a model is met in logits too", "[training]") {
+    Sequential model{Conv1D{1, 1, sigmoid}};
+    model.build({3, 1}, Seed{1});
+    for_each_parameter(model, [](std::string_view, auto& p) { p.setConstant(100); });
+    Tensor<float, 3> x(2, 3, 1);
+    Tensor<float, 2> y(2, 3);
+    x.setConstant(1);
+    y.setZero();
+    const TensorDataset data{x, y};
+    ThreadPool pool(1);
+    Trainer<decltype(model), BinaryCrossEntropy> trainer(model, BinaryCrossEntropy{}, pool);
+    CHECK(trainer.gradient(model, data.batch(all_indices(2)), Seed{}).mean() == Approx(200));
+    const auto gradient = flat(model, trainer.gradients());
+    CHECK((gradient[0] == Approx(1) && gradient[1] == Approx(1)));
+    SGD sgd;
+    CHECK(fit(model, data, BinaryCrossEntropy{}, sgd, {.threads = 1}).epochs[0].at("loss") == Approx(200));
 }
 
 TEST_CASE("A batch whose parts do not fit is named, from any thread", "[training][threads]") {

@@ -30,6 +30,7 @@
 #include <concepts>
 #include <string_view>
 
+#include <deeprec/core/output_watch.hpp>
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/core/pass.hpp>
 
@@ -280,6 +281,8 @@ public:
         cache.out = y.shape;
         cache.trained = pass.training;
         cache.logits = pass.logits;
+        if (pass.watch) [[unlikely]]
+            pass.watch->see(&self(), L::name(), pass.first_row, x, y);
         return y;
     }
     template <class Cache, class G>

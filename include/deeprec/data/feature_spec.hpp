@@ -29,8 +29,9 @@ DEEPREC_BEGIN
 
 /// What layers take, for n rows.
 struct FeatureTensors {
-    /// By feature: [n, 1], of bag and tokens [n, length] with padding at the end. Id 0 is missing (padding), 1 a value
-    /// that training did not have (hashed: none), 2 and up the others. Buckets and times have ids from 1.
+    /// By feature: [n, 1], of bag and tokens [n, length] with padding at the end. Id 0 is missing (padding; with
+    /// Feature::missing the last id is), 1 a value that training did not have (hashed: none), 2 and up the others.
+    /// Buckets and times have ids from 1.
     std::map<std::string, Tensor<std::int32_t, 2>, std::less<>> ids;
     /// By feature: of a number [n, 2], (x - mean) / deviation and a flag; of a vector [n, width + 1], the numbers and a
     /// flag. What is missing is 0 with flag 1; what is there has flag 0.
@@ -108,15 +109,7 @@ public:
         const std::int32_t place = names_.find(name).value_or(0);
         if (place == 0 || detail::has_numbers(features_[static_cast<std::size_t>(place) - 1].about.kind))
             throw ArgumentError(message("FeatureSpec: there is no feature '", name, "' with ids"));
-        const Fitted& f = features_[static_cast<std::size_t>(place) - 1];
-        switch (f.about.kind) {
-            case FeatureKind::hashed: return f.about.buckets + 1;
-            case FeatureKind::bucket: return static_cast<Index>(f.bounds.size()) + 2;
-            case FeatureKind::gap: return time_gap_ids;
-            case FeatureKind::hour: return 25;
-            case FeatureKind::weekday: return 8;
-            default: return Index{f.values.size()} + 2;
-        }
+        return features_[static_cast<std::size_t>(place) - 1].rows();
     }
 
     /// Whether a feature is made of that column, or part of a row.
@@ -136,6 +129,7 @@ public:
                             ",\"kind\":", json_quoted(detail::kind_name(f.about)));
             if (!f.about.field.empty()) text += ",\"field\":" + json_quoted(f.about.field);
             if (f.about.log) text += ",\"log\":1";
+            if (f.about.missing) text += ",\"missing\":1";
             const auto list = [&](const char* name, std::size_t n, auto&& each) {
                 text += message(",\"", name, "\":[");
                 for (std::size_t i = 0; i < n; ++i) text += (i > 0 ? "," : "") + each(i);
@@ -176,8 +170,8 @@ public:
             const auto expected = parts_of(f.about.kind);
             for (const std::string_view part : expected)
                 if (parts.find(part) == parts.end()) in.fail(message("\"", part, "\" of the feature before this"));
-            if (parts.size() != expected.size() + parts.count("field") + parts.count("log") ||
-                (parts.count("log") && f.about.kind != FeatureKind::number))
+            const auto extra = parts.count("field") + parts.count("log") + parts.count("missing");
+            if (parts.size() != expected.size() + extra)
                 in.fail(message("no other parts of a feature of kind ", detail::kind_name(f.about), " before this"));
             if (f.deviation <= 0 || (detail::has_texts(f.about.kind) && f.about.length < 1) ||
                 (f.about.kind == FeatureKind::vector && f.width < 1))
@@ -281,9 +275,9 @@ private:
             const auto found = std::find(feature_kind_names.begin(), feature_kind_names.end(), in.string());
             if (found == feature_kind_names.end()) in.fail("the kind of a feature before this");
             f.about.kind = static_cast<FeatureKind>(found - feature_kind_names.begin());
-        } else if (key == "log") {
+        } else if (key == "log" || key == "missing") {
             if (in.number() != 1) in.fail("1 before this");
-            f.about.log = true;
+            (key == "log" ? f.about.log : f.about.missing) = true;
         } else if (key == "length" || key == "buckets" || key == "width") {
             const std::int64_t n = in.number();
             if (n > std::numeric_limits<std::int32_t>::max() - 2) in.fail("a number below 2^31 before this");
@@ -330,6 +324,9 @@ private:
         if (about.log && about.kind != FeatureKind::number)
             throw ArgumentError(message("FeatureSpec: feature '", about.name, "' of kind ", detail::kind_name(about),
                                         ": expected a number to take the log of"));
+        if (about.missing && detail::has_numbers(about.kind))
+            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' of kind ", detail::kind_name(about),
+                                        " has a flag for missing values, and no ids"));
         if (names_.find(about.name))
             throw ArgumentError(message("FeatureSpec: feature '", about.name, "' is there twice"));
         names_.add(about.name);

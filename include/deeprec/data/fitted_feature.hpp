@@ -35,6 +35,18 @@ struct FittedFeature {
     /// The numbers of one that has numbers, [rows, width + 1], the last a flag: missing.
     void fill(const FeatureValues& given, Tensor<float, 2>& floats) const;
 
+    /// Of a feature that has ids: how many there are, with those of padding and unseen values.
+    Index rows() const {
+        const Index own = about.missing ? 1 : 0;
+        switch (about.kind) {
+            case FeatureKind::hashed: return about.buckets + 1 + own;
+            case FeatureKind::bucket: return static_cast<Index>(bounds.size()) + 2 + own;
+            case FeatureKind::gap: return time_gap_ids + own;
+            case FeatureKind::hour: return 25 + own;
+            case FeatureKind::weekday: return 8 + own;
+            default: return Index{values.size()} + 2 + own;
+        }
+    }
     std::int32_t id(std::string_view text) const {
         if (about.kind == FeatureKind::hashed) {
             std::uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a
@@ -163,6 +175,8 @@ DEEPREC_FUNCTION void FittedFeature::fill(const FeatureValues& given, Tensor<std
             }
         });
     }
+    for (Index row = 0; about.missing && row < ids.dimension(0); ++row)
+        if (ids(row, 0) == 0) ids(row, 0) = static_cast<std::int32_t>(rows() - 1);
 }
 
 DEEPREC_FUNCTION void FittedFeature::fill(const FeatureValues& given, Tensor<float, 2>& floats) const {

@@ -22,15 +22,38 @@ DEEPREC_BEGIN
 class Vocabulary {
 public:
     /// The id of a key, a new one if the key is new. Throws DataError for the empty key.
-    std::int32_t add(std::string_view key) {
+    std::int32_t add(std::string_view key) { return add(Hashed{key, hash_of(key)}); }
+
+    /// A key whose id is wanted soon. Large vocabularies wait for memory: of several look-ups that begin at once, the
+    /// waits are one.
+    ///
+    ///     const auto a = users.hashed(user), b = items.hashed(item);  // the slots are on their way
+    ///     users.prefetch(a), items.prefetch(b);                       // the keys in them
+    ///     const std::int32_t ids[] = {users.add(a), items.add(b)};
+    struct Hashed {
+        std::string_view key;
+        std::uint64_t hash;
+    };
+    Hashed hashed(std::string_view key) const {
+        const Hashed wanted{key, hash_of(key)};
+        if (!slots_.empty()) __builtin_prefetch(&slots_[wanted.hash & (slots_.size() - 1)]);
+        return wanted;
+    }
+    void prefetch(const Hashed& wanted) const {
+        if (slots_.empty()) return;
+        const Slot& slot = slots_[wanted.hash & (slots_.size() - 1)];
+        if (slot.id != 0) __builtin_prefetch(&keys_[static_cast<std::size_t>(slot.id) - 1]);
+    }
+    std::int32_t add(const Hashed& wanted) {
+        const auto [key, hash] = wanted;
         if (2 * keys_.size() >= slots_.size()) grow();
-        Slot& slot = slots_[slot_of(key, hash_of(key))];
+        Slot& slot = slots_[slot_of(key, hash)];
         if (slot.id != 0) return slot.id;
         if (key.empty()) throw DataError("Vocabulary: expected a key, received an empty one (id 0 is padding)");
         if (size() == std::numeric_limits<std::int32_t>::max() - 1)
             throw DataError(message("Vocabulary: at most ", size(), " keys"));
         keys_.emplace_back(key);
-        slot = {static_cast<std::uint32_t>(hash_of(key) >> 32), size()};
+        slot = {static_cast<std::uint32_t>(hash >> 32), size()};
         return slot.id;
     }
     /// The id of a key, if it is there.

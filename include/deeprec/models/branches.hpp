@@ -15,9 +15,15 @@
 
 DEEPREC_BEGIN
 
+/// A name that the compiler knows.
+template <std::size_t N>
+struct FieldName {
+    char text[N]{};
+    consteval FieldName(const char (&name)[N]) { std::copy_n(name, N, text); }
+};
 /// A layer over the tensor `name` of a record. A layer that reads records itself gets all of it, and the name is that
 /// of its parameters.
-template <class L>
+template <class L, FieldName Name = "">
 struct NamedField {
     std::string name;
     L layer;
@@ -27,6 +33,12 @@ template <class L>
 NamedField<L> field(std::string name, L layer) {
     return {std::move(name), std::move(layer)};
 }
+/// The same for a name that does not change: `field<"item">(Embedding{n, 48})`. It is part of the type, so errors of the
+/// compiler show it too.
+template <FieldName Name, class L>
+NamedField<L, Name> field(L layer) {
+    return {Name.text, std::move(layer)};
+}
 
 namespace detail {
 template <class Part>
@@ -34,8 +46,8 @@ struct PartOf {
     using Layer = Part;
     static constexpr bool is_named = false;
 };
-template <class L>
-struct PartOf<NamedField<L>> {
+template <class L, FieldName Name>
+struct PartOf<NamedField<L, Name>> {
     using Layer = L;
     static constexpr bool is_named = true;
 };
@@ -163,7 +175,8 @@ Block<const T> join(const RecordShape& fields, std::span<const Block<const T>> p
 /// [B, Fi] all -> y [B, T, sum of Fi] or [B, sum of Fi]. Parameters are named by field: "item.embeddings", those of
 /// parts without a name by their place: "0.1.kernel". Throws ShapeError where a field is missing, is read by nobody, or
 /// has another type or shape than the model reads; ArgumentError for two parts of one name and names with '.', ',',
-/// ':', ';', '=' or spaces in them.
+/// ':', ';', '=' or spaces in them. Parts of ranks that do not fit do not compile; `field<"age">(layer)` has its name in
+/// the compiler's words.
 template <class... Parts>
 class Branches
     : public LayerInterface<Branches<Parts...>,

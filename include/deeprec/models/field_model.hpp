@@ -158,8 +158,8 @@ public:
         else
             doubles_ = std::move(kept);
     }
-    template <class L>
-    FieldsOption(NamedField<L> one) : FieldsOption(Branches{std::move(one)}) {}
+    template <class L, FieldName Name>
+    FieldsOption(NamedField<L, Name> one) : FieldsOption(Branches{std::move(one)}) {}
 
     explicit operator bool() const { return floats_ || doubles_; }
     /// A model of its own. Throws ArgumentError, in the name of `who`, for fields of the other scalar.

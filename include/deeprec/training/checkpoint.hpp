@@ -105,9 +105,10 @@ DEEPREC_LAZY_FUNCTION void Checkpoint::on(const EpochEnd& e) {
             best_value = value;
         }
     }
-    if (keep > 0 && e.log.epoch >= keep && e.training.leads) {
-        std::error_code gone;  // a file that is not there is as good
-        std::filesystem::remove(epoch_path(e.log.epoch - keep), gone);
+    if (keep > 0 && e.training.leads) {
+        std::error_code error;  // of a file that is not there: those before it went earlier
+        for (long old = e.log.epoch - keep; old >= 0; --old)
+            if (!std::filesystem::remove(epoch_path(old), error)) break;
     }
 }
 

@@ -256,7 +256,7 @@ private:
     }
     void take_step(const ParameterList<T>& list, double samples) {
         const double penalty = add_penalties(list, penalties_);
-        if (!std::isfinite(penalty)) refuse_loss(penalty);
+        if (!std::isfinite(penalty)) refuse(message("the penalty of the regularizers became ", penalty, place()));
         so_far_.penalty += penalty * samples;
         check_gradients_finite(list);
         tell<&CallbackRef::step_begin>(StepBegin{{*this}});
@@ -264,13 +264,11 @@ private:
         behind_ = train_.stepped();
     }
     [[noreturn]] void refuse_loss(double loss) const {
-        std::size_t bad = not_finite(train_.list(), false, pool_);
-        const bool weights = bad < train_.list().size();
-        if (!weights) bad = not_finite(train_.list(), true, pool_);
-        const char* const became = std::isnan(loss) ? "NaN" : "infinite";
-        if (bad == train_.list().size()) refuse(message("the loss became ", became, place()));
-        refuse(message("the loss became ", became, place(), ": ", weights ? "" : "the gradient of ", path_of(bad),
-                       " has a number that is not finite"));
+        const std::string what = message("the loss became ", std::isnan(loss) ? "NaN" : "infinite", place(), ": ");
+        if (const std::size_t bad = not_finite(train_.list(), false, pool_); bad < train_.list().size())
+            refuse(message(what, path_of(bad), " has a number that is not finite"));
+        if (const std::string layer = train_.find_not_finite(); !layer.empty()) refuse(what + layer);
+        refuse(what + "the outputs of all layers are finite: the loss, its targets or their weights made it");
     }
     /// Before the weights change.
     void check_gradients_finite(const ParameterList<T>& list) const {

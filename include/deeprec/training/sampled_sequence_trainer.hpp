@@ -48,6 +48,8 @@ public:
     }
     /// The loss of the batch without training, against the same draws each time.
     LossSum evaluate(const Model& model, const SequenceBatch& batch) { return run(model, batch, Seed{}, false); }
+    /// From now on passes are watched; null: no longer.
+    void watch(OutputWatch* watch) { passes_.watch = watch; }
     typename Model::Gradients& gradients() { return gradients_; }
     const ParameterList<T>& list() const { return fields_.parameters(); }
     /// What a step asks of the model: item vectors are made anew after the epoch.

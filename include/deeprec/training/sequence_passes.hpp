@@ -26,6 +26,7 @@ public:
     explicit SequencePasses(ThreadPool& pool) : pool_(pool) {}
 
     Index first_row = 0;  ///< of a larger batch, whose dropout this one has a part of
+    OutputWatch* watch = nullptr;
 
     /// Cuts a batch up. Returns the number of targets.
     Index cut_up(const SequenceBatch& batch) {
@@ -83,7 +84,8 @@ public:
                 if (sequence.fields) shard.records.add(inputs_of(*sequence.fields, sequence.size() - 1));
                 std::transform(sequence.begin(), sequence.end() - 1, ids + r * shard.steps, row_of);
             }
-            const Pass pass = pass_seed ? Pass(Training(*pass_seed, first_row + begin)) : Pass(Inference{});
+            Pass pass = pass_seed ? Pass(Training(*pass_seed, first_row + begin)) : Pass(Inference{});
+            pass.watch = watch;
             const auto y =
                 model.forward_with(vectors, View<const std::int32_t, 2>{ids, {rows, shard.steps}}, shard.cache, pass,
                                    {shard.records.events(shard.steps), shard.records.users()});

@@ -47,6 +47,8 @@ public:
     }
     /// The loss of the batch without training.
     LossSum evaluate(const Model& model, const SequenceBatch& batch) { return run(model, batch, Seed{}, false); }
+    /// From now on passes are watched; null: no longer.
+    void watch(OutputWatch* watch) { passes_.watch = watch; }
     /// From now on metrics may see the scores of each batch.
     void keep_predictions() { keep_predictions_ = true; }
     /// f(scores [n, N] of all items, classes [n, 1], no weights) for some targets of the last batch at a time; class

@@ -26,6 +26,9 @@ public:
     /// Loss and gradient of the samples with these indices, which stand in a larger batch from `first_row`.
     virtual LossSum gradient(std::span<const Index> indices, Seed seed, const ClassWeights& class_weights,
                              Index first_row) = 0;
+    /// The first layer, in the passes of the last `gradient`, whose numbers are not finite: "the output of LSTM '1' has
+    /// a number that is not finite". Empty where all layers' are. Runs the passes again.
+    virtual std::string find_not_finite() = 0;
     /// The loss alone.
     virtual LossSum evaluate(std::span<const Index> indices) = 0;
     /// Shows the predictions of the last batch to metrics.
@@ -41,6 +44,20 @@ public:
     /// A number that tells other data apart: of its size and the content of some samples.
     virtual std::uint64_t data_fingerprint() = 0;
 };
+
+/// What was seen, with the layer's path in its model where that lists it. Empty where all was finite.
+std::string watched_text(const OutputWatch& watch, const std::vector<LayerOptions>& layers);
+
+#if DEEPREC_BODIES
+DEEPREC_FUNCTION std::string watched_text(const OutputWatch& watch, const std::vector<LayerOptions>& layers) {
+    if (!watch.layer()) return "";
+    std::string place;
+    for (const LayerOptions& layer : layers)
+        if (layer.self == watch.layer() && !layer.path.empty()) place = message(" '", layer.path, "'");
+    return message("the ", watch.of_input() ? "input" : "output", " of ", watch.name(), place,
+                   " has a number that is not finite");
+}
+#endif
 
 /// The rank of the predictions that metrics see.
 template <class Model, class Data>
@@ -73,7 +90,16 @@ public:
         const auto& batch = data_.batch(indices);
         const LossSum loss = trainer_.gradient(std::as_const(model_), batch, seed, class_weights, first_row);
         keep(batch);
+        last_seed_ = seed;
+        last_row_ = first_row;
         return loss;
+    }
+    std::string find_not_finite() override {
+        OutputWatch watch;
+        trainer_.watch(&watch);
+        trainer_.gradient(std::as_const(model_), last_.front(), last_seed_, {}, last_row_);
+        trainer_.watch(nullptr);
+        return watched_text(watch, fields().layers());
     }
     LossSum evaluate(std::span<const Index> indices) override {
         const auto& batch = data_.batch(indices);
@@ -117,6 +143,8 @@ private:
     Data& data_;
     Trainer<Model, Loss>& trainer_;
     std::vector<B> last_;  // one or none: views of the last batch
+    Seed last_seed_;       // and how its gradient was made
+    Index last_row_ = 0;
 };
 
 }  // namespace detail

@@ -207,6 +207,8 @@ public:
     LossSum evaluate(const Model& model, const Batch<Inputs, T>& batch) {
         return run(model, batch, Seed{}, false, {});
     }
+    /// From now on passes are watched; null: no longer.
+    void watch(OutputWatch* watch) { watch_ = watch; }
     /// From now on batches are parts of larger ones, whose gradients somebody adds up.
     void accumulate() { step_.keep_whole(); }
     /// From now on the predictions of each batch are kept for `each_prediction`.
@@ -259,6 +261,7 @@ private:
             Pass pass =
                 (train ? Pass(Training(step_seed, first_row_ + shard.begin)) : Pass(Inference{})).on_logits(on_logits);
             if constexpr (by_task) pass.heads = loss_.heads_on_logits();
+            pass.watch = watch_;
             const auto y = detail::known_rank(model.forward(inputs, cache, pass));
             shard.weights = weights.from(shard.begin);
             T* const dy = finish(model, Block(y), by_step, facts, scale, class_weights, train, shard);
@@ -372,6 +375,7 @@ private:
     std::unique_ptr<typename Model::Cache[]> caches_;  // one for each thread
     Buffer<T> weights_;
     Index first_row_ = 0;
+    OutputWatch* watch_ = nullptr;
     bool keep_predictions_ = false;
 };
 

@@ -44,6 +44,8 @@ public:
     LossSum evaluate(const Model& model, const Batch<Inputs, T>& batch) {
         return run(model, batch, Seed{}, false);
     }
+    /// From now on passes are watched; null: no longer.
+    void watch(OutputWatch* watch) { watch_ = watch; }
     typename Model::Gradients& gradients() { return gradients_.first(); }
     const ParameterList<T>& list() const { return gradients_.list(); }
 
@@ -71,7 +73,8 @@ private:
             part.begin = cut.begin(s);
             part.rows = cut.end(s) - part.begin;
             const auto inputs = slice_samples(batch.inputs, part.begin, part.begin + part.rows);
-            const Pass pass = train ? Pass(Training(step_seed, first_row_ + part.begin)) : Pass(Inference{});
+            Pass pass = train ? Pass(Training(step_seed, first_row_ + part.begin)) : Pass(Inference{});
+            pass.watch = watch_;
             Pass item_pass = pass.for_part(1);
             item_pass.first_row *= Loss::candidates;
             const auto a = model.user.forward(inputs.user, part.cache.user, pass.for_part(0));
@@ -135,6 +138,7 @@ private:
 
     ThreadPool& pool_;
     Loss loss_;
+    OutputWatch* watch_ = nullptr;
     Index first_row_ = 0;  // of a larger batch
     std::deque<Part> parts_;
     detail::ShardGradients<Model> gradients_;

@@ -86,9 +86,9 @@ public:
         each_row(in, source, table_.report, options_.bad_rows, [&](const char*& wrong) {
             const auto place = [&] { return line_of(in); };
             wrong = "without a user";
-            const std::string_view user_key = key_of(in, user, filler_);
+            const auto user_key = table_.users.hashed(key_of(in, user, filler_));
             wrong = "without an item";
-            const std::string_view item_key = key_of(in, item, filler_);
+            const auto item_key = table_.items.hashed(key_of(in, item, filler_));
             float weight = 1;
             if (type && !options_.types.empty()) {
                 const std::string_view text = filler_.value(in, *type);
@@ -108,6 +108,7 @@ public:
                     return table_.report.skip("rated below min_rating", {}, place);
             }
             wrong = "with a number that is none";
+            table_.users.prefetch(user_key), table_.items.prefetch(item_key);
             filler_.read(in, table_.columns);
             table_.user.push_back(table_.users.add(user_key));
             table_.item.push_back(table_.items.add(item_key));
