@@ -482,6 +482,9 @@ TEST_CASE("predict and evaluate in a row keep threads and memory with a Predicto
     const auto model = classifier();
     const auto data = points(2500);
     const auto expected = numbers(predict(model, data.inputs()));
+    const Index some[] = {7, 8, 9}, others[] = {7, 9, 8};
+    CHECK(data.batch(some).inputs.data() == data.inputs().data() + 7 * 4);  // rows in a row are not copied
+    CHECK(data.batch(others).inputs.data() != data.inputs().data() + 7 * 4);
     for (const int threads : {1, 2}) {
         Predictor predictor{model, {.threads = threads}};
         const auto first = predict(predictor, data.inputs());
