@@ -57,9 +57,9 @@ DEEPREC_FUNCTION std::vector<Value> field_outputs(Graph& g, const LayerFields& f
         g.refuse("expected a field's layer to be Embedding, EmbeddingBag or Dense");
     };
     std::vector<Value> outputs;
-    for (const auto& [name, value] : x) {
-        const LayerFields layer = f.part(name);
-        outputs.push_back(g.part(name, layer.layer(), [&] { return one(layer, value); }));
+    for (const auto& field : x) {
+        const LayerFields layer = f.part(field.first);
+        outputs.push_back(g.part(field.first, layer.layer(), [&] { return one(layer, field.second); }));
     }
     return outputs;
 }
