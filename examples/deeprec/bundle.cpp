@@ -20,14 +20,17 @@ bool export_sequences(const AnyScorer& scorer, const std::filesystem::path& dire
     const Model& model = index->model();
     const Index rows = Index{index->items()} + 1, width = model.width();
     const auto path = [&](const char* name) { return directory / (prefix + name); };
-    try {
-        export_onnx(model, path("model.onnx"));
-        say(path("model.onnx"),
-            message("ids [batch, time]: up to ", index->length(), " events, oldest first, then zeros -> h [batch, ",
-                    "time, ", width, "]; scores are item_vectors . h of the last event + item_bias"));
-    } catch (const ArgumentError& error) {  // of a model that reads fields
-        std::printf("No %s: %s\n", path("model.onnx").c_str(), error.what());
-    }
+    export_onnx(model, path("model.onnx"));
+    std::string fields;
+    const auto name_fields = [&](const auto& part, const char* inputs) {
+        if (!part) return;
+        for (const FieldShape& field : part->record()) fields += message(", ", inputs, field.name);
+    };
+    name_fields(model.step_fields(), "step.");
+    name_fields(model.user_fields(), "user.");
+    say(path("model.onnx"),
+        message("ids [batch, time]: up to ", index->length(), " events, oldest first, then zeros", fields,
+                " -> h [batch, time, ", width, "]; scores are item_vectors . h of the last event + item_bias"));
     save_npy(View<const float, 2>{model.vectors(), {rows, width}}, path("item_vectors.npy"));
     say(path("item_vectors.npy"), message("[", rows, ", ", width, "], row = id of items.csv, row 0 is padding"));
     save_npy(index->search_vectors(), path("search_vectors.npy"));

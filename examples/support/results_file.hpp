@@ -27,14 +27,22 @@ public:
         std::ifstream in(file_);
         for (std::string line; std::getline(in, line);) lines_.push_back(line);
     }
+    // How often that was so far.
+    long count(const std::string& set, const std::string& recipe, int seed) const {
+        return std::count(lines_.begin(), lines_.end(), line(set, recipe, seed));
+    }
     // Counts once more and returns how often that is by now.
     long open(const std::string& set, const std::string& recipe, int seed) {
-        lines_.push_back(message(set, '\t', recipe, '\t', seed));
+        lines_.push_back(line(set, recipe, seed));
         if (!file_.empty()) std::ofstream(file_, std::ios::app) << lines_.back() << '\n';
-        return std::count(lines_.begin(), lines_.end(), lines_.back());
+        return count(set, recipe, seed);
     }
 
 private:
+    static std::string line(const std::string& set, const std::string& recipe, int seed) {
+        return message(set, '\t', recipe, '\t', seed);
+    }
+
     std::string file_;
     std::vector<std::string> lines_;
 };

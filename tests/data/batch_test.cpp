@@ -48,14 +48,25 @@ TEST_CASE("A batch of two towers has users and items of the same rows", "[data]"
     CHECK(batch.targets(1, 0) == 1);
 }
 
-TEST_CASE("Batches reuse their memory", "[data]") {
-    const TensorDataset data{counted<float, 2>({50, 3}), counted<float, 2>({50, 1})};
-    const std::vector<Index> rows{1, 2, 3, 4}, others{9, 8};
+TEST_CASE("Batches reuse their memory, and rows in a row stay where they are", "[data]") {
+    const TensorDataset data{counted<float, 2>({50, 3}), counted<float, 2>({50, 1}), Tensor<float, 1>(50)};
+    const std::vector<Index> rows{1, 2, 4, 3}, others{9, 8}, in_a_row{5, 6, 7};
     data.batch(rows);
     CHECK(support::allocations_in([&] {
               data.batch(others);
               data.batch(rows);
+              data.batch(in_a_row);
           }) == 0);
+    const auto batch = data.batch(in_a_row);
+    CHECK(batch.inputs.data() == data.inputs().data() + 5 * 3);
+    CHECK(batch.inputs.extent(0) == 3);
+    CHECK(batch.targets.data() == data.targets().data() + 5);
+    const Record record{{"id", counted<std::int32_t, 2>({50, 2})}};
+    const TensorDataset of_record{record, counted<float, 2>({50, 1})};
+    const auto ids = of_record.batch(in_a_row).inputs;
+    const auto expected = record.slice(5, 8);
+    CHECK(ids.batch() == 3);
+    CHECK(ids.get<std::int32_t>(ids.fields[0]).data == expected.get<std::int32_t>(expected.fields[0]).data);
 }
 
 TEST_CASE("TensorDataset names what does not fit", "[data]") {

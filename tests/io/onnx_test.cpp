@@ -8,7 +8,9 @@
 #include "support/files.hpp"
 #include "support/onnxruntime.hpp"
 
+#include <deeprec/io/model_file.hpp>
 #include <deeprec/models/transformer_block.hpp>
+#include <deeprec/training/predict.hpp>
 
 using namespace deeprec;
 using support::message_of;
@@ -308,6 +310,203 @@ TEST_CASE("ONNX: named fields", "[onnx]") {
           model.forward(Record{{"item", items}, {"price", prices}, {"tags", tags}}, cache));
 }
 
+namespace {
+/// A merge layer over the outputs of two Embeddings, with and without masks, then the mean of the steps that are kept.
+template <class Layer>
+void same_merged(const Layer& layer, Index other_width) {
+    for (const bool mask : {true, false}) {
+        Sequential a{Embedding{11, 3, {.mask_zero = true}}}, b{Embedding{11, other_width, {.mask_zero = mask}}};
+        a.build({6}, Seed{1}), b.build({6}, Seed{2});
+        randomize(a), randomize(b, 50);
+        const GlobalAveragePool1D<float> mean;
+        onnx::Graph g;
+        const auto in = [&](const char* name) { return onnx::input(g, name, "batch", {6}, ElementType::int32); };
+        const onnx::Value u = onnx::part(g, "a", a, in("ids.a")), v = onnx::part(g, "b", b, in("ids.b"));
+        const onnx::Value y = onnx::part(g, "merge", layer, u, v);
+        g.output("y", y);
+        g.output("mean", onnx::part(g, "mean", mean, y));
+        if (!runtime()) return;
+        const auto left = ids(8, 6, 11), right = ids(8, 6, 11, 8);
+        typename decltype(a)::Cache of_a;
+        typename decltype(b)::Cache of_b;
+        typename Layer::Cache cache;
+        typename GlobalAveragePool1D<float>::Cache of_mean;
+        const auto expected = layer.forward(std::make_tuple(a.forward(left, of_a), b.forward(right, of_b)), cache);
+        support::OnnxRuntime::Session session(*runtime(), g.bytes());
+        session.input("ids.a", left).input("ids.b", right);
+        close(session.run("y"), expected);
+        close(session.run("mean"), mean.forward(expected, of_mean));
+    }
+}
+}  // namespace
+
+TEST_CASE("ONNX: merge layers in a composition by hand", "[onnx]") {
+    same_merged(Add{}, 3);
+    same_merged(Multiply{}, 3);
+    same_merged(Average{}, 3);
+    same_merged(Maximum{}, 3);
+    same_merged(Concatenate{}, 5);
+    // three inputs
+    onnx::Graph g;
+    const auto in = [&](const char* name) { return onnx::input(g, name, "batch", {4}, ElementType::float32); };
+    const onnx::Value a = in("a"), b = in("b"), c = in("c");
+    g.output("product", onnx::part(g, "multiply", BasicMultiply<float, 3>{}, a, b, c));
+    g.output("mean", onnx::part(g, "average", BasicAverage<float, 3>{}, a, b, c));
+    if (!runtime()) return;
+    Tensor<float, 2> x(5, 4), y(5, 4), z(5, 4);
+    fill_uniform(x, 2, Seed{1}), fill_uniform(y, 2, Seed{2}), fill_uniform(z, 2, Seed{3});
+    support::OnnxRuntime::Session session(*runtime(), g.bytes());
+    session.input("a", x).input("b", y).input("c", z);
+    BasicMultiply<float, 3>::Cache product;
+    BasicAverage<float, 3>::Cache mean;
+    close(session.run("product"), BasicMultiply<float, 3>{}.forward(std::tie(x, y, z), product));
+    close(session.run("mean"), BasicAverage<float, 3>{}.forward(std::tie(x, y, z), mean));
+}
+
+TEST_CASE("ONNX: an output for each of the Heads", "[onnx]") {
+    const auto heads = [] {
+        return Heads{head("click", Dense{1, sigmoid}), head("kind", Sequential{Dense{4, relu}, Dense{3, softmax}})};
+    };
+    const auto compare = [](const support::OnnxRuntime::Session& session, const Record& expected) {
+        REQUIRE(expected.fields().size() == 2);
+        for (const FieldView& f : expected.fields()) {
+            const auto y = view(expected).get<float>(f);
+            close(session.run(std::string(f.name).c_str()), View<const float, 2>{y.data, {y.shape[0], y.shape[1]}});
+        }
+    };
+    Sequential model{Embedding{11, 4, {.mask_zero = true}}, GRU{5}, heads()};
+    model.build({6}, Seed{1});
+    randomize(model);
+    TwoTower towers{Sequential{Embedding{11, 4}, GRU{5}}, Sequential{Embedding{11, 4}, GRU{5}},
+                    Sequential{Dense{8, relu}, heads()}};
+    towers.build({{6}, {6}}, Seed{1});
+    randomize(towers);
+    const std::string file = onnx::graph_of(model).bytes(), both = onnx::graph_of(towers).bytes(),
+                      of_head = onnx::graph_of(towers.head).bytes();
+    if (!runtime()) return;
+    const auto x = ids(8, 6, 11), items = ids(8, 6, 11, 4);
+    support::OnnxRuntime::Session session(*runtime(), file);
+    session.input("ids", x);
+    compare(session, predict(model, x));
+    support::OnnxRuntime::Session whole(*runtime(), both);
+    whole.input("user", x).input("item", items);
+    const Record expected = predict(towers, Pair{x, items});
+    compare(whole, expected);
+    typename decltype(towers.user)::Cache user;
+    typename decltype(towers.item)::Cache item;
+    const Tensor<float, 2> u(towers.user.forward(x, user)), v(towers.item.forward(items, item));
+    support::OnnxRuntime::Session head_alone(*runtime(), of_head);
+    head_alone.input("user", u).input("item", v);
+    compare(head_alone, expected);
+}
+
+namespace {
+/// A SequenceRecommender with these fields and numbers of items gives the same h.
+void same_recommender(const FieldsOption& step, const FieldsOption& user) {
+    Tensor<float, 2> features(11, 2);
+    fill_uniform(features, 1, Seed{6});
+    SequenceRecommender model{
+        10,
+        Sequential{GRU{5, return_sequences}, Dense{6}},
+        {.width = 6,
+         .scale = 8,
+         .attributes = std::vector<std::vector<std::int32_t>>(11, {1, 2}),
+         .features = features,
+         .step = step,
+         .user = user}};
+    const RecordShape event{{"event", {}}, {"gap", {1}}, {"tags", {3}}}, who{{"age", {2}}, {"country", {}}};
+    model.build(7, Seed{1}, step ? event : RecordShape{}, user ? who : RecordShape{});
+    randomize(model);
+    const std::string file = onnx::graph_of(model).bytes();
+    if (!runtime()) return;
+    const auto x = ids(5, 7, 11), events = ids(5, 7, 4, 5), tags = ids(5, 21, 9, 6), countries = ids(5, 1, 5, 7);
+    Tensor<std::int32_t, 3> of_events(5, 7, 3);
+    std::copy_n(tags.data(), tags.size(), of_events.data());
+    Tensor<std::int32_t, 1> of_users(5);
+    std::copy_n(countries.data(), 5, of_users.data());
+    Tensor<float, 2> ages(5, 2);
+    fill_uniform(ages, 2, Seed{8});
+    const auto gaps = numbers(5, 7, 1);
+    const Record steps{{"event", events}, {"gap", gaps}, {"tags", of_events}};
+    const Record users{{"age", ages}, {"country", of_users}};
+    SequenceRecords records;
+    if (step) records.step = view(steps);
+    if (user) records.user = view(users);
+    typename decltype(model)::Cache cache;
+    support::OnnxRuntime::Session session(*runtime(), file);
+    session.input("ids", x);
+    if (step) session.input("step.event", events).input("step.gap", gaps).input("step.tags", of_events);
+    if (user) session.input("user.age", ages).input("user.country", of_users);
+    close(session.run("h"), model.forward(x, records, cache));
+}
+}  // namespace
+
+TEST_CASE("ONNX: a sequence recommender with fields of events and users", "[onnx]") {
+    const auto parts = [](Index event, Index gap, Index tags) {
+        return Branches{field("event", Embedding{4, event, {.mask_zero = true}}), field("gap", Dense{gap, tanh}),
+                        field("tags", EmbeddingBag{9, tags, {.mask_zero = true}})};
+    };
+    const auto known = [](Index age, Index country) {
+        return Branches{field("age", Dense{age, relu}), field("country", Embedding{5, country})};
+    };
+    FieldList list;
+    list.add("event", Embedding{4, 6});
+    list.add("gap", Dense{6});
+    list.add("tags", EmbeddingBag{9, 6, {.mode = BagMode::max}});
+    same_recommender({}, {});
+    same_recommender(parts(6, 6, 6), {});  // added up
+    same_recommender(parts(1, 2, 3), {});  // side by side
+    same_recommender({}, known(2, 4));
+    same_recommender(list, known(6, 6));
+}
+
+TEST_CASE("ONNX: a model of a FieldList", "[onnx]") {
+    FieldList list;
+    list.add("item", Embedding{11, 4, {.mask_zero = true}});
+    list.add("price", Dense{2, relu});
+    Sequential model{list, LSTM{3}};
+    model.build({{"item", {6}}, {"price", {6, 1}}}, Seed{1});
+    randomize(model);
+    const std::string file = onnx::graph_of(model).bytes();
+    if (!runtime()) return;
+    const auto items = ids(8, 6, 11);
+    const auto prices = numbers(8, 6, 1);
+    decltype(model)::Cache cache;
+    support::OnnxRuntime::Session session(*runtime(), file);
+    close(session.input("item", items).input("price", prices).run("y"),
+          model.forward(Record{{"item", items}, {"price", prices}}, cache));
+}
+
+TEST_CASE("ONNX: a model file, loaded and exported, for 100 random inputs", "[onnx]") {
+    using Model = SequenceRecommender<Sequential<Residual<Sequential<LSTM<float, ReturnSequences>, Dense<>>>>>;
+    const support::TemporaryDirectory directory;
+    const auto path = directory.path() / "model.safetensors";
+    {
+        FieldList events;
+        events.add("event", Embedding{4, 8});
+        events.add("gap", Embedding{6, 8});
+        Model model{40,
+                    Sequential{Residual{Sequential{LSTM{12, return_sequences}, Dense{8}}}},
+                    {.width = 8, .scale = 12, .step = events, .user = field("age", Dense{8, relu})}};
+        model.build(20, Seed{3}, {{"event", {}}, {"gap", {}}}, {{"age", {1}}});
+        randomize(model);
+        save(model, path);
+    }
+    const auto model = load<Model>(path);
+    export_onnx(model, directory.path() / "model.onnx");
+    if (!runtime()) return;
+    std::ifstream in(directory.path() / "model.onnx", std::ios::binary);
+    const std::string file{std::istreambuf_iterator<char>(in), {}};
+    support::OnnxRuntime::Session session(*runtime(), file);
+    const auto x = ids(100, 20, 41), events = ids(100, 20, 4, 5), gaps = ids(100, 20, 6, 6);
+    Tensor<float, 2> ages(100, 1);
+    fill_uniform(ages, 2, Seed{8});
+    const Record steps{{"event", events}, {"gap", gaps}}, users{{"age", ages}};
+    Model::Cache cache;
+    session.input("ids", x).input("step.event", events).input("step.gap", gaps).input("user.age", ages);
+    close(session.run("h"), model.forward(x, {view(steps), view(users)}, cache));
+}
+
 TEST_CASE("ONNX: what cannot be written is refused by name", "[onnx]") {
     const auto complaint = [](auto model, const Shape& in) {
         if (in.rank() > 0) model.build(in, Seed{1});
@@ -320,6 +519,18 @@ TEST_CASE("ONNX: what cannot be written is refused by name", "[onnx]") {
           "export_onnx: 1 (Newer): the export knows nothing of the option 'number'");
     CHECK(complaint(Sequential{Residual{Sequential{Dense{2}, LSTM<float, ReturnSequences, Gelu>{2}}}}, {4, 2}) ==
           "export_onnx: 0.inner.1 (LSTM): the activation gelu has no form in ONNX's LSTM");
+    const auto with_step = [&](const FieldsOption& step) {
+        SequenceRecommender next{5, Sequential{Dense{4}}, {.width = 4, .step = step}};
+        next.build(3, Seed{1}, {{"price", {2}}});
+        return message_of<ArgumentError>([&] { onnx::graph_of(next); });
+    };
+    CHECK(with_step(field("price", Sequential{Dense{2}, Dense{4}})) ==
+          "export_onnx: step.price (Sequential): expected a field's layer to be Embedding, EmbeddingBag or Dense");
+    CHECK(with_step(Sequential{Branches{field("price", Dense{2})}, Dense{4}}) ==
+          "export_onnx: step (Fields): expected fields with a layer each, Branches of field(name, layer) alone or a "
+          "FieldList");
+    CHECK(complaint(Sequential{Dense{3}, Heads{head("x", Dense{1})}}, {2}) ==
+          "export_onnx: an input has the name of the output 'x'");
     const std::string unbuilt = "export_onnx: the model has no shapes and parameters; build it first";
     CHECK(complaint(Sequential{Dense{3}}, {}) == unbuilt);
     CHECK(complaint(Sequential{Embedding{3, 2}}, {}) == unbuilt);

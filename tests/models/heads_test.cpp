@@ -8,6 +8,7 @@
 #include <deeprec/layers/dense.hpp>
 #include <deeprec/layers/embedding.hpp>
 #include <deeprec/layers/lstm.hpp>
+#include <deeprec/layers/multi_head_attention.hpp>
 #include <deeprec/losses/binary_cross_entropy.hpp>
 #include <deeprec/losses/categorical_cross_entropy.hpp>
 #include <deeprec/losses/losses.hpp>
@@ -223,4 +224,19 @@ TEST_CASE("Heads at the end of two towers", "[heads][two_tower]") {
     const auto same = load<decltype(model)>(folder.path() / "m.safetensors");
     CHECK(evaluate(same, data, on("buy", Auc{}))["buy_auc"] == report["buy_auc"]);
     CHECK(predict(same, x).shape()[1].name == "buy");
+}
+
+TEST_CASE("The heads of attention are no Heads", "[heads]") {
+    Sequential model{Embedding{5, 4}, MultiHeadAttention{2, 2}};
+    static_assert(!HasHeads<decltype(model)>);
+    model.build({3}, Seed{1});
+    std::ostringstream out;
+    model.summary(out);
+    CHECK_THAT(out.str(), ContainsSubstring("MultiHeadAttention"));
+    Tensor<std::int32_t, 2> x(2, 3);
+    x.setConstant(1);
+    const Tensor<float, 3> y = predict(model, x);
+    decltype(model)::Cache cache;
+    const auto expected = model.forward(x, cache);
+    CHECK(std::equal(y.data(), y.data() + y.size(), expected.data(), expected.data() + expected.size()));
 }

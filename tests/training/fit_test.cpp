@@ -27,6 +27,7 @@
 #include <deeprec/optimizers/sgd.hpp>
 #include <deeprec/ranking/item_index.hpp>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 #include "training/worlds.hpp"
@@ -475,6 +476,27 @@ TEST_CASE("evaluate shows every sample to every metric, with weights", "[trainin
     std::ostringstream out;
     out << Report{{{"auc", 0.5}, {"log_loss", 2}}};
     CHECK(out.str() == "auc 0.5  log_loss 2");
+}
+
+TEST_CASE("predict and evaluate in a row keep threads and memory with a Predictor", "[training][threads]") {
+    const auto model = classifier();
+    const auto data = points(2500);
+    const auto expected = numbers(predict(model, data.inputs()));
+    const Index some[] = {7, 8, 9}, others[] = {7, 9, 8};
+    CHECK(data.batch(some).inputs.data() == data.inputs().data() + 7 * 4);  // rows in a row are not copied
+    CHECK(data.batch(others).inputs.data() != data.inputs().data() + 7 * 4);
+    for (const int threads : {1, 2}) {
+        Predictor predictor{model, {.threads = threads}};
+        const auto first = predict(predictor, data.inputs());
+        const Report figures = evaluate(predictor, data, BinaryAccuracy{});
+        CHECK(same_bits(numbers(first), expected));
+        CHECK(figures["binary_accuracy"] == evaluate(model, data, BinaryAccuracy{})["binary_accuracy"]);
+        // of 79 slices nothing is made anew
+        CHECK(support::allocations_in([&] { predictor.views(view(data.inputs())); }) == 0);
+        CHECK(support::allocations_in([&] { predict(predictor, data.inputs()); }) == 1);  // the result
+        const long of_evaluate = support::allocations_in([&] { evaluate(predictor, data, BinaryAccuracy{}); });
+        CHECK(of_evaluate <= 4);  // the numbers of the samples, and the report
+    }
 }
 
 TEST_CASE("evaluate takes samples that share candidates", "[training]") {

@@ -42,7 +42,7 @@ bool has_target(const T* target, Index width) {
 template <class Model, class Batch>
 TaskLists task_lists(const Model& model, const Batch& batch) {
     TaskLists lists;
-    if constexpr (requires { model.heads(); }) lists.heads = model.heads().shapes();
+    if constexpr (requires { model.heads().shapes(); }) lists.heads = model.heads().shapes();
     if constexpr (requires { batch.tasks; }) lists.targets = batch.tasks;
     return lists;
 }

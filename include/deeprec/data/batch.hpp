@@ -26,6 +26,12 @@ struct Batch {
 };
 
 namespace detail {
+/// Whether each is the one before and one: such rows stay where they are.
+inline bool consecutive(std::span<const Index> indices) {
+    for (std::size_t i = 1; i < indices.size(); ++i)
+        if (indices[i] != indices[i - 1] + 1) return false;
+    return !indices.empty();
+}
 /// Owns the gathered rows of one input tensor.
 template <class T, int Rank>
 class GatheredRows {
@@ -34,6 +40,7 @@ public:
         std::array<Index, static_cast<std::size_t>(Rank)> extents = source.dimensions();
         const Index per_sample = extents[0] ? source.size() / extents[0] : 0;
         extents[0] = static_cast<Index>(indices.size());
+        if (consecutive(indices)) return {source.data() + indices[0] * per_sample, extents};
         T* out = memory_.need(extents[0] * per_sample);
         for (const Index i : indices) out = std::copy_n(source.data() + i * per_sample, per_sample, out);
         return {memory_.data(), extents};
@@ -48,7 +55,9 @@ struct InputStore;
 template <>
 struct InputStore<Record> {
     RecordRows rows;
-    RecordView gather(const Record& x, std::span<const Index> indices) { return rows(view(x), indices); }
+    RecordView gather(const Record& x, std::span<const Index> indices) {
+        return consecutive(indices) ? x.slice(indices.front(), indices.back() + 1) : rows(view(x), indices);
+    }
     static Index samples(const Record& x) { return x.size(); }
 };
 template <class T, int Rank>

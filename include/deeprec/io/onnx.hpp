@@ -21,6 +21,7 @@
 #include <deeprec/io/onnx/operations.hpp>
 #include <deeprec/io/onnx/protobuf.hpp>
 #include <deeprec/io/onnx/recurrent.hpp>
+#include <deeprec/io/onnx/sequence_recommender.hpp>
 #include <deeprec/io/onnx/windows.hpp>
 #include <deeprec/models/two_tower.hpp>
 
@@ -28,9 +29,10 @@ DEEPREC_BEGIN
 
 namespace onnx {
 
-/// The graph's input of samples of `shape`; the batch axis has the name `batch`, axes in the middle are "time" and
-/// "places", the last one of numbers is a number.
-Value input(Graph& g, std::string_view name, std::string_view batch, const Shape& shape, ElementType type);
+/// The graph's input of samples of `shape`; the batch axis has the name `batch`, axes in the middle are `first`, "time"
+/// where nothing else is said, and "places", the last one of numbers is a number.
+Value input(Graph& g, std::string_view name, std::string_view batch, const Shape& shape, ElementType type,
+            std::string_view first = "time");
 [[noreturn]] void refuse_unbuilt();
 
 /// The inputs that a model reads: one, or one for each of its fields, named with a dot behind `prefix`.
@@ -61,6 +63,17 @@ void check_built(const Model& model) {
 template <class Model>
 inline constexpr bool is_head = requires { std::declval<const Model&>().half_width(); };
 
+/// A slice of the last axis of y for each head, by its name.
+void head_outputs(Graph& g, const RecordShape& heads, const Value& y);
+/// The output of a model, `name`; of a model that ends in Heads one for each, by its name.
+template <class Model>
+void outputs(Graph& g, const Model& model, std::string_view name, const Value& y) {
+    if constexpr (HasHeads<Model>)
+        head_outputs(g, model.heads().shapes(), y);
+    else
+        g.output(name, y);
+}
+
 /// The graph of a model: a Sequential or Branches, "x" or "ids" or the names of the fields -> "y".
 template <class Model>
 Graph graph_of(const Model& model) {
@@ -68,7 +81,7 @@ Graph graph_of(const Model& model) {
     Graph g;
     constexpr std::string_view name = Model::reads == Reads::ids ? "ids" : "x";
     const auto x = inputs(g, model, name, "", "batch");
-    g.output("y", part(g, "", model, x));
+    outputs(g, model, "y", part(g, "", model, x));
     return g;
 }
 /// A TwoTower: "user" and "item", or "user.FIELD" and "item.FIELD" -> "score" [B, outputs] of pairs of rows, or of one
@@ -80,7 +93,7 @@ Graph graph_of(const TwoTower<User, Item, Head>& model) {
     const auto users = inputs(g, model.user, "", "user", "users");
     const auto items = inputs(g, model.item, "", "item", "items");
     const Value u = part(g, "user", model.user, users), v = part(g, "item", model.item, items);
-    g.output("score", part(g, "head", model.head, u, v));
+    outputs(g, model, "score", part(g, "head", model.head, u, v));
     return g;
 }
 /// A head of a TwoTower: "user" and "item", the towers' vectors -> "score".
@@ -97,22 +110,34 @@ Graph graph_of(const Head& head) {
     if (user_width == 0) refuse_unbuilt();
     const Value u = input(g, "user", "users", {user_width}, ElementType::float32);
     const Value v = input(g, "item", "items", {item_width}, ElementType::float32);
-    g.output("score", part(g, "", head, u, v));
+    outputs(g, head, "score", part(g, "", head, u, v));
     return g;
 }
-/// A SequenceRecommender: "ids" [B, T], events first -> "h" [B, T, D], as `forward`.
+/// A SequenceRecommender: "ids" [B, T], events first, and "step.FIELD" [B, T, ...], "user.FIELD" [B, ...] -> "h"
+/// [B, T, D], as `forward`.
 template <class Tower>
 Graph graph_of(const SequenceRecommender<Tower>& model) {
     check_built(model);
     Graph g;
-    const Value ids = input(g, "ids", "batch", {model.steps()}, ElementType::int32);
-    g.output("h", part(g, "", model, ids));
+    g.output("h", g.part("", model.name(), [&] {
+        const LayerFields f = fields_of(g, model);
+        const Value ids = input(g, "ids", "batch", {model.steps()}, ElementType::int32);
+        const auto fields = [&](std::string_view option, std::string_view first) {
+            Record record;
+            for (const FieldShape& own : fields_read(g, f, option))
+                record.emplace_back(own.name, input(g, message(option, ".", own.name), "batch", own.shape, own.type,
+                                                    first));
+            return record;
+        };
+        const Record step = fields("step", "time"), user = fields("user", "places");
+        return to_onnx(g, model, ids, step, user);
+    }));
     return g;
 }
 
 #if DEEPREC_BODIES
 DEEPREC_FUNCTION Value input(Graph& g, std::string_view name, std::string_view batch, const Shape& shape,
-                             ElementType type) {
+                             ElementType type, std::string_view first) {
     const bool ids = type == ElementType::int32;
     if (!ids && shape.rank() == 0) refuse_unbuilt();
     std::vector<Graph::Axis> axes{batch};
@@ -120,8 +145,16 @@ DEEPREC_FUNCTION Value input(Graph& g, std::string_view name, std::string_view b
         if (!ids && axis + 1 == shape.rank())
             axes.push_back(shape[axis]);
         else
-            axes.push_back(axis == 0 ? "time" : "places");
+            axes.push_back(axis == 0 ? first : "places");
     return {g.input(name, ids ? Element::int32 : Element::float32, axes), shape.rank() + 1};
+}
+DEEPREC_FUNCTION void head_outputs(Graph& g, const RecordShape& heads, const Value& y) {
+    Index begin = 0;
+    for (const FieldShape& head : heads) {
+        const Index end = begin + head.shape.size();
+        g.output(head.name, {g.node("Slice", {y.name, g.list({begin}), g.list({end}), g.list({-1})}), y.rank});
+        begin = end;
+    }
 }
 DEEPREC_FUNCTION void refuse_unbuilt() {
     throw ArgumentError("export_onnx: the model has no shapes and parameters; build it first");

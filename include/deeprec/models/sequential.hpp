@@ -156,7 +156,7 @@ public:
     const Shape& output_shape() const { return shapes_[count]; }
     /// The Heads that it ends in.
     const auto& heads() const
-        requires requires(const Last& last) { last.heads(); }
+        requires requires(const Last& last) { last.heads().shapes(); }
     {
         return layer<count - 1>().heads();
     }

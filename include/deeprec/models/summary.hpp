@@ -32,7 +32,7 @@ void add_summary_row(std::vector<SummaryRow>& rows, const std::string& key, std:
 /// Adds the row of the part `key`, or those of its fields or heads where it has such, as "0.item Embedding".
 template <class L>
 void add_summary(std::vector<SummaryRow>& rows, const std::string& key, const L& layer, const Shape& output) {
-    if constexpr (L::reads == Reads::record || requires { layer.heads(); }) {
+    if constexpr (L::reads == Reads::record || requires { layer.heads().shapes(); }) {
         for (SummaryRow row : layer.summary_rows()) {
             row.layer = message(key, ".", row.layer);
             rows.push_back(std::move(row));

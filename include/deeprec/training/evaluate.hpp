@@ -80,10 +80,10 @@ void agree_to_evaluate(const Model& model, const Data& data, TrainingWorld& worl
 }
 /// `evaluate`, alone or `Shared` by the ranks of a world: a program without one has none of the code that shares.
 template <bool Shared, class Model, class Data, class... Metrics>
-Report evaluate_batches(const Model& model, const Data& data, [[maybe_unused]] const AnyWorld& world,
+Report evaluate_batches(Predictor<Model>& predictor, const Data& data, [[maybe_unused]] const AnyWorld& world,
                         Metrics... metrics) {
     constexpr Index batch_size = 1024;
-    Predictor<Model> predictor(model);
+    const Model& model = predictor.model();
     const std::vector<Index> order = all_indices(data.size());
     const auto indices_of = [&](Index number) {
         const Index begin = number * batch_size, count = std::min(batch_size, data.size() - begin);
@@ -138,14 +138,27 @@ Report evaluate_batches(const Model& model, const Data& data, [[maybe_unused]] c
 /// `evaluate(model, test, Auc{}, LogLoss{})["auc"]`, or over ranks `evaluate(model, test, {.world = world}, Auc{})`.
 /// Throws as the model's forward and the metrics' update; ArgumentError, on every rank and with both values, where one
 /// has other data or weights.
+///
+/// A call starts threads and finds memory; of many in a row, `Predictor predictor{model}` keeps both:
+/// `evaluate(predictor, test, Auc{})`.
+template <class Model, class Data, class... Metrics>
+Report evaluate(Predictor<Model>& predictor, const Data& data, EvaluateOptions options, Metrics... metrics) {
+    return options.world ? detail::evaluate_batches<true>(predictor, data, options.world, std::move(metrics)...)
+                         : detail::evaluate_batches<false>(predictor, data, {}, std::move(metrics)...);
+}
+template <class Model, class Data, class... Metrics>
+Report evaluate(Predictor<Model>& predictor, const Data& data, Metrics... metrics) {
+    return detail::evaluate_batches<false>(predictor, data, {}, std::move(metrics)...);
+}
 template <class Model, class Data, class... Metrics>
 Report evaluate(const Model& model, const Data& data, EvaluateOptions options, Metrics... metrics) {
-    return options.world ? detail::evaluate_batches<true>(model, data, options.world, std::move(metrics)...)
-                         : detail::evaluate_batches<false>(model, data, {}, std::move(metrics)...);
+    Predictor<Model> predictor(model);
+    return evaluate(predictor, data, std::move(options), std::move(metrics)...);
 }
 template <class Model, class Data, class... Metrics>
 Report evaluate(const Model& model, const Data& data, Metrics... metrics) {
-    return detail::evaluate_batches<false>(model, data, {}, std::move(metrics)...);
+    Predictor<Model> predictor(model);
+    return evaluate(predictor, data, std::move(metrics)...);
 }
 
 DEEPREC_END

@@ -77,6 +77,8 @@ public:
         return View<const T, Output::rank>{values, extents, Mask{mask}};
     }
 
+    const Model& model() const { return model_; }
+
 private:
     typename Model::Cache& cache(Index lane) { return caches_[static_cast<std::size_t>(lane)]; }
     /// No more threads than there are slices, none where one is enough.
@@ -115,13 +117,16 @@ auto input_views(const X& x) {
 /// The model's outputs for all samples of x (a tensor, view or record; a Pair of them for two towers), in batches over
 /// threads. Shape: [N, ...] as the model's output; of a model that ends in Heads a Record, [N, outputs] by head. Throws
 /// as Predictor and the model's forward.
+///
+/// A call starts threads and finds memory; of many in a row, `Predictor predictor{model}` keeps both, and beside the
+/// forward passes `predict(predictor, x)` copies its result alone.
 template <class Model, class X>
-auto predict(const Model& model, const X& x, PredictOptions options = {}) {
-    Predictor<Model> predictor(model, options);
+auto predict(Predictor<Model>& predictor, const X& x) {
+    const Model& model = predictor.model();
     const auto y = predictor.views(detail::input_views(x));
     using Output = std::remove_cvref_t<decltype(y)>;
     using T = typename Model::Scalar;
-    if constexpr (requires { model.heads(); }) {
+    if constexpr (requires { model.heads().shapes(); }) {
         std::vector<Record::Field> heads;
         const T* from = y.data();
         for (const FieldShape& head : model.heads().shapes()) {
@@ -137,6 +142,12 @@ auto predict(const Model& model, const X& x, PredictOptions options = {}) {
         std::copy_n(y.data(), y.size(), result.data());
         return result;
     }
+}
+
+template <class Model, class X>
+auto predict(const Model& model, const X& x, PredictOptions options = {}) {
+    Predictor<Model> predictor(model, options);
+    return predict(predictor, x);
 }
 
 DEEPREC_END

@@ -22,7 +22,7 @@ Value batch_norm(Graph& g, const LayerFields& f, const Value& x);
 
 template <class T, class A>
 Value to_onnx(Graph& g, const Dense<T, A>& layer, const Value& x) {
-    return dense(g, {g, layer, {"units", "activation", "use_bias"}}, x);
+    return dense(g, {g, layer}, x);
 }
 template <class T, class A>
 Value to_onnx(Graph& g, const Activation<T, A>& layer, const Value& x) {
@@ -52,6 +52,7 @@ Value to_onnx(Graph& g, const Flatten<T>&, const Value& x) {
 
 #if DEEPREC_BODIES
 DEEPREC_FUNCTION Value dense(Graph& g, const LayerFields& f, const Value& x) {
+    f.check_options(g, {"units", "activation", "use_bias"});
     const std::string product = g.node("MatMul", {x.name, parameter(g, f, "kernel")});
     return {activate(g, f, "activation", add_bias(g, f, product)), x.rank, x.mask};
 }

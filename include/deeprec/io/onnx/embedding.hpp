@@ -21,11 +21,11 @@ Value position_embedding(Graph& g, const LayerFields& f, const Value& x);
 
 template <class T>
 Value to_onnx(Graph& g, const Embedding<T>& layer, const Value& ids) {
-    return embedding(g, {g, layer, {"input_dim", "output_dim", "mask_zero", "out_of_range"}}, ids);
+    return embedding(g, {g, layer}, ids);
 }
 template <class T>
 Value to_onnx(Graph& g, const EmbeddingBag<T>& layer, const Value& ids) {
-    return embedding_bag(g, {g, layer, {"input_dim", "output_dim", "mode", "mask_zero", "out_of_range"}}, ids);
+    return embedding_bag(g, {g, layer}, ids);
 }
 template <class T>
 Value to_onnx(Graph& g, const PositionEmbedding<T>& layer, const Value& x) {
@@ -52,11 +52,13 @@ inline std::string not_padding(Graph& g, const std::string& ids) {
     return g.node("Not", {g.node("Equal", {cast(g, ids, Element::int64), g.integer(0)})});
 }
 DEEPREC_FUNCTION Value embedding(Graph& g, const LayerFields& f, const Value& ids) {
+    f.check_options(g, {"input_dim", "output_dim", "mask_zero", "out_of_range"});
     Value y{rows_by_id(g, f, ids.name), ids.rank + 1};
     if (f.truth("mask_zero") && ids.rank == 2) y.mask = not_padding(g, ids.name);
     return y;
 }
 DEEPREC_FUNCTION Value embedding_bag(Graph& g, const LayerFields& f, const Value& ids) {
+    f.check_options(g, {"input_dim", "output_dim", "mode", "mask_zero", "out_of_range"});
     const std::string_view mode = f.text("mode");
     const std::string axis = g.list({-2});
     std::string rows = rows_by_id(g, f, ids.name), counts;

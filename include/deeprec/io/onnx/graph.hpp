@@ -80,8 +80,8 @@ public:
     /// Throws ArgumentError in the name of the part that is being written.
     template <class... Parts>
     [[noreturn]] void refuse(const Parts&... parts) const {
-        throw ArgumentError(
-            message("export_onnx: ", path_, path_.empty() ? "" : " ", "(", layer_, "): ", message(parts...)));
+        const std::string where = layer_.empty() ? "" : message(path_, path_.empty() ? "" : " ", "(", layer_, "): ");
+        throw ArgumentError(message("export_onnx: ", where, message(parts...)));
     }
 
     /// The file. Throws ArgumentError above the 2 GB that the format can have.

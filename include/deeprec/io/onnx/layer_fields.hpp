@@ -28,13 +28,28 @@ public:
     /// Throws ArgumentError where the layer has other options than those: what an exporter does not know it must not
     /// pass over.
     template <class L>
-    LayerFields(const Graph& g, const L& layer, std::initializer_list<std::string_view> known) {
+    LayerFields(const Graph& g, const L& layer, std::initializer_list<std::string_view> known) : LayerFields(g, layer) {
+        check_options(g, known);
+    }
+    /// The same, `check_options` to follow.
+    template <class L>
+    LayerFields(const Graph&, const L& layer) {
         check_float<L>();
         typename L::Gradients none;
         Fields<float> fields(Fields<float>::With::names);
         detail::list_fields(layer, none, fields);
-        take(g, fields, known);
+        layers_ = fields.layers();
+        parameters_ = std::move(fields.parameters());
     }
+    /// Of the part `name`. Throws ArgumentError where there is none.
+    LayerFields part(std::string_view name) const;
+    bool has_part(std::string_view name) const;
+    /// Throws ArgumentError where the layer has other options than those.
+    void check_options(const Graph& g, std::initializer_list<std::string_view> known) const;
+
+    /// The name() of the layer.
+    std::string_view layer() const { return layers_.front().layer; }
+    bool has_option(std::string_view name) const;
 
     bool truth(std::string_view name) const {
         const Option& o = option(name);
@@ -55,41 +70,52 @@ public:
     const RecordShape& record(std::string_view name) const {
         return *static_cast<const RecordShape*>(option(name).value);
     }
-    /// Throws ArgumentError where the layer has other parts than those.
-    void check_parts(const Graph& g, std::initializer_list<std::string_view> known) const;
     /// Numbers of a parameter or state, row-major; empty for one that the layer does without.
     std::span<const float> values(std::string_view name) const;
     /// Shape of a parameter or state.
     Shape shape(std::string_view name) const;
 
 private:
-    void take(const Graph& g, Fields<float>& fields, std::initializer_list<std::string_view> known);
+    LayerFields() = default;
+    const std::vector<Option>& options() const { return layers_.front().options; }
     const Option& option(std::string_view name) const;
     const Parameter<float>* parameter(std::string_view name) const;
 
-    std::vector<Option> options_;
-    std::vector<std::string> parts_;  // names of layers inside
+    std::vector<LayerOptions> layers_;  // itself, and those inside
     std::vector<Parameter<float>> parameters_;
 };
 
 #if DEEPREC_BODIES
-DEEPREC_FUNCTION void LayerFields::take(const Graph& g, Fields<float>& fields,
-                                        std::initializer_list<std::string_view> known) {
-    options_ = fields.layers().front().options;
-    parameters_ = std::move(fields.parameters());
-    for (const LayerOptions& inner : fields.layers())
-        if (!inner.path.empty() && inner.path.find('.') == std::string::npos) parts_.push_back(inner.path);
-    for (const Option& o : options_)
+DEEPREC_FUNCTION LayerFields LayerFields::part(std::string_view name) const {
+    LayerFields own;
+    const std::string inner = std::string(name) + ".";
+    const auto behind = [&](const std::string& path) { return path.substr(std::min(inner.size(), path.size())); };
+    for (const LayerOptions& layer : layers_) {
+        if (layer.path != name && !layer.path.starts_with(inner)) continue;
+        own.layers_.push_back(layer);
+        own.layers_.back().path = behind(layer.path);
+    }
+    if (own.layers_.empty()) throw ArgumentError(message("export_onnx: the layer has no part '", name, "'"));
+    for (const Parameter<float>& p : parameters_) {
+        if (!p.path.starts_with(inner)) continue;
+        own.parameters_.push_back(p);
+        own.parameters_.back().path = behind(p.path);
+    }
+    return own;
+}
+DEEPREC_FUNCTION bool LayerFields::has_part(std::string_view name) const {
+    return std::any_of(layers_.begin(), layers_.end(), [&](const LayerOptions& layer) { return layer.path == name; });
+}
+DEEPREC_FUNCTION void LayerFields::check_options(const Graph& g, std::initializer_list<std::string_view> known) const {
+    for (const Option& o : options())
         if (std::find(known.begin(), known.end(), o.name) == known.end())
             g.refuse("the export knows nothing of the option '", o.name, "'");
 }
-DEEPREC_FUNCTION void LayerFields::check_parts(const Graph& g, std::initializer_list<std::string_view> known) const {
-    for (const std::string& part : parts_)
-        if (std::find(known.begin(), known.end(), part) == known.end())
-            g.refuse("the export knows nothing of the part '", part, "'");
+DEEPREC_FUNCTION bool LayerFields::has_option(std::string_view name) const {
+    return std::any_of(options().begin(), options().end(), [&](const Option& o) { return o.name == name; });
 }
 DEEPREC_FUNCTION const Option& LayerFields::option(std::string_view name) const {
-    for (const Option& o : options_)
+    for (const Option& o : options())
         if (o.name == name) return o;
     throw ArgumentError(message("export_onnx: the layer has no option '", name, "'"));
 }

@@ -4,12 +4,13 @@
 #include <deeprec/io/onnx/embedding.hpp>
 #include <deeprec/io/onnx/operations.hpp>
 #include <deeprec/layers/dot.hpp>
+#include <deeprec/layers/merge.hpp>
 #include <deeprec/models/branches.hpp>
 #include <deeprec/models/concatenation.hpp>
+#include <deeprec/models/heads.hpp>
 #include <deeprec/models/masked.hpp>
 #include <deeprec/models/pair_head.hpp>
 #include <deeprec/models/residual.hpp>
-#include <deeprec/models/sequence_recommender.hpp>
 #include <deeprec/models/sequential.hpp>
 
 DEEPREC_BEGIN
@@ -61,6 +62,26 @@ Value to_onnx(Graph& g, const Branches<Parts...>& model, const Record& x) {
     return side_by_side(g, parts);
 }
 
+template <class... Layers>
+Value to_onnx(Graph& g, const Heads<Layers...>& model, const Value& x) {
+    const LayerFields f(g, model, {"heads"});
+    std::vector<Value> parts;
+    model.each([&]<std::size_t At>(const auto& layer) {
+        parts.push_back(part(g, f.record("heads")[At].name, layer, x));
+    });
+    return side_by_side(g, parts);
+}
+
+/// Several tensors in one, by the name of the merge layer; a step is kept where every input with a mask keeps it.
+Value merged(Graph& g, std::string_view layer, const std::vector<Value>& xs);
+/// For compositions of your own: `part(g, "sum", Add{}, a, b)`.
+template <class T, class Rule, std::size_t N, class... Xs>
+    requires(sizeof...(Xs) == N)
+Value to_onnx(Graph& g, const Merge<T, Rule, N>& layer, const Xs&... xs) {
+    check_float<Merge<T, Rule, N>>();
+    return merged(g, layer.name(), {xs...});
+}
+
 // Heads over two vectors. One user meets many items where u is [1, W] and v [N, W].
 
 Value dot(Graph& g, const Value& u, const Value& v, bool normalize, double scale);
@@ -92,32 +113,23 @@ Value to_onnx(Graph& g, const Concatenation<Layers>& head, const Value& u, const
         return onnx::layers<1, Layers::size()>(g, head.layers(), hidden);
 }
 
-/// h of each step, as `forward`.
-Value unit_length(Graph& g, const Value& x, double scale);
-template <class Tower>
-Value to_onnx(Graph& g, const SequenceRecommender<Tower>& model, const Value& ids) {
-    const LayerFields f(
-        g, model, {"items", "steps", "width", "scale", "use_bias", "use_ids", "attributes", "id_dropout", "cold",
-                                     "feature_width"});
-    f.check_parts(g, {"tower"});
-    const Index rows = model.items() + 1, width = model.width();
-    const std::span<const float> vectors{model.vectors(), static_cast<std::size_t>(rows * width)};
-    const Value x{rows_by_id(g, g.constant("items", vectors, {rows, width}), rows, ids.name), 3};
-    const Value h = part(g, "tower", model.tower, x);
-    return model.options().scale > 0 ? unit_length(g, h, model.options().scale) : h;
-}
-
 #if DEEPREC_BODIES
 DEEPREC_FUNCTION Value side_by_side(Graph& g, const std::vector<Value>& parts) {
-    if (parts.size() == 1) return parts[0];
-    Value y{"", parts[0].rank};
+    return parts.size() == 1 ? parts[0] : merged(g, "Concatenate", parts);
+}
+DEEPREC_FUNCTION Value merged(Graph& g, std::string_view layer, const std::vector<Value>& xs) {
+    Value y{xs[0].name, xs[0].rank};
     std::vector<std::string> names;
-    for (const Value& part : parts) {
-        names.push_back(part.name);
-        if (part.mask.empty() || part.rank < 3) continue;
-        y.mask = y.mask.empty() ? part.mask : g.node("And", {y.mask, part.mask});
+    for (const Value& x : xs) {
+        names.push_back(x.name);
+        if (x.mask.empty() || x.rank < 3) continue;
+        y.mask = y.mask.empty() ? x.mask : g.node("And", {y.mask, x.mask});
     }
-    y.name = g.node("Concat", names, {{"axis", std::int64_t{-1}}});
+    if (layer == "Concatenate") y.name = g.node("Concat", names, {{"axis", std::int64_t{-1}}});
+    if (layer == "Add") y.name = g.node("Sum", names);
+    if (layer == "Average") y.name = g.node("Mean", names);
+    if (layer == "Maximum") y.name = g.node("Max", names);
+    for (std::size_t i = 1; layer == "Multiply" && i < xs.size(); ++i) y.name = g.node("Mul", {y.name, names[i]});
     return y;
 }
 /// sum over the last axis, which stays.
@@ -143,12 +155,6 @@ DEEPREC_FUNCTION Value first_of_head(Graph& g, const LayerFields& f, Index user_
     const std::string user = add_bias(g, f, g.node("MatMul", {u.name, of_user}));
     const std::string sum = g.node("Add", {user, g.node("MatMul", {v.name, of_item})});
     return {activate(g, f, "activation", sum), 2};
-}
-DEEPREC_FUNCTION Value unit_length(Graph& g, const Value& x, double scale) {
-    const std::string length = g.node("Sqrt", {sum_last(g, g.node("Mul", {x.name, x.name}))});
-    const std::string some = g.node("Greater", {length, g.number(0)});
-    const std::string unit = g.node("Div", {g.node("Mul", {x.name, g.number(scale)}), length});
-    return {g.node("Where", {some, unit, g.number(0)}), x.rank, x.mask};
 }
 #endif
 
