@@ -14,14 +14,7 @@
 
 DEEPREC_BEGIN
 
-/// Events, and what is known of their items and users, in the order of their ids (`align`).
-struct Tables {
-    EventTable events;
-    ItemTable items;
-    UserTable users;
-};
-
-/// The same files as `read_dataset`, as tables:
+/// The same files as `read_dataset`, as aligned tables:
 /// - events have the number `rating` where there are ratings; of RecBole every column, a token as category, token_seq
 ///   as categories, float as number and float_seq as vector;
 /// - items have title, year and genres; of RecBole the columns of NAME.item (`movie_title` and `title` are texts);

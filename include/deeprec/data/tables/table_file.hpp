@@ -28,12 +28,7 @@ EventTable load_events(const std::filesystem::path& path);
 ItemTable load_items(const std::filesystem::path& path);
 UserTable load_users(const std::filesystem::path& path);
 
-/// A log with what is known of its items and users (tables without rows: nothing), in one file.
-struct Tables {
-    EventTable events;
-    ItemTable items;
-    UserTable users;
-};
+/// All three in one file.
 void save(const Tables& tables, const std::filesystem::path& path);
 /// Throws as `load_events`.
 Tables load_tables(const std::filesystem::path& path);

@@ -121,6 +121,13 @@ struct UserTable : KeyedTable {
     friend void align(EventTable& events, UserTable& about);
 };
 
+/// A log with what is known of its items and users (tables without rows: nothing).
+struct Tables {
+    EventTable events;
+    ItemTable items;
+    UserTable users;
+};
+
 /// Gives items one number in both tables: the rows of `about` come into the order of the events' ids (an item that it
 /// lacks has a row of missing values), and its other items, those without events, get the ids behind them in both.
 void align(EventTable& events, ItemTable& about);
