@@ -293,8 +293,8 @@ int main(int argc, char** argv) {
         save(shop, options.bundle);
     }
     std::printf("\n%.0f seconds in all\n", seconds_since(begin));
-    // On real data the best network stands above Markov, and the hybrid by more than chance; quick training must rank far
-    // better than chance.
+    // On real data the best network stands above Markov, and the hybrid by more than chance; quick training must rank
+    // far better than chance.
     if (options.quick) return results.of("sequence RNN").auc > 0.6 && results.of("tutorial's CNN").auc > 0.7 ? 0 : 1;
     const auto holds = [](const PairedTest& test) { return test.difference > 0 && test.p < 0.05; };
     const bool above = network_less.hr.difference > 0 && network_less.ndcg.difference > 0;

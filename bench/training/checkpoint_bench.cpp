@@ -1,5 +1,5 @@
-// What a checkpoint costs: a model of 10 million parameters with Adam's two averages, 120 MB, as Checkpoint writes it after
-// an epoch, beside a plain file of as many bytes.
+// What a checkpoint costs: a model of 10 million parameters with Adam's two averages, 120 MB, as Checkpoint writes it
+// after an epoch, beside a plain file of as many bytes.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>

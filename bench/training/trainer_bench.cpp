@@ -75,8 +75,8 @@ void outputs(benchmark::State& state, const Model& model) {
     for (auto _ : state) benchmark::DoNotOptimize(predictor.views(x).data());
 }
 
-// `predict` and `evaluate` with a Predictor that is kept, and `predict` with a new one, over the bare forward passes, of
-// one thread, the least of each: what is beside the passes.
+// `predict` and `evaluate` with a Predictor that is kept, and `predict` with a new one, over the bare forward passes,
+// of one thread, the least of each: what is beside the passes.
 void in_a_row(benchmark::State& state) {
     const auto model = cnn();
     const Index samples = state.range(0), slice = 32;

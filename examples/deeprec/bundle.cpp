@@ -54,7 +54,8 @@ bool export_towers(const AnyScorer& scorer, const std::filesystem::path& directo
     say(path("head.onnx"), "the score of both towers' vectors");
     if constexpr (requires { index->search_vectors(); }) {
         save_npy(index->search_vectors(), path("search_vectors.npy"));
-        say(path("search_vectors.npy"), "a row an item, for faiss and hnswlib: inner products with a user's are scores");
+        say(path("search_vectors.npy"),
+            "a row an item, for faiss and hnswlib: inner products with a user's are scores");
     } else {
         std::printf("No %s: the scores of this head are no inner products\n", path("search_vectors.npy").c_str());
     }

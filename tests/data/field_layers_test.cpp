@@ -58,9 +58,8 @@ TEST_CASE("What is missing has weights that are trained, whatever its kind", "[d
     for (const auto& p : fields.parameters()) {
         CAPTURE(p.path);
         if (p.rows) {
-            const float* const row = p.rows->find(p.path == "likes.embeddings"
-                                                      ? static_cast<std::int32_t>(spec.rows("likes")) - 1
-                                                      : 0);
+            const float* const row =
+                p.rows->find(p.path == "likes.embeddings" ? static_cast<std::int32_t>(spec.rows("likes")) - 1 : 0);
             REQUIRE(row);
             CHECK(row[0] == 1);
             ++trained;

@@ -136,10 +136,9 @@ void fuzz::write_seeds(const std::filesystem::path& directory) {
     seed("recbole",
          "1id:token\tcity:token\tage:float\tlikes:token_seq\tplace:float_seq\n"
          "a\tRome\t31.5\tjazz opera\t1 2\nb\t\t\t\t\nz\tBern\t1\tx\t1\n");
-    seed("recbole",
-         join({"2user_id:token\titem_id:token\ttimestamp:float\tkind:token\nu1\ta\t1e9\tview\n",
-               "item_id:token\ttitle:token_seq\tpicture:float_seq\na\tHeat\t1 2\nb\t\t\n",
-               "user_id:token\tage:float\nu1\t31\n"}));
+    seed("recbole", join({"2user_id:token\titem_id:token\ttimestamp:float\tkind:token\nu1\ta\t1e9\tview\n",
+                          "item_id:token\ttitle:token_seq\tpicture:float_seq\na\tHeat\t1 2\nb\t\t\n",
+                          "user_id:token\tage:float\nu1\t31\n"}));
     seed("movielens",
          join({"0userId,movieId,rating,timestamp\n1,2,3.5,10\n2,1,4,11\n",
                "movieId,title,genres\n1,\"Heat, The \"\"H\"\" (1995)\",Crime|Drama\n2,L\xc3\xa9on,Crime\n"}));

@@ -405,15 +405,14 @@ namespace {
 void same_recommender(const FieldsOption& step, const FieldsOption& user) {
     Tensor<float, 2> features(11, 2);
     fill_uniform(features, 1, Seed{6});
-    SequenceRecommender model{
-        10,
-        Sequential{GRU{5, return_sequences}, Dense{6}},
-        {.width = 6,
-         .scale = 8,
-         .attributes = std::vector<std::vector<std::int32_t>>(11, {1, 2}),
-         .features = features,
-         .step = step,
-         .user = user}};
+    SequenceRecommender model{10,
+                              Sequential{GRU{5, return_sequences}, Dense{6}},
+                              {.width = 6,
+                               .scale = 8,
+                               .attributes = std::vector<std::vector<std::int32_t>>(11, {1, 2}),
+                               .features = features,
+                               .step = step,
+                               .user = user}};
     const RecordShape event{{"event", {}}, {"gap", {1}}, {"tags", {3}}}, who{{"age", {2}}, {"country", {}}};
     model.build(7, Seed{1}, step ? event : RecordShape{}, user ? who : RecordShape{});
     randomize(model);

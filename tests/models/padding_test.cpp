@@ -123,8 +123,8 @@ std::vector<float> field_scores(const Model& model, Index steps, bool missing = 
     Tensor<std::int32_t, 1> brands(users);
     brands.setValues({5, 0, 3, 1});
     typename Model::Cache cache;
-    const auto y = model.forward(Record{{"item", ids}, {"type", types}, {"price", prices}}, Record{{"brand", brands}},
-                                 cache);
+    const auto y =
+        model.forward(Record{{"item", ids}, {"type", types}, {"price", prices}}, Record{{"brand", brands}}, cache);
     return {y.data(), y.data() + y.size()};
 }
 
@@ -198,8 +198,7 @@ TEST_CASE("More padding and a missing value change no score of other users where
     check(Sequential{Masked{Conv1D{6, 3, relu, {.padding = Padding::causal}}}, GlobalAveragePool1D{}});
 }
 
-TEST_CASE("More padding and a missing value change no score of other users of a recommender with fields",
-          "[padding]") {
+TEST_CASE("More padding and a missing value change no score of other users of a recommender with fields", "[padding]") {
     const auto check = [](auto tower) {
         SequenceRecommender model{
             9,

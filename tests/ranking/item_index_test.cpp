@@ -279,8 +279,7 @@ TEST_CASE("Ranks that share an index find what one does, to the bit, filters and
             for (const int ranks : {1, 2, 3, 8}) {
                 std::vector<std::vector<std::vector<Hit<float>>>> made(static_cast<std::size_t>(ranks));
                 const auto errors = support::on_ranks(ranks, [&](int rank, AnyWorld world) {
-                    ItemIndex index{
-                        model, items, {.first_item = 1, .threads = 1, .storage = storage, .world = world}};
+                    ItemIndex index{model, items, {.first_item = 1, .threads = 1, .storage = storage, .world = world}};
                     made[static_cast<std::size_t>(rank)] = lists(index, rank == 0 && ranks > 1 ? &pool : nullptr);
                 });
                 CHECK(errors == std::vector<std::string>(static_cast<std::size_t>(ranks)));

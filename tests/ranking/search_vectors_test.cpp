@@ -1,4 +1,5 @@
-/// Vectors for engines of nearest neighbours: their inner products are the scores, and hnswlib finds what the indexes do.
+/// Vectors for engines of nearest neighbours: their inner products are the scores, and hnswlib finds what the indexes
+/// do.
 #include <numeric>
 #include <vector>
 
@@ -95,7 +96,9 @@ TEST_CASE("Vectors of two towers for other engines give their scores and lists",
 TEST_CASE("An index without inner products has no vectors for other engines", "[ranking]") {
     using Towers = decltype(TwoTower{Sequential{Dense{7}}, Sequential{Dense{7}}, Sequential{Dense{1}}});
     using Products = decltype(TwoTower{Sequential{Dense{7}}, Sequential{Dense{7}}, Dot{}});
-    const auto has_vectors = [](const auto& index) { return requires { index.search_vectors(); }; };
+    const auto has_vectors = [](const auto& index) {
+        return requires { index.search_vectors(); };
+    };
     CHECK(has_vectors(ItemIndex<Products>{}));
     CHECK(!has_vectors(ItemIndex<Towers>{}));
 }

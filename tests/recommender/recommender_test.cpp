@@ -259,10 +259,11 @@ TEST_CASE("Files that are damaged, of another version or built otherwise are ref
     const Keys first = shop.history(shop.users().key(1));
     const std::string best = shop.recommend({.history = first}, 1)[0].key;
     rewrite(path, {}, {}, true);
-    CHECK(message_of<FormatError>([&] {
-              load_recommender(path);
-          }).find("the self-check: expected item " + std::to_string(shop.items().at(best)) + " outside of the best 9") !=
-          std::string::npos);
+    CHECK(
+        message_of<FormatError>([&] {
+            load_recommender(path);
+        }).find("the self-check: expected item " + std::to_string(shop.items().at(best)) + " outside of the best 9") !=
+        std::string::npos);
     save(ItemKnn{train()}, path);
     CHECK(message_of<FormatError>([&] {
               load_recommender(path);
@@ -439,8 +440,9 @@ TEST_CASE("A bundle keeps its tokenizer, and new items are ranked by their words
         fresh.add(item);
         all.add(item);
     }
-    CHECK(message_of<ArgumentError>([&] { add_items(shop, {"NEW-1", "NEW-2"}, fresh); }) ==
-          "add_items: expected a recommender with the tokenizer that its item tower was trained with");
+    CHECK(message_of<ArgumentError>([&] {
+              add_items(shop, {"NEW-1", "NEW-2"}, fresh);
+          }) == "add_items: expected a recommender with the tokenizer that its item tower was trained with");
     shop.tokenizer = tokenizer;
     CHECK(message_of<DataError>([&] { add_items(shop, {"NEW-1"}, fresh); }) ==
           "add_items: expected a key for each of 2 items, received 1");
@@ -478,5 +480,6 @@ TEST_CASE("A bundle keeps its tokenizer, and new items are ranked by their words
                shop.tokenizer.reset();
                save(shop, path);
                return path;
-           }()).tokenizer);
+           }())
+               .tokenizer);
 }

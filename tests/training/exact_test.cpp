@@ -123,8 +123,7 @@ TEST_CASE("Accumulated steps of a sequence model are divided by all targets", "[
         };
         const auto [one, loss_of_one] = trained(samples.size(), 1);
         for (const Index batch_size : {30, 7}) {
-            const auto [several, loss_of_several] =
-                trained(batch_size, (samples.size() + batch_size - 1) / batch_size);
+            const auto [several, loss_of_several] = trained(batch_size, (samples.size() + batch_size - 1) / batch_size);
             CHECK(loss_of_several == Approx(loss_of_one).epsilon(1e-6));
             for (std::size_t i = 0; i < one.size(); ++i) CHECK(several[i] == Approx(one[i]).margin(2e-6));
         }

@@ -304,9 +304,8 @@ TEST_CASE("A loss that stops being finite stops the training", "[training]") {
 TEST_CASE("A loss that is not finite names the layer that made it", "[training][threads]") {
     const auto error = [](auto model, const auto& data, const auto& loss) {
         Adam optimizer;
-        return message_of<NumericError>([&] {
-            fit(model, data, loss, optimizer, {.batch_size = 300, .threads = 3, .shuffle = false});
-        });
+        return message_of<NumericError>(
+            [&] { fit(model, data, loss, optimizer, {.batch_size = 300, .threads = 3, .shuffle = false}); });
     };
     Tensor<float, 2> x(300, 4), y(300, 1);
     x.setConstant(1e20f);

@@ -154,9 +154,8 @@ TEST_CASE("The gradient of each sampled loss by fields of events and users is th
     spread_weights(model);
     ThreadPool pool(1);
     CAPTURE(static_cast<int>(kind));
-    const auto gradients =
-        check_slopes(model, NextItemSampled{{.loss = kind, .negatives = 9}, train.item_counts()}, pool,
-                     sampled_batch(samples));
+    const auto gradients = check_slopes(model, NextItemSampled{{.loss = kind, .negatives = 9}, train.item_counts()},
+                                        pool, sampled_batch(samples));
     for (const std::string name :
          {"step.type.embeddings", "step.price.kernel", "step.price.bias", "user.age.kernel", "user.age.bias"}) {
         INFO(name);

@@ -11,14 +11,14 @@
 
 DEEPREC_BEGIN
 
-/// Hung into a Pass (Pass::watch), it keeps the first layer whose output, or whose input, is not finite; of a batch that
-/// threads share that of its first samples.
+/// Hung into a Pass (Pass::watch), it keeps the first layer whose output, or whose input, is not finite; of a batch
+/// that threads share that of its first samples.
 class OutputWatch {
 public:
     /// What a layer read and gave. `first_row` is the place of the samples in their batch.
     template <class Element, class T>
     DEEPREC_NOINLINE void see(const void* layer, std::string_view name, Index first_row, const Block<const Element>& x,
-             const Block<const T>& y) {
+                              const Block<const T>& y) {
         bool bad_input = false;
         if constexpr (std::is_same_v<Element, T>) bad_input = !finite(x);
         if (!bad_input && finite(y)) return;

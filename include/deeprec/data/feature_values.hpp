@@ -48,7 +48,7 @@ struct Feature {
     Index min_count = 0;  ///< values that fewer training rows have share the row of unseen ones; 0 = 1 for ids, else 2
     std::string field{};  ///< the column of the table, or the part of a FeatureRow; empty = of the same name
     bool log = false;     ///< of a number: x becomes sign(x) log(1 + |x|) before it is scaled
-    bool missing = false;  ///< of what has ids: a row without a value has an id of its own, the last, in place of padding
+    bool missing = false;  ///< of what has ids: a row without a value has an id of its own, the last, not padding
 
     /// The field that it is made of.
     const std::string& source() const {

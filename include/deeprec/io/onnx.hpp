@@ -125,8 +125,8 @@ Graph graph_of(const SequenceRecommender<Tower>& model) {
         const auto fields = [&](std::string_view option, std::string_view first) {
             Record record;
             for (const FieldShape& own : fields_read(g, f, option))
-                record.emplace_back(own.name, input(g, message(option, ".", own.name), "batch", own.shape, own.type,
-                                                    first));
+                record.emplace_back(own.name,
+                                    input(g, message(option, ".", own.name), "batch", own.shape, own.type, first));
             return record;
         };
         const Record step = fields("step", "time"), user = fields("user", "places");

@@ -33,8 +33,8 @@ template <class L>
 NamedField<L> field(std::string name, L layer) {
     return {std::move(name), std::move(layer)};
 }
-/// The same for a name that does not change: `field<"item">(Embedding{n, 48})`. It is part of the type, so errors of the
-/// compiler show it too.
+/// The same for a name that does not change: `field<"item">(Embedding{n, 48})`. It is part of the type, so errors of
+/// the compiler show it too.
 template <FieldName Name, class L>
 NamedField<L, Name> field(L layer) {
     return {Name.text, std::move(layer)};
@@ -175,8 +175,8 @@ Block<const T> join(const RecordShape& fields, std::span<const Block<const T>> p
 /// [B, Fi] all -> y [B, T, sum of Fi] or [B, sum of Fi]. Parameters are named by field: "item.embeddings", those of
 /// parts without a name by their place: "0.1.kernel". Throws ShapeError where a field is missing, is read by nobody, or
 /// has another type or shape than the model reads; ArgumentError for two parts of one name and names with '.', ',',
-/// ':', ';', '=' or spaces in them. Parts of ranks that do not fit do not compile; `field<"age">(layer)` has its name in
-/// the compiler's words.
+/// ':', ';', '=' or spaces in them. Parts of ranks that do not fit do not compile; `field<"age">(layer)` has its name
+/// in the compiler's words.
 template <class... Parts>
 class Branches
     : public LayerInterface<Branches<Parts...>,

@@ -112,8 +112,8 @@ public:
                   "expected item numbers from 0 to 2147483647, received ", items_, " items from ", options_.first_item);
         if (f.reading()) read_ = items();
         if (!f.reading() || f.has("read")) f.number("read", read_);
-        f.require(read_ >= options_.first_item - 1 && read_ <= items(),
-                  "expected a user tower that reads items up to ", items(), ", received ", read_);
+        f.require(read_ >= options_.first_item - 1 && read_ <= items(), "expected a user tower that reads items up to ",
+                  items(), ", received ", read_);
         detail::stored_storage(f, options_.storage);
         f.require(options_.storage == ItemStorage::float32 || has_codes, "expected float32 storage of this head");
         if (f.reading()) encode();
@@ -392,7 +392,8 @@ private:
             if (!options_.world) return best_of_own(most);
             // What tells requests apart has to be the same on unlike machines: no number that was computed.
             const auto request = detail::hash_bytes(history.data(), history.size_bytes(), std::uint64_t{0});
-            return merge_top_k(options_.world, most, [&] { return best_of_own(most); }, request);
+            return merge_top_k(
+                options_.world, most, [&] { return best_of_own(most); }, request);
         };
         return detail::list_of<T>(
             items_, k, history, options, [this](auto a, auto b) { return similarity(a, b); }, best_of);

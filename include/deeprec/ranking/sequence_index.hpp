@@ -129,8 +129,8 @@ public:
         const std::span one(&query, 1);
         score(one, fields_of(one), scores, eligible ? &*eligible : nullptr, pool);
     }
-    /// For engines of nearest neighbours: v and b of items 1 ... N, [N, D + 1], row i of item i + 1, and h and 1 of each
-    /// query, [queries, D + 1]. Their inner products are the scores, to rounding.
+    /// For engines of nearest neighbours: v and b of items 1 ... N, [N, D + 1], row i of item i + 1, and h and 1 of
+    /// each query, [queries, D + 1]. Their inner products are the scores, to rounding.
     Tensor<T, 2> search_vectors() const {
         const Index d = model_->width();
         Tensor<T, 2> vectors(items(), d + 1);

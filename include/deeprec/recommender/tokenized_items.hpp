@@ -15,9 +15,9 @@ DEEPREC_BEGIN
 
 /// Adds items to a Recommender or AnyRecommender whose `tokenizer` says what its item tower reads: item i of `items` is
 /// keys[i - 1], and its row has what the vocabulary knows of its words, not an id of its own. It ranks at once; old
-/// items keep their scores to the bit. Columns stay empty, see `set_columns`. Throws ArgumentError for a recommender without
-/// tokenizer, DataError unless there is a key for each item, and as the recommender's `add_items`; then nothing has
-/// changed.
+/// items keep their scores to the bit. Columns stay empty, see `set_columns`. Throws ArgumentError for a recommender
+/// without tokenizer, DataError unless there is a key for each item, and as the recommender's `add_items`; then nothing
+/// has changed.
 template <class Shop>
 void add_items(Shop& shop, const std::vector<std::string>& keys, const Catalogue& items) {
     if (!shop.tokenizer)
@@ -29,8 +29,7 @@ void add_items(Shop& shop, const std::vector<std::string>& keys, const Catalogue
     const Index length = shop.tokenizer->options().length;
     Tensor<std::int32_t, 2> rows(items.size(), length);
     for (std::int32_t id = 1; id <= items.size(); ++id)
-        shop.tokenizer->encode(items[id], 0,
-                               {rows.data() + (id - 1) * length, static_cast<std::size_t>(length)});
+        shop.tokenizer->encode(items[id], 0, {rows.data() + (id - 1) * length, static_cast<std::size_t>(length)});
     shop.add_items(keys, rows);
 }
 
@@ -58,13 +57,12 @@ struct StoredTokenizer {
             f.require(!word.empty() && vocabulary.add(word) > 0, "expected words, received an empty one");
         f.require(vocabulary.size() == std::ssize(words), "expected ", words.size(), " different words, received ",
                   vocabulary.size());
-        tokenizer.emplace(std::move(vocabulary),
-                          ItemTokenOptions{.length = options[0],
-                                           .min_count = static_cast<std::int32_t>(options[1]),
-                                           .titles = options[2] != 0,
-                                           .genres = options[3] != 0,
-                                           .decades = options[4] != 0,
-                                           .ids = options[5] != 0});
+        tokenizer.emplace(std::move(vocabulary), ItemTokenOptions{.length = options[0],
+                                                                  .min_count = static_cast<std::int32_t>(options[1]),
+                                                                  .titles = options[2] != 0,
+                                                                  .genres = options[3] != 0,
+                                                                  .decades = options[4] != 0,
+                                                                  .ids = options[5] != 0});
     }
 };
 }  // namespace detail

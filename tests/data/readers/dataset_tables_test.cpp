@@ -23,9 +23,10 @@ using Names = std::vector<std::string>;
 
 TEST_CASE("RecBole's files are tables with all their columns", "[tables]") {
     const support::TemporaryDirectory directory;
-    const auto file = directory.write("x.inter",
-                                      "user_id:token\titem_id:token\trating:float\ttimestamp:float\tkind:token\n"
-                                      "u2\tb\t4.5\t881250949\tview\nu1\ta\t\t881250950.75\t\nu2\ta\t1\t881250951\tbuy\n");
+    const auto file =
+        directory.write("x.inter",
+                        "user_id:token\titem_id:token\trating:float\ttimestamp:float\tkind:token\n"
+                        "u2\tb\t4.5\t881250949\tview\nu1\ta\t\t881250950.75\t\nu2\ta\t1\t881250951\tbuy\n");
     directory.write("x.item",
                     "item_id:token\tmovie_title:token_seq\tyear:float\tclass:token_seq\tpicture:float_seq\n"
                     "a\tToy Story\t1995\tAnimation Comedy\t1 2.5\nc\t\t\t\t\nb\tHeat\t1995\tCrime\t0 -1\n");
@@ -84,7 +85,8 @@ TEST_CASE("MovieLens and sequences are tables", "[tables]") {
     CHECK(names(x.items.columns) == Names{"title", "year", "genres"});
     CHECK(names(x.users.columns) == Names{"age", "gender", "occupation", "zip"});
     const Index writer = *x.events.users.find("1") - 1;
-    CHECK((x.users.keys.key(static_cast<std::int32_t>(writer + 1)) == "1" && x.users.column("age").number(writer) == 24));
+    CHECK(
+        (x.users.keys.key(static_cast<std::int32_t>(writer + 1)) == "1" && x.users.column("age").number(writer) == 24));
     CHECK((x.users.column("occupation").text(writer) == "writer" && x.users.column("zip").missing(writer)));
     CHECK(x.items.column("title").text(1) == "L\xc3\xa9on");
     const FeatureSpec of_users = FeatureSpec::fit({{.name = "gender", .min_count = 1}}, x.users);

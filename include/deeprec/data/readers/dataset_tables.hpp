@@ -22,8 +22,8 @@ DEEPREC_BEGIN
 ///   else none.
 /// Throws as read_dataset, and DataError for a user with two lines and vectors of several widths in one column.
 Tables read_dataset_tables(const std::filesystem::path& path);
-/// The same for RecBole's files with columns of other names or times in another unit (`rating`, `year` and `genres` need
-/// none: columns keep the names of the files).
+/// The same for RecBole's files with columns of other names or times in another unit (`rating`, `year` and `genres`
+/// need none: columns keep the names of the files).
 Tables read_recbole_tables(const std::filesystem::path& inter, const RecboleColumns& columns = {});
 
 /// Age, gender, occupation and zip of MovieLens' users, from u.user (100K) or users.dat (1M), where ages are the lowest
@@ -167,7 +167,8 @@ DEEPREC_FUNCTION Tables read_dataset_tables(const std::filesystem::path& path) {
         std::error_code ignored;
         const bool own = format == (std::string_view(name) == "u.user" ? detail::DatasetFormat::movielens_100k
                                                                        : detail::DatasetFormat::movielens_1m);
-        if (own && std::filesystem::exists(directory / name, ignored)) all.users = read_movielens_users(directory / name);
+        if (own && std::filesystem::exists(directory / name, ignored))
+            all.users = read_movielens_users(directory / name);
     }
     all = detail::aligned_tables(std::move(all));
     all.events.report.source = all.items.report.source = path.string();

@@ -66,9 +66,8 @@ template <class... Layers>
 Value to_onnx(Graph& g, const Heads<Layers...>& model, const Value& x) {
     const LayerFields f(g, model, {"heads"});
     std::vector<Value> parts;
-    model.each([&]<std::size_t At>(const auto& layer) {
-        parts.push_back(part(g, f.record("heads")[At].name, layer, x));
-    });
+    model.each(
+        [&]<std::size_t At>(const auto& layer) { parts.push_back(part(g, f.record("heads")[At].name, layer, x)); });
     return side_by_side(g, parts);
 }
 

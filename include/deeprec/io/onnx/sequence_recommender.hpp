@@ -28,8 +28,10 @@ Value to_onnx(Graph& g, const FieldList<T>& model, const Record& x) {
 /// The options that the export knows, and what they say.
 template <class Tower>
 LayerFields fields_of(const Graph& g, const SequenceRecommender<Tower>& model) {
-    return {g, model, {"items", "steps", "width", "scale", "use_bias", "use_ids", "attributes", "id_dropout", "cold",
-                       "feature_width"}};
+    return {g,
+            model,
+            {"items", "steps", "width", "scale", "use_bias", "use_ids", "attributes", "id_dropout", "cold",
+             "feature_width"}};
 }
 /// h of each step, as `forward`; `step` and `user` are the fields of events and users.
 template <class Tower>
