@@ -1,8 +1,7 @@
-// What a checkpoint costs: a model of 10 million parameters with Adam's two averages, 120 MB, as Checkpoint writes it
-// after an epoch, beside a plain file of as many bytes.
+// What a checkpoint costs: a model of 10 million parameters, 40 MB, and all that its training by Adam depends on, 120
+// MB, as Checkpoint writes them after an epoch, safe on the disk, beside a plain file of as many bytes, written out too.
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -25,7 +24,7 @@ namespace {
 
 const std::filesystem::path folder =
     std::filesystem::temp_directory_path() / ("deeprec-bench-" + std::to_string(getpid()));
-constexpr std::int64_t bytes = 3 * 4 * 10'000'000;
+constexpr std::int64_t bytes = 4 * 4 * 10'000'000;
 
 /// Epochs of one step, with a checkpoint of the training's state after each or without.
 void epochs(benchmark::State& state) {
@@ -37,6 +36,7 @@ void epochs(benchmark::State& state) {
     x.setZero(), y.setZero();
     const TensorDataset data{x, y};
     Adam adam;
+    fit(model, data, BinaryCrossEntropy{}, adam, {.threads = 1});  // makes the averages
     for (auto _ : state)
         if (saves)
             fit(model, data, BinaryCrossEntropy{}, adam, {.threads = 1},
@@ -50,8 +50,11 @@ void plain_file(benchmark::State& state) {
     std::filesystem::create_directories(folder);
     const std::vector<char> some(static_cast<std::size_t>(bytes), 'x');
     for (auto _ : state) {
-        std::ofstream out(folder / "plain", std::ios::binary);
-        out.write(some.data(), bytes);
+        std::FILE* const out = std::fopen((folder / "plain").c_str(), "wb");
+        std::fwrite(some.data(), 1, some.size(), out);
+        std::fflush(out);
+        fsync(fileno(out));
+        std::fclose(out);
     }
     state.SetBytesProcessed(state.iterations() * bytes);
     std::filesystem::remove_all(folder);
