@@ -1,5 +1,5 @@
 // What a checkpoint costs: a model of 10 million parameters, 40 MB, and all that its training by Adam depends on, 120
-// MB, as Checkpoint writes them after an epoch, safe on the disk, beside a plain file of as many bytes, written out too.
+// MB, as Checkpoint writes them after an epoch, beside a plain file of as many bytes; both are written out to the disk.
 #include <cstdio>
 #include <filesystem>
 #include <string>
