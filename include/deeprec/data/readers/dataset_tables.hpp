@@ -1,8 +1,10 @@
 /// Public data sets as tables, with all that their files say.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
