@@ -315,6 +315,20 @@ public:
         return {};
     }
 
+    void ask(const RecordView& x, TableRows& tables) const {
+        each([&]<std::size_t At>(const auto& layer) {
+            detail::in_field(own_[At].name, [&] {
+                if constexpr (reads_record<LayerAt<At>>) {
+                    detail::ask_rows(layer, x, tables);
+                } else {
+                    using Element = typename LayerAt<At>::InputElement;
+                    const FieldView* const found = x.find(own_[At].name);
+                    if (found && found->type == element_type<Element>)  // else apply says what is wrong
+                        detail::ask_rows(layer, x.template get<Element>(*found), tables);
+                }
+            });
+        });
+    }
     template <std::size_t At>
     LayerAt<At>& layer() {
         return std::get<At>(layers_);

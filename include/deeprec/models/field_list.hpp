@@ -127,6 +127,13 @@ public:
         return {};
     }
 
+    void ask(const RecordView& x, TableRows& tables) const {
+        each([&]<class L>(std::size_t i, const L& layer) {
+            const FieldView* const found = x.find(own_[i].name);
+            if (found && found->type == element_type<typename L::InputElement>)  // else apply says what is wrong
+                detail::ask_rows(layer, x.template get<typename L::InputElement>(*found), tables);
+        });
+    }
     /// All fields that are read, with the shapes of `build`.
     const RecordShape& input_shape() const { return own_; }
     /// The same since `build`; empty before.

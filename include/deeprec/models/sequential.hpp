@@ -107,6 +107,8 @@ public:
                                        bool want_dx) const {
         return apply_backward_to<0>(dy, cache, gradients, want_dx);
     }
+    /// Ids are read by the first layer alone.
+    void ask(const Block<const InputElement>& x, TableRows& tables) const { detail::ask_rows(layer<0>(), x, tables); }
     /// The layers from number `Begin` on, and back to there: for callers that do the work of the layers before.
     template <std::size_t Begin>
     Block<const Scalar> apply_from(const Block<const typename LayerAt<Begin>::InputElement>& x, Cache& cache,

@@ -114,6 +114,13 @@ public:
         return Pair{user.backward(d.user, cache.user, gradients.user, want), dv};
     }
 
+    /// The towers read ids, the head their numbers.
+    template <class U, class V>
+    void ask(const Pair<U, V>& x, TableRows& tables) const {
+        detail::ask_rows(user, Block(view(x.user)), tables);
+        detail::ask_rows(item, Block(view(x.item)), tables);
+    }
+
     /// The Heads that the head ends in.
     const auto& heads() const
         requires requires(const HeadModel& last) { last.heads(); }
