@@ -164,10 +164,18 @@ void make_parameters(L& layer, Seed seed) {
     fill_parameters(fields.parameters());
     layer.parameters_changed();
 }
-/// Lets a layer ask for rows of tables that ranks share out (core/table_rows.hpp), where it may have some.
+/// Whether a layer may have tables that ranks share out (core/table_rows.hpp): it says `asks`, and has `ask`.
+template <class L>
+constexpr bool asks_rows() {
+    if constexpr (requires { L::asks; })
+        return L::asks;
+    else
+        return false;
+}
+/// Lets a layer ask for rows, where it may have some.
 template <class L, class X>
 void ask_rows(const L& layer, const X& x, TableRows& tables) {
-    if constexpr (requires { layer.ask(x, tables); }) layer.ask(x, tables);
+    if constexpr (asks_rows<L>()) layer.ask(x, tables);
 }
 template <class L>
 typename L::Gradients make_gradients(const L& layer) {

@@ -40,6 +40,7 @@ public:
         Buffer<T> y;
     };
     DEEPREC_LAYER("Embedding", ids, Rank + 1)
+    static constexpr bool asks = true;
 
     Embedding() = default;
     /// Throws ArgumentError unless both sizes are positive, and for a shard that no rank has.

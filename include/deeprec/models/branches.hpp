@@ -224,6 +224,7 @@ public:
         std::tuple<typename detail::PartOf<Parts>::Layer::Gradients...> parts;
     };
     static constexpr Reads reads = Reads::record;
+    static constexpr bool asks = (detail::asks_rows<typename detail::PartOf<Parts>::Layer>() || ...);
 
     Branches() : own_(count) {}
     explicit Branches(Parts... parts) : layers_(layer_of(std::move(parts))...), own_{{name_of(parts), {}}...} {

@@ -45,6 +45,7 @@ public:
         std::vector<std::any> parts;
     };
     static constexpr Reads reads = Reads::record;
+    static constexpr bool asks = true;
     static constexpr std::string_view name() { return "FieldList"; }
     template <class Element, int Rank>
     static constexpr int output_rank() {

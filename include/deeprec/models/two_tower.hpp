@@ -46,6 +46,7 @@ class TwoTower {
 
 public:
     using Scalar = typename Head::Scalar;
+    static constexpr bool asks = detail::asks_rows<User>() || detail::asks_rows<Item>();  // the head reads numbers
     using FinalActivation = typename HeadModel::FinalActivation;
     using Shapes = TowerShapes<typename Block<const typename User::InputElement>::Sample,
                                typename Block<const typename Item::InputElement>::Sample>;
@@ -114,7 +115,6 @@ public:
         return Pair{user.backward(d.user, cache.user, gradients.user, want), dv};
     }
 
-    /// The towers read ids, the head their numbers.
     template <class U, class V>
     void ask(const Pair<U, V>& x, TableRows& tables) const {
         detail::ask_rows(user, Block(view(x.user)), tables);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include <deeprec/core/table_rows.hpp>
@@ -24,7 +25,7 @@ public:
     const TableRows* fetch(const Model& model, const Inputs& inputs, const ParameterList<T>& list) {
         if (!world_) return nullptr;
         rows_.clear();
-        if constexpr (requires { model.ask(inputs, rows_); }) model.ask(inputs, rows_);
+        model.ask(inputs, rows_);
         return fetch(list);
     }
     /// Of a rank without samples in a batch, whose rows others may read.
@@ -69,6 +70,20 @@ private:
     Buffer<T> values_;
     Buffer<std::uint8_t> touched_;
 };
+
+/// Of models that can have no such tables: nothing, at no cost.
+struct NoSharedTables {
+    void join(const AnyWorld&) {}
+    template <class Model, class Inputs, class List>
+    const TableRows* fetch(const Model&, const Inputs&, const List&) {
+        return nullptr;
+    }
+    template <class List>
+    void fetch_none(const List&) {}
+    void give_back(double) {}
+};
+template <class Model>
+using SharedTablesOf = std::conditional_t<asks_rows<Model>(), SharedTables<typename Model::Scalar>, NoSharedTables>;
 
 }  // namespace detail
 DEEPREC_END

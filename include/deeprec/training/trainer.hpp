@@ -387,7 +387,7 @@ private:
     detail::ShardedStep<T> step_;
     Loss loss_;
     detail::ShardGradients<Model> gradients_;
-    detail::SharedTables<T> tables_;
+    detail::SharedTablesOf<Model> tables_;
     std::unique_ptr<typename Model::Cache[]> caches_;  // one for each thread
     Buffer<T> weights_;
     Index first_row_ = 0;

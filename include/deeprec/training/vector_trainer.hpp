@@ -153,7 +153,7 @@ private:
     Index first_row_ = 0;  // of a larger batch
     std::deque<Part> parts_;
     detail::ShardGradients<Model> gradients_;
-    detail::SharedTables<T> tables_;
+    detail::SharedTablesOf<Model> tables_;
     Buffer<T> u_, v_, du_, dv_;
     Buffer<Index> order_;
     Buffer<std::int32_t> numbers_;
