@@ -18,7 +18,7 @@ DEEPREC_BEGIN
 namespace mpi {
 
 struct WorldOptions {
-    MPI_Comm communicator = MPI_COMM_WORLD;
+    MPI_Comm communicator = MPI_COMM_WORLD;  ///< the processes that train together
     /// How long a rank waits for another before it throws an error that names it. Longer than any rank computes, saves
     /// or validates between two steps: a rank that died is noticed by mpirun, which ends the others, in a second.
     double timeout_seconds = 600;

@@ -50,7 +50,7 @@ struct Option {
 struct LayerOptions {
     std::string path;        ///< "" for the model itself
     std::string_view layer;  ///< its name()
-    std::vector<Option> options;
+    std::vector<Option> options;  ///< in the order of `fields`
     const void* self = nullptr;            ///< the layer, for `check`
     void (*check)(const void*) = nullptr;  ///< throws ArgumentError for options without meaning; null = takes any
 };

@@ -170,7 +170,7 @@ private:
 
 /// The shares of each user's events that are held out.
 struct RatioSplitOptions {
-    double validation = 0.1, test = 0.1;
+    double validation = 0.1, test = 0.1;  ///< each at least 0, together below 1
 };
 /// Of a user with n events the last floor(test n) test, the floor(validation n) before them validate, the others train.
 class RatioSplit : public Split {

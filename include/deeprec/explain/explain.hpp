@@ -15,7 +15,7 @@ enum class Attribution {
 };
 
 struct ExplainOptions {
-    Attribution method = Attribution::integrated_gradients;
+    Attribution method = Attribution::integrated_gradients;  ///< along the path, or at the input alone
     double tolerance = 0.002;  ///< of the residual, relative to score - baseline; points are doubled until it holds ...
     Index max_points = 512;    ///< ... or there are this many
 };

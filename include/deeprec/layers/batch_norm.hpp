@@ -17,11 +17,11 @@ enum class BatchNormRule { keras, torch };
 inline constexpr std::array<std::string_view, 2> batch_norm_rule_names{"keras", "torch"};
 
 struct BatchNormOptions {
-    double momentum = 0.99;
-    double epsilon = 1e-3;
+    double momentum = 0.99;  ///< how slowly the moving statistics move, by `rule`
+    double epsilon = 1e-3;  ///< added to the variance
     bool center = true;  ///< beta
     bool scale = true;   ///< gamma
-    BatchNormRule rule = BatchNormRule::keras;
+    BatchNormRule rule = BatchNormRule::keras;  ///< whose momentum and whose variance
     bool frozen_statistics = false;  ///< training uses the moving statistics too and leaves them, for fine-tuning
 };
 

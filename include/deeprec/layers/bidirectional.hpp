@@ -13,7 +13,7 @@ enum class MergeMode { concat, sum, mul, ave };
 inline constexpr std::array<std::string_view, 4> merge_mode_names{"concat", "sum", "mul", "ave"};
 
 struct BidirectionalOptions {
-    MergeMode merge_mode = MergeMode::concat;
+    MergeMode merge_mode = MergeMode::concat;  ///< how the two outputs become one
 };
 
 /// y = merge(forward(x), backward(x)), as Keras' Bidirectional: two layers of the same kind with parameters of their

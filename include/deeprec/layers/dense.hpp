@@ -9,9 +9,9 @@
 DEEPREC_BEGIN
 
 struct DenseOptions {
-    bool use_bias = true;
-    Initializer kernel_initializer = glorot_uniform;
-    Initializer bias_initializer = Constant{0};
+    bool use_bias = true;  ///< adds a bias, trained like the kernel
+    Initializer kernel_initializer = glorot_uniform;  ///< first values of `kernel`
+    Initializer bias_initializer = Constant{0};  ///< first values of `bias`
 };
 
 /// y = activation(x W + b) on the last axis of x, as Keras' Dense.

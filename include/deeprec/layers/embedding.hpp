@@ -7,8 +7,8 @@ DEEPREC_BEGIN
 
 struct EmbeddingOptions {
     bool mask_zero = false;  ///< id 0 is padding: the output carries the mask (id != 0)
-    OutOfRange out_of_range = OutOfRange::error;
-    Initializer embeddings_initializer = RandomUniform{0.05};
+    OutOfRange out_of_range = OutOfRange::error;  ///< what ids that the table does not have are
+    Initializer embeddings_initializer = RandomUniform{0.05};  ///< first values of the table
 };
 
 /// y[..., :] = embeddings[ids[...], :], as Keras' Embedding.

@@ -13,7 +13,7 @@ DEEPREC_BEGIN
 
 struct MultiHeadAttentionOptions {
     bool use_causal_mask = false;  ///< a step sees itself and earlier steps only
-    bool use_bias = true;
+    bool use_bias = true;  ///< adds a bias, trained like the kernel
 };
 
 /// Every step asks all steps (Vaswani et al. 2017), as Keras' MultiHeadAttention with query = value = x:

@@ -12,9 +12,9 @@
 DEEPREC_BEGIN
 
 struct InBatchSoftmaxOptions {
-    double temperature = 1;
+    double temperature = 1;  ///< scores are divided by it; small ones look at the hardest negatives
     bool normalize = false;  ///< vectors are divided by max(norm, 1e-12) first
-    Reduction reduction = Reduction::mean;
+    Reduction reduction = Reduction::mean;  ///< from the losses of samples to one number
 };
 
 /// What a batch of B samples may bring along; null = nothing. Each has B numbers.

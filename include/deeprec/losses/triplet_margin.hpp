@@ -7,9 +7,9 @@
 DEEPREC_BEGIN
 
 struct TripletMarginOptions {
-    double margin = 1;
+    double margin = 1;  ///< by how much the negative should be farther away
     double epsilon = 1e-6;  ///< added to each difference
-    Reduction reduction = Reduction::mean;
+    Reduction reduction = Reduction::mean;  ///< from the losses of samples to one number
 };
 
 /// loss = max(0, margin + |anchor - positive + epsilon| - |anchor - negative + epsilon|), Euclidean norms, as PyTorch's

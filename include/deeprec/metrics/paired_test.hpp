@@ -22,7 +22,7 @@ struct Interval {
 struct PairedTestOptions {
     double confidence = 0.95;  ///< of the interval
     Index resamples = 2000;    ///< for the interval, and for p where there are more patterns of signs
-    Seed seed{};
+    Seed seed{};  ///< of all that is drawn
 };
 
 /// What `paired_test` finds.

@@ -11,7 +11,7 @@
 DEEPREC_BEGIN
 
 struct TopKAccuracyOptions {
-    Index k = 5;
+    Index k = 5;  ///< classes that a row may name
 };
 
 /// Share of rows whose true class is among the k highest scores, ties by the lower class; Keras'

@@ -32,7 +32,7 @@ struct ItemIndexOptions {
     /// For user towers that read named fields: those of the queries' events and users, which must outlive the index,
     /// and the name of the items of the history, as in NextItemRecords.
     const SequenceFields* fields = nullptr;
-    std::string history_field = "item";
+    std::string history_field = "item";  ///< what the user tower calls the items of the history
     /// Processes that share the items: each scans its part of them, and with int8 keeps the codes of that part alone.
     /// All ranks have the model and the items and ask the same, and each gets the lists of one index, to the bit.
     /// Scores of all items, as a hybrid asks for, are made by each rank alone.

@@ -34,7 +34,7 @@ struct KeyOptions {
     /// Most reasons a hit has; not set: 3 where they are looked up (neighbourhoods, Markov and hybrids of them), else
     /// 0, since a network's cost more than the request.
     std::optional<Index> reasons{};
-    ThreadPool* pool = nullptr;
+    ThreadPool* pool = nullptr;  ///< threads that share the items of the request; null = none
 };
 
 /// An item of the history that speaks for the hit, and how much it adds to the score (`explain`).

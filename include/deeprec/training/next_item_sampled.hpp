@@ -34,7 +34,7 @@ DEEPREC_BEGIN
 enum class SampledLoss { sampled_softmax, gbce, bpr, bce };
 
 struct NextItemSampledOptions {
-    SampledLoss loss = SampledLoss::sampled_softmax;
+    SampledLoss loss = SampledLoss::sampled_softmax;  ///< its formula, see SampledLoss
     Index negatives = 2048;  ///< drawn anew for each batch, all its targets share them; as many as items: each once
     double alpha = 0;        ///< an item is drawn as max(its events, 1)^alpha: 0 all alike, 1 by popularity
     bool in_batch = false;   ///< the targets of a batch are negatives of each other too, beside those drawn (or alone)

@@ -35,8 +35,8 @@ private:
 
 /// A column that goes into the table: `{"price", ColumnKind::number}`.
 struct ColumnOptions {
-    ColumnName column;
-    ColumnKind kind = ColumnKind::category;
+    ColumnName column;  ///< of the file, by name or by its number from 1
+    ColumnKind kind = ColumnKind::category;  ///< what its fields are
     std::string name{};  ///< in the table; empty = as in the file
     char separator = 0;  ///< between the parts of categories and vectors; 0 = '|' and ' '
 };
