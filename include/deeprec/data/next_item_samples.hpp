@@ -210,12 +210,14 @@ public:
           fields_(fields) {}
 
     Index size() const { return draws_.size(); }
+    /// Draws other negatives, by the seed and the epoch; `fit` calls it.
     void start_epoch(Index epoch, Seed seed) { draws_.start_epoch(epoch, seed); }
     /// Of a sample, for `build`.
     RecordShape user_shape() const {
         const Index first[] = {0};
         return detail::shape_of(batch(first).inputs.user);
     }
+    /// Of a candidate, for `build`.
     RecordShape item_shape() const { return items_.shape(); }
     /// Throws DataError for an index that is not below size() and a query whose history is not the user's first events.
     Batch<Pair<RecordView, RecordView>, float> batch(std::span<const Index> indices) const {

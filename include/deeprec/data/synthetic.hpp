@@ -85,9 +85,11 @@ public:
         }
     }
 
+    /// What it was made with.
     const SyntheticOptions& options() const { return options_; }
     /// The hidden facts, for tests. Ids from 1.
     std::int32_t type(std::int32_t item) const { return type_[checked("item", item, options_.items)]; }
+    /// From 0. Throws DataError for a user that there is not.
     std::int32_t taste(std::int32_t user) const {
         checked("user", user, options_.users);
         return static_cast<std::int32_t>(

@@ -77,6 +77,7 @@ public:
         for (std::size_t i = 0; i < counts.size(); ++i) known_[i] = counts[i] > 0;
     }
     std::int32_t items() const { return static_cast<std::int32_t>(bias_.size()) - 1; }
+    /// That training had.
     std::int32_t users() const { return static_cast<std::int32_t>(users_.dimension(0)) - 1; }
     /// Whether training had the item: others have learnt that nobody wants them.
     bool knows(std::int32_t item) const {

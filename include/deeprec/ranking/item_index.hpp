@@ -149,7 +149,9 @@ public:
     std::int32_t items() const { return static_cast<std::int32_t>(options_.first_item + items_ - 1); }
     /// Item number of the first row.
     std::int32_t first_item() const { return options_.first_item; }
+    /// Whose towers it runs.
     const Model& model() const { return *model_; }
+    /// How it keeps the items.
     ItemStorage storage() const { return options_.storage; }
 
     /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.

@@ -94,6 +94,7 @@ public:
     SequenceIndex(const Model&&, const SequenceIndexOptions&) = delete;
 
     std::int32_t items() const { return model_ ? static_cast<std::int32_t>(model_->items()) : 0; }
+    /// Whose tower it runs.
     const Model& model() const { return *model_; }
     /// Those of the queries' events and users; null without.
     const SequenceFields* fields() const { return options_.fields; }
@@ -113,6 +114,7 @@ public:
     }
     /// How many of the last events are read.
     Index length() const { return options_.length; }
+    /// How it keeps the items' vectors.
     ItemStorage storage() const { return options_.storage; }
 
     /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.

@@ -39,12 +39,12 @@ struct KeyOptions {
 
 /// An item of the history that speaks for the hit, and how much it adds to the score (`explain`).
 struct Reason {
-    std::string key;
-    double value = 0;
+    std::string key;   ///< of the item in the history
+    double value = 0;  ///< positive: it speaks for the hit
 };
 struct KeyHit {
-    std::string key;
-    float score = 0;
+    std::string key;                ///< of the item
+    float score = 0;                ///< the higher the better
     std::vector<Reason> because{};  ///< the strongest first
 };
 /// Best first.

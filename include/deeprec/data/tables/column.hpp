@@ -82,6 +82,7 @@ public:
                                                 static_cast<std::size_t>(width_));
         return all.empty() || std::isnan(all[0]) ? std::span<const float>() : all;
     }
+    /// Whether the row has no value.
     bool missing(Index row) const;
     /// Of all rows, one after the other: ids of category and categories, numbers of number and vector, and where the
     /// ids of each row of categories end.
@@ -93,6 +94,7 @@ public:
     /// finite (or not as a float), a vector of another width than those before, and where missing vectors, which take
     /// as much memory as others, take above 64 MB and there are more than 128 for each that is there.
     void add(const Cell& cell);
+    /// Appends a row without a value.
     void add_missing();
     /// As `add`, of a category or a text; of a number; of categories; of a vector.
     void add_text(std::string_view text);
@@ -107,7 +109,9 @@ public:
     /// These rows in this order; row -1 is a missing value. Same vocabulary.
     Column select(std::span<const Index> rows) const;
 
+    /// Whether two rows have the same value.
     bool equal(Index a, Index b) const;
+    /// Of the row's value; equal values have equal hashes.
     std::uint64_t hash(Index row) const;
     /// "price (number, 0.5 to 20, 3 missing)"
     std::string about() const;
