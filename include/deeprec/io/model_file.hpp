@@ -25,8 +25,8 @@ struct TensorSource {
     TensorSource(const char* tensor) : name(tensor) {}
     TensorSource(std::string tensor, Axes order = Axes::same) : name(std::move(tensor)), axes(order) {}
 
-    std::string name;
-    Axes axes = Axes::same;
+    std::string name;        ///< of the file's tensor
+    Axes axes = Axes::same;  ///< in which order the file has its axes
 };
 using Axes = TensorSource::Axes;
 

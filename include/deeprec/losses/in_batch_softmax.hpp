@@ -22,7 +22,7 @@ template <class T>
 struct InBatch {
     const T* log_q = nullptr;  ///< log of the probability that an item is in a batch, taken off its scores
     const std::int32_t* item_ids = nullptr;  ///< the same item twice is no negative of itself
-    const T* sample_weight = nullptr;
+    const T* sample_weight = nullptr;        ///< a factor of each sample's loss
 };
 
 /// s[i][j] = <query_i, item_j> / temperature - log_q[j], without j != i of the same item id;
@@ -54,7 +54,7 @@ public:
 
     template <class T>
     struct Gradient {
-        Tensor<T, 2> query, item;
+        Tensor<T, 2> query, item;  ///< of the two inputs, [B, D]
     };
     /// Scratch memory; warm, `accumulate` allocates nothing.
     template <class T>

@@ -19,7 +19,7 @@ template <class T>
 struct VectorBatch {
     const T* u = nullptr;  ///< [B, D]
     const T* v = nullptr;  ///< [B * G, D], candidates of a user side by side
-    Index users = 0, width = 0;
+    Index users = 0, width = 0;              ///< B and D
     const T* targets = nullptr;              ///< [B, outputs]
     Index target_width = 0;                  ///< outputs
     SampleWeights<T> weights{};              ///< [B]

@@ -9,6 +9,7 @@
 
 DEEPREC_BEGIN
 
+/// Of true against false positives, or of precision against recall.
 enum class Curve { roc, precision_recall };
 
 struct AucApproximateOptions {

@@ -16,7 +16,7 @@ DEEPREC_BEGIN
 
 /// Ends of a confidence interval.
 struct Interval {
-    double low = 0, high = 0;
+    double low = 0, high = 0;  ///< low <= high
 };
 
 struct PairedTestOptions {

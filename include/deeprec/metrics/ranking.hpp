@@ -58,6 +58,7 @@ inline RankedList rank_items(std::span<const std::int32_t> recommended, std::spa
 /// What relevance r gains: r, or 2^r - 1.
 enum class Gain { plain, power };
 
+/// For k: no item is cut off.
 inline constexpr Index whole_list = std::numeric_limits<Index>::max();
 
 namespace detail {

@@ -21,7 +21,7 @@ DEEPREC_BEGIN
 
 /// Named results of `evaluate`.
 struct Report {
-    std::vector<std::pair<std::string, double>> figures;
+    std::vector<std::pair<std::string, double>> figures;  ///< in the order of the metrics
     /// Throws ArgumentError for an unknown name.
     double operator[](std::string_view name) const {
         for (const auto& [known, value] : figures)

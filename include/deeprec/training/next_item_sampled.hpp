@@ -82,6 +82,7 @@ public:
         popularity_ = std::move(known);
     }
     static constexpr std::string_view name() { return "NextItemSampled"; }
+    /// What it was made with.
     const NextItemSampledOptions& options() const { return options_; }
     /// All options in words, by which a training that goes on knows them.
     std::string settings() const {

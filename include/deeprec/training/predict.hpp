@@ -77,6 +77,7 @@ public:
         return View<const T, Output::rank>{values, extents, Mask{mask}};
     }
 
+    /// That it predicts with.
     const Model& model() const { return model_; }
 
 private:
