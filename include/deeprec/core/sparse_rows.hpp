@@ -21,6 +21,7 @@ public:
     SparseRows(Index rows, Index width) : width_(width), slot_(static_cast<std::size_t>(rows), -1) {}
 
     Index rows() const { return static_cast<Index>(slot_.size()); }
+    /// Numbers of a row.
     Index width() const { return width_; }
     Index size() const { return rows() * width_; }
     /// Touched rows, in the order of their first touch.
@@ -60,6 +61,7 @@ public:
     /// Adds up rows [begin, end) of the tables of `start_sum`, as a binary tree: (this + first) + (second + third) ...
     /// Different rows may be added up at the same time. The values of the other tables are lost.
     void finish_sum(Index begin, Index end);
+    /// Forgets all rows; their memory stays.
     void setZero() {
         for (const std::int32_t id : ids_) slot_[static_cast<std::size_t>(id)] = -1;
         ids_.clear();

@@ -43,7 +43,7 @@ class BatchNorm : public BasicLayer<BatchNorm<T>, T> {
 public:
     using Scalar = T;
     struct Parameters {
-        Tensor<T, 1> gamma, beta;
+        Tensor<T, 1> gamma, beta;  ///< [F]
     };
     struct Gradients : Parameters {
         MovingAverage<T> moving_mean, moving_variance;
@@ -118,7 +118,9 @@ public:
     }
 
     const Parameters& parameters() const { return parameters_; }
+    /// [F], what inference takes for the mean.
     const Tensor<T, 1>& moving_mean() const { return moving_mean_; }
+    /// [F], what inference takes for the variance.
     const Tensor<T, 1>& moving_variance() const { return moving_variance_; }
 
 private:

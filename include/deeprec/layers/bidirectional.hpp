@@ -109,7 +109,9 @@ public:
         return {dx, one.shape};
     }
 
+    /// That reads from the beginning.
     const L& forward_layer() const { return forward_; }
+    /// That reads from the end.
     const L& backward_layer() const { return backward_; }
 
 private:

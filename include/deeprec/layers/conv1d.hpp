@@ -37,8 +37,8 @@ public:
     using Scalar = T;
     using FinalActivation = Activation;
     struct Parameters {
-        Tensor<T, 3> kernel;
-        Tensor<T, 1> bias;
+        Tensor<T, 3> kernel;  ///< [k, F, filters]
+        Tensor<T, 1> bias;    ///< [filters]; empty without
     };
     using Gradients = Parameters;
     struct Cache : LayerCache {

@@ -27,8 +27,8 @@ public:
     using Scalar = T;
     using FinalActivation = Activation;
     struct Parameters {
-        Tensor<T, 2> kernel;
-        Tensor<T, 1> bias;
+        Tensor<T, 2> kernel;  ///< [F, units]
+        Tensor<T, 1> bias;    ///< [units]; empty without
     };
     using Gradients = Parameters;
     struct Cache : LayerCache {
@@ -89,6 +89,7 @@ public:
     }
 
     Index units() const { return units_; }
+    /// Applied to x W + b.
     const Activation& activation() const { return activation_; }
     const Parameters& parameters() const { return parameters_; }
 

@@ -5,6 +5,7 @@
 
 DEEPREC_BEGIN
 
+/// What becomes of the rows of a bag.
 enum class BagMode { sum, mean, max };
 inline constexpr std::array<std::string_view, 3> bag_mode_names{"sum", "mean", "max"};
 

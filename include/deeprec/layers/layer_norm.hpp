@@ -24,7 +24,7 @@ class LayerNorm : public BasicLayer<LayerNorm<T>, T> {
 public:
     using Scalar = T;
     struct Parameters {
-        Tensor<T, 1> gamma, beta;
+        Tensor<T, 1> gamma, beta;  ///< [F]; empty without
     };
     using Gradients = Parameters;
     struct Cache : LayerCache {

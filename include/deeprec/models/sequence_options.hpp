@@ -32,7 +32,7 @@ struct SequenceRecommenderOptions {
 /// Records that a SequenceRecommender with fields reads beside the ids: of the events [B, T, ...], of the users
 /// [B, ...].
 struct SequenceRecords {
-    RecordView step{}, user{};
+    RecordView step{}, user{};  ///< either may be without fields
 };
 
 DEEPREC_END

@@ -135,6 +135,7 @@ public:
         });
     }
 
+    /// Layer number At, from 0.
     template <std::size_t At>
     LayerAt<At>& layer() {
         return std::get<At>(layers_);

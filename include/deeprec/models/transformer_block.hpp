@@ -32,6 +32,7 @@ struct PostNorm {
 };
 /// `TransformerBlock{2, 128, post_norm}`; `pre_norm` is the default.
 inline constexpr PreNorm pre_norm{};
+/// Normalises behind each sum, as Vaswani et al. 2017 did.
 inline constexpr PostNorm post_norm{};
 
 /// Attention and a Dense network of each step, both with a way around them; a Sequential under a name of its own:
