@@ -40,6 +40,7 @@ public:
     int rank() const override { return rank_; }
     int size() const override { return size_; }
     void sum(float* numbers, Index count) override { ring_sum(numbers, count); }
+    /// The same of doubles.
     void sum(double* numbers, Index count) override { ring_sum(numbers, count); }
     std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) override {
         const auto n = static_cast<std::size_t>(size_);

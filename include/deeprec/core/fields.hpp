@@ -70,6 +70,7 @@ struct Parameter {
     TableShard shard{};
     Index all_rows = 0;  ///< of such a table
 
+    /// Whether it is kept, but not trained.
     bool is_state() const { return state; }
     Index size() const { return shape.size(); }
     /// With the rows that other ranks have: the shape in files.

@@ -67,10 +67,15 @@ struct VarianceScaling {
 /// Glorot & Bengio 2010, He et al. 2015 (for relu), LeCun et al. 1998 (for selu).
 inline constexpr VarianceScaling glorot_uniform{1, VarianceScaling::Fan::average,
                                                 VarianceScaling::Distribution::uniform};
+/// Variance 2 / (fan in + fan out), truncated normal.
 inline constexpr VarianceScaling glorot_normal{1, VarianceScaling::Fan::average};
+/// Variance 2 / fan in, uniform.
 inline constexpr VarianceScaling he_uniform{2, VarianceScaling::Fan::in, VarianceScaling::Distribution::uniform};
+/// Variance 2 / fan in, truncated normal.
 inline constexpr VarianceScaling he_normal{2, VarianceScaling::Fan::in};
+/// Variance 1 / fan in, uniform.
 inline constexpr VarianceScaling lecun_uniform{1, VarianceScaling::Fan::in, VarianceScaling::Distribution::uniform};
+/// Variance 1 / fan in, truncated normal.
 inline constexpr VarianceScaling lecun_normal{1, VarianceScaling::Fan::in};
 
 /// `fill_scaled(kernel, he_normal, Seed{1})`, the fans taken from the shape. Throws ArgumentError unless the scale is

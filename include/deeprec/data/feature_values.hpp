@@ -23,6 +23,7 @@
 
 DEEPREC_BEGIN
 
+/// What is made of a value.
 enum class FeatureKind {
     id,        ///< a key, as of a user: one text; a min_count of 2 trains the row of unseen ones
     category,  ///< one of a few values: one text

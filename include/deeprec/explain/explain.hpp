@@ -9,6 +9,7 @@
 
 DEEPREC_BEGIN
 
+/// How a score is shared out.
 enum class Attribution {
     integrated_gradients,  ///< gradients along the whole path (Sundararajan et al. 2017): adds up to the difference
     gradient_input,        ///< the gradient at the input alone: one backward pass, adds up for linear models only

@@ -460,6 +460,7 @@ public:
     const SequenceRecommenderOptions& options() const { return options_; }
     /// The models of the options `step` and `user`.
     const detail::FieldPart<T>& step_fields() const { return step_; }
+    /// That of the option `user`.
     const detail::FieldPart<T>& user_fields() const { return user_; }
     Gradients zero_gradients() const { return detail::make_gradients(*this); }
     /// For losses of few items: the tables' gradients are by rows, and take no memory for untouched ones.

@@ -128,6 +128,7 @@ public:
         else
             return apply_backward_to<Begin, At - 1>(dx, cache, gradients, want_dx);
     }
+    /// Of the layers from number Begin on.
     template <std::size_t Begin>
     void parameters_changed_from() {
         each([]<std::size_t At>(auto& layer) {

@@ -234,6 +234,8 @@ public:
             divide_by_length(vectors.data() + row * width());
         return vectors;
     }
+    /// For engines of nearest neighbours: the vector [1, D] of a user, whose inner products with search_vectors are
+    /// scores.
     template <class X>
     Tensor<T, 2> search_query(const X& user) const
         requires has_vectors
@@ -244,6 +246,7 @@ public:
         std::copy(query.begin(), query.end(), vector.data());
         return vector;
     }
+    /// The same for a query, with the fields that the index has of its user.
     Tensor<T, 2> search_query(const Query& query) const
         requires has_vectors
     {

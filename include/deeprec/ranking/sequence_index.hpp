@@ -142,6 +142,7 @@ public:
         }
         return vectors;
     }
+    /// Of each query, [queries, D + 1]: h, and 1 for b.
     Tensor<T, 2> search_queries(std::span<const Query> queries, ThreadPool* pool = nullptr) const {
         const T* const h = outputs(queries, fields_of(queries), pool);
         const Index d = model_->width();

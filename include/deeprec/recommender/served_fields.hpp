@@ -37,6 +37,7 @@ public:
     const FeatureSpec& of_users() const { return of_users_; }
     /// A row for each event, user by user and oldest first, and one for each user.
     const Record& events() const { return events_; }
+    /// A row for each user.
     const Record& users() const { return users_; }
 
     /// Whether there is a row for each, or none.

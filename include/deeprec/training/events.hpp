@@ -49,6 +49,7 @@ public:
     virtual Index iterations() const = 0;
     /// All numbers of the model that are here, states and parameters, in order.
     virtual std::vector<double> weights() const = 0;
+    /// As many numbers as `weights` gives, in the same order.
     virtual void set_weights(const std::vector<double>& weights) = 0;
     /// Shows the model, and all that the next step depends on, to a visitor: what Checkpoint saves.
     virtual void show(const TrainingVisitor& visitor) = 0;

@@ -52,6 +52,7 @@ public:
     }
 
     const std::string& name() const { return name_; }
+    /// What its values are.
     ColumnKind kind() const { return kind_; }
     /// Number of rows.
     Index size() const { return rows_; }
@@ -87,7 +88,9 @@ public:
     /// Of all rows, one after the other: ids of category and categories, numbers of number and vector, and where the
     /// ids of each row of categories end.
     std::span<const std::int32_t> all_ids() const { return ids_.all(); }
+    /// Of a number one a row, of a vector width() a row.
     std::span<const float> all_numbers() const { return numbers_.all(); }
+    /// Of categories: where the ids of row r end, and those of row r + 1 begin.
     std::span<const std::int64_t> all_ends() const { return ends_.all(); }
 
     /// Appends a row. Throws DataError, and appends nothing, for a cell of another kind, a number or vector that is not
@@ -98,13 +101,16 @@ public:
     void add_missing();
     /// As `add`, of a category or a text; of a number; of categories; of a vector.
     void add_text(std::string_view text);
+    /// Of a number.
     void add_number(float x) {
         if (kind_ != ColumnKind::number) fail_kind(ColumnKind::number);
         if (std::isinf(x)) fail("a number that is finite as a float", message(x));
         numbers_.push_back(x);
         ++rows_;
     }
+    /// Of categories.
     void add_texts(std::span<const std::string_view> texts);
+    /// Of a vector; its width is that of the first.
     void add_vector(std::span<const float> x);
     /// These rows in this order; row -1 is a missing value. Same vocabulary.
     Column select(std::span<const Index> rows) const;
