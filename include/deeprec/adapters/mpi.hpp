@@ -17,6 +17,7 @@
 DEEPREC_BEGIN
 namespace mpi {
 
+/// Of World: `mpi::World{{.timeout_seconds = 60}}`.
 struct WorldOptions {
     MPI_Comm communicator = MPI_COMM_WORLD;  ///< the processes that train together
     /// How long a rank waits for another before it throws an error that names it. Longer than any rank computes, saves

@@ -13,16 +13,17 @@ DEEPREC_BEGIN
 /// taken from the list, and backward leaves the gradients there.
 class FieldTaps {
 public:
+    /// The output of one field's layer.
     struct Tap {
-        std::string_view field;  ///< by its name
-        Shape shape;  ///< of the output
-        Mask mask{};  ///< of the output
+        std::string_view field;          ///< by its name
+        Shape shape;                     ///< of the output
+        Mask mask{};                     ///< of the output
         const void* output = nullptr;    ///< in the cache, where the pass put it
         const void* gradient = nullptr;  ///< of the same shape
     };
     std::vector<Tap> taps{};  ///< in the order in which they are read
     bool replaces = false;    ///< outputs are taken from here, not made
-    std::size_t next = 0;  ///< that a replacing pass takes; set it to 0 before one
+    std::size_t next = 0;     ///< that a replacing pass takes; set it to 0 before one
 
     template <class T>
     void add(std::string_view field, const Block<const T>& output) {

@@ -49,9 +49,9 @@ struct Option {
 
 /// The options of one layer, in order.
 struct LayerOptions {
-    std::string path;        ///< "" for the model itself
-    std::string_view layer;  ///< its name()
-    std::vector<Option> options;  ///< in the order of `fields`
+    std::string path;                      ///< "" for the model itself
+    std::string_view layer;                ///< its name()
+    std::vector<Option> options;           ///< in the order of `fields`
     const void* self = nullptr;            ///< the layer, for `check`
     void (*check)(const void*) = nullptr;  ///< throws ArgumentError for options without meaning; null = takes any
 };
@@ -93,7 +93,7 @@ struct Parameter {
     Initializer initializer{};                       ///< how `build` fills it ...
     void (*fill)(T*, const Shape&, Seed) = nullptr;  ///< ... unless this does
     Seed seed{};                                     ///< of its first values
-    double keep = 0;  ///< of a state
+    double keep = 0;                                 ///< of a state
 };
 
 /// Lists the fields of a layer or model that is shown to it.

@@ -144,15 +144,19 @@ void fill_orthogonal(T* values, const Shape& shape, Seed seed, double gain = 1) 
 struct RandomUniform {
     double limit = 0.05;  ///< numbers in [-limit, limit)
 };
+/// Normal numbers around 0: `RandomNormal{0.02}`.
 struct RandomNormal {
     double stddev = 0.05;  ///< of numbers around 0
 };
+/// The same without what lies beyond two deviations: `TruncatedNormal{0.02}`.
 struct TruncatedNormal {
     double stddev = 0.05;  ///< of numbers around 0, those beyond two of it drawn anew
 };
+/// Orthonormal rows or columns, whichever are fewer: `Orthogonal{}`.
 struct Orthogonal {
     double gain = 1;  ///< a factor of the orthogonal matrix
 };
+/// The same number everywhere: `Constant{0.1}`.
 struct Constant {
     double value = 0;  ///< of every number
 };

@@ -70,7 +70,7 @@ enum class Reads { features, sequence, ids, record };
 struct LayerCache {
     Shape out;             ///< shape of the last result
     bool trained = false;  ///< it was a training pass, so that backward may follow
-    bool logits = false;  ///< the last activation was left out
+    bool logits = false;   ///< the last activation was left out
 };
 
 template <class L>

@@ -37,8 +37,8 @@ using RecordShape = std::vector<FieldShape>;
 struct FieldView {
     std::string_view name;                    ///< of the field
     ElementType type = ElementType::unknown;  ///< of the numbers
-    Shape sample;  ///< without the batch axis
-    const std::byte* data = nullptr;  ///< row-major, sample by sample
+    Shape sample;                             ///< without the batch axis
+    const std::byte* data = nullptr;          ///< row-major, sample by sample
 
     /// Bytes of one sample.
     Index row_bytes() const { return sample.size() * (type == ElementType::float64 ? 8 : 4); }

@@ -136,7 +136,7 @@ public:
 
     std::string task;  ///< its name
     X value;           ///< the loss or the metric
-    double weight;  ///< of a loss
+    double weight;     ///< of a loss
 };
 /// Whether X is a loss or metric of one task.
 template <class X>

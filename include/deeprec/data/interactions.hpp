@@ -144,7 +144,7 @@ private:
 struct Dataset {
     Interactions interactions;  ///< who took what, and when
     Catalogue items;            ///< what is known of them
-    std::string description;  ///< what it is and where it came from, for people
+    std::string description;    ///< what it is and where it came from, for people
 
     /// How to print an item: "Toy Story (1995)", or its key, as in "item 4711", when it has no title.
     std::string label(std::int32_t item) const {

@@ -15,6 +15,7 @@
 
 DEEPREC_BEGIN
 
+/// Of NextItemSamples and NextItemRecords: `{.steps = 12, .negatives = 8}`.
 struct NextItemOptions {
     Index steps = 50;      ///< T: the last behaviours that the user tower sees
     Index negatives = 4;   ///< candidates of a sample are the target and so many items drawn anew each epoch

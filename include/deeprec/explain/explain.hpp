@@ -15,6 +15,7 @@ enum class Attribution {
     gradient_input,        ///< the gradient at the input alone: one backward pass, adds up for linear models only
 };
 
+/// Of `explain`.
 struct ExplainOptions {
     Attribution method = Attribution::integrated_gradients;  ///< along the path, or at the input alone
     double tolerance = 0.002;  ///< of the residual, relative to score - baseline; points are doubled until it holds ...

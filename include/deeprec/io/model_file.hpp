@@ -30,6 +30,7 @@ struct TensorSource {
 };
 using Axes = TensorSource::Axes;
 
+/// Of `load`: `load(model, path, {.convert = Convert::yes})`.
 struct LoadOptions {
     Convert convert = Convert::no;  ///< yes: floating numbers of another type become the model's
     bool check_finite = true;       ///< NumericError for a NaN or an infinity, with its parameter

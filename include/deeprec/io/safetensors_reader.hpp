@@ -38,8 +38,8 @@ inline std::string shape_text(const std::vector<Index>& shape) {
 
 /// What the header says about a tensor.
 struct TensorEntry {
-    std::string dtype;         ///< "F32", "F64", "I32", ... as the format names them
-    std::vector<Index> shape;  ///< empty for a scalar
+    std::string dtype;                ///< "F32", "F64", "I32", ... as the format names them
+    std::vector<Index> shape;         ///< empty for a scalar
     std::int64_t begin = 0, end = 0;  ///< offsets of its bytes, from `data_begin()`
     friend bool operator==(const TensorEntry&, const TensorEntry&) = default;
 };

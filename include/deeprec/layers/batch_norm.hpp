@@ -16,9 +16,10 @@ DEEPREC_BEGIN
 enum class BatchNormRule { keras, torch };
 inline constexpr std::array<std::string_view, 2> batch_norm_rule_names{"keras", "torch"};
 
+/// Of BatchNorm: `BatchNorm{{.momentum = 0.9}}`.
 struct BatchNormOptions {
     double momentum = 0.99;  ///< how slowly the moving statistics move, by `rule`
-    double epsilon = 1e-3;  ///< added to the variance
+    double epsilon = 1e-3;   ///< added to the variance
     bool center = true;  ///< beta
     bool scale = true;   ///< gamma
     BatchNormRule rule = BatchNormRule::keras;  ///< whose momentum and whose variance

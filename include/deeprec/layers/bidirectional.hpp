@@ -12,6 +12,7 @@ DEEPREC_BEGIN
 enum class MergeMode { concat, sum, mul, ave };
 inline constexpr std::array<std::string_view, 4> merge_mode_names{"concat", "sum", "mul", "ave"};
 
+/// Of Bidirectional: `Bidirectional{GRU{64}, {.merge_mode = MergeMode::sum}}`.
 struct BidirectionalOptions {
     MergeMode merge_mode = MergeMode::concat;  ///< how the two outputs become one
 };

@@ -8,10 +8,11 @@
 
 DEEPREC_BEGIN
 
+/// Of Dense: `Dense{100, relu, {.use_bias = false}}`.
 struct DenseOptions {
-    bool use_bias = true;  ///< adds a bias, trained like the kernel
+    bool use_bias = true;                             ///< adds a bias, trained like the kernel
     Initializer kernel_initializer = glorot_uniform;  ///< first values of `kernel`
-    Initializer bias_initializer = Constant{0};  ///< first values of `bias`
+    Initializer bias_initializer = Constant{0};       ///< first values of `bias`
 };
 
 /// y = activation(x W + b) on the last axis of x, as Keras' Dense.

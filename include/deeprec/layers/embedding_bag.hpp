@@ -9,10 +9,11 @@ DEEPREC_BEGIN
 enum class BagMode { sum, mean, max };
 inline constexpr std::array<std::string_view, 3> bag_mode_names{"sum", "mean", "max"};
 
+/// Of EmbeddingBag: `EmbeddingBag{1000, 16, {.mode = BagMode::sum}}`.
 struct EmbeddingBagOptions {
-    BagMode mode = BagMode::mean;  ///< what becomes of the rows of a bag
-    bool mask_zero = false;  ///< id 0 is padding: no part of the sum, mean or maximum
-    OutOfRange out_of_range = OutOfRange::error;  ///< what ids that the table does not have are
+    BagMode mode = BagMode::mean;                              ///< what becomes of the rows of a bag
+    bool mask_zero = false;                                    ///< id 0 is padding: no part of the sum, mean or maximum
+    OutOfRange out_of_range = OutOfRange::error;               ///< what ids that the table does not have are
     Initializer embeddings_initializer = RandomUniform{0.05};  ///< first values of the table
 };
 

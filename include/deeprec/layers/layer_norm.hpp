@@ -6,6 +6,7 @@
 
 DEEPREC_BEGIN
 
+/// Of LayerNorm: `LayerNorm{{.epsilon = 1e-5}}`.
 struct LayerNormOptions {
     double epsilon = 1e-3;  ///< PyTorch's default is 1e-5
     bool center = true;     ///< beta

@@ -11,9 +11,10 @@
 
 DEEPREC_BEGIN
 
+/// Of MultiHeadAttention: `MultiHeadAttention{2, 32, {.use_causal_mask = true}}`.
 struct MultiHeadAttentionOptions {
     bool use_causal_mask = false;  ///< a step sees itself and earlier steps only
-    bool use_bias = true;  ///< adds a bias, trained like the kernel
+    bool use_bias = true;          ///< adds a bias, trained like the kernel
 };
 
 /// Every step asks all steps (Vaswani et al. 2017), as Keras' MultiHeadAttention with query = value = x:

@@ -7,8 +7,9 @@
 
 DEEPREC_BEGIN
 
+/// Of MaxPool1D and AveragePool1D: `MaxPool1D{3, {.strides = 1, .padding = Padding::same}}`.
 struct Pool1DOptions {
-    Index strides = 0;  ///< 0 takes pool_size, as Keras' None
+    Index strides = 0;                 ///< 0 takes pool_size, as Keras' None
     Padding padding = Padding::valid;  ///< valid or same: whether windows may reach beyond the sequence
 };
 

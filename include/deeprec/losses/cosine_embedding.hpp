@@ -5,8 +5,9 @@
 
 DEEPREC_BEGIN
 
+/// Of CosineEmbedding: `CosineEmbedding{{.margin = 0.2}}`.
 struct CosineEmbeddingOptions {
-    double margin = 0;  ///< cosine up to which different vectors cost nothing
+    double margin = 0;                      ///< cosine up to which different vectors cost nothing
     Reduction reduction = Reduction::mean;  ///< from the losses of samples to one number
 };
 

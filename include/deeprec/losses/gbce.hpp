@@ -6,6 +6,7 @@
 
 DEEPREC_BEGIN
 
+/// Of Gbce: `Gbce{{.items = 10000}}`.
 struct GbceOptions {
     Index items = 0;            ///< of the catalogue from which the negatives are drawn; required
     double calibration = 0.75;  ///< t: 0 = binary cross-entropy, 1 = well calibrated probabilities

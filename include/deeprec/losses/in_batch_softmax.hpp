@@ -11,9 +11,10 @@
 
 DEEPREC_BEGIN
 
+/// Of InBatchSoftmax: `InBatchSoftmax{{.temperature = 0.05, .normalize = true}}`.
 struct InBatchSoftmaxOptions {
-    double temperature = 1;  ///< scores are divided by it; small ones look at the hardest negatives
-    bool normalize = false;  ///< vectors are divided by max(norm, 1e-12) first
+    double temperature = 1;                 ///< scores are divided by it; small ones look at the hardest negatives
+    bool normalize = false;                 ///< vectors are divided by max(norm, 1e-12) first
     Reduction reduction = Reduction::mean;  ///< from the losses of samples to one number
 };
 
@@ -52,6 +53,7 @@ public:
         return {loss * divisor, divisor};
     }
 
+    /// Of the loss, in the vectors.
     template <class T>
     struct Gradient {
         Tensor<T, 2> query, item;  ///< of the two inputs, [B, D]

@@ -57,8 +57,9 @@ public:
     }
 };
 
+/// Of PairwiseHinge: `PairwiseHinge{{.margin = 0.5}}`.
 struct PairwiseHingeOptions {
-    double margin = 1;  ///< by how much the positive should be ahead
+    double margin = 1;                                     ///< by how much the positive should be ahead
     Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
 };
 

@@ -33,8 +33,9 @@ public:
     }
 };
 
+/// Of Huber: `Huber{{.delta = 0.5}}`.
 struct HuberOptions {
-    double delta = 1;  ///< where the parabola becomes a line
+    double delta = 1;                                      ///< where the parabola becomes a line
     Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
 };
 
@@ -58,8 +59,9 @@ private:
     double delta_;
 };
 
+/// Of SmoothL1: `SmoothL1{{.beta = 0.5}}`.
 struct SmoothL1Options {
-    double beta = 1;  ///< up to this error the loss is a parabola
+    double beta = 1;                                       ///< up to this error the loss is a parabola
     Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
 };
 

@@ -6,9 +6,10 @@
 
 DEEPREC_BEGIN
 
+/// Of TripletMargin: `TripletMargin{{.margin = 0.5}}`.
 struct TripletMarginOptions {
-    double margin = 1;  ///< by how much the negative should be farther away
-    double epsilon = 1e-6;  ///< added to each difference
+    double margin = 1;                      ///< by how much the negative should be farther away
+    double epsilon = 1e-6;                  ///< added to each difference
     Reduction reduction = Reduction::mean;  ///< from the losses of samples to one number
 };
 

@@ -19,10 +19,11 @@ struct Interval {
     double low = 0, high = 0;  ///< low <= high
 };
 
+/// Of `paired_test` and `compare`.
 struct PairedTestOptions {
     double confidence = 0.95;  ///< of the interval
     Index resamples = 2000;    ///< for the interval, and for p where there are more patterns of signs
-    Seed seed{};  ///< of all that is drawn
+    Seed seed{};               ///< of all that is drawn
 };
 
 /// What `paired_test` finds.

@@ -153,6 +153,7 @@ inline double average_precision_at(const RankedList& list, Index k = whole_list)
     return detail::ratio(sum, static_cast<double>(detail::cut(who, list.ideal, k)), 0);
 }
 
+/// Of the ranking metrics: `Ndcg{{.k = 10}}`.
 struct RankingMetricOptions {
     Index k = 10;                  ///< `whole_list`: no cut
     bool skip_irrelevant = false;  ///< leave out users with nothing relevant, who otherwise count as 0

@@ -10,6 +10,7 @@
 
 DEEPREC_BEGIN
 
+/// Of TopKAccuracy: `TopKAccuracy{{.k = 3}}`.
 struct TopKAccuracyOptions {
     Index k = 5;  ///< classes that a row may name
 };

@@ -159,7 +159,7 @@ public:
     }
     /// Itself, as models with heads give theirs.
     const Heads& heads() const { return *this; }
-    /// f.operator()<At>(layer) for each.
+    /// `f.operator()<At>(layer)` for each.
     template <class F>
     void each(F&& f) const {
         [&]<std::size_t... At>(std::index_sequence<At...>) {

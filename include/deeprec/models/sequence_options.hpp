@@ -9,6 +9,7 @@
 
 DEEPREC_BEGIN
 
+/// Of SequenceRecommender: `SequenceRecommender{items, tower, {.width = 64}}`.
 struct SequenceRecommenderOptions {
     Index width = 64;                                     ///< D, numbers of an item vector
     double scale = 0;                                     ///< 0: the score is h.v + b; else scale * cosine(h, v) + b

@@ -10,6 +10,7 @@
 
 DEEPREC_BEGIN
 
+/// Of TransformerBlock: `TransformerBlock{2, 128, {.dropout = 0.1}}`.
 struct TransformerBlockOptions {
     double dropout = 0;            ///< rate behind the attention and behind the Dense layers
     bool use_causal_mask = false;  ///< a step sees itself and earlier steps only

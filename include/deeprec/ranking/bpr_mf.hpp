@@ -17,12 +17,13 @@
 
 DEEPREC_BEGIN
 
+/// Of BprMf: `BprMf{train, {.width = 32}}`.
 struct BprMfOptions {
-    Index width = 64;  ///< numbers of p_u and q_j
-    Index epochs = 60;  ///< of as many steps as there are events
-    double learning_rate = 0.05;  ///< size of a step
+    Index width = 64;              ///< numbers of p_u and q_j
+    Index epochs = 60;             ///< of as many steps as there are events
+    double learning_rate = 0.05;   ///< size of a step
     double regularization = 0.01;  ///< pulls the numbers of a step towards 0
-    Seed seed{};  ///< of the first values, the order and the items j
+    Seed seed{};                   ///< of the first values, the order and the items j
 };
 
 /// score(u, j) = p_u . q_j + b_j, trained by gradient steps on -log sigmoid(score(u, i) - score(u, j)) + regularization

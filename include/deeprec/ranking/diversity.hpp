@@ -47,7 +47,7 @@ struct MaxPerCategory {
 struct Calibrated {
     double strength = 0.5;        ///< 0: by score alone; 1: by the shares alone
     ItemCategories categories{};  ///< of each item
-    Index candidates = 0;  ///< the best so many by score; 0 = 10 k
+    Index candidates = 0;         ///< the best so many by score; 0 = 10 k
 };
 
 /// At least so many items of some categories, as far as there are: `Quotas{{{3, 2}}, categories}` for two of

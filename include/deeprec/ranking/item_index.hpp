@@ -24,6 +24,7 @@
 
 DEEPREC_BEGIN
 
+/// Of ItemIndex: `ItemIndex{model, rows, {.first_item = 1}}`.
 struct ItemIndexOptions {
     std::int32_t first_item = 0;  ///< item number of the first row, at least 0; 1 where 0 is padding
     int threads = 0;              ///< for building; 0 = all cores

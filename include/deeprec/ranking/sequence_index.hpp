@@ -23,6 +23,7 @@
 
 DEEPREC_BEGIN
 
+/// Of SequenceIndex: `SequenceIndex{model, {.storage = int8}}`.
 struct SequenceIndexOptions {
     Index length = 50;  ///< how many of the last events are read
     /// Those of the queries' events and users, for models that read some; they must outlive the index.

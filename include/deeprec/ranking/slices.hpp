@@ -70,6 +70,7 @@ DEEPREC_LAZY PopularityRows by_popularity(const RankingReport& report, std::span
     return {row(0), row(1), row(2), row(3)};
 }
 
+/// Intervals of HR@k and NDCG@k, as `bootstrap` gives them.
 struct BootstrapIntervals {
     Interval hr, ndcg;  ///< of the mean over the queries
 };

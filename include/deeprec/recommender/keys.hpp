@@ -42,6 +42,7 @@ struct Reason {
     std::string key;   ///< of the item in the history
     double value = 0;  ///< positive: it speaks for the hit
 };
+/// A recommended item by its key, and the events that speak for it.
 struct KeyHit {
     std::string key;                ///< of the item
     float score = 0;                ///< the higher the better

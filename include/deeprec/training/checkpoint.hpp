@@ -31,9 +31,9 @@ struct Checkpoint {
     std::string monitor = "val_loss";           ///< the figure of which the best epoch has the best
     bool save_best_only = false;                ///< no files of epochs, last.state none the less
     MonitorMode mode = MonitorMode::automatic;  ///< whether small or large figures are good; by the name
-    long keep = 0;           ///< files of epochs that stay
-    bool save_state = true;  ///< last.state, which wants an optimizer of the library
-    long every_batches = 0;  ///< last.state also inside epochs, after each so many batches; 0 = not
+    long keep = 0;                              ///< files of epochs that stay
+    bool save_state = true;                     ///< last.state, which wants an optimizer of the library
+    long every_batches = 0;                     ///< last.state also inside epochs, after each so many batches; 0 = not
 
     long best_epoch = -1;   ///< result: the epoch of best.safetensors, from 0
     double best_value = 0;  ///< result: its figure

@@ -35,6 +35,7 @@ struct Report {
     }
 };
 
+/// Of `evaluate`.
 struct EvaluateOptions {
     /// Processes that share the work: each runs the model over its batches and hands the predictions to all. Every rank
     /// has the model and the whole data, and gets the figures of one process, to the bit.

@@ -12,8 +12,8 @@ DEEPREC_BEGIN
 
 /// Named figures of one epoch: "loss" and, with validation data, "val_loss"; callbacks may add more.
 struct EpochLog {
-    long epoch = 0;      ///< from 0
-    double seconds = 0;  ///< training without validation
+    long epoch = 0;                                       ///< from 0
+    double seconds = 0;                                   ///< training without validation
     std::vector<std::pair<std::string, double>> figures;  ///< in the order in which they were set
 
     /// Adds a figure, or changes the one of that name.

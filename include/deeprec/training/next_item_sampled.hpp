@@ -33,6 +33,7 @@ DEEPREC_BEGIN
 /// does not know s.
 enum class SampledLoss { sampled_softmax, gbce, bpr, bce };
 
+/// Of NextItemSampled: `NextItemSampled{{.negatives = 1024}}`.
 struct NextItemSampledOptions {
     SampledLoss loss = SampledLoss::sampled_softmax;  ///< its formula, see SampledLoss
     Index negatives = 2048;  ///< drawn anew for each batch, all its targets share them; as many as items: each once

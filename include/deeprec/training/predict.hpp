@@ -14,6 +14,7 @@
 
 DEEPREC_BEGIN
 
+/// Of `predict`.
 struct PredictOptions {
     Index batch_size = 32;  ///< at most; smaller where threads would be idle. No result depends on it
     int threads = 0;        ///< 0 = all cores

@@ -18,7 +18,7 @@ DEEPREC_BEGIN
 struct ProgressBar {
     std::string label{};
     std::FILE* stream = stderr;  ///< where it is drawn
-    int width = 24;  ///< characters of the bar
+    int width = 24;              ///< characters of the bar
 
     std::chrono::steady_clock::time_point started{}, last_drawn{};  ///< when the epoch began; when it was drawn last
     TrainingProgress last{};                                        ///< what was drawn

@@ -35,9 +35,11 @@ struct L1L2 {
         for (Index i = 0; i < n; ++i) gradient[i] += twice * w[i] + (w[i] > 0 ? sign : w[i] < 0 ? -sign : T(0));
     }
 };
+/// `{"kernel", L1{1e-6}}`: factor sum |w|.
 struct L1 : L1L2 {
     explicit L1(double factor = 0.01) : L1L2{factor, 0} {}
 };
+/// `{"kernel", L2{1e-4}}`: factor sum w^2.
 struct L2 : L1L2 {
     explicit L2(double factor = 0.01) : L1L2{0, factor} {}
 };

@@ -38,10 +38,10 @@ private:
 
 /// A column that goes into the table: `{"price", ColumnKind::number}`.
 struct ColumnOptions {
-    ColumnName column;  ///< of the file, by name or by its number from 1
+    ColumnName column;                       ///< of the file, by name or by its number from 1
     ColumnKind kind = ColumnKind::category;  ///< what its fields are
-    std::string name{};  ///< in the table; empty = as in the file
-    char separator = 0;  ///< between the parts of categories and vectors; 0 = '|' and ' '
+    std::string name{};                      ///< in the table; empty = as in the file
+    char separator = 0;                      ///< between the parts of categories and vectors; 0 = '|' and ' '
 };
 
 /// A kind of event that is kept, and what it weighs: `{"buy", 5}`.
@@ -88,11 +88,11 @@ struct EventColumns {
 
 /// Of items or users: `{.key = "sku", .columns = {{"brand"}, {"price", ColumnKind::number}}}`.
 struct KeyColumns {
-    ColumnName key = "id";                 ///< the column that says which item or user the row is about
-    std::vector<ColumnOptions> columns{};  ///< an empty field is a missing value
-    std::vector<std::string> missing{};    ///< texts that stand for an empty field, such as "NULL"
-    BadRows bad_rows = BadRows::error;  ///< a key that was there before makes a bad row
-    CsvFormat format{};                 ///< how the text is written
+    ColumnName key = "id";                         ///< the column that says which item or user the row is about
+    std::vector<ColumnOptions> columns{};          ///< an empty field is a missing value
+    std::vector<std::string> missing{};            ///< texts that stand for an empty field, such as "NULL"
+    BadRows bad_rows = BadRows::error;             ///< a key that was there before makes a bad row
+    CsvFormat format{};                            ///< how the text is written
     std::function<void(Index, Index)> progress{};  ///< as of EventColumns
 };
 

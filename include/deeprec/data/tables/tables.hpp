@@ -37,7 +37,7 @@ struct EventTable {
     Values<std::int32_t> user, item;  ///< ids of `users` and `items`, one a row
     Values<std::int64_t> time;        ///< seconds; empty when the order of the rows is the order in time
     std::vector<Column> columns;      ///< what else is known of the events, each with a value a row
-    ReadReport report;  ///< of a table that was read from files
+    ReadReport report;                ///< of a table that was read from files
 
     EventTable() = default;
     explicit EventTable(std::vector<Column> empty_columns) : columns(std::move(empty_columns)) {}
