@@ -89,15 +89,15 @@ private:
     bool together_;
 };
 
-// All of a model, but of the items' rows those of a part.
+// All of a model, but of tables that ranks share out the rows of a part: a sequence model's items, towers' embeddings.
 template <class Model>
 std::vector<float> weights_of(const Model& model, const TableShard& part = {}) {
     std::vector<float> weights;
     for_each_parameter(model, [&](std::string_view name, const auto& p) {
         const Index width = p.size() / p.dimension(0);
-        const bool of_items = name == "items" || name == "bias";
+        const bool shared = name == "items" || name == "bias" || name.ends_with(".embeddings");
         for (Index row = 0; row < p.dimension(0); ++row)
-            if (!of_items || part.owner(row) == part.rank)
+            if (!shared || part.owner(row) == part.rank)
                 weights.insert(weights.end(), p.data() + row * width, p.data() + (row + 1) * width);
     });
     return weights;
@@ -137,10 +137,13 @@ std::vector<float> train(const Options& options, const Sequences& events, AnyWor
 }
 
 // The same with two towers, whose tables have sparse gradients and whose dropout is that of the whole batch.
-std::vector<float> train_towers(const Options& options, const Sequences& events, AnyWorld world, Index batch) {
-    TwoTower model{Sequential{Embedding{events.items() + 1, 16, {.mask_zero = true}}, GlobalAveragePool1D{},
-                              Dense{16, tanh}, Dropout{0.2}},
-                   Sequential{Embedding{events.items() + 1, 16}, Flatten{}}, Sequential{Dense{1, sigmoid}}};
+std::vector<float> train_towers(const Options& options, const Sequences& events, AnyWorld world, Index batch,
+                                const TableShard& part = {}) {
+    const TableShard shard = options.sharded ? TableShard{world.rank(), world.size()} : TableShard{};
+    TwoTower model{Sequential{Embedding{events.items() + 1, 16, {.mask_zero = true, .shard = shard}},
+                              GlobalAveragePool1D{}, Dense{16, tanh}, Dropout{0.2}},
+                   Sequential{Embedding{events.items() + 1, 16, {.shard = shard}}, Flatten{}},
+                   Sequential{Dense{1, sigmoid}}};
     model.build({{10}, {1}}, Seed{1});
     Tensor<std::int32_t, 2> features(events.items() + 1, 1);
     for (std::int32_t item = 0; item <= events.items(); ++item) features(item, 0) = item;
@@ -149,7 +152,7 @@ std::vector<float> train_towers(const Options& options, const Sequences& events,
     SGD sgd{{.learning_rate = 0.05}};
     fit(model, samples, BinaryCrossEntropy{}, sgd,
         FitOptions<NextItemSamples>{.epochs = options.epochs, .batch_size = batch, .threads = 1, .world = world});
-    return weights_of(model);
+    return weights_of(model, part);
 }
 
 // Whether the weights of all ranks are those of one process alone, to 1e-6.
@@ -260,11 +263,14 @@ int main(int argc, char** argv) try {
     const TableShard part{world.rank(), world.size()};
     bool well = agrees("sequences", sequences, train(options, events, {}, whole, options.sharded ? part : TableShard{}),
                        world.rank() == 0);
+    options.sharded = false;
+    well &= agrees("two towers", train_towers(options, events, world, options.batch),
+                   train_towers(options, events, {}, whole), world.rank() == 0);
     options.sharded = true, options.loss = "sampled";
     well &= agrees("items shared out", train(options, events, world, options.batch),
                    train(options, events, {}, whole, part), world.rank() == 0);
-    well &= agrees("two towers", train_towers(options, events, world, options.batch),
-                   train_towers(options, events, {}, whole), world.rank() == 0);
+    well &= agrees("tables of towers shared out", train_towers(options, events, world, options.batch),
+                   train_towers(options, events, {}, whole, part), world.rank() == 0);
     well &= serves_alike(events, world);
     return well && counted ? 0 : 1;
 } catch (const Error& error) {

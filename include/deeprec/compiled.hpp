@@ -97,7 +97,7 @@ DEEPREC_OPTIMIZER_ONCE(SgdRule)
 #define DEEPREC_TRAINING_ONCE(T)                                                                                       \
     DEEPREC_ONCE void size_gradients<T>(const ParameterList<T>&);                                                      \
     DEEPREC_ONCE void clear_gradients<T>(const ParameterList<T>&);                                                     \
-    DEEPREC_ONCE void fill<T>(T*, const Shape&, const Initializer&, Seed);                                             \
+    DEEPREC_ONCE void fill<T>(T*, const Shape&, const Initializer&, Seed, Index);                                      \
     DEEPREC_ONCE double gradient_norm<T>(const ParameterList<T>&, double);                                             \
     DEEPREC_ONCE class SparseRows<T>;                                                                                  \
     DEEPREC_ONCE void Fields<T>::add(const Option&);                                                                   \
@@ -109,6 +109,7 @@ DEEPREC_OPTIMIZER_ONCE(SgdRule)
     DEEPREC_ONCE std::size_t Fields<T>::push_number(std::uint64_t);                                                    \
     namespace detail {                                                                                                 \
     DEEPREC_ONCE class GradientSum<T>;                                                                                 \
+    DEEPREC_ONCE class SharedTables<T>;                                                                                \
     DEEPREC_ONCE void drop_empty<T>(ParameterList<T>&);                                                                \
     DEEPREC_ONCE Index count_trained<T>(FunctionRef<void(Fields<T>&)>);                                                \
     DEEPREC_ONCE void check_gradients<T>(const ParameterList<T>&);                                                     \

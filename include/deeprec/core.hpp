@@ -22,6 +22,7 @@
 #include <deeprec/core/shape.hpp>
 #include <deeprec/core/shown.hpp>
 #include <deeprec/core/sparse_rows.hpp>
+#include <deeprec/core/table_rows.hpp>
 #include <deeprec/core/table_shard.hpp>
 #include <deeprec/core/tasks.hpp>
 #include <deeprec/core/tensor.hpp>

@@ -23,6 +23,7 @@
 #include <deeprec/training/sampled_sequence_trainer.hpp>
 #include <deeprec/training/sequence_passes.hpp>
 #include <deeprec/training/sequence_trainer.hpp>
+#include <deeprec/training/shared_tables.hpp>
 #include <deeprec/training/state.hpp>
 #include <deeprec/training/state_file.hpp>
 #include <deeprec/training/stop_on_signal.hpp>

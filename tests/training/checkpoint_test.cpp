@@ -77,6 +77,36 @@ TEST_CASE("checkpoints of every epoch and of the best", "[io]") {
     CHECK(checkpoint.best_epoch == 0);
 }
 
+TEST_CASE("a training that begins afresh does not replace a better model", "[io]") {
+    const support::TemporaryDirectory directory;
+    const auto model = worlds::classifier();
+    Saving<std::remove_const_t<decltype(model)>> training(model);
+    const auto train = [&](double value, const std::string& monitor = "val_loss") {
+        Checkpoint checkpoint{.directory = directory.path(), .monitor = monitor, .save_best_only = true};
+        checkpoint.on(TrainBegin{{training}});
+        for (const long epoch : {0, 1}) {
+            EpochLog log{epoch, 0, {{monitor, value + 0.01 * static_cast<double>(epoch)}}};
+            checkpoint.on(EpochEnd{{training}, log});
+        }
+        return files(directory.path());
+    };
+    const auto kept = [&](const char* name, const char* figure) {
+        return SafetensorsReader(directory.path() / name).metadata().at(figure);
+    };
+    const std::set<std::string> one{"best.safetensors"}, two{"best.safetensors", "best-1.safetensors"};
+    CHECK(train(0.5) == one);
+    CHECK(train(0.4) == one);
+    CHECK(train(0.4) == one);  // as one that was killed before its first state and begins again
+    CHECK(train(0.6) == two);
+    CHECK(kept("best.safetensors", "val_loss") == "0.6");
+    CHECK(kept("best-1.safetensors", "val_loss") == "0.4");
+    CHECK(train(0.3, "val_auc") == two);  // nobody can say which is better
+    CHECK(train(0.2, "val_auc").size() == 3);
+    CHECK(kept("best-2.safetensors", "val_auc") == "0.31");
+    std::filesystem::resize_file(directory.path() / "best.safetensors", 7);
+    CHECK(train(0.1, "val_auc").size() == 3);
+}
+
 TEST_CASE("at most `keep` files of epochs stay", "[io]") {
     const support::TemporaryDirectory directory;
     Checkpoint checkpoint{.directory = directory.path(), .keep = 2};

@@ -8,30 +8,12 @@
 #include "training/shared_out.hpp"
 
 using namespace deeprec;
+using shared_out::Counting;
 using shared_out::farthest;
 using shared_out::Strings;
 using shared_out::trained;
 
 namespace {
-/// A world that counts what a rank gives to others in exchanges.
-class Counting final : public TrainingWorld {
-public:
-    Counting(AnyWorld world, std::shared_ptr<std::size_t> bytes) : world_(std::move(world)), bytes_(std::move(bytes)) {}
-    int rank() const override { return world_.rank(); }
-    int size() const override { return world_.size(); }
-    void sum(float* numbers, Index count) override { world_->sum(numbers, count); }
-    void sum(double* numbers, Index count) override { world_->sum(numbers, count); }
-    std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) override { return world_->gather(own); }
-    std::vector<std::vector<std::byte>> exchange(std::vector<std::vector<std::byte>> give) override {
-        for (std::size_t to = 0; to < give.size(); ++to)
-            if (to != static_cast<std::size_t>(rank())) *bytes_ += give[to].size();
-        return world_->exchange(std::move(give));
-    }
-
-private:
-    AnyWorld world_;
-    std::shared_ptr<std::size_t> bytes_;
-};
 /// Batches of about so many samples over all ranks, the last of which has fewer samples than there are ranks.
 constexpr Index batch_of(int ranks) { return ranks == 3 ? 7 : 32 / ranks; }
 
@@ -244,7 +226,7 @@ TEST_CASE("A row that its owner does not have is refused", "[row_exchange][threa
         auto model = shared_out::model({rank, 2});
         auto gradients = model.zero_row_gradients();
         const auto list = parameter_list(model, gradients);
-        detail::RowExchange<float> exchange;
+        detail::RowExchange<float> exchange(1);
         const std::int32_t fair[] = {0, 1, 2}, others[] = {32, 33};  // an id of each owner
         exchange.fetch(fair, list, *world);
         exchange.fetch(others, list, *world);

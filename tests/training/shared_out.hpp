@@ -1,4 +1,4 @@
-/// Models whose items the ranks of a test share out.
+/// Models whose tables the ranks of a test share out.
 #pragma once
 
 #include <algorithm>
@@ -34,8 +34,28 @@ inline Model model(const TableShard& shard, SequenceRecommenderOptions options =
     made.build(6, Seed{2});
     return made;
 }
+/// A world that counts what a rank gives to others in exchanges.
+class Counting final : public TrainingWorld {
+public:
+    Counting(AnyWorld world, std::shared_ptr<std::size_t> bytes) : world_(std::move(world)), bytes_(std::move(bytes)) {}
+    int rank() const override { return world_.rank(); }
+    int size() const override { return world_.size(); }
+    void sum(float* numbers, Index count) override { world_->sum(numbers, count); }
+    void sum(double* numbers, Index count) override { world_->sum(numbers, count); }
+    std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) override { return world_->gather(own); }
+    std::vector<std::vector<std::byte>> exchange(std::vector<std::vector<std::byte>> give) override {
+        for (std::size_t to = 0; to < give.size(); ++to)
+            if (to != static_cast<std::size_t>(rank())) *bytes_ += give[to].size();
+        return world_->exchange(std::move(give));
+    }
+
+private:
+    AnyWorld world_;
+    std::shared_ptr<std::size_t> bytes_;
+};
 /// Puts what a rank has of a model's parameters to its place in the whole.
-inline void put(const Model& model, std::vector<float>& whole) {
+template <class Any>
+void put(const Any& model, std::vector<float>& whole) {
     Index at = 0;
     for (const auto& p : parameter_list(model)) {
         const Index width = p.size() / p.shape[0], size = p.whole_shape().size();

@@ -23,19 +23,19 @@ void fill_uniform(T* values, const Shape& shape, double limit, Seed seed, Index 
 
 /// Normal with mean 0 (Keras' "random_normal", there with stddev 0.05).
 template <class T>
-void fill_normal(T* values, const Shape& shape, double stddev, Seed seed) {
+void fill_normal(T* values, const Shape& shape, double stddev, Seed seed, Index first = 0) {
     const RandomStream random(seed);
     for (Index i = 0; i < shape.size(); ++i)
-        values[i] = static_cast<T>(stddev * random.normal(static_cast<std::uint64_t>(i)));
+        values[i] = static_cast<T>(stddev * random.normal(static_cast<std::uint64_t>(first + i)));
 }
 /// Normal with mean 0, what lies beyond two `stddev` drawn again (Keras' "truncated_normal"). The standard deviation of
 /// the result is 0.87962566 stddev.
 template <class T>
-void fill_truncated_normal(T* values, const Shape& shape, double stddev, Seed seed) {
+void fill_truncated_normal(T* values, const Shape& shape, double stddev, Seed seed, Index first = 0) {
     for (Index i = 0; i < shape.size(); ++i) {
         double x = 3;
         for (std::uint64_t attempt = 0; !(std::abs(x) <= 2); ++attempt)
-            x = RandomStream(derive(seed, attempt)).normal(static_cast<std::uint64_t>(i));
+            x = RandomStream(derive(seed, attempt)).normal(static_cast<std::uint64_t>(first + i));
         values[i] = static_cast<T>(stddev * x);
     }
 }
@@ -164,21 +164,29 @@ struct Constant {
 /// a parameter, so a file of a model does not have it.
 using Initializer = std::variant<VarianceScaling, RandomUniform, RandomNormal, TruncatedNormal, Orthogonal, Constant>;
 
-/// Throws ArgumentError for an Orthogonal vector, and as `fill_scaled`.
+/// Throws ArgumentError for an Orthogonal vector, and as `fill_scaled`. `first` is the number of the first element, of
+/// initialisers that fill by element.
 template <class T>
-void fill(T* values, const Shape& shape, const Initializer& initializer, Seed seed) {
+void fill(T* values, const Shape& shape, const Initializer& initializer, Seed seed, Index first = 0) {
     if (const auto* scaling = std::get_if<VarianceScaling>(&initializer))
         return fill_scaled(values, shape, *scaling, seed);
     if (const auto* uniform = std::get_if<RandomUniform>(&initializer))
-        return fill_uniform(values, shape, uniform->limit, seed);
+        return fill_uniform(values, shape, uniform->limit, seed, first);
     if (const auto* normal = std::get_if<RandomNormal>(&initializer))
-        return fill_normal(values, shape, normal->stddev, seed);
+        return fill_normal(values, shape, normal->stddev, seed, first);
     if (const auto* truncated = std::get_if<TruncatedNormal>(&initializer))
-        return fill_truncated_normal(values, shape, truncated->stddev, seed);
+        return fill_truncated_normal(values, shape, truncated->stddev, seed, first);
     if (const auto* constant = std::get_if<Constant>(&initializer))
         return static_cast<void>(std::fill_n(values, shape.size(), static_cast<T>(constant->value)));
     fill_orthogonal(values, shape, seed, std::get<Orthogonal>(initializer).gain);
 }
+
+namespace detail {
+/// Whether an element depends on nothing but its number, so that a part of a tensor can be filled alone.
+inline bool fills_by_element(const Initializer& initializer) {
+    return !std::holds_alternative<VarianceScaling>(initializer) && !std::holds_alternative<Orthogonal>(initializer);
+}
+}  // namespace detail
 
 // The same for tensors.
 template <class T, int Rank>

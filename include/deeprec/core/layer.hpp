@@ -33,6 +33,7 @@
 #include <deeprec/core/output_watch.hpp>
 #include <deeprec/core/parameters.hpp>
 #include <deeprec/core/pass.hpp>
+#include <deeprec/core/table_rows.hpp>
 
 DEEPREC_BEGIN
 
@@ -140,6 +141,9 @@ DEEPREC_NOINLINE void fill_parameters(const ParameterList<T>& list) {
         T* const values = p.resize(p.tensor, p.shape);
         if (p.fill)
             p.fill(values, p.shape, p.seed);
+        else if (p.shard)
+            for (Index place = 0, width = p.size() / p.shape[0]; place < p.shape[0]; ++place)  // as in the whole table
+                fill(values + place * width, {width}, p.initializer, p.seed, p.shard.row(place) * width);
         else
             fill(values, p.shape, p.initializer, p.seed);
     }
@@ -159,6 +163,19 @@ void make_parameters(L& layer, Seed seed) {
     layer.fields(fields, none);
     fill_parameters(fields.parameters());
     layer.parameters_changed();
+}
+/// Whether a layer may have tables that ranks share out (core/table_rows.hpp): it says `asks`, and has `ask`.
+template <class L>
+constexpr bool asks_rows() {
+    if constexpr (requires { L::asks; })
+        return L::asks;
+    else
+        return false;
+}
+/// Lets a layer ask for rows, where it may have some.
+template <class L, class X>
+void ask_rows(const L& layer, const X& x, TableRows& tables) {
+    if constexpr (asks_rows<L>()) layer.ask(x, tables);
 }
 template <class L>
 typename L::Gradients make_gradients(const L& layer) {

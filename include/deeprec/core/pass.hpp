@@ -8,6 +8,7 @@ DEEPREC_BEGIN
 
 class FieldTaps;
 class OutputWatch;
+class TableRows;
 class ThreadPool;
 
 /// One forward pass. Callers write `Inference{}` or `Training{step_seed}`; layers read these members.
@@ -20,6 +21,7 @@ struct Pass {
     Index first_row = 0;         ///< place of the first sample in its batch, so that shards draw what the batch would
     ThreadPool* pool = nullptr;  ///< that one or two samples may share between threads
     FieldTaps* taps = nullptr;   ///< of explanations: what the layers of named fields give is seen, or replaced, there
+    const TableRows* tables = nullptr;  ///< rows of tables that ranks share out, got for this pass
     OutputWatch* watch = nullptr;  ///< of a search for the layer that made a number that is not finite
 
     /// The pass of part `part` of a composition; `last` parts alone leave out the activation.

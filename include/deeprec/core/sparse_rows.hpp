@@ -18,9 +18,9 @@ template <class T>
 class SparseRows {
 public:
     SparseRows() = default;
-    SparseRows(Index rows, Index width) : width_(width), slot_(static_cast<std::size_t>(rows), -1) {}
+    SparseRows(Index rows, Index width) : rows_(rows), width_(width), slot_(static_cast<std::size_t>(rows), -1) {}
 
-    Index rows() const { return static_cast<Index>(slot_.size()); }
+    Index rows() const { return rows_; }
     /// Numbers of a row.
     Index width() const { return width_; }
     Index size() const { return rows() * width_; }
@@ -61,6 +61,12 @@ public:
     /// Adds up rows [begin, end) of the tables of `start_sum`, as a binary tree: (this + first) + (second + third) ...
     /// Different rows may be added up at the same time. The values of the other tables are lost.
     void finish_sum(Index begin, Index end);
+    /// From now on rows up to `rows` may be touched, though the table have fewer: of other rows, such as those that a
+    /// batch got of a table of which a part is here.
+    void reach(Index rows) {
+        const auto needed = static_cast<std::size_t>(rows);
+        if (slot_.size() < needed) slot_.resize(std::max(needed, 2 * slot_.size()), -1);
+    }
     /// Forgets all rows; their memory stays.
     void setZero() {
         for (const std::int32_t id : ids_) slot_[static_cast<std::size_t>(id)] = -1;
@@ -108,7 +114,7 @@ private:
         if (values_.size() < needed) values_.resize(std::max(needed, 2 * values_.size()));
     }
 
-    Index width_ = 0;
+    Index rows_ = 0, width_ = 0;
     std::vector<std::int32_t> slot_;  // where a row's values are, -1 = untouched
     std::vector<std::int32_t> ids_;
     std::vector<Place> places_, later_;  // of a sum

@@ -57,8 +57,13 @@ void check_built(const Model& model) {
     typename Model::Gradients none;
     Fields<typename Model::Scalar> fields;
     detail::list_fields(model, none, fields);
-    for (const auto& p : fields.parameters())
+    for (const auto& p : fields.parameters()) {
         if (p.held != p.shape.size()) refuse_unbuilt();
+        if (p.shard)
+            throw ArgumentError(message("export_onnx: the model has the part of rank ", p.shard.rank, " of ",
+                                        p.shard.ranks,
+                                        " of a table; expected a whole one, as save(world, model, path) writes it"));
+    }
 }
 template <class Model>
 inline constexpr bool is_head = requires { std::declval<const Model&>().half_width(); };

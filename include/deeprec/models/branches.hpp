@@ -224,6 +224,7 @@ public:
         std::tuple<typename detail::PartOf<Parts>::Layer::Gradients...> parts;
     };
     static constexpr Reads reads = Reads::record;
+    static constexpr bool asks = (detail::asks_rows<typename detail::PartOf<Parts>::Layer>() || ...);
 
     Branches() : own_(count) {}
     explicit Branches(Parts... parts) : layers_(layer_of(std::move(parts))...), own_{{name_of(parts), {}}...} {
@@ -315,6 +316,20 @@ public:
         return {};
     }
 
+    void ask(const RecordView& x, TableRows& tables) const {
+        each([&]<std::size_t At>(const auto& layer) {
+            detail::in_field(own_[At].name, [&] {
+                if constexpr (reads_record<LayerAt<At>>) {
+                    detail::ask_rows(layer, x, tables);
+                } else {
+                    using Element = typename LayerAt<At>::InputElement;
+                    const FieldView* const found = x.find(own_[At].name);
+                    if (found && found->type == element_type<Element>)  // else apply says what is wrong
+                        detail::ask_rows(layer, x.template get<Element>(*found), tables);
+                }
+            });
+        });
+    }
     /// The layer of the field number At, from 0.
     template <std::size_t At>
     LayerAt<At>& layer() {

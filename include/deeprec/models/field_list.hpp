@@ -45,6 +45,7 @@ public:
         std::vector<std::any> parts;
     };
     static constexpr Reads reads = Reads::record;
+    static constexpr bool asks = true;
     static constexpr std::string_view name() { return "FieldList"; }
     template <class Element, int Rank>
     static constexpr int output_rank() {
@@ -127,6 +128,13 @@ public:
         return {};
     }
 
+    void ask(const RecordView& x, TableRows& tables) const {
+        each([&]<class L>(std::size_t i, const L& layer) {
+            const FieldView* const found = x.find(own_[i].name);
+            if (found && found->type == element_type<typename L::InputElement>)  // else apply says what is wrong
+                detail::ask_rows(layer, x.template get<typename L::InputElement>(*found), tables);
+        });
+    }
     /// All fields that are read, with the shapes of `build`.
     const RecordShape& input_shape() const { return own_; }
     /// The same since `build`; empty before.

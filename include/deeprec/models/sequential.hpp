@@ -59,6 +59,7 @@ public:
     struct Gradients {
         std::tuple<typename Layers::Gradients...> layers;
     };
+    static constexpr bool asks = detail::asks_rows<First>();  // ids are read by the first layer alone
     static constexpr Reads reads = First::reads == Reads::ids                    ? Reads::ids
                                    : First::reads == Reads::record               ? Reads::record
                                    : ((Layers::reads == Reads::sequence) || ...) ? Reads::sequence
@@ -107,6 +108,7 @@ public:
                                        bool want_dx) const {
         return apply_backward_to<0>(dy, cache, gradients, want_dx);
     }
+    void ask(const Block<const InputElement>& x, TableRows& tables) const { detail::ask_rows(layer<0>(), x, tables); }
     /// The layers from number `Begin` on, and back to there: for callers that do the work of the layers before.
     template <std::size_t Begin>
     Block<const Scalar> apply_from(const Block<const typename LayerAt<Begin>::InputElement>& x, Cache& cache,

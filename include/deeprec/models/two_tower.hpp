@@ -46,6 +46,7 @@ class TwoTower {
 
 public:
     using Scalar = typename Head::Scalar;
+    static constexpr bool asks = detail::asks_rows<User>() || detail::asks_rows<Item>();  // the head reads numbers
     using FinalActivation = typename HeadModel::FinalActivation;
     using Shapes = TowerShapes<typename Block<const typename User::InputElement>::Sample,
                                typename Block<const typename Item::InputElement>::Sample>;
@@ -112,6 +113,12 @@ public:
         const auto d = head.backward(dy, cache.head, gradients.head);
         auto dv = item.backward(d.item, cache.item, gradients.item, want);
         return Pair{user.backward(d.user, cache.user, gradients.user, want), dv};
+    }
+
+    template <class U, class V>
+    void ask(const Pair<U, V>& x, TableRows& tables) const {
+        detail::ask_rows(user, Block(view(x.user)), tables);
+        detail::ask_rows(item, Block(view(x.item)), tables);
     }
 
     /// The Heads that the head ends in.

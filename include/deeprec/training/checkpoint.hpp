@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -21,11 +23,12 @@ DEEPREC_BEGIN
 /// The models have the epoch (from 1) and its figures as metadata; `load<Model>(path)` brings one back.
 /// `Checkpoint{"run/"}`.
 ///
-/// A training that goes on (FitOptions::resume) goes on counting and comparing where it was. An epoch without the
-/// figure `monitor` (no validation data) has no best; with `save_best_only` it throws ArgumentError. Inside an epoch
-/// metrics are saved too: one of your own needs `state(CheckpointState&)`. Without it `every_batches` throws
-/// ArgumentError, and a training that is stopped goes on from its last epoch. Throws FileError where nothing can be
-/// written; the files from before stay whole.
+/// A training that goes on (FitOptions::resume) goes on counting and comparing where it was. One that begins afresh
+/// where another was writes over its files, but not over a better best.safetensors, which becomes best-1.safetensors,
+/// or the next number that is free. An epoch without the figure `monitor` (no validation data) has no best; with
+/// `save_best_only` it throws ArgumentError. Inside an epoch metrics are saved too: one of your own needs
+/// `state(CheckpointState&)`. Without it `every_batches` throws ArgumentError, and a training that is stopped goes on
+/// from its last epoch. Throws FileError where nothing can be written; the files from before stay whole.
 struct Checkpoint {
     std::string directory;                      ///< made where it is missing
     std::string monitor = "val_loss";           ///< the figure of which the best epoch has the best
@@ -73,6 +76,7 @@ private:
     };
     DEEPREC_LAZY_DECLARED static void save_model(TrainingControl& training, const std::filesystem::path& path,
                                                  const Metadata& metadata);
+    DEEPREC_LAZY_DECLARED void spare_better(double value) const;
 };
 
 #if DEEPREC_BODIES
@@ -104,6 +108,7 @@ DEEPREC_LAZY_FUNCTION void Checkpoint::on(const EpochEnd& e) {
         const double value = e.log.at(monitor);
         const Monitor rule{monitor, mode, best_value, best_epoch};
         if (rule.improves("Checkpoint", value)) {
+            if (best_epoch < 0 && e.training.leads) spare_better(value);
             save_model(e.training, best_path(), metadata);
             best_epoch = e.log.epoch;
             best_value = value;
@@ -114,6 +119,31 @@ DEEPREC_LAZY_FUNCTION void Checkpoint::on(const EpochEnd& e) {
         for (long old = e.log.epoch - keep; old >= 0; --old)
             if (!std::filesystem::remove(epoch_path(old), error)) break;
     }
+}
+
+/// The best model of an earlier training makes room for the first of this one, unless that is as good.
+DEEPREC_LAZY_FUNCTION void Checkpoint::spare_better(double value) const {
+    std::error_code error;
+    if (!std::filesystem::exists(best_path(), error)) return;
+    try {
+        const SafetensorsReader file(best_path());
+        const auto known = file.metadata().find(monitor);
+        const Monitor rule{monitor, mode, value, 0};
+        if (known == file.metadata().end()) return;
+        const std::string& text = known->second;
+        double earlier = std::numeric_limits<double>::quiet_NaN();
+        std::from_chars(text.data(), text.data() + text.size(), earlier);
+        if (!rule.improves("Checkpoint", earlier)) return;
+    } catch (const FormatError&) {  // no model that could be better
+        return;
+    }
+    std::filesystem::path free;
+    for (long number = 1; free.empty() || std::filesystem::exists(free, error); ++number)
+        free = std::filesystem::path(directory) / message("best-", number, ".safetensors");
+    std::filesystem::rename(best_path(), free, error);
+    if (error)
+        throw FileError(message("Checkpoint: cannot rename ", best_path().string(), ", a better model of an ",
+                                "earlier training, to ", free.string(), ": ", error.message()));
 }
 
 DEEPREC_LAZY_FUNCTION void Checkpoint::done(TrainingControl& training, Index batches) const {

@@ -47,11 +47,12 @@ struct FitOptions {
     /// ProgressBar act on rank 0. Each rank validates on all of the validation data; metrics of training are left out.
     /// Throws ArgumentError, on every rank and with both values, where one has other data, weights or options.
     ///
-    /// Tables are whole on each rank, but for a SequenceRecommender with `.shard = {world.rank(), world.size()}`, which
-    /// NextItemSampled trains: each rank has 1/N of its items' rows and of what the optimizer keeps of them, and gets
-    /// the others by need (training/row_exchange.hpp says what goes over the network). Penalties of those tables and
-    /// clipping by norms, which need all rows, throw ArgumentError. Checkpoint writes the whole model and the whole
-    /// state, as one process does, so that any number of ranks goes on from it.
+    /// Tables are whole on each rank, but for those with `.shard = {world.rank(), world.size()}`: of a
+    /// SequenceRecommender that NextItemSampled trains, and of Embedding layers in a Sequential or TwoTower. Each rank
+    /// has 1/N of their rows and of what the optimizer keeps of them, and gets the others by need
+    /// (training/row_exchange.hpp says what goes over the network). Penalties of those tables and clipping by norms,
+    /// which need all rows, throw ArgumentError. Checkpoint writes the whole model and the whole state, as one process
+    /// does, so that any number of ranks goes on from it.
     AnyWorld world{};
 };
 
@@ -115,16 +116,14 @@ History fit(Model& model, Data&& train, const Loss& loss, Optimizer& optimizer,
         Trainer<Model, Loss> trainer(model, loss, pool);
         if constexpr (requires { trainer.accumulate(); })
             if (options.accumulate > 1) trainer.accumulate();
-        if constexpr (requires { trainer.join(options.world); }) {
-            trainer.join(options.world);
-            if constexpr (requires { optimizer.options().clipping; })
-                if (const Clipping& c = optimizer.options().clipping;
-                    model.options().shard && std::isfinite(std::min(c.norm, c.global_norm)))
-                    throw ArgumentError(message("fit: clipping by a norm of ", std::min(c.norm, c.global_norm),
-                                                " needs the gradients of all rows, which the ranks share out; ",
-                                                "expected Clipping::value or none"));
-        }
+        if constexpr (requires { trainer.join(options.world); }) trainer.join(options.world);
         detail::ModelTask<Model, D, Loss> task(model, train, trainer);
+        if constexpr (requires { optimizer.options().clipping; })
+            if (const Clipping& c = optimizer.options().clipping;
+                std::isfinite(std::min(c.norm, c.global_norm)) && detail::shares_out(task.fields().parameters()))
+                throw ArgumentError(message("fit: clipping by a norm of ", std::min(c.norm, c.global_norm),
+                                            " needs the gradients of all rows, which the ranks share out; expected ",
+                                            "Clipping::value or none"));
         std::optional<detail::ModelTask<Model, const std::remove_cvref_t<Data>, Loss>> validation;
         if (options.validation) validation.emplace(model, *options.validation, trainer);
         std::vector<detail::CallbackRef> refs;

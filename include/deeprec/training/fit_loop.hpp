@@ -76,7 +76,7 @@ public:
           callbacks_(callbacks),
           metrics_(metrics),
           penalties_(find_penalised(named_list(), options.regularizers)),
-          shared_out_(is_shared_out()),
+          shared_out_(shares_out(named_list())),
           order_(all_indices(train.samples())) {}
 
     History run() {
@@ -127,10 +127,6 @@ private:
         auto fields = train_.fields();
         drop_empty(fields.parameters());
         return std::move(fields.parameters());
-    }
-    bool is_shared_out() const {
-        const auto list = named_list();
-        return std::any_of(list.begin(), list.end(), [](const Parameter<T>& p) { return bool{p.shard}; });
     }
     template <auto Handler, class Event>
     void tell(const Event& event) const {

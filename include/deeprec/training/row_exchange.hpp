@@ -32,8 +32,11 @@ public:
         const std::uint8_t* touched;
     };
 
-    /// Gets the rows of `ids`, distinct ones, of each table of `list` that is shared out; id 0 has none. All ranks
-    /// call it, for no ids too. Throws DataError for an id that is in no table.
+    /// Ids below `first` have no rows: 1 where id 0 is padding.
+    explicit RowExchange(std::int32_t first) : first_(first) {}
+
+    /// Gets the rows of `ids`, distinct ones, of each table of `list` that is shared out. All ranks call it, for no ids
+    /// too. Throws DataError for an id that is in no table.
     void fetch(std::span<const std::int32_t> ids, const ParameterList<T>& list, TrainingWorld& world) {
         const auto ranks = static_cast<std::size_t>(world.size());
         tables_.clear();
@@ -43,7 +46,7 @@ public:
         asked_.assign(ranks, {});
         std::vector<std::vector<std::byte>> give(ranks);
         for (std::size_t i = 0; i < ids.size(); ++i) {
-            if (ids[i] == 0) continue;
+            if (ids[i] >= 0 && ids[i] < first_) continue;
             const auto owner = static_cast<std::size_t>(shard_.owner(ids[i]));
             asked_[owner].push_back(static_cast<Index>(i));
             append(give[owner], &ids[i], 1);
@@ -69,7 +72,7 @@ public:
                     from = take(from, rows_[t].data() + i * tables_[t].width, tables_[t].width);
         }
     }
-    /// What came of a table, [ids, width]; the row of id 0 has no meaning.
+    /// What came of a table, [ids, width]; rows of ids without one have no meaning.
     const T* rows(std::size_t table) const { return rows_[table].data(); }
 
     /// The owners' gradients of the tables become the sum, over all ranks, of `factor` times those of the ids that were
@@ -123,6 +126,7 @@ private:
         return place;
     }
 
+    std::int32_t first_;
     TableShard shard_;
     std::vector<Table> tables_;
     std::vector<Buffer<T>> rows_;

@@ -246,7 +246,7 @@ private:
     Buffer<T> dh_, dv_, d_negatives_, d_bias_, d_row_bias_;
     bool shared_out_ = false;  // the model's items are, over the ranks of world_
     AnyWorld world_;
-    detail::RowExchange<T> exchange_;
+    detail::RowExchange<T> exchange_{1};
     Buffer<std::uint8_t> has_row_, has_bias_;
 };
 

@@ -87,6 +87,8 @@ public:
     }
     LossSum gradient(std::span<const Index> indices, Seed seed, const ClassWeights& class_weights,
                      Index first_row) override {
+        if constexpr (requires { trainer_.no_gradient(model_); })
+            if (indices.empty()) return trainer_.no_gradient(std::as_const(model_)), LossSum{};
         const auto& batch = data_.batch(indices);
         const LossSum loss = trainer_.gradient(std::as_const(model_), batch, seed, class_weights, first_row);
         keep(batch);

@@ -19,6 +19,7 @@
 #include <deeprec/losses/loss.hpp>
 #include <deeprec/optimizers/clipping.hpp>
 #include <deeprec/training/gradient_sum.hpp>
+#include <deeprec/training/shared_tables.hpp>
 
 DEEPREC_BEGIN
 
@@ -207,6 +208,16 @@ public:
     LossSum evaluate(const Model& model, const Batch<Inputs, T>& batch) {
         return run(model, batch, Seed{}, false, {});
     }
+    /// The ranks that share tables of the model out, if some do; all call `gradient` (or `no_gradient`) and `evaluate`
+    /// alike from then on. The gradient of such a table is that of the sum over all ranks, in the rows here.
+    void join(const AnyWorld& world) { tables_.join(world); }
+    /// `gradient` of a rank that has no samples of a batch.
+    void no_gradient(const Model& model) {
+        gradients_.prepare(model, 1);
+        gradients_.cleared(0);
+        tables_.fetch_none(list());
+        tables_.give_back(0);
+    }
     /// From now on passes are watched; null: no longer.
     void watch(OutputWatch* watch) { watch_ = watch; }
     /// From now on batches are parts of larger ones, whose gradients somebody adds up.
@@ -254,7 +265,8 @@ private:
         const double divisor = by_step ? 0 : loss_.divisor(facts.targets, facts.samples, facts.width, weights.data);
         const double scale = detail::equal(divisor, 0) ? 1 : 1 / divisor;
         const Shards cut = step_.cut(facts);
-        if (train) gradients_.prepare(model, cut.count);
+        gradients_.prepare(model, train ? cut.count : 1);
+        const TableRows* const tables = tables_.fetch(model, batch.inputs, list());
         LossSum loss = step_.run(cut, [&](detail::Shard<T>& shard) {
             auto& cache = caches_[static_cast<std::size_t>(shard.lane)];
             const auto inputs = slice_samples(batch.inputs, shard.begin, shard.begin + shard.rows);
@@ -262,6 +274,7 @@ private:
                 (train ? Pass(Training(step_seed, first_row_ + shard.begin)) : Pass(Inference{})).on_logits(on_logits);
             if constexpr (by_task) pass.heads = loss_.heads_on_logits();
             pass.watch = watch_;
+            pass.tables = tables;
             const auto y = detail::known_rank(model.forward(inputs, cache, pass));
             shard.weights = weights.from(shard.begin);
             T* const dy = finish(model, Block(y), by_step, facts, scale, class_weights, train, shard);
@@ -270,10 +283,12 @@ private:
                            gradients_.cleared(shard.number), InputGradient::skip);
         });
         if (train) gradients_.add_up(cut.count, pool_);
-        if (!by_step) return {loss.sum / scale, divisor};
-        if (train && !detail::equal(loss.divisor, 0))
+        if (!by_step)
+            loss = {loss.sum / scale, divisor};
+        else if (train && !detail::equal(loss.divisor, 0))
             detail::each_trained(gradients_.list(),
                                  [&](const Parameter<T>& p) { detail::scale_gradient(p, 1 / loss.divisor); });
+        if (train) tables_.give_back(detail::equal(loss.divisor, 0) ? 1 : loss.divisor);
         return loss;
     }
     template <class Inputs>
@@ -372,6 +387,7 @@ private:
     detail::ShardedStep<T> step_;
     Loss loss_;
     detail::ShardGradients<Model> gradients_;
+    detail::SharedTablesOf<Model> tables_;
     std::unique_ptr<typename Model::Cache[]> caches_;  // one for each thread
     Buffer<T> weights_;
     Index first_row_ = 0;

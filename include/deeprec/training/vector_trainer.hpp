@@ -44,6 +44,14 @@ public:
     LossSum evaluate(const Model& model, const Batch<Inputs, T>& batch) {
         return run(model, batch, Seed{}, false);
     }
+    /// As Trainer of other losses.
+    void join(const AnyWorld& world) { tables_.join(world); }
+    void no_gradient(const Model& model) {
+        gradients_.prepare(model, 1);
+        gradients_.cleared(0);
+        tables_.fetch_none(list());
+        tables_.give_back(0);
+    }
     /// From now on passes are watched; null: no longer.
     void watch(OutputWatch* watch) { watch_ = watch; }
     typename Model::Gradients& gradients() { return gradients_.first(); }
@@ -67,6 +75,8 @@ private:
         if (model.item.output_shape()[0] != width)
             throw ShapeError(message(Loss::name(), ": expected towers of one width, received ", width, " and ",
                                      model.item.output_shape()[0]));
+        gradients_.prepare(model, train ? cut.count : 1);
+        const TableRows* const tables = tables_.fetch(model, batch.inputs, list());
         T *const u = u_.need(users * width), *const v = v_.need(users * Loss::candidates * width);
         pool_.run(cut.count, [&](Index s) {
             Part& part = parts_[static_cast<std::size_t>(s)];
@@ -75,6 +85,7 @@ private:
             const auto inputs = slice_samples(batch.inputs, part.begin, part.begin + part.rows);
             Pass pass = train ? Pass(Training(step_seed, first_row_ + part.begin)) : Pass(Inference{});
             pass.watch = watch_;
+            pass.tables = tables;
             Pass item_pass = pass.for_part(1);
             item_pass.first_row *= Loss::candidates;
             const auto a = model.user.forward(inputs.user, part.cache.user, pass.for_part(0));
@@ -90,7 +101,6 @@ private:
         if (!train) return loss_.train(vectors, scratch_, static_cast<T*>(nullptr), static_cast<T*>(nullptr));
         T *const du = du_.need(users * width), *const dv = dv_.need(users * Loss::candidates * width);
         const LossSum loss = loss_.train(vectors, scratch_, du, dv);
-        gradients_.prepare(model, cut.count);
         pool_.run(cut.count, [&](Index s) {
             Part& part = parts_[static_cast<std::size_t>(s)];
             auto& gradients = gradients_.cleared(s);
@@ -101,6 +111,7 @@ private:
                                 part.cache.item, gradients.item, InputGradient::skip);
         });
         gradients_.add_up(cut.count, pool_);
+        tables_.give_back(detail::equal(loss.divisor, 0) ? 1 : loss.divisor);
         return loss;
     }
     /// A number for each item, one for those that are the same in all that the item tower reads: ids as they are.
@@ -142,6 +153,7 @@ private:
     Index first_row_ = 0;  // of a larger batch
     std::deque<Part> parts_;
     detail::ShardGradients<Model> gradients_;
+    detail::SharedTablesOf<Model> tables_;
     Buffer<T> u_, v_, du_, dv_;
     Buffer<Index> order_;
     Buffer<std::int32_t> numbers_;

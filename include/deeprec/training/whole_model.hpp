@@ -66,6 +66,10 @@ inline void write_whole(const SafetensorsWriter& writer, const std::filesystem::
     std::ostream out(&nowhere);
     world.rank() == 0 ? writer.write(path) : writer.write(out);
 }
+template <class T>
+bool shares_out(const ParameterList<T>& list) {
+    return std::any_of(list.begin(), list.end(), [](const Parameter<T>& p) { return bool{p.shard}; });
+}
 /// Throws ArgumentError unless the shard of each table is that of this rank.
 template <class T>
 void check_shards(std::string_view who, const ParameterList<T>& named, const AnyWorld& world) {
