@@ -36,7 +36,7 @@ def target(source, link):
     if (site / link).exists():  # Doxygen's own
         return link
     name, _, heading = link.partition("#")
-    path = (source.parent / name).resolve() if name else source.resolve()
+    path = (source.parent / name).resolve() if name not in ("", "this.md") else source.resolve()
     if path in pages:
         return pages[path] + ("#" + heading if heading else "")
     code = path.name.replace("_", "__").replace(".", "_8") + "_source.html"
@@ -57,6 +57,7 @@ for source in sources:
     text = re.sub(r'(<a class="anchor" id="[^"]*"></a>)(\s*)(.*?)(</h\d>)',
                   lambda m: f'{m[1]}<a class="anchor" id="{slug(m[3])}"></a>{m[2]}{m[3]}{m[4]}', text, flags=re.S)
     text = re.sub(r"(<a [^>]*>[^<]*)`([^`<]*)`([^<]*</a>)", r"\1<code>\2</code>\3", text)
+    text = re.sub(r"<code>[^<]*</code>", lambda m: m[0].replace("\\|", "|"), text)  # bars in tables
     relative = r'(href|src)="(?!https?:|mailto:|javascript:)([^"]*(?:/|\.md)[^"]*|[^"/.]*\.(?:hpp|cpp|py|sh|json|svg))"'
     text = re.sub(relative, lambda m: f'{m[1]}="{target(source, m[2])}"', text)
     page.write_text(text)

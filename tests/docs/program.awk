@@ -2,10 +2,9 @@
 #
 # The blocks ```cpp of a page are one function, in their order; so are those in comments, <!-- ... -->, which readers do
 # not see. Exceptions, by what stands in a block:
-# - "// fragment" in its first line: it is left out;
 # - int main: a program of its own, and what follows it is another one;
 # - struct, class, template, inline or constexpr at its beginning: definitions, before the function.
-# <!-- a new program --> begins another function. A block ```text directly after a block is what that one prints; "..."
+# <!-- a new program begins another function. Functions that include the header in -v without=... are left out. A block ```text directly after a block is what that one prints; "..."
 # in it stands for anything, alone in a line for any lines.
 function begin_unit() {
     ++units
@@ -21,7 +20,7 @@ state == "prose" && /^ *```cpp *$/ {
     state = "cpp"
     code = ""
     kind = "statements"
-    started = fragment = 0
+    started = 0
     place = FILENAME ":" FNR
     code_line = FNR + 1
     next
@@ -34,14 +33,14 @@ state == "prose" && /^ *```text *$/ {
 state == "prose" && /^ *```/ { state = "other"; after = 0; next }
 state == "other" { if ($0 ~ /^ *```/) state = "prose"; next }
 state == "prose" {
-    if ($0 ~ /^<!-- a new program -->/) begin_unit()
+    if ($0 ~ /^<!-- a new program/) begin_unit()
     if ($0 !~ /^ *$/ && $0 !~ /^-->$/) after = 0
     next
 }
 state == "cpp" && !/^ *``` *$/ {
-    if (code == "" && $0 ~ /^ *\/\/ fragment/) fragment = 1
     if ($0 ~ /^ *#include /) {
-        if (!fragment && !($0 in included)) {
+        if (without != "" && index($0, without)) left_out[units] = 1
+        else if (!($0 in included)) {
             included[$0] = 1
             includes = includes $0 "\n"
         }
@@ -58,7 +57,6 @@ state == "cpp" && !/^ *``` *$/ {
 }
 state == "cpp" {
     state = "prose"
-    if (fragment) next
     ++blocks
     code = "#line " code_line " \"" FILENAME "\"\n" code
     unit = units
@@ -94,11 +92,11 @@ state == "text" {
 END {
     printf "#include <deeprec/deeprec.hpp>\n%s#include \"docs/printed.hpp\"\n", includes
     for (u = 1; u <= units; ++u)
-        if (functions[u] != "")
+        if (functions[u] != "" && !(u in left_out))
             printf "namespace docs_%d {\nusing namespace deeprec;\n%s#line 1 \"docs_code.cpp\"\nvoid run() {\n%s}\n}\n", \
                 u, definitions[u], functions[u]
     printf "#line 1 \"docs_code.cpp\"\nint main() {\nreturn docs::run_all({"
     for (u = 1; u <= units; ++u)
-        if (functions[u] != "") printf "docs_%d::run, ", u
+        if (functions[u] != "" && !(u in left_out)) printf "docs_%d::run, ", u
     printf "}, %d, %d);\n}\n", blocks, outputs
 }

@@ -1,4 +1,4 @@
-"""The converters of examples/convert on small files made here, and the lines of docs/exchange.md that read a model.
+"""The converters of examples/convert on small files made here, and the Python of docs/exchange.md and chapter 10.
 
 Run by tests/io/convert_test.cpp. Arguments: the MODEL that it saved, and its INPUT and OUTPUT, .npy files.
 """
@@ -163,6 +163,21 @@ class SavedModel(unittest.TestCase):
         names = {}
         exec(lines.replace("model.safetensors", model).replace("x.npy", x), names)
         np.testing.assert_allclose(names["y"], np.load(y), rtol=1e-5, atol=1e-6)
+
+    def test_keras_writes_it(self):
+        """The lines of chapter 10, with stand-ins for a Keras model and the package safetensors."""
+        with open(os.path.join(ROOT, "docs", "guide", "10-keras-pytorch.md"), encoding="utf-8") as file:
+            lines = re.search(r"```py\n(.*?)```", file.read(), re.DOTALL).group(1)
+        weight = lambda name, array: types.SimpleNamespace(name=name, numpy=lambda: array)  # noqa: E731
+        layers = [[weight("kernel", np.ones((3, 8, 64), "<f4")), weight("bias", np.zeros(64, "<f4"))], [], []]
+        model = types.SimpleNamespace(layers=[types.SimpleNamespace(weights=w) for w in layers])
+        written = {}
+        package, module = types.ModuleType("safetensors"), types.ModuleType("safetensors.numpy")
+        module.save_file = lambda weights, path: written.update({path: weights})
+        sys.modules.update({"safetensors": package, "safetensors.numpy": module})
+        exec(lines, {"model": model})
+        self.assertEqual({name: a.shape for name, a in written["keras.safetensors"].items()},
+                         {"0.kernel": (3, 8, 64), "0.bias": (64,)})
 
 
 if __name__ == "__main__":

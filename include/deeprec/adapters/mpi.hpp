@@ -17,8 +17,9 @@
 DEEPREC_BEGIN
 namespace mpi {
 
+/// Of World: `mpi::World{{.timeout_seconds = 60}}`.
 struct WorldOptions {
-    MPI_Comm communicator = MPI_COMM_WORLD;
+    MPI_Comm communicator = MPI_COMM_WORLD;  ///< the processes that train together
     /// How long a rank waits for another before it throws an error that names it. Longer than any rank computes, saves
     /// or validates between two steps: a rank that died is noticed by mpirun, which ends the others, in a second.
     double timeout_seconds = 600;
@@ -40,6 +41,7 @@ public:
     int rank() const override { return rank_; }
     int size() const override { return size_; }
     void sum(float* numbers, Index count) override { ring_sum(numbers, count); }
+    /// The same of doubles.
     void sum(double* numbers, Index count) override { ring_sum(numbers, count); }
     std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) override {
         const auto n = static_cast<std::size_t>(size_);

@@ -52,6 +52,7 @@ public:
         if (const auto found = names_.find(name)) return *found;
         throw FormatError(message(path_.string(), ": expected a column \"", name, "\", received ", names_.list()));
     }
+    /// How many there are.
     std::size_t columns() const { return names_.size(); }
 
     /// Goes to the next row; false at the end. Throws FileError where the database cannot be read, FormatError for a
@@ -79,10 +80,12 @@ public:
     }
     /// A field of the current row.
     const Field& operator[](std::size_t column) const { return fields_[column]; }
+    /// A field as a number. Throws FormatError, with its place, for another text.
     template <class T>
     T number(const Field& field) const {
         return FieldReader::number<T>(field);
     }
+    /// As the other readers: the rows' places and errors.
     const SqliteReader& text() const { return *this; }
     /// "shop.db:row 17:column 2"
     std::string place(const Field& field) const override {

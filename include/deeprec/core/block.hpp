@@ -11,9 +11,9 @@ template <class T>
 struct Block {
     using Sample = Shape;  ///< what a model that reads such blocks is built for
 
-    T* data = nullptr;
-    Shape shape;
-    Mask mask{};
+    T* data = nullptr;  ///< row-major
+    Shape shape;        ///< [B, ...]
+    Mask mask{};        ///< of the time axis; nothing: all steps count
 
     Block() = default;
     Block(T* values, const Shape& extents, Mask m = {}) : data(values), shape(extents), mask(m) {}
@@ -22,8 +22,11 @@ struct Block {
     /// The same memory, read-only.
     operator Block<const T>() const requires(!std::is_const_v<T>) { return {data, shape, mask}; }
 
+    /// B, the first extent.
     Index batch() const { return shape[0]; }
+    /// T, the second extent.
     Index time() const { return shape[1]; }
+    /// The last extent: features.
     Index last() const { return shape.back(); }
     Index size() const { return shape.size(); }
     /// Product of all extents but the last: the rows of the block read as a matrix.
@@ -38,6 +41,7 @@ struct Block {
         s[s.rank() - 1] = features;
         return s;
     }
+    /// The same with the rank in its type, which must be that of the shape.
     template <int Rank>
     View<T, Rank> as() const {
         if constexpr (Rank == any_rank) {

@@ -71,8 +71,10 @@ public:
         std::fill(p, p + n, T(0));
         return p;
     }
+    /// What `need` gave last.
     T* data() { return storage_.data(); }
     const T* data() const { return storage_.data(); }
+    /// Elements that fit without new memory.
     Index capacity() const { return static_cast<Index>(storage_.size()); }
 
 private:

@@ -13,21 +13,23 @@ DEEPREC_BEGIN
 /// taken from the list, and backward leaves the gradients there.
 class FieldTaps {
 public:
+    /// The output of one field's layer.
     struct Tap {
-        std::string_view field;
-        Shape shape;  ///< of the output
-        Mask mask{};
+        std::string_view field;          ///< by its name
+        Shape shape;                     ///< of the output
+        Mask mask{};                     ///< of the output
         const void* output = nullptr;    ///< in the cache, where the pass put it
         const void* gradient = nullptr;  ///< of the same shape
     };
-    std::vector<Tap> taps{};
-    bool replaces = false;
-    std::size_t next = 0;  ///< that a replacing pass takes; set it to 0 before one
+    std::vector<Tap> taps{};  ///< in the order in which they are read
+    bool replaces = false;    ///< outputs are taken from here, not made
+    std::size_t next = 0;     ///< that a replacing pass takes; set it to 0 before one
 
     template <class T>
     void add(std::string_view field, const Block<const T>& output) {
         taps.push_back({field, output.shape, output.mask, output.data, nullptr});
     }
+    /// The output of the next field, of a pass that replaces them.
     template <class T>
     Block<const T> take() {
         const Tap& tap = taps[next++];

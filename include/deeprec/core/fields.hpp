@@ -36,21 +36,22 @@ enum class OptionKind { truth, index, number, single, shape, ids, id_lists, reco
 
 /// One option of a layer.
 struct Option {
-    std::string_view name;
-    OptionKind kind;
+    std::string_view name;                      ///< as the constructor calls it
+    OptionKind kind;                            ///< what `value` points at
     void* value = nullptr;                      ///< of that kind; of `fixed` the number (double), null = none
     std::string_view text{};                    ///< of `fixed`
     const std::string_view* words = nullptr;    ///< of `choice`, in the order of the enumeration's numbers
     std::size_t count = 0;                      ///< of words
     std::size_t (*get)(const void*) = nullptr;  ///< the number of a choice
+    /// chooses by number
     void (*set)(void*, std::size_t) = nullptr;
 };
 
 /// The options of one layer, in order.
 struct LayerOptions {
-    std::string path;        ///< "" for the model itself
-    std::string_view layer;  ///< its name()
-    std::vector<Option> options;
+    std::string path;                      ///< "" for the model itself
+    std::string_view layer;                ///< its name()
+    std::vector<Option> options;           ///< in the order of `fields`
     const void* self = nullptr;            ///< the layer, for `check`
     void (*check)(const void*) = nullptr;  ///< throws ArgumentError for options without meaning; null = takes any
 };
@@ -69,6 +70,7 @@ struct Parameter {
     TableShard shard{};
     Index all_rows = 0;  ///< of such a table
 
+    /// Whether it is kept, but not trained.
     bool is_state() const { return state; }
     Index size() const { return shape.size(); }
     /// With the rows that other ranks have: the shape in files.
@@ -79,6 +81,7 @@ struct Parameter {
     }
     /// Numbers of the gradient that a batch touched, one after the other.
     Index touched() const { return rows ? static_cast<Index>(rows->ids().size()) * rows->width() : shape.size(); }
+    /// The first of them.
     T* touched_data() const { return rows ? rows->values(0) : gradient; }
 
     // What only core/ and io/ need.
@@ -89,8 +92,8 @@ struct Parameter {
     T* (*resize)(void*, const Shape&) = nullptr;     ///< of both owners
     Initializer initializer{};                       ///< how `build` fills it ...
     void (*fill)(T*, const Shape&, Seed) = nullptr;  ///< ... unless this does
-    Seed seed{};
-    double keep = 0;  ///< of a state
+    Seed seed{};                                     ///< of its first values
+    double keep = 0;                                 ///< of a state
 };
 
 /// Lists the fields of a layer or model that is shown to it.
@@ -239,6 +242,7 @@ public:
 
     const std::vector<Parameter<T>>& parameters() const { return parameters_; }
     std::vector<Parameter<T>>& parameters() { return parameters_; }
+    /// What was listed, in order: a layer with its options each.
     const std::vector<LayerOptions>& layers() const { return layers_; }
 
 private:

@@ -43,8 +43,9 @@ void fill_truncated_normal(T* values, const Shape& shape, double stddev, Seed se
 /// Numbers that go into and come out of one unit of a kernel of this shape: [in, out], [k, in, out] with both times k,
 /// and n of each for [n].
 struct Fans {
-    double in = 1, out = 1;
+    double in = 1, out = 1;  ///< each at least 1
 };
+/// Of a tensor of this shape.
 inline Fans fans(const Shape& shape) {
     const double last = static_cast<double>(shape.back());
     if (shape.rank() == 1) return {last, last};
@@ -55,19 +56,26 @@ inline Fans fans(const Shape& shape) {
 
 /// Variance scale / n, n being the fan in, the fan out or their mean (Keras' VarianceScaling).
 struct VarianceScaling {
+    /// What the variance is divided by.
     enum class Fan { in, out, average };
+    /// Of the numbers; truncated: drawn anew where they are more than two deviations off.
     enum class Distribution { uniform, normal, truncated_normal };
-    double scale = 1;
-    Fan fan = Fan::in;
-    Distribution distribution = Distribution::truncated_normal;
+    double scale = 1;                                            ///< of the variance
+    Fan fan = Fan::in;                                           ///< what divides it
+    Distribution distribution = Distribution::truncated_normal;  ///< of what kind the numbers are
 };
 /// Glorot & Bengio 2010, He et al. 2015 (for relu), LeCun et al. 1998 (for selu).
 inline constexpr VarianceScaling glorot_uniform{1, VarianceScaling::Fan::average,
                                                 VarianceScaling::Distribution::uniform};
+/// Variance 2 / (fan in + fan out), truncated normal.
 inline constexpr VarianceScaling glorot_normal{1, VarianceScaling::Fan::average};
+/// Variance 2 / fan in, uniform.
 inline constexpr VarianceScaling he_uniform{2, VarianceScaling::Fan::in, VarianceScaling::Distribution::uniform};
+/// Variance 2 / fan in, truncated normal.
 inline constexpr VarianceScaling he_normal{2, VarianceScaling::Fan::in};
+/// Variance 1 / fan in, uniform.
 inline constexpr VarianceScaling lecun_uniform{1, VarianceScaling::Fan::in, VarianceScaling::Distribution::uniform};
+/// Variance 1 / fan in, truncated normal.
 inline constexpr VarianceScaling lecun_normal{1, VarianceScaling::Fan::in};
 
 /// `fill_scaled(kernel, he_normal, Seed{1})`, the fans taken from the shape. Throws ArgumentError unless the scale is
@@ -136,17 +144,21 @@ void fill_orthogonal(T* values, const Shape& shape, Seed seed, double gain = 1) 
 struct RandomUniform {
     double limit = 0.05;  ///< numbers in [-limit, limit)
 };
+/// Normal numbers around 0: `RandomNormal{0.02}`.
 struct RandomNormal {
-    double stddev = 0.05;
+    double stddev = 0.05;  ///< of numbers around 0
 };
+/// The same without what lies beyond two deviations: `TruncatedNormal{0.02}`.
 struct TruncatedNormal {
-    double stddev = 0.05;
+    double stddev = 0.05;  ///< of numbers around 0, those beyond two of it drawn anew
 };
+/// Orthonormal rows or columns, whichever are fewer: `Orthogonal{}`.
 struct Orthogonal {
-    double gain = 1;
+    double gain = 1;  ///< a factor of the orthogonal matrix
 };
+/// The same number everywhere: `Constant{0.1}`.
 struct Constant {
-    double value = 0;
+    double value = 0;  ///< of every number
 };
 /// `Dense{100, relu, {.kernel_initializer = he_normal, .bias_initializer = Constant{0.1}}}`. It says how `build` fills
 /// a parameter, so a file of a model does not have it.

@@ -13,9 +13,9 @@ DEEPREC_BEGIN
 /// items as users in blocks of 1 is the plain case: one pair a sample.
 template <class User, class Item>
 struct Pair {
-    User user;
-    Item item;
-    Index block = 1;
+    User user;        ///< what the user tower reads, [B, ...]
+    Item item;        ///< what the item tower reads, [B / block * G, ...]
+    Index block = 1;  ///< users that share their candidates
 };
 template <class User, class Item>
 Pair(User, Item) -> Pair<User, Item>;

@@ -69,9 +69,9 @@ enum class Reads { features, sequence, ids, record };
 
 /// What every cache has: the shape of the last result, and whether backward may follow.
 struct LayerCache {
-    Shape out;
-    bool trained = false;
-    bool logits = false;  ///< the last activation was left out
+    Shape out;             ///< shape of the last result
+    bool trained = false;  ///< it was a training pass, so that backward may follow
+    bool logits = false;   ///< the last activation was left out
 };
 
 template <class L>

@@ -26,6 +26,7 @@ public:
         weight_ += other.weight_;
         for (Index i = 0; i < sum_.size(); ++i) sum_(i) += other.sum_(i);
     }
+    /// Forgets what was added.
     void setZero() {
         weight_ = 0;
         sum_.setZero();

@@ -18,6 +18,7 @@ void shuffle(std::span<Element> elements, Seed seed) {
     const RandomStream random(seed);
     for (std::size_t i = elements.size(); i > 1; --i) std::swap(elements[i - 1], elements[random.below(i, i)]);
 }
+/// The same for a vector.
 template <class Element>
 void shuffle(std::vector<Element>& elements, Seed seed) {
     shuffle(std::span(elements), seed);

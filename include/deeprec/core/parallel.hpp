@@ -46,6 +46,7 @@ public:
     ThreadPool& operator=(const ThreadPool&) = delete;
     ~ThreadPool() { stop(); }
 
+    /// That work, the caller's included.
     int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
     /// Calls f(0), ..., f(tasks - 1), in any order, on all threads; returns when all are done and rethrows the first
@@ -175,16 +176,18 @@ inline Index slice_rows(Index samples, int threads, Index most = 32) {
 /// and what is done with it, never on the number of threads: results that are reduced shard by shard have the same bits
 /// everywhere.
 struct Shards {
-    static constexpr Index usual_rows = 32, most_shards = 8;
+    static constexpr Index usual_rows = 32, most_shards = 8;  ///< by default: rows of one shard, and shards of a batch
 
     explicit Shards(Index batch_rows, Index block = 1, Index most = most_shards, Index usual = usual_rows)
         : batch(batch_rows),
           rows((per_shard(batch_rows, most, usual) + block - 1) / block * block),
           count((batch_rows + rows - 1) / rows) {}
+    /// The first row of a shard.
     Index begin(Index shard) const { return shard * rows; }
+    /// The row behind its last.
     Index end(Index shard) const { return std::min(batch, (shard + 1) * rows); }
 
-    Index batch, rows, count;
+    Index batch, rows, count;  ///< rows of the batch, rows of a shard, shards
 
 private:
     static Index per_shard(Index batch, Index most, Index usual) {

@@ -32,6 +32,7 @@ struct Pass {
         if (training && !predicts) pass.seed = derive(seed, part);
         return pass;
     }
+    /// The same pass, with the last activation left out.
     Pass on_logits(bool yes = true) const {
         Pass pass = *this;
         pass.logits = yes;

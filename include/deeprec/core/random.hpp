@@ -13,7 +13,7 @@ DEEPREC_BEGIN
 
 /// The user's seed; every use derives its own stream from it.
 struct Seed {
-    std::uint64_t value = 0;
+    std::uint64_t value = 0;  ///< any number
 };
 
 namespace detail {

@@ -16,6 +16,7 @@ DEEPREC_BEGIN
 
 /// What a tensor of a record holds; `unknown` where only a shape was given.
 enum class ElementType : std::uint8_t { unknown, int32, float32, float64 };
+/// Of tensors of T.
 template <class T>
 inline constexpr ElementType element_type = std::is_same_v<T, std::int32_t> ? ElementType::int32
                                             : std::is_same_v<T, float>      ? ElementType::float32
@@ -24,9 +25,9 @@ inline constexpr ElementType element_type = std::is_same_v<T, std::int32_t> ? El
 
 /// The shape of a sample of one field: `{"tags", {50, 4}}`, `{"age", {1}}`, of one id a sample `{"country", {}}`.
 struct FieldShape {
-    std::string name;
-    Shape shape;
-    ElementType type = ElementType::unknown;
+    std::string name;                         ///< of the field
+    Shape shape;                              ///< of a sample, without the batch axis; of one id `{}`
+    ElementType type = ElementType::unknown;  ///< of the numbers, where a tensor has said it
     friend bool operator==(const FieldShape&, const FieldShape&) = default;
 };
 /// What a model of named fields is built for: `model.build({{"item", {50}}, {"age", {1}}}, Seed{42})`.
@@ -34,11 +35,12 @@ using RecordShape = std::vector<FieldShape>;
 
 /// One tensor of a record.
 struct FieldView {
-    std::string_view name;
-    ElementType type = ElementType::unknown;
-    Shape sample;  ///< without the batch axis
-    const std::byte* data = nullptr;
+    std::string_view name;                    ///< of the field
+    ElementType type = ElementType::unknown;  ///< of the numbers
+    Shape sample;                             ///< without the batch axis
+    const std::byte* data = nullptr;          ///< row-major, sample by sample
 
+    /// Bytes of one sample.
     Index row_bytes() const { return sample.size() * (type == ElementType::float64 ? 8 : 4); }
 };
 
@@ -52,10 +54,12 @@ struct Block<const Named> {
     using Element = const Named;
     static constexpr int rank = any_rank;
 
-    std::span<const FieldView> fields;
-    Index begin = 0, end = 0;
+    std::span<const FieldView> fields;  ///< the tensors, with all their samples
+    Index begin = 0, end = 0;           ///< the samples of this view
 
+    /// Samples.
     Index batch() const { return end - begin; }
+    /// Samples, on whatever axis is asked for: fields have shapes of their own.
     Index extent(int) const { return batch(); }
     /// Samples of these samples. Throws ShapeError unless 0 <= from <= to <= batch().
     Block slice(Index from, Index to) const {

@@ -18,7 +18,7 @@ using Index = std::ptrdiff_t;
 /// Up to four extents, for example `{50, 64}` for [time, features].
 class Shape {
 public:
-    static constexpr int max_rank = 4;
+    static constexpr int max_rank = 4;  ///< axes that a shape may have
 
     Shape() = default;
     /// Throws ShapeError for more than four extents or a negative one.
@@ -34,6 +34,7 @@ public:
         if (extent < 0) throw ShapeError(message("Shape: extents are not negative, received ", extent));
         extents_[static_cast<std::size_t>(rank_++)] = extent;
     }
+    /// Number of axes.
     int rank() const { return rank_; }
     Index operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
     Index& operator[](int axis) { return extents_[static_cast<std::size_t>(axis)]; }

@@ -21,6 +21,7 @@ public:
     SparseRows(Index rows, Index width) : rows_(rows), width_(width), slot_(static_cast<std::size_t>(rows), -1) {}
 
     Index rows() const { return rows_; }
+    /// Numbers of a row.
     Index width() const { return width_; }
     Index size() const { return rows() * width_; }
     /// Touched rows, in the order of their first touch.
@@ -66,6 +67,7 @@ public:
         const auto needed = static_cast<std::size_t>(rows);
         if (slot_.size() < needed) slot_.resize(std::max(needed, 2 * slot_.size()), -1);
     }
+    /// Forgets all rows; their memory stays.
     void setZero() {
         for (const std::int32_t id : ids_) slot_[static_cast<std::size_t>(id)] = -1;
         ids_.clear();

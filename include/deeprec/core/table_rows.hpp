@@ -13,6 +13,7 @@ DEEPREC_BEGIN
 /// for rows (`ask`), somebody gets them, and passes that have them (Pass::tables) read them (`find`).
 class TableRows {
 public:
+    /// The rows of one table that are asked for.
     struct Table {
         const void* own;                  ///< the part that is here, by which its layer knows it
         std::vector<std::int32_t> ids{};  ///< of the rows; once sorted, ascending and each once
@@ -29,6 +30,7 @@ public:
     void clear() {
         for (Table& table : tables_) table.ids.clear(), table.rows = nullptr;
     }
+    /// Asks for these rows of the table whose part here is `own`.
     void ask(const void* own, const std::int32_t* ids, Index count) {
         Table& table = table_of(own);
         table.ids.insert(table.ids.end(), ids, ids + count);

@@ -134,10 +134,11 @@ public:
                               SampleWeights<T>{weights ? counts.data() : nullptr, 1});
     }
 
-    std::string task;
-    X value;
-    double weight;  ///< of a loss
+    std::string task;  ///< its name
+    X value;           ///< the loss or the metric
+    double weight;     ///< of a loss
 };
+/// Whether X is a loss or metric of one task.
 template <class X>
 inline constexpr bool is_on_task = false;
 template <class X>

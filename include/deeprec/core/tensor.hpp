@@ -132,10 +132,13 @@ public:
         }
         ~Tensor() = default;
 
+        /// The first element; the last axis lies side by side.
         T* data() { return memory_.get(); }
         const T* data() const { return memory_.get(); }
         Index size() const { return size_; }
+        /// The extent of an axis, from 0.
         Index dimension(int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
+        /// All extents.
         const Extents& dimensions() const { return extents_; }
 
         template <std::integral... Indices>
@@ -163,7 +166,9 @@ public:
             resize(Extents{static_cast<Index>(extents)...});
         }
 
+        /// Makes every element 0.
         Tensor& setZero() { return setConstant(T(0)); }
+        /// Makes every element `value`.
         Tensor& setConstant(T value) {
             std::fill_n(data(), size_, value);
             return *this;
@@ -234,7 +239,7 @@ public:
 
 /// Which steps of a sequence count: `keep` points at [batch, time] bytes, 1 = keep; null = all of them.
 struct Mask {
-    const std::uint8_t* keep = nullptr;
+    const std::uint8_t* keep = nullptr;  ///< not owned
     explicit operator bool() const { return keep != nullptr; }
 };
 
@@ -246,7 +251,7 @@ public:
     using Element = T;
     using Scalar = std::remove_const_t<T>;
     using Extents = std::array<Index, static_cast<std::size_t>(Rank)>;
-    static constexpr int rank = Rank;
+    static constexpr int rank = Rank;  ///< number of axes
     static constexpr int NumDimensions = Rank;
     static constexpr int NumIndices = Rank;
 
@@ -257,16 +262,22 @@ public:
     /// The same memory, read-only.
     operator View<const T, Rank>() const requires(!std::is_const_v<T>) { return {data_, extents_, mask}; }
 
+    /// The first element; the last axis lies side by side.
     T* data() const { return data_; }
+    /// All extents.
     const Extents& dimensions() const { return extents_; }
+    /// All extents.
     const Extents& extents() const { return extents_; }
+    /// The extent of an axis, from 0.
     Index dimension(int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
+    /// The extent of an axis, from 0.
     Index extent(int axis) const { return dimension(axis); }
     Index size() const { return rows() * last(); }
     template <std::integral... Indices>
     T& operator()(Indices... at) const {
         return data_[detail::offset(extents_, at...)];
     }
+    /// The last extent: features.
     Index last() const { return extent(Rank - 1); }
     /// Product of all extents but the last: the rows of the tensor read as a matrix.
     Index rows() const {
@@ -274,6 +285,7 @@ public:
         for (int axis = 0; axis + 1 < Rank; ++axis) n *= extent(axis);
         return n;
     }
+    /// The extents as a Shape.
     Shape shape() const {
         Shape s;
         for (int axis = 0; axis < Rank; ++axis) s = appended(s, extent(axis));
@@ -294,7 +306,7 @@ public:
         return {data_, extents_};
     }
 
-    Mask mask;
+    Mask mask;  ///< of the time axis; nothing: all steps count
 
 private:
     static Shape appended(const Shape& s, Index extent) {
@@ -318,17 +330,24 @@ public:
     using Element = T;
     using Scalar = std::remove_const_t<T>;
     using Extents = Shape;
-    static constexpr int rank = any_rank;
+    static constexpr int rank = any_rank;  ///< known at run time alone
 
     View(T* data, const Shape& shape, Mask m = {}) : mask(m), data_(data), shape_(shape) {}
 
+    /// The first element; the last axis lies side by side.
     T* data() const { return data_; }
+    /// All extents.
     const Shape& shape() const { return shape_; }
+    /// All extents.
     const Shape& extents() const { return shape_; }
+    /// All extents.
     const Shape& dimensions() const { return shape_; }
+    /// The extent of an axis, from 0.
     Index extent(int axis) const { return shape_[axis]; }
+    /// The extent of an axis, from 0.
     Index dimension(int axis) const { return shape_[axis]; }
     Index size() const { return shape_.size(); }
+    /// The last extent: features.
     Index last() const { return shape_.back(); }
     Index rows() const { return last() ? size() / last() : 0; }
     template <std::integral... Indices>
@@ -348,7 +367,7 @@ public:
         return {data_, extents, mask};
     }
 
-    Mask mask;
+    Mask mask;  ///< of the time axis; nothing: all steps count
 
 private:
     T* data_;
@@ -417,6 +436,7 @@ auto masked(const X& x, const Tensor<std::uint8_t, 2>& mask) {
 /// What `view(x)` makes of an argument: its rank and element type, for compile-time checks.
 template <class X>
 using ViewOf = decltype(view(std::declval<const X&>()));
+/// Number of axes of a tensor or view, or any_rank.
 template <class X>
 inline constexpr int rank_of = ViewOf<X>::rank;
 template <class X>

@@ -15,13 +15,14 @@ DEEPREC_BEGIN
 /// [B, T] with `weights_per_sample` = T.
 template <class Inputs, class T>
 struct Batch {
-    Inputs inputs;
-    View<const T, 2> targets;
-    const T* weights = nullptr;
-    Index weights_per_sample = 1;
+    Inputs inputs;                 ///< of the samples, as the model reads them
+    View<const T, 2> targets;      ///< [B, outputs]
+    const T* weights = nullptr;    ///< null: all 1
+    Index weights_per_sample = 1;  ///< 1, or T where each step has a weight
     /// Of several tasks: the names of the targets, and their numbers, side by side in this order.
     std::span<const FieldShape> tasks{};
 
+    /// As the losses and metrics take them.
     SampleWeights<T> sample_weights() const { return {weights, weights_per_sample}; }
 };
 
@@ -138,6 +139,8 @@ public:
         tasks_ = y.shape();
     }
     Index size() const { return y_.dimension(0); }
+    /// The samples of these numbers, from 0, in memory that the next call uses again. Throws DataError for one that
+    /// there is not.
     auto batch(std::span<const Index> indices) const {
         for (const Index i : indices)
             if (i < 0 || i >= size())
@@ -147,7 +150,9 @@ public:
         return Batch<decltype(inputs_.gather(x_, indices)), T>{inputs_.gather(x_, indices), targets, weights,
                                                                weights_.size() ? weights_.dimension(1) : 1, tasks_};
     }
+    /// All samples.
     const Input& inputs() const { return x_; }
+    /// Of all samples, [N, outputs].
     const Tensor<T, 2>& targets() const { return y_; }
 
 private:

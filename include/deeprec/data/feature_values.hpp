@@ -23,6 +23,7 @@
 
 DEEPREC_BEGIN
 
+/// What is made of a value.
 enum class FeatureKind {
     id,        ///< a key, as of a user: one text; a min_count of 2 trains the row of unseen ones
     category,  ///< one of a few values: one text
@@ -41,8 +42,8 @@ inline constexpr std::array<std::string_view, 11> feature_kind_names{
 
 /// One feature: `{.name = "city", .kind = FeatureKind::hashed, .buckets = 1000}`.
 struct Feature {
-    std::string name;
-    FeatureKind kind = FeatureKind::category;
+    std::string name;                          ///< of the field that the model reads
+    FeatureKind kind = FeatureKind::category;  ///< what is made of a value
     Index buckets = 0;    ///< of hashed and bucket
     Index length = 0;     ///< of bag and tokens, ids a row; 0 = the most that a training row has
     Index min_count = 0;  ///< values that fewer training rows have share the row of unseen ones; 0 = 1 for ids, else 2
@@ -68,8 +69,8 @@ struct FeatureRow : std::map<std::string, FeatureValue, std::less<>> {
         Part(std::string field, FeatureValue of) : name(std::move(field)), value(std::move(of)) {}
         template <std::integral N>
         Part(std::string field, N number) : name(std::move(field)), value(static_cast<double>(number)) {}
-        std::string name;
-        FeatureValue value;
+        std::string name;    ///< of the feature's column
+        FeatureValue value;  ///< a text, a number or several of these
     };
     FeatureRow() = default;
     /// Of two parts of one name the first counts.

@@ -18,7 +18,7 @@ DEEPREC_BEGIN
 
 /// Events as columns of equal length, in the order of the input. A column that the input lacks is empty.
 struct Interactions {
-    Vocabulary users, items;
+    Vocabulary users, items;              ///< keys by id, from 1
     std::vector<std::int32_t> user;       ///< ids of `users`
     std::vector<std::int32_t> item;       ///< ids of `items`
     std::vector<float> rating;            ///< empty without ratings
@@ -87,6 +87,7 @@ struct Item {
     std::int32_t year = 0;            ///< 0 = unknown
     std::vector<std::string> genres;  ///< empty = unknown
 
+    /// Whether it is of that genre, spelled alike.
     bool has_genre(std::string_view genre) const {
         return std::find(genres.begin(), genres.end(), genre) != genres.end();
     }
@@ -141,9 +142,9 @@ private:
 
 /// A whole data set. `items` has one entry for each key of `interactions.items`.
 struct Dataset {
-    Interactions interactions;
-    Catalogue items;
-    std::string description;  ///< what it is and where it came from, for people
+    Interactions interactions;  ///< who took what, and when
+    Catalogue items;            ///< what is known of them
+    std::string description;    ///< what it is and where it came from, for people
 
     /// How to print an item: "Toy Story (1995)", or its key, as in "item 4711", when it has no title.
     std::string label(std::int32_t item) const {

@@ -77,6 +77,7 @@ public:
 
     /// Token ids; an embedding over them has `vocabulary().size() + 1` rows.
     const Vocabulary& vocabulary() const { return vocabulary_; }
+    /// What it was made with.
     const ItemTokenOptions& options() const { return options_; }
 
     /// The tokens of an item by name, whether in the vocabulary or not. Id 0 stands for an item that is new.

@@ -15,6 +15,7 @@
 
 DEEPREC_BEGIN
 
+/// Of NextItemSamples and NextItemRecords: `{.steps = 12, .negatives = 8}`.
 struct NextItemOptions {
     Index steps = 50;      ///< T: the last behaviours that the user tower sees
     Index negatives = 4;   ///< candidates of a sample are the target and so many items drawn anew each epoch
@@ -210,12 +211,14 @@ public:
           fields_(fields) {}
 
     Index size() const { return draws_.size(); }
+    /// Draws other negatives, by the seed and the epoch; `fit` calls it.
     void start_epoch(Index epoch, Seed seed) { draws_.start_epoch(epoch, seed); }
     /// Of a sample, for `build`.
     RecordShape user_shape() const {
         const Index first[] = {0};
         return detail::shape_of(batch(first).inputs.user);
     }
+    /// Of a candidate, for `build`.
     RecordShape item_shape() const { return items_.shape(); }
     /// Throws DataError for an index that is not below size() and a query whose history is not the user's first events.
     Batch<Pair<RecordView, RecordView>, float> batch(std::span<const Index> indices) const {

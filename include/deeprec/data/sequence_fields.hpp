@@ -14,7 +14,7 @@ DEEPREC_BEGIN
 /// The fields of one sequence: a row of `events` for each of its events, and one row of `user`. Either may be without
 /// fields.
 struct FieldsOfSequence {
-    RecordView events{}, user{};
+    RecordView events{}, user{};  ///< a row for each event, oldest first, and one row
 };
 
 /// The fields of all events and users: `SequenceFields fields{sequences, events, users}`.
@@ -40,7 +40,9 @@ public:
         check("users and nobody", users_, Index{all.users()} + 1 - first_user_);
     }
 
+    /// As the constructor got them.
     const Record& events() const { return events_; }
+    /// As the constructor got them; empty where nothing is known.
     const Record& users() const { return users_; }
     /// Of `count` events of a user from number `begin` on. Throws DataError for events that there are not.
     DEEPREC_LAZY FieldsOfSequence of(std::int32_t user, Index begin, Index count) const {

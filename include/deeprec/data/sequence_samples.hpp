@@ -12,7 +12,7 @@ DEEPREC_BEGIN
 
 /// Some sequences, oldest event first: each event but a sequence's first is a target, those before it its history.
 struct SequenceBatch {
-    std::span<const std::span<const std::int32_t>> sequences;
+    std::span<const std::span<const std::int32_t>> sequences;  ///< item ids
     /// A number for each, by which those of equal length are ordered, so that the order of the batch changes no bit;
     /// empty = their places.
     std::span<const Index> numbers{};

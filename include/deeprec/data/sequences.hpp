@@ -20,7 +20,7 @@ struct FieldsOfSequence;  // data/sequence_fields.hpp
 /// A question to a recommender: what did `user` take right after `history`?
 /// The history looks into the Sequences that made it and lives as long.
 struct Query {
-    std::int32_t user = 0;
+    std::int32_t user = 0;                  ///< id, from 1; 0 = nobody in particular
     std::span<const std::int32_t> history;  ///< item ids, oldest first
     std::int32_t target = 0;                ///< item id
     /// A row for each event of the history, and one of the user, for models that read fields; null: those that the

@@ -15,7 +15,7 @@ DEEPREC_BEGIN
 
 /// Where a user's events are cut: [0, validation) trains, [validation, test) validates, the rest tests.
 struct SplitCut {
-    std::size_t validation = 0, test = 0;
+    std::size_t validation = 0, test = 0;  ///< numbers of a user's events, from 0
 };
 
 /// Each user's events, oldest first, in three parts. Every event that is held out is the target of one query, with
@@ -45,6 +45,7 @@ public:
 
     /// Everything, for histories and filters.
     const Sequences& all() const { return all_; }
+    /// What models, counts and samplers may see: each user's first events.
     const Sequences& train() const { return train_; }
     /// The events that train with all that `events` says of them, such as their times, in the order of `events`: those
     /// that were split. Throws DataError for others.
@@ -80,6 +81,7 @@ public:
     std::vector<Query> validation_queries() const {
         return queries([](const SplitCut& cut, std::size_t) { return std::pair(cut.validation, cut.test); });
     }
+    /// The same of the test part; histories have the events that validate.
     std::vector<Query> test_queries() const {
         return queries([](const SplitCut& cut, std::size_t events) { return std::pair(cut.test, events); });
     }
@@ -170,7 +172,7 @@ private:
 
 /// The shares of each user's events that are held out.
 struct RatioSplitOptions {
-    double validation = 0.1, test = 0.1;
+    double validation = 0.1, test = 0.1;  ///< each at least 0, together below 1
 };
 /// Of a user with n events the last floor(test n) test, the floor(validation n) before them validate, the others train.
 class RatioSplit : public Split {

@@ -21,15 +21,15 @@ DEEPREC_BEGIN
 
 /// Sizes and strengths; by default about as large as MovieLens latest-small.
 struct SyntheticOptions {
-    std::int32_t users = 671;
-    std::int32_t items = 9066;
-    double mean_events = 149;  ///< per user: min_events plus an exponential number, at most items / 2
-    std::int32_t min_events = 20;
-    std::int32_t types = 24;      ///< G, from 2 to 66
-    std::int32_t tastes = 6;      ///< K, hidden kinds of people
-    double follow = 0.6;          ///< rho: how often the type of the next item follows from the last one's
-    double taste_strength = 1.5;  ///< spread of the log preferences of a taste over types
-    double popularity = 1.0;      ///< s: the r-th most popular item of a type has weight r^-s
+    std::int32_t users = 671;      ///< each with a history of its own
+    std::int32_t items = 9066;     ///< in the catalogue; each has one type
+    double mean_events = 149;      ///< per user: min_events plus an exponential number, at most items / 2
+    std::int32_t min_events = 20;  ///< that every user has at least
+    std::int32_t types = 24;       ///< G, from 2 to 66
+    std::int32_t tastes = 6;       ///< K, hidden kinds of people
+    double follow = 0.6;           ///< rho: how often the type of the next item follows from the last one's
+    double taste_strength = 1.5;   ///< spread of the log preferences of a taste over types
+    double popularity = 1.0;       ///< s: the r-th most popular item of a type has weight r^-s
 };
 
 /// Best expected values that any recommender can have on some queries.
@@ -85,9 +85,11 @@ public:
         }
     }
 
+    /// What it was made with.
     const SyntheticOptions& options() const { return options_; }
     /// The hidden facts, for tests. Ids from 1.
     std::int32_t type(std::int32_t item) const { return type_[checked("item", item, options_.items)]; }
+    /// From 0. Throws DataError for a user that there is not.
     std::int32_t taste(std::int32_t user) const {
         checked("user", user, options_.users);
         return static_cast<std::int32_t>(

@@ -31,14 +31,16 @@ public:
     ///     users.prefetch(a), items.prefetch(b);                       // the keys in them
     ///     const std::int32_t ids[] = {users.add(a), items.add(b)};
     struct Hashed {
-        std::string_view key;
-        std::uint64_t hash;
+        std::string_view key;  ///< looked at, not copied
+        std::uint64_t hash;    ///< of the key
     };
+    /// Begins to fetch the slot of a key.
     Hashed hashed(std::string_view key) const {
         const Hashed wanted{key, hash_of(key)};
         if (!slots_.empty()) __builtin_prefetch(&slots_[wanted.hash & (slots_.size() - 1)]);
         return wanted;
     }
+    /// Begins to fetch the key in that slot.
     void prefetch(const Hashed& wanted) const {
         if (slots_.empty()) return;
         const Slot& slot = slots_[wanted.hash & (slots_.size() - 1)];

@@ -9,13 +9,15 @@
 
 DEEPREC_BEGIN
 
+/// How a score is shared out.
 enum class Attribution {
     integrated_gradients,  ///< gradients along the whole path (Sundararajan et al. 2017): adds up to the difference
     gradient_input,        ///< the gradient at the input alone: one backward pass, adds up for linear models only
 };
 
+/// Of `explain`.
 struct ExplainOptions {
-    Attribution method = Attribution::integrated_gradients;
+    Attribution method = Attribution::integrated_gradients;  ///< along the path, or at the input alone
     double tolerance = 0.002;  ///< of the residual, relative to score - baseline; points are doubled until it holds ...
     Index max_points = 512;    ///< ... or there are this many
 };

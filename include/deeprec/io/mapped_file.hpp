@@ -36,6 +36,7 @@ public:
     }
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
+    /// The whole file, where it is in memory; it lives as long as this object.
     std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
 
 private:
@@ -50,7 +51,9 @@ public:
     DEEPREC_LAZY_DECLARED explicit MappedSafetensors(const std::filesystem::path& path);
 
     const std::string& name() const { return header_->name(); }
+    /// All texts, long ones too.
     const Metadata& metadata() const { return header_->metadata(); }
+    /// What the header says of each tensor, by name.
     const std::map<std::string, TensorEntry>& tensors() const { return header_->tensors(); }
     /// The elements, where they are in memory; they live as long as `keeper()`. Throws FormatError as
     /// SafetensorsReader::check, and where they are not aligned (this library aligns what it writes).
@@ -64,6 +67,7 @@ public:
                                       detail::dtype_of<T>, ", received ", header_->data_begin() + entry.begin));
         return {reinterpret_cast<const T*>(at), static_cast<std::size_t>(entry.end - entry.begin) / sizeof(T)};
     }
+    /// Keeps the mapping alive.
     std::shared_ptr<const void> keeper() const { return file_; }
 
 private:

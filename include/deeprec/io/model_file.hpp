@@ -25,11 +25,12 @@ struct TensorSource {
     TensorSource(const char* tensor) : name(tensor) {}
     TensorSource(std::string tensor, Axes order = Axes::same) : name(std::move(tensor)), axes(order) {}
 
-    std::string name;
-    Axes axes = Axes::same;
+    std::string name;        ///< of the file's tensor
+    Axes axes = Axes::same;  ///< in which order the file has its axes
 };
 using Axes = TensorSource::Axes;
 
+/// Of `load`: `load(model, path, {.convert = Convert::yes})`.
 struct LoadOptions {
     Convert convert = Convert::no;  ///< yes: floating numbers of another type become the model's
     bool check_finite = true;       ///< NumericError for a NaN or an infinity, with its parameter

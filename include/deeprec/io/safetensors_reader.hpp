@@ -38,9 +38,9 @@ inline std::string shape_text(const std::vector<Index>& shape) {
 
 /// What the header says about a tensor.
 struct TensorEntry {
-    std::string dtype;         ///< "F32", "F64", "I32", ... as the format names them
-    std::vector<Index> shape;  ///< empty for a scalar
-    std::int64_t begin = 0, end = 0;
+    std::string dtype;                ///< "F32", "F64", "I32", ... as the format names them
+    std::vector<Index> shape;         ///< empty for a scalar
+    std::int64_t begin = 0, end = 0;  ///< offsets of its bytes, from `data_begin()`
     friend bool operator==(const TensorEntry&, const TensorEntry&) = default;
 };
 
@@ -64,6 +64,7 @@ public:
     const std::string& name() const { return name_; }
     /// All texts, long ones too.
     const Metadata& metadata() const { return metadata_; }
+    /// What the header says of each tensor, by name.
     const std::map<std::string, TensorEntry>& tensors() const { return tensors_; }
     /// Where in the file the bytes of tensors begin: what `TensorEntry::begin` counts from.
     std::int64_t data_begin() const { return data_; }

@@ -24,7 +24,7 @@ DEEPREC_BEGIN
 class SafetensorsWriter {
 public:
     using Sink = FunctionRef<void(const void* data, std::size_t bytes)>;
-    Metadata metadata;
+    Metadata metadata;  ///< texts that the file has beside the tensors
 
     /// Throws ArgumentError for a name that it has already or that is not UTF-8, for the reserved "__metadata__" and
     /// "deeprec.text....", and for a shape that no memory can have.

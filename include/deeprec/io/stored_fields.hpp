@@ -36,6 +36,7 @@ public:
     DEEPREC_LAZY explicit StoredFields(SafetensorsReader& from)
         : from_(&from), used_(std::make_shared<std::set<std::string>>()) {}
 
+    /// Whether the thing is read; else it is written.
     bool reading() const { return from_ != nullptr; }
 
     /// What the thing is; when reading, FormatError for another.
@@ -44,6 +45,7 @@ public:
         text("deeprec.kind", found);
         if (found != expected) fail("expected the kind ", expected, ", received ", detail::shown(found, "'"));
     }
+    /// A text of the metadata.
     DEEPREC_LAZY void text(std::string_view name, std::string& value) {
         if (to_) {
             to_->metadata[at(name)] = value;
@@ -55,12 +57,14 @@ public:
     }
     /// Whether the file that is read has a tensor of this name.
     bool has(std::string_view name) const { return reading() && from_->tensors().count(at(name)) > 0; }
+    /// A number; when reading, FormatError unless it is finite.
     template <class V>
     void number(std::string_view name, V& value) {
         if (to_) return to_->add(at(name), {}, &value);
         from_->read(use(name), {}, &value);
         check_finite(name, &value, 1);
     }
+    /// Numbers, of which there may be any number in the file; when reading, FormatError unless they are finite.
     template <class V>
     void list(std::string_view name, std::vector<V>& values) {
         if (to_) return to_->add(at(name), {std::ssize(values)}, values.data());
@@ -83,6 +87,7 @@ public:
         from_->read(use(name), {static_cast<Index>(N)}, values.data());
         check_finite(name, values.data(), static_cast<Index>(N));
     }
+    /// The same with rows and columns.
     template <class V>
     void matrix(std::string_view name, Tensor<V, 2>& values) {
         if (to_) return to_->add(at(name), {values.dimension(0), values.dimension(1)}, values.data());
@@ -145,6 +150,7 @@ public:
     void require(bool holds, const Parts&... expected) const {
         if (reading() && !holds) fail(expected...);
     }
+    /// Throws FormatError with the file, the part and these words.
     template <class... Parts>
     [[noreturn]] void fail(const Parts&... parts) const {
         throw FormatError(message(from_->name(), ": ", prefix_, prefix_.empty() ? "" : " ", message(parts...)));

@@ -16,12 +16,13 @@ DEEPREC_BEGIN
 enum class BatchNormRule { keras, torch };
 inline constexpr std::array<std::string_view, 2> batch_norm_rule_names{"keras", "torch"};
 
+/// Of BatchNorm: `BatchNorm{{.momentum = 0.9}}`.
 struct BatchNormOptions {
-    double momentum = 0.99;
-    double epsilon = 1e-3;
+    double momentum = 0.99;  ///< how slowly the moving statistics move, by `rule`
+    double epsilon = 1e-3;   ///< added to the variance
     bool center = true;  ///< beta
     bool scale = true;   ///< gamma
-    BatchNormRule rule = BatchNormRule::keras;
+    BatchNormRule rule = BatchNormRule::keras;  ///< whose momentum and whose variance
     bool frozen_statistics = false;  ///< training uses the moving statistics too and leaves them, for fine-tuning
 };
 
@@ -43,7 +44,7 @@ class BatchNorm : public BasicLayer<BatchNorm<T>, T> {
 public:
     using Scalar = T;
     struct Parameters {
-        Tensor<T, 1> gamma, beta;
+        Tensor<T, 1> gamma, beta;  ///< [F]
     };
     struct Gradients : Parameters {
         MovingAverage<T> moving_mean, moving_variance;
@@ -118,7 +119,9 @@ public:
     }
 
     const Parameters& parameters() const { return parameters_; }
+    /// [F], what inference takes for the mean.
     const Tensor<T, 1>& moving_mean() const { return moving_mean_; }
+    /// [F], what inference takes for the variance.
     const Tensor<T, 1>& moving_variance() const { return moving_variance_; }
 
 private:

@@ -12,8 +12,9 @@ DEEPREC_BEGIN
 enum class MergeMode { concat, sum, mul, ave };
 inline constexpr std::array<std::string_view, 4> merge_mode_names{"concat", "sum", "mul", "ave"};
 
+/// Of Bidirectional: `Bidirectional{GRU{64}, {.merge_mode = MergeMode::sum}}`.
 struct BidirectionalOptions {
-    MergeMode merge_mode = MergeMode::concat;
+    MergeMode merge_mode = MergeMode::concat;  ///< how the two outputs become one
 };
 
 /// y = merge(forward(x), backward(x)), as Keras' Bidirectional: two layers of the same kind with parameters of their
@@ -109,7 +110,9 @@ public:
         return {dx, one.shape};
     }
 
+    /// That reads from the beginning.
     const L& forward_layer() const { return forward_; }
+    /// That reads from the end.
     const L& backward_layer() const { return backward_; }
 
 private:

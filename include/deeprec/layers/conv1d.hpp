@@ -10,13 +10,15 @@
 
 DEEPREC_BEGIN
 
+/// Of Conv1D: `Conv1D{64, 3, relu, {.padding = Padding::causal}}`.
 struct Conv1DOptions {
-    Index strides = 1;
+    Index strides = 1;  ///< steps from one window to the next
+    /// Zeros around the sequence: none, on both sides for as many steps out as in, or all in front.
     Padding padding = Padding::valid;
-    Index dilation_rate = 1;
-    bool use_bias = true;
-    Initializer kernel_initializer = glorot_uniform;
-    Initializer bias_initializer = Constant{0};
+    Index dilation_rate = 1;                          ///< steps from one row of the kernel to the next
+    bool use_bias = true;                             ///< adds a bias, trained like the kernel
+    Initializer kernel_initializer = glorot_uniform;  ///< first values of `kernel`
+    Initializer bias_initializer = Constant{0};       ///< first values of `bias`
 };
 
 /// y[b, t, u] = activation(bias[u] + sum over j, f of x[b, t*strides + j*dilation_rate - before, f] kernel[j, f, u]),
@@ -36,8 +38,8 @@ public:
     using Scalar = T;
     using FinalActivation = Activation;
     struct Parameters {
-        Tensor<T, 3> kernel;
-        Tensor<T, 1> bias;
+        Tensor<T, 3> kernel;  ///< [k, F, filters]
+        Tensor<T, 1> bias;    ///< [filters]; empty without
     };
     using Gradients = Parameters;
     struct Cache : LayerCache {

@@ -8,10 +8,11 @@
 
 DEEPREC_BEGIN
 
+/// Of Dense: `Dense{100, relu, {.use_bias = false}}`.
 struct DenseOptions {
-    bool use_bias = true;
-    Initializer kernel_initializer = glorot_uniform;
-    Initializer bias_initializer = Constant{0};
+    bool use_bias = true;                             ///< adds a bias, trained like the kernel
+    Initializer kernel_initializer = glorot_uniform;  ///< first values of `kernel`
+    Initializer bias_initializer = Constant{0};       ///< first values of `bias`
 };
 
 /// y = activation(x W + b) on the last axis of x, as Keras' Dense.
@@ -27,8 +28,8 @@ public:
     using Scalar = T;
     using FinalActivation = Activation;
     struct Parameters {
-        Tensor<T, 2> kernel;
-        Tensor<T, 1> bias;
+        Tensor<T, 2> kernel;  ///< [F, units]
+        Tensor<T, 1> bias;    ///< [units]; empty without
     };
     using Gradients = Parameters;
     struct Cache : LayerCache {
@@ -89,6 +90,7 @@ public:
     }
 
     Index units() const { return units_; }
+    /// Applied to x W + b.
     const Activation& activation() const { return activation_; }
     const Parameters& parameters() const { return parameters_; }
 

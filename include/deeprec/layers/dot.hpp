@@ -92,7 +92,7 @@ private:
 /// Shapes: u [B, D], v [B / block * G, D] -> [B*G, 1], who meets what as in Pair. `Dot{}` is `BasicDot<float>`.
 template <class T>
 struct BasicDot {
-    bool normalize = false;
+    bool normalize = false;  ///< divides both vectors by their lengths first
 
     using PairTag = void;  // see PairHead in models/pair_head.hpp
     using Scalar = T;
@@ -108,6 +108,7 @@ struct BasicDot {
     /// For indexes: scores are this times the inner products of the vectors, each divided by its length if
     /// `normalize_rows`.
     T inner_scale() const { return T(1); }
+    /// Whether an index divides the vectors by their lengths.
     bool normalize_rows() const { return normalize; }
     void parameters_changed() {}
     NoParameters zero_gradients() const { return {}; }
@@ -129,7 +130,7 @@ using Dot = BasicDot<float>;
 /// Shapes as Dot. `Cosine{.temperature = 0.05f}` is `BasicCosine<float>`.
 template <class T>
 struct BasicCosine {
-    T temperature = T(1);
+    T temperature = T(1);  ///< positive; small ones set scores far apart
 
     using PairTag = void;  // see PairHead in models/pair_head.hpp
     using Scalar = T;
@@ -148,6 +149,7 @@ struct BasicCosine {
     void fields(Fields<T>& f, NoParameters&) { f.option("temperature", temperature); }
     /// As of Dot.
     T inner_scale() const { return T(1) / temperature; }
+    /// Whether an index divides the vectors by their lengths.
     bool normalize_rows() const { return true; }
     void parameters_changed() {}
     NoParameters zero_gradients() const { return {}; }

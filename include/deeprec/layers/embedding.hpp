@@ -5,11 +5,12 @@
 
 DEEPREC_BEGIN
 
+/// Of Embedding: `Embedding{1000, 64, {.mask_zero = true}}`.
 struct EmbeddingOptions {
-    bool mask_zero = false;  ///< id 0 is padding: the output carries the mask (id != 0)
-    OutOfRange out_of_range = OutOfRange::error;
-    Initializer embeddings_initializer = RandomUniform{0.05};
-    TableShard shard{};  ///< which rows are here of a table that ranks share out; all
+    bool mask_zero = false;                       ///< id 0 is padding: the output carries the mask (id != 0)
+    OutOfRange out_of_range = OutOfRange::error;  ///< what ids that the table does not have are
+    Initializer embeddings_initializer = RandomUniform{0.05};  ///< first values of the table
+    TableShard shard{};  ///< which rows are here, of a table that ranks share; all
 };
 
 /// y[..., :] = embeddings[ids[...], :], as Keras' Embedding.

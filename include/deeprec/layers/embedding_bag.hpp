@@ -5,14 +5,16 @@
 
 DEEPREC_BEGIN
 
+/// What becomes of the rows of a bag.
 enum class BagMode { sum, mean, max };
 inline constexpr std::array<std::string_view, 3> bag_mode_names{"sum", "mean", "max"};
 
+/// Of EmbeddingBag: `EmbeddingBag{1000, 16, {.mode = BagMode::sum}}`.
 struct EmbeddingBagOptions {
-    BagMode mode = BagMode::mean;
-    bool mask_zero = false;  ///< id 0 is padding: no part of the sum, mean or maximum
-    OutOfRange out_of_range = OutOfRange::error;
-    Initializer embeddings_initializer = RandomUniform{0.05};
+    BagMode mode = BagMode::mean;                              ///< what becomes of the rows of a bag
+    bool mask_zero = false;                                    ///< id 0 is padding: no part of the sum, mean or maximum
+    OutOfRange out_of_range = OutOfRange::error;               ///< what ids that the table does not have are
+    Initializer embeddings_initializer = RandomUniform{0.05};  ///< first values of the table
 };
 
 /// y[b, :] = sum, mean or maximum of embeddings[ids[b, i], :] over i, as PyTorch's EmbeddingBag: a set of genres or

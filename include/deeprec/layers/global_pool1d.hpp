@@ -8,6 +8,7 @@ DEEPREC_BEGIN
 
 /// `GlobalMaxPool1D{keepdims}` gives [B, 1, F] instead of [B, F].
 struct KeepDims {};
+/// `GlobalMaxPool1D{keepdims}`: the output is [B, 1, F].
 inline constexpr KeepDims keepdims{};
 
 /// What GlobalMaxPool1D and GlobalAveragePool1D share; `Rule` is what happens to a sequence, `L` the layer itself.

@@ -6,12 +6,13 @@
 
 DEEPREC_BEGIN
 
+/// Of GRU: `GRU{128, return_sequences, {.reset_after = false}}`.
 struct GRUOptions {
     bool go_backwards = false;  ///< reads the sequence (and its mask) from the end; the outputs are in reading order
-    bool use_bias = true;
+    bool use_bias = true;       ///< adds a bias, trained like the kernel
     bool reset_after = true;  ///< the reset gate is applied after the product with R, as in cuDNN; false: before
-    Initializer kernel_initializer = glorot_uniform;
-    Initializer recurrent_initializer = Orthogonal{};
+    Initializer kernel_initializer = glorot_uniform;   ///< first values of `kernel`
+    Initializer recurrent_initializer = Orthogonal{};  ///< first values of `recurrent_kernel`
 };
 
 namespace detail {

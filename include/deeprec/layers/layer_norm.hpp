@@ -6,6 +6,7 @@
 
 DEEPREC_BEGIN
 
+/// Of LayerNorm: `LayerNorm{{.epsilon = 1e-5}}`.
 struct LayerNormOptions {
     double epsilon = 1e-3;  ///< PyTorch's default is 1e-5
     bool center = true;     ///< beta
@@ -24,7 +25,7 @@ class LayerNorm : public BasicLayer<LayerNorm<T>, T> {
 public:
     using Scalar = T;
     struct Parameters {
-        Tensor<T, 1> gamma, beta;
+        Tensor<T, 1> gamma, beta;  ///< [F]; empty without
     };
     using Gradients = Parameters;
     struct Cache : LayerCache {

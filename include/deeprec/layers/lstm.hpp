@@ -6,12 +6,13 @@
 
 DEEPREC_BEGIN
 
+/// Of LSTM: `LSTM{128, return_sequences, {.go_backwards = true}}`.
 struct LSTMOptions {
     bool go_backwards = false;  ///< reads the sequence (and its mask) from the end; the outputs are in reading order
-    bool use_bias = true;
+    bool use_bias = true;       ///< adds a bias, trained like the kernel
     bool unit_forget_bias = true;  ///< the forget gate's bias starts at 1 (Jozefowicz et al. 2015)
-    Initializer kernel_initializer = glorot_uniform;
-    Initializer recurrent_initializer = Orthogonal{};
+    Initializer kernel_initializer = glorot_uniform;   ///< first values of `kernel`
+    Initializer recurrent_initializer = Orthogonal{};  ///< first values of `recurrent_kernel`
 };
 
 namespace detail {

@@ -23,7 +23,7 @@ class Merge {
 
 public:
     using Scalar = T;
-    static constexpr int inputs = N;
+    static constexpr int inputs = N;  ///< how many it merges
     struct Cache : LayerCache {
         std::array<const T*, N> x{};
         std::array<Index, N> widths{};

@@ -11,9 +11,10 @@
 
 DEEPREC_BEGIN
 
+/// Of MultiHeadAttention: `MultiHeadAttention{2, 32, {.use_causal_mask = true}}`.
 struct MultiHeadAttentionOptions {
     bool use_causal_mask = false;  ///< a step sees itself and earlier steps only
-    bool use_bias = true;
+    bool use_bias = true;          ///< adds a bias, trained like the kernel
 };
 
 /// Every step asks all steps (Vaswani et al. 2017), as Keras' MultiHeadAttention with query = value = x:
@@ -37,10 +38,10 @@ class MultiHeadAttention : public BasicLayer<MultiHeadAttention<T>, T> {
 public:
     using Scalar = T;
     struct Parameters {
-        std::array<Tensor<T, 3>, 3> kernels;  // of query, key and value
-        std::array<Tensor<T, 2>, 3> biases;
-        Tensor<T, 3> output_kernel;
-        Tensor<T, 1> output_bias;
+        std::array<Tensor<T, 3>, 3> kernels;  ///< of query, key and value, [F, heads, key_dim]
+        std::array<Tensor<T, 2>, 3> biases;   ///< of the same, [heads, key_dim]; empty without
+        Tensor<T, 3> output_kernel;           ///< [heads, key_dim, F]
+        Tensor<T, 1> output_bias;             ///< [F]; empty without
     };
     using Gradients = Parameters;
     struct Cache : LayerCache {
@@ -162,8 +163,11 @@ public:
         return {dx, dy.shape};
     }
 
+    /// How many.
     Index heads() const { return heads_; }
+    /// Numbers of a query and of a key of one head.
     Index key_dim() const { return key_dim_; }
+    /// What it was made with.
     const MultiHeadAttentionOptions& options() const { return options_; }
     const Parameters& parameters() const { return parameters_; }
 

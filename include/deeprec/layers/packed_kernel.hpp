@@ -12,6 +12,7 @@ DEEPREC_BEGIN
 template <class T>
 class PackedKernel {
 public:
+    /// Packs a kernel [rows, units] in the order in which products read it.
     void pack(const T* kernel, Index rows, Index units) {
         rows_ = rows;
         units_ = units;

@@ -7,9 +7,10 @@
 
 DEEPREC_BEGIN
 
+/// Of MaxPool1D and AveragePool1D: `MaxPool1D{3, {.strides = 1, .padding = Padding::same}}`.
 struct Pool1DOptions {
-    Index strides = 0;  ///< 0 takes pool_size, as Keras' None
-    Padding padding = Padding::valid;
+    Index strides = 0;                 ///< 0 takes pool_size, as Keras' None
+    Padding padding = Padding::valid;  ///< valid or same: whether windows may reach beyond the sequence
 };
 
 /// Windows of `pool_size` steps of [B, T, F] -> [B, T', F], T' by `window_sizes`; `Rule` is what happens to a window.

@@ -20,7 +20,7 @@ class PositionEmbedding : public BasicLayer<PositionEmbedding<T>, T> {
 public:
     using Scalar = T;
     struct Parameters {
-        Tensor<T, 2> embeddings;
+        Tensor<T, 2> embeddings;  ///< [sequence_length, F]
     };
     using Gradients = Parameters;
     struct Cache : LayerCache {

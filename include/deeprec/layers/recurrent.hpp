@@ -12,28 +12,29 @@ DEEPREC_BEGIN
 
 /// Policy of a recurrent layer: the output after the last step, [B, U].
 struct ReturnLast {
-    static constexpr bool sequences = false;
+    static constexpr bool sequences = false;  ///< what makes the output [B, U]
 };
 /// Policy of a recurrent layer: the output of every step, [B, T, U].
 struct ReturnSequences {
-    static constexpr bool sequences = true;
+    static constexpr bool sequences = true;  ///< what makes the output [B, T, U]
 };
 /// `LSTM{128, return_sequences}`; `return_last` is the default.
 inline constexpr ReturnLast return_last{};
+/// `LSTM{128, return_sequences}`: the output of every step.
 inline constexpr ReturnSequences return_sequences{};
 
 /// State of a recurrent layer without cell states: its output, [B, units]; empty means zeros.
 template <class T>
 struct HiddenState {
-    Tensor<T, 2> h;
+    Tensor<T, 2> h;  ///< [B, units]
 };
 
 /// Weights of a recurrent layer with G gates: `kernel` [F, G units], `recurrent_kernel` [units, G units], `bias`
 /// [G units].
 template <class T>
 struct RecurrentParameters {
-    Tensor<T, 2> kernel, recurrent_kernel;
-    Tensor<T, 1> bias;
+    Tensor<T, 2> kernel, recurrent_kernel;  ///< [F, G units] and [units, G units]
+    Tensor<T, 1> bias;                      ///< [G units]; empty without
 };
 
 namespace detail {
@@ -196,6 +197,7 @@ public:
     }
 
     Index units() const { return units_; }
+    /// What it was made with.
     const Options& options() const { return cell_.options; }
     /// Makes the layer read sequences (and masks) from the other end.
     void reverse() { cell_.options.go_backwards = !cell_.options.go_backwards; }

@@ -6,11 +6,12 @@
 
 DEEPREC_BEGIN
 
+/// Of SimpleRNN: `SimpleRNN{64, return_last, {.use_bias = false}}`.
 struct SimpleRNNOptions {
     bool go_backwards = false;  ///< reads the sequence (and its mask) from the end; the outputs are in reading order
-    bool use_bias = true;
-    Initializer kernel_initializer = glorot_uniform;
-    Initializer recurrent_initializer = Orthogonal{};
+    bool use_bias = true;       ///< adds a bias, trained like the kernel
+    Initializer kernel_initializer = glorot_uniform;   ///< first values of `kernel`
+    Initializer recurrent_initializer = Orthogonal{};  ///< first values of `recurrent_kernel`
 };
 
 namespace detail {

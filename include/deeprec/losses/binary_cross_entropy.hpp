@@ -7,10 +7,11 @@
 
 DEEPREC_BEGIN
 
+/// Of BinaryCrossEntropy: `BinaryCrossEntropy{{.pos_weight = 9}}`.
 struct BinaryCrossEntropyOptions {
-    bool from_logits = false;
+    bool from_logits = false;    ///< predictions are logits z, not probabilities
     double label_smoothing = 0;  ///< s: targets become y (1 - s) + s / 2
-    Reduction reduction = Reduction::sum_over_batch_size;
+    Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
     double pos_weight = 1;   ///< class weight of y = 1, as PyTorch's
     double neg_weight = 1;   ///< class weight of y = 0
     bool clamp_log = false;  ///< PyTorch's rule for probabilities: no clipping, but a logarithm is at least -100

@@ -6,13 +6,14 @@
 
 DEEPREC_BEGIN
 
+/// Of BinaryFocalCrossEntropy: `BinaryFocalCrossEntropy{{.gamma = 1}}`.
 struct BinaryFocalCrossEntropyOptions {
-    bool apply_class_balancing = false;
+    bool apply_class_balancing = false;  ///< weights classes by alpha
     double alpha = 0.25;  ///< weight of y = 1, and 1 - alpha of y = 0, with apply_class_balancing
     double gamma = 2;     ///< 0: plain cross-entropy
-    bool from_logits = false;
-    double label_smoothing = 0;
-    Reduction reduction = Reduction::sum_over_batch_size;
+    bool from_logits = false;                              ///< predictions are logits z, not probabilities
+    double label_smoothing = 0;                            ///< s: targets become y (1 - s) + s / 2
+    Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
 };
 
 /// loss = mean over outputs of a m^gamma bce, m = y (1 - p) + (1 - y) p the missing probability, a = 1 or

@@ -11,19 +11,21 @@
 
 DEEPREC_BEGIN
 
+/// Of CategoricalCrossEntropy: `CategoricalCrossEntropy{{.label_smoothing = 0.1}}`.
 struct CategoricalCrossEntropyOptions {
-    bool from_logits = false;
-    double label_smoothing = 0;  ///< s: targets become y (1 - s) + s / classes
-    Reduction reduction = Reduction::sum_over_batch_size;
-    std::vector<double> class_weight = {};  ///< multiplies each class' term; empty = all 1
+    bool from_logits = false;                              ///< predictions are logits z, not probabilities
+    double label_smoothing = 0;                            ///< s: targets become y (1 - s) + s / classes
+    Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
+    std::vector<double> class_weight = {};                 ///< multiplies each class' term; empty = all 1
 };
 
+/// Of SparseCategoricalCrossEntropy: `SparseCategoricalCrossEntropy{{.ignore_class = 0}}`.
 struct SparseCategoricalCrossEntropyOptions {
-    bool from_logits = false;
+    bool from_logits = false;  ///< predictions are logits z, not probabilities
     long ignore_class = -100;  ///< samples with this target have no loss and do not count (PyTorch's ignore_index)
-    Reduction reduction = Reduction::sum_over_batch_size;
-    double label_smoothing = 0;
-    std::vector<double> class_weight = {};
+    Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
+    double label_smoothing = 0;             ///< s: the target distribution becomes y (1 - s) + s / classes
+    std::vector<double> class_weight = {};  ///< multiplies each class' samples; empty = all 1
 };
 
 namespace detail {

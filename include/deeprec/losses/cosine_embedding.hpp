@@ -5,9 +5,10 @@
 
 DEEPREC_BEGIN
 
+/// Of CosineEmbedding: `CosineEmbedding{{.margin = 0.2}}`.
 struct CosineEmbeddingOptions {
-    double margin = 0;  ///< cosine up to which different vectors cost nothing
-    Reduction reduction = Reduction::mean;
+    double margin = 0;                      ///< cosine up to which different vectors cost nothing
+    Reduction reduction = Reduction::mean;  ///< from the losses of samples to one number
 };
 
 /// loss = 1 - cos(a, b) for target 1, max(0, cos(a, b) - margin) for target -1, as PyTorch's CosineEmbeddingLoss:

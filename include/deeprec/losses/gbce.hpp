@@ -6,10 +6,11 @@
 
 DEEPREC_BEGIN
 
+/// Of Gbce: `Gbce{{.items = 10000}}`.
 struct GbceOptions {
     Index items = 0;            ///< of the catalogue from which the negatives are drawn; required
     double calibration = 0.75;  ///< t: 0 = binary cross-entropy, 1 = well calibrated probabilities
-    Reduction reduction = Reduction::sum_over_batch_size;
+    Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
 };
 
 /// loss = -1 / (k + 1) (log(sigmoid(z+)^beta) + sum over k negatives of log(1 - sigmoid(z-))),

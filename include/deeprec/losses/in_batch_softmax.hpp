@@ -11,10 +11,11 @@
 
 DEEPREC_BEGIN
 
+/// Of InBatchSoftmax: `InBatchSoftmax{{.temperature = 0.05, .normalize = true}}`.
 struct InBatchSoftmaxOptions {
-    double temperature = 1;
-    bool normalize = false;  ///< vectors are divided by max(norm, 1e-12) first
-    Reduction reduction = Reduction::mean;
+    double temperature = 1;                 ///< scores are divided by it; small ones look at the hardest negatives
+    bool normalize = false;                 ///< vectors are divided by max(norm, 1e-12) first
+    Reduction reduction = Reduction::mean;  ///< from the losses of samples to one number
 };
 
 /// What a batch of B samples may bring along; null = nothing. Each has B numbers.
@@ -22,7 +23,7 @@ template <class T>
 struct InBatch {
     const T* log_q = nullptr;  ///< log of the probability that an item is in a batch, taken off its scores
     const std::int32_t* item_ids = nullptr;  ///< the same item twice is no negative of itself
-    const T* sample_weight = nullptr;
+    const T* sample_weight = nullptr;        ///< a factor of each sample's loss
 };
 
 /// s[i][j] = <query_i, item_j> / temperature - log_q[j], without j != i of the same item id;
@@ -52,9 +53,10 @@ public:
         return {loss * divisor, divisor};
     }
 
+    /// Of the loss, in the vectors.
     template <class T>
     struct Gradient {
-        Tensor<T, 2> query, item;
+        Tensor<T, 2> query, item;  ///< of the two inputs, [B, D]
     };
     /// Scratch memory; warm, `accumulate` allocates nothing.
     template <class T>

@@ -22,9 +22,10 @@ enum class Reduction { sum_over_batch_size, mean = sum_over_batch_size, sum, mea
 /// The loss of some samples before it is divided: parts of a batch, batches of a step and of an epoch add up, and are
 /// divided once.
 struct LossSum {
-    double sum = 0;
+    double sum = 0;      ///< of the samples' losses, times their weights
     double divisor = 0;  ///< what counts in it; 0 = nothing is divided (Reduction::sum, or nothing counted)
 
+    /// The loss: the sum, divided where something is.
     double mean() const { return detail::equal(divisor, 0) ? sum : sum / divisor; }
     LossSum& operator+=(const LossSum& other) {
         sum += other.sum;

@@ -57,9 +57,10 @@ public:
     }
 };
 
+/// Of PairwiseHinge: `PairwiseHinge{{.margin = 0.5}}`.
 struct PairwiseHingeOptions {
-    double margin = 1;
-    Reduction reduction = Reduction::sum_over_batch_size;
+    double margin = 1;                                     ///< by how much the positive should be ahead
+    Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
 };
 
 /// max(0, margin - d), PyTorch's margin_ranking_loss with target 1; the slope at the corner is that above it.

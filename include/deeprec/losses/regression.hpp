@@ -33,9 +33,10 @@ public:
     }
 };
 
+/// Of Huber: `Huber{{.delta = 0.5}}`.
 struct HuberOptions {
-    double delta = 1;  ///< where the parabola becomes a line
-    Reduction reduction = Reduction::sum_over_batch_size;
+    double delta = 1;                                      ///< where the parabola becomes a line
+    Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
 };
 
 /// d^2 / 2 for |d| <= delta, else delta (|d| - delta / 2); d = p - y.
@@ -58,9 +59,10 @@ private:
     double delta_;
 };
 
+/// Of SmoothL1: `SmoothL1{{.beta = 0.5}}`.
 struct SmoothL1Options {
-    double beta = 1;
-    Reduction reduction = Reduction::sum_over_batch_size;
+    double beta = 1;                                       ///< up to this error the loss is a parabola
+    Reduction reduction = Reduction::sum_over_batch_size;  ///< from the losses of samples to one number
 };
 
 /// Huber with delta = beta, divided by beta: the line has slope 1, and with beta = 0 there is nothing else (PyTorch's

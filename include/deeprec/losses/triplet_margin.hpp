@@ -6,10 +6,11 @@
 
 DEEPREC_BEGIN
 
+/// Of TripletMargin: `TripletMargin{{.margin = 0.5}}`.
 struct TripletMarginOptions {
-    double margin = 1;
-    double epsilon = 1e-6;  ///< added to each difference
-    Reduction reduction = Reduction::mean;
+    double margin = 1;                      ///< by how much the negative should be farther away
+    double epsilon = 1e-6;                  ///< added to each difference
+    Reduction reduction = Reduction::mean;  ///< from the losses of samples to one number
 };
 
 /// loss = max(0, margin + |anchor - positive + epsilon| - |anchor - negative + epsilon|), Euclidean norms, as PyTorch's

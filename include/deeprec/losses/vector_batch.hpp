@@ -17,9 +17,9 @@ DEEPREC_BEGIN
 /// which gives the loss and (unless they are null) the gradients of its mean.
 template <class T>
 struct VectorBatch {
-    const T* u = nullptr;  ///< [B, D]
-    const T* v = nullptr;  ///< [B * G, D], candidates of a user side by side
-    Index users = 0, width = 0;
+    const T* u = nullptr;                    ///< [B, D]
+    const T* v = nullptr;                    ///< [B * G, D], candidates of a user side by side
+    Index users = 0, width = 0;              ///< B and D
     const T* targets = nullptr;              ///< [B, outputs]
     Index target_width = 0;                  ///< outputs
     SampleWeights<T> weights{};              ///< [B]

@@ -9,11 +9,13 @@
 
 DEEPREC_BEGIN
 
+/// Of true against false positives, or of precision against recall.
 enum class Curve { roc, precision_recall };
 
+/// Of AucApproximate: `AucApproximate{{.curve = Curve::precision_recall}}`.
 struct AucApproximateOptions {
-    Index num_thresholds = 200;
-    Curve curve = Curve::roc;
+    Index num_thresholds = 200;  ///< at least 2; more are closer to the exact area
+    Curve curve = Curve::roc;    ///< under which curve the area is
 };
 
 /// Keras' AUC metric: probabilities counted at num_thresholds even thresholds of [0, 1], positive above. The ROC curve

@@ -7,6 +7,7 @@
 
 DEEPREC_BEGIN
 
+/// Of BinaryAccuracy, Precision, Recall and F1Score: `Precision{{.threshold = 0.9}}`.
 struct ThresholdOptions {
     double threshold = 0.5;  ///< a prediction above it is positive
 };

@@ -8,6 +8,7 @@
 
 DEEPREC_BEGIN
 
+/// Of CalibrationError: `CalibrationError{{.bins = 20}}`.
 struct CalibrationErrorOptions {
     Index bins = 10;  ///< of equal width
 };

@@ -16,13 +16,14 @@ DEEPREC_BEGIN
 
 /// Ends of a confidence interval.
 struct Interval {
-    double low = 0, high = 0;
+    double low = 0, high = 0;  ///< low <= high
 };
 
+/// Of `paired_test` and `compare`.
 struct PairedTestOptions {
     double confidence = 0.95;  ///< of the interval
     Index resamples = 2000;    ///< for the interval, and for p where there are more patterns of signs
-    Seed seed{};
+    Seed seed{};               ///< of all that is drawn
 };
 
 /// What `paired_test` finds.

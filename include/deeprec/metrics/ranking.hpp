@@ -58,6 +58,7 @@ inline RankedList rank_items(std::span<const std::int32_t> recommended, std::spa
 /// What relevance r gains: r, or 2^r - 1.
 enum class Gain { plain, power };
 
+/// For k: no item is cut off.
 inline constexpr Index whole_list = std::numeric_limits<Index>::max();
 
 namespace detail {
@@ -152,6 +153,7 @@ inline double average_precision_at(const RankedList& list, Index k = whole_list)
     return detail::ratio(sum, static_cast<double>(detail::cut(who, list.ideal, k)), 0);
 }
 
+/// Of the ranking metrics: `Ndcg{{.k = 10}}`.
 struct RankingMetricOptions {
     Index k = 10;                  ///< `whole_list`: no cut
     bool skip_irrelevant = false;  ///< leave out users with nothing relevant, who otherwise count as 0

@@ -10,8 +10,9 @@
 
 DEEPREC_BEGIN
 
+/// Of TopKAccuracy: `TopKAccuracy{{.k = 3}}`.
 struct TopKAccuracyOptions {
-    Index k = 5;
+    Index k = 5;  ///< classes that a row may name
 };
 
 /// Share of rows whose true class is among the k highest scores, ties by the lower class; Keras'

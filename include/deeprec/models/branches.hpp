@@ -18,15 +18,15 @@ DEEPREC_BEGIN
 /// A name that the compiler knows.
 template <std::size_t N>
 struct FieldName {
-    char text[N]{};
+    char text[N]{};  ///< with the zero at its end
     consteval FieldName(const char (&name)[N]) { std::copy_n(name, N, text); }
 };
 /// A layer over the tensor `name` of a record. A layer that reads records itself gets all of it, and the name is that
 /// of its parameters.
 template <class L, FieldName Name = "">
 struct NamedField {
-    std::string name;
-    L layer;
+    std::string name;  ///< of the tensor, and of the parameters
+    L layer;           ///< that reads it
 };
 /// `field("item", Embedding{n, 48})`
 template <class L>
@@ -330,6 +330,7 @@ public:
             });
         });
     }
+    /// The layer of the field number At, from 0.
     template <std::size_t At>
     LayerAt<At>& layer() {
         return std::get<At>(layers_);

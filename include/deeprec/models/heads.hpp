@@ -14,8 +14,8 @@ DEEPREC_BEGIN
 /// Layers that answer for one task.
 template <class L>
 struct NamedHead {
-    std::string name;
-    L layer;
+    std::string name;  ///< of the task
+    L layer;           ///< that answers it
 };
 /// `head("click", Dense{1, sigmoid})`
 template <class L>
@@ -152,12 +152,14 @@ public:
 
     /// Names of the heads, and the shapes of their outputs since `build`.
     const RecordShape& shapes() const { return own_; }
+    /// The layer of the head number At, from 0.
     template <std::size_t At>
     const LayerAt<At>& layer() const {
         return std::get<At>(layers_);
     }
+    /// Itself, as models with heads give theirs.
     const Heads& heads() const { return *this; }
-    /// f.operator()<At>(layer) for each.
+    /// `f.operator()<At>(layer)` for each.
     template <class F>
     void each(F&& f) const {
         [&]<std::size_t... At>(std::index_sequence<At...>) {

@@ -68,6 +68,7 @@ public:
         return {zeroed(dx, cache.mask, cache.dx), dx.shape};
     }
 
+    /// The layer that reads masked steps as zeros.
     Inner& inner() { return inner_; }
     const Inner& inner() const { return inner_; }
 

@@ -41,6 +41,7 @@ public:
 
     static constexpr std::string_view name() { return "Sequential"; }
     static constexpr std::size_t size() { return 1 + sizeof...(Rest); }
+    /// Layer number At; 0 is the one that joins the two vectors.
     template <std::size_t At>
     const auto& layer() const {
         if constexpr (At == 0)
@@ -62,6 +63,7 @@ public:
     Gradients zero_gradients() const { return detail::make_gradients(*this); }
     void parameters_changed() { behind_.parameters_changed(); }
     const Shape& output_shape() const { return behind_.output_shape(); }
+    /// Of the last layer, where that is Heads.
     const auto& heads() const
         requires requires(const Layers& layers) { layers.heads(); }
     {

@@ -64,6 +64,7 @@ public:
         return {dx, dy.shape};
     }
 
+    /// The layer that x is added to.
     Inner& inner() { return inner_; }
     const Inner& inner() const { return inner_; }
 

@@ -9,6 +9,7 @@
 
 DEEPREC_BEGIN
 
+/// Of SequenceRecommender: `SequenceRecommender{items, tower, {.width = 64}}`.
 struct SequenceRecommenderOptions {
     Index width = 64;                                     ///< D, numbers of an item vector
     double scale = 0;                                     ///< 0: the score is h.v + b; else scale * cosine(h, v) + b
@@ -32,7 +33,7 @@ struct SequenceRecommenderOptions {
 /// Records that a SequenceRecommender with fields reads beside the ids: of the events [B, T, ...], of the users
 /// [B, ...].
 struct SequenceRecords {
-    RecordView step{}, user{};
+    RecordView step{}, user{};  ///< either may be without fields
 };
 
 DEEPREC_END

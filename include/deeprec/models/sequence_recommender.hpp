@@ -87,9 +87,9 @@ public:
     };
     /// What one pass of the tower contributes; `vectors` holds the gradients of item vectors.
     struct PassGradients {
-        SparseRows<T> vectors;
-        typename Tower::Gradients tower;
-        std::any step, user;
+        SparseRows<T> vectors;            ///< of items that the pass read
+        typename Tower::Gradients tower;  ///< of the tower's parameters
+        std::any step, user;              ///< of those of the fields' models
     };
     struct Cache : LayerCache {
         typename Tower::Cache tower;
@@ -100,8 +100,8 @@ public:
 
     /// Item vectors [N + 1, D] and what their gradient needs.
     struct Vectors {
-        Buffer<T> rows, lengths;
-        std::optional<RandomStream> dropped;  // which ids are left out
+        Buffer<T> rows, lengths;              ///< the vectors, and what they were divided by
+        std::optional<RandomStream> dropped;  ///< which ids are left out
     };
 
     SequenceRecommender() = default;
@@ -333,6 +333,7 @@ public:
         if (item < 0 || item > n_) throw DataError(message(name(), ": expected items up to ", n_, ", received ", item));
         return known_by_.kind(item) == Kind::cold;
     }
+    /// Whether some item is cold.
     bool has_cold() const { return known_by_.has_cold(); }
     /// Whether the item's vector, drawn so, has its row of `items`.
     bool has_row(Index item, const Vectors& v) const {
@@ -453,10 +454,13 @@ public:
     Index items() const { return n_; }
     /// What the tower was built for.
     Index steps() const { return steps_; }
+    /// Numbers of an item's vector.
     Index width() const { return options_.width; }
+    /// What it was made with; `add_items` adds to the attributes and features.
     const SequenceRecommenderOptions& options() const { return options_; }
     /// The models of the options `step` and `user`.
     const detail::FieldPart<T>& step_fields() const { return step_; }
+    /// That of the option `user`.
     const detail::FieldPart<T>& user_fields() const { return user_; }
     Gradients zero_gradients() const { return detail::make_gradients(*this); }
     /// For losses of few items: the tables' gradients are by rows, and take no memory for untouched ones.
@@ -483,6 +487,7 @@ public:
         if (user_) user_->parameters_changed();
         stale_ = derived();
     }
+    /// What makes h of the vectors of a sequence: any model [B, T, width] -> [B, T, width].
     Tower tower;
 
 private:

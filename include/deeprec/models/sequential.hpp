@@ -130,6 +130,7 @@ public:
         else
             return apply_backward_to<Begin, At - 1>(dx, cache, gradients, want_dx);
     }
+    /// Of the layers from number Begin on.
     template <std::size_t Begin>
     void parameters_changed_from() {
         each([]<std::size_t At>(auto& layer) {
@@ -137,6 +138,7 @@ public:
         });
     }
 
+    /// Layer number At, from 0.
     template <std::size_t At>
     LayerAt<At>& layer() {
         return std::get<At>(layers_);

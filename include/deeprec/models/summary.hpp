@@ -13,12 +13,13 @@ DEEPREC_BEGIN
 
 /// One line a layer: name, output shape without the batch axis, parameters, bytes of the parameters.
 struct SummaryRow {
-    std::string layer;
-    Shape output;
-    Index parameters = 0;
-    Index bytes = 0;
+    std::string layer;     ///< number and name
+    Shape output;          ///< without the batch axis
+    Index parameters = 0;  ///< numbers of them
+    Index bytes = 0;       ///< that they take
 };
 
+/// Of one layer that is built.
 template <class L>
 SummaryRow summary_row(std::string name, const L& layer, const Shape& output) {
     const Index n = parameter_count(layer);
@@ -42,6 +43,7 @@ void add_summary(std::vector<SummaryRow>& rows, const std::string& key, const L&
     }
 }
 
+/// Writes the rows as a table, with the totals below.
 void print_summary(std::ostream& out, const std::vector<SummaryRow>& rows);
 
 #if DEEPREC_BODIES

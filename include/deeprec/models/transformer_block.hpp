@@ -10,6 +10,7 @@
 
 DEEPREC_BEGIN
 
+/// Of TransformerBlock: `TransformerBlock{2, 128, {.dropout = 0.1}}`.
 struct TransformerBlockOptions {
     double dropout = 0;            ///< rate behind the attention and behind the Dense layers
     bool use_causal_mask = false;  ///< a step sees itself and earlier steps only
@@ -32,6 +33,7 @@ struct PostNorm {
 };
 /// `TransformerBlock{2, 128, post_norm}`; `pre_norm` is the default.
 inline constexpr PreNorm pre_norm{};
+/// Normalises behind each sum, as Vaswani et al. 2017 did.
 inline constexpr PostNorm post_norm{};
 
 /// Attention and a Dense network of each step, both with a way around them; a Sequential under a name of its own:

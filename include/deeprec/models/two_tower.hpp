@@ -10,8 +10,8 @@ DEEPREC_BEGIN
 /// Shapes of one sample of each tower.
 template <class User = Shape, class Item = Shape>
 struct TowerShapes {
-    User user;
-    Item item;
+    User user;  ///< without the batch axis
+    Item item;  ///< without the batch axis
 };
 
 /// score = head([user(x_u); item(x_i)]), or head(user(x_u), item(x_i)) for a pair head such as `Dot{}` or
@@ -145,9 +145,9 @@ public:
         print_summary(out, rows);
     }
 
-    User user;
-    Item item;
-    HeadModel head;
+    User user;       ///< makes a vector of what the user did
+    Item item;       ///< makes a vector of what is known of the item
+    HeadModel head;  ///< makes a score of both
 
 private:
     template <class Size>

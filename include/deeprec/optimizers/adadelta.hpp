@@ -5,12 +5,13 @@
 
 DEEPREC_BEGIN
 
+/// Of Adadelta: `Adadelta{{.rho = 0.9}}`.
 struct AdadeltaOptions {
-    double learning_rate = 1e-3;  ///< PyTorch's default is 1, as in the paper
-    double rho = 0.95;            ///< PyTorch's default is 0.9
-    double epsilon = 1e-7;        ///< PyTorch's default is 1e-6
-    double weight_decay = 0;
-    Clipping clipping{};
+    double learning_rate = 1e-3;          ///< PyTorch's default is 1, as in the paper
+    double rho = 0.95;                    ///< PyTorch's default is 0.9
+    double epsilon = 1e-7;                ///< PyTorch's default is 1e-6
+    double weight_decay = 0;              ///< decoupled (keras) or part of the gradient (torch), see UpdateRule
+    Clipping clipping{};                  ///< of gradients, before the step; off
     UpdateRule rule = UpdateRule::keras;  ///< differs in weight decay only
 };
 

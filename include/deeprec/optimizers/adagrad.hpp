@@ -5,14 +5,15 @@
 
 DEEPREC_BEGIN
 
+/// Of Adagrad: `Adagrad{{.learning_rate = 0.01}}`.
 struct AdagradOptions {
-    double learning_rate = 1e-3;
+    double learning_rate = 1e-3;             ///< size of a step; a LearningRateSchedule changes it
     double initial_accumulator_value = 0.1;  ///< PyTorch's default is 0
     double epsilon = 1e-7;                   ///< PyTorch's default is 1e-10
     double learning_rate_decay = 0;          ///< PyTorch's lr_decay: step t has the rate / (1 + (t-1) decay)
-    double weight_decay = 0;
-    Clipping clipping{};
-    UpdateRule rule = UpdateRule::keras;
+    double weight_decay = 0;                 ///< decoupled (keras) or part of the gradient (torch), see UpdateRule
+    Clipping clipping{};                     ///< of gradients, before the step; off
+    UpdateRule rule = UpdateRule::keras;     ///< where epsilon stands and how weights decay
 };
 
 /// a += g^2; keras, TensorFlow.js: w -= rate g / sqrt(a + epsilon); torch: w -= rate g / (sqrt(a) + epsilon).

@@ -5,15 +5,16 @@
 
 DEEPREC_BEGIN
 
+/// Of Adam: `Adam{{.learning_rate = 1e-3}}`.
 struct AdamOptions {
-    double learning_rate = 1e-3;
-    double beta_1 = 0.9;
-    double beta_2 = 0.999;
-    double epsilon = 1e-7;  ///< PyTorch's default is 1e-8
-    bool amsgrad = false;
-    double weight_decay = 0;
-    Clipping clipping{};
-    UpdateRule rule = UpdateRule::keras;
+    double learning_rate = 1e-3;          ///< size of a step; a LearningRateSchedule changes it
+    double beta_1 = 0.9;                  ///< share of the old m, the mean of gradients, that stays
+    double beta_2 = 0.999;                ///< share of the old v, the mean of their squares, that stays
+    double epsilon = 1e-7;                ///< PyTorch's default is 1e-8
+    bool amsgrad = false;                 ///< divides by the largest v so far (Reddi et al. 2018)
+    double weight_decay = 0;              ///< decoupled (keras) or part of the gradient (torch), see UpdateRule
+    Clipping clipping{};                  ///< of gradients, before the step; off
+    UpdateRule rule = UpdateRule::keras;  ///< whose formula, see below
 };
 
 /// m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, with AMSGrad v = the largest v so far, then at step t
@@ -47,6 +48,7 @@ struct AdamFormula : detail::Slots<3, 2> {  // m, v, and the maximum of v for AM
     }
 };
 
+/// Adam's formula and weight decay by `rule`.
 struct AdamRule : AdamFormula<AdamOptions> {
     static constexpr std::string_view name() { return "Adam"; }
     static bool decoupled_decay(const Options& o) { return o.rule == UpdateRule::keras; }

@@ -5,14 +5,15 @@
 
 DEEPREC_BEGIN
 
+/// Of Adamax: `Adamax{{.learning_rate = 2e-3}}`.
 struct AdamaxOptions {
-    double learning_rate = 1e-3;  ///< PyTorch's default is 2e-3
-    double beta_1 = 0.9;
-    double beta_2 = 0.999;
-    double epsilon = 1e-7;  ///< PyTorch's default is 1e-8
-    double weight_decay = 0;
-    Clipping clipping{};
-    UpdateRule rule = UpdateRule::keras;
+    double learning_rate = 1e-3;          ///< PyTorch's default is 2e-3
+    double beta_1 = 0.9;                  ///< share of the old m, the mean of gradients, that stays
+    double beta_2 = 0.999;                ///< how slowly u, the largest gradient, fades
+    double epsilon = 1e-7;                ///< PyTorch's default is 1e-8
+    double weight_decay = 0;              ///< decoupled (keras) or part of the gradient (torch), see UpdateRule
+    Clipping clipping{};                  ///< of gradients, before the step; off
+    UpdateRule rule = UpdateRule::keras;  ///< whose formula, see below
 };
 
 /// m = b1 m + (1-b1) g; then at step t

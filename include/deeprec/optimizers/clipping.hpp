@@ -100,6 +100,7 @@ void clip_by_norm(const Model& model, typename Model::Gradients& gradients, doub
     clip_by_norm(parameter_list(model, gradients), limit);
 }
 
+/// Of `clip_by_global_norm`.
 struct GlobalNormOptions {
     double order = 2;    ///< of the norm, as in `gradient_norm`
     double epsilon = 0;  ///< added to the norm before dividing; PyTorch's clip_grad_norm_ has 1e-6

@@ -6,15 +6,16 @@
 
 DEEPREC_BEGIN
 
+/// Of Ftrl: `Ftrl{{.l1_regularization_strength = 1e-3}}`.
 struct FtrlOptions {
-    double learning_rate = 1e-3;
-    double initial_accumulator_value = 0.1;
-    double l1_regularization_strength = 0;
-    double l2_regularization_strength = 0;
+    double learning_rate = 1e-3;                      ///< size of a step; a LearningRateSchedule changes it
+    double initial_accumulator_value = 0.1;           ///< where a, the sum of squared gradients, starts
+    double l1_regularization_strength = 0;            ///< pulls weights to exactly 0
+    double l2_regularization_strength = 0;            ///< pulls weights towards 0
     double l2_shrinkage_regularization_strength = 0;  ///< as l2, on the gradient
-    double beta = 0;
-    double weight_decay = 0;
-    Clipping clipping{};
+    double beta = 0;                                  ///< adds beta / (2 rate) to l2
+    double weight_decay = 0;                          ///< decoupled: w *= 1 - rate weight_decay before each step
+    Clipping clipping{};                              ///< of gradients, before the step; off
 };
 
 /// Keras' Ftrl (PyTorch has none) with its learning_rate_power of -1/2. With L2 = l2 + beta / (2 rate):

@@ -5,12 +5,13 @@
 
 DEEPREC_BEGIN
 
+/// Of Lion: `Lion{{.learning_rate = 1e-4}}`.
 struct LionOptions {
-    double learning_rate = 1e-3;
-    double beta_1 = 0.9;
-    double beta_2 = 0.99;
-    double weight_decay = 0;
-    Clipping clipping{};
+    double learning_rate = 1e-3;  ///< size of a step; a LearningRateSchedule changes it
+    double beta_1 = 0.9;          ///< share of m in the direction of a step
+    double beta_2 = 0.99;         ///< share of the old m that stays
+    double weight_decay = 0;      ///< decoupled: w *= 1 - rate weight_decay before each step
+    Clipping clipping{};          ///< of gradients, before the step; off
 };
 
 /// Keras' Lion: w -= rate sign(b1 m + (1-b1) g), then m = b2 m + (1-b2) g. sign(0) = 0.

@@ -5,15 +5,16 @@
 
 DEEPREC_BEGIN
 
+/// Of Nadam: `Nadam{{.learning_rate = 2e-3}}`.
 struct NadamOptions {
-    double learning_rate = 1e-3;  ///< PyTorch's default is 2e-3
-    double beta_1 = 0.9;
-    double beta_2 = 0.999;
-    double epsilon = 1e-7;      ///< PyTorch's default is 1e-8
-    double momentum_decay = 1;  ///< Keras' rate; PyTorch's default is 4e-3
-    double weight_decay = 0;
-    Clipping clipping{};
-    UpdateRule rule = UpdateRule::keras;
+    double learning_rate = 1e-3;          ///< PyTorch's default is 2e-3
+    double beta_1 = 0.9;                  ///< share of the old m, the mean of gradients, that stays
+    double beta_2 = 0.999;                ///< share of the old v, the mean of their squares, that stays
+    double epsilon = 1e-7;                ///< PyTorch's default is 1e-8
+    double momentum_decay = 1;            ///< Keras' rate; PyTorch's default is 4e-3
+    double weight_decay = 0;              ///< decoupled (keras) or part of the gradient (torch), see UpdateRule
+    Clipping clipping{};                  ///< of gradients, before the step; off
+    UpdateRule rule = UpdateRule::keras;  ///< whose formula, see below
 };
 
 /// u_t = b1 (1 - 0.96^(t momentum_decay) / 2), p_t = u_1 ... u_t; m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2; then

@@ -83,7 +83,9 @@ public:
     explicit Optimizer(Options options = {}, TableStep table_step = TableStep::touched_rows);
 
     static constexpr std::string_view name() { return Rule::name(); }
+    /// With the learning rate of the next step.
     const Options& options() const { return options_; }
+    /// Of the next step.
     double learning_rate() const { return options_.learning_rate; }
     /// For schedules, which may reach 0; throws ArgumentError for a rate that is negative or not finite.
     void set_learning_rate(double rate) {

@@ -5,13 +5,14 @@
 
 DEEPREC_BEGIN
 
+/// Of RAdam: `RAdam{{.learning_rate = 1e-3}}`.
 struct RadamOptions {
-    double learning_rate = 1e-3;
-    double beta_1 = 0.9;
-    double beta_2 = 0.999;
-    double epsilon = 1e-8;
-    double weight_decay = 0;  ///< joins the gradient: weight_decay w
-    Clipping clipping{};
+    double learning_rate = 1e-3;  ///< size of a step; a LearningRateSchedule changes it
+    double beta_1 = 0.9;          ///< share of the old m, the mean of gradients, that stays
+    double beta_2 = 0.999;        ///< share of the old v, the mean of their squares, that stays
+    double epsilon = 1e-8;        ///< added to the root of v
+    double weight_decay = 0;      ///< joins the gradient: weight_decay w
+    Clipping clipping{};          ///< of gradients, before the step; off
 };
 
 /// PyTorch's RAdam (Keras has none). m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2; with r_inf = 2 / (1-b2) - 1 and

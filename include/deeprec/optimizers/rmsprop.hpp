@@ -6,15 +6,16 @@
 
 DEEPREC_BEGIN
 
+/// Of RMSprop: `RMSprop{{.momentum = 0.9}}`.
 struct RmspropOptions {
-    double learning_rate = 1e-3;
-    double rho = 0.9;  ///< PyTorch's alpha, there 0.99 by default
-    double momentum = 0;
-    double epsilon = 1e-7;  ///< PyTorch's default is 1e-8
-    bool centered = false;
-    double weight_decay = 0;
-    Clipping clipping{};
-    UpdateRule rule = UpdateRule::keras;
+    double learning_rate = 1e-3;          ///< size of a step; a LearningRateSchedule changes it
+    double rho = 0.9;                     ///< PyTorch's alpha, there 0.99 by default
+    double momentum = 0;                  ///< u: share of the old step that stays; 0 = none
+    double epsilon = 1e-7;                ///< PyTorch's default is 1e-8
+    bool centered = false;                ///< divides by the deviation of gradients, not by their size
+    double weight_decay = 0;              ///< decoupled (keras) or part of the gradient (torch), see UpdateRule
+    Clipping clipping{};                  ///< of gradients, before the step; off
+    UpdateRule rule = UpdateRule::keras;  ///< whose formula, see below
 };
 
 /// v = rho v + (1-rho) g^2; centered: a = rho a + (1-rho) g, and v - a^2 takes the place of v below.

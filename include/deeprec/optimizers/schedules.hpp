@@ -29,10 +29,10 @@ inline double between(double from, double to, double x) { return from + (to - fr
 /// r decay_rate^(step / decay_steps); `staircase` rounds the exponent down. PyTorch's StepLR has staircase, its
 /// ExponentialLR decay_steps = 1.
 struct ExponentialDecay {
-    double initial_learning_rate = 1e-3;
-    Index decay_steps = 1;
-    double decay_rate = 0.96;
-    bool staircase = false;
+    double initial_learning_rate = 1e-3;  ///< r, of step 0
+    Index decay_steps = 1;                ///< steps for one factor
+    double decay_rate = 0.96;             ///< the factor
+    bool staircase = false;               ///< the rate falls every decay_steps, not at every step
     double rate(Index step) const {
         const double x = detail::progress("ExponentialDecay", step, decay_steps);
         return initial_learning_rate * std::pow(decay_rate, staircase ? std::floor(x) : x);
@@ -41,10 +41,10 @@ struct ExponentialDecay {
 
 /// r / (1 + decay_rate step / decay_steps); `staircase` rounds step / decay_steps down.
 struct InverseTimeDecay {
-    double initial_learning_rate = 1e-3;
-    Index decay_steps = 1;
-    double decay_rate = 0.5;
-    bool staircase = false;
+    double initial_learning_rate = 1e-3;  ///< r, of step 0
+    Index decay_steps = 1;                ///< steps that add decay_rate to the divisor
+    double decay_rate = 0.5;              ///< 0.5: two thirds of r after decay_steps
+    bool staircase = false;               ///< the rate falls every decay_steps, not at every step
     double rate(Index step) const {
         const double x = detail::progress("InverseTimeDecay", step, decay_steps);
         return initial_learning_rate / (1 + decay_rate * (staircase ? std::floor(x) : x));
@@ -54,11 +54,11 @@ struct InverseTimeDecay {
 /// From the initial rate to end_learning_rate as (1 - step / decay_steps)^power, then constant, or with `cycle` again
 /// from the curve over the next multiple of decay_steps. PyTorch's LinearLR has power 1.
 struct PolynomialDecay {
-    double initial_learning_rate = 1e-3;
-    Index decay_steps = 1;
-    double end_learning_rate = 1e-4;
-    double power = 1;
-    bool cycle = false;
+    double initial_learning_rate = 1e-3;  ///< of step 0
+    Index decay_steps = 1;                ///< until the end is reached
+    double end_learning_rate = 1e-4;      ///< from decay_steps on
+    double power = 1;                     ///< 1: a line
+    bool cycle = false;                   ///< a new curve over the next multiple of decay_steps
     double rate(Index step) const {
         double x = detail::progress("PolynomialDecay", step, decay_steps);
         x = cycle && step > 0 ? x / std::ceil(x) : std::min(x, 1.0);
@@ -69,8 +69,8 @@ struct PolynomialDecay {
 /// values[i] up to and including step boundaries[i], the last value after them (Keras). PyTorch's milestone m, from
 /// which on the rate is lower, is the boundary m - 1.
 struct PiecewiseConstantDecay {
-    std::vector<Index> boundaries;
-    std::vector<double> values;
+    std::vector<Index> boundaries;  ///< steps, ascending
+    std::vector<double> values;     ///< rates, one more than boundaries
     double rate(Index step) const {
         if (values.size() != boundaries.size() + 1 || !std::is_sorted(boundaries.begin(), boundaries.end()))
             throw ArgumentError(
@@ -84,11 +84,11 @@ struct PiecewiseConstantDecay {
 /// A half cosine from the initial rate down to alpha times it over decay_steps, then constant. With a warmup_target the
 /// cosine starts from that, after a line from the initial rate up to it in warmup_steps (Loshchilov & Hutter 2017).
 struct CosineDecay {
-    double initial_learning_rate = 1e-3;
-    Index decay_steps = 1;
-    double alpha = 0;
+    double initial_learning_rate = 1e-3;                 ///< of step 0
+    Index decay_steps = 1;                               ///< of the cosine, after the warmup
+    double alpha = 0;                                    ///< the part of the rate that is left at the end
     std::optional<double> warmup_target = std::nullopt;  ///< without it there is no warmup
-    Index warmup_steps = 0;
+    Index warmup_steps = 0;                              ///< of the line up to warmup_target
     double rate(Index step) const {
         const double top = warmup_target.value_or(initial_learning_rate);
         const Index warmup = warmup_target ? warmup_steps : 0;
@@ -102,11 +102,11 @@ struct CosineDecay {
 /// Cosine decays one after the other: each is t_mul times as long as the one before and starts m_mul times as high;
 /// none goes below alpha times its start (Loshchilov & Hutter 2017). PyTorch's eta_min is alpha times the rate.
 struct CosineDecayRestarts {
-    double initial_learning_rate = 1e-3;
-    Index first_decay_steps = 1;
-    double t_mul = 2;
-    double m_mul = 1;
-    double alpha = 0;
+    double initial_learning_rate = 1e-3;  ///< of step 0
+    Index first_decay_steps = 1;          ///< of the first cosine
+    double t_mul = 2;                     ///< each cosine is so many times as long as the one before
+    double m_mul = 1;                     ///< and starts so many times as high
+    double alpha = 0;                     ///< the part of its start that a cosine ends with
     double rate(Index step) const {
         double x = detail::progress("CosineDecayRestarts", step, first_decay_steps), height = 1;
         if (!(t_mul >= 1)) throw ArgumentError(message("CosineDecayRestarts: expected t_mul >= 1, received ", t_mul));
@@ -127,9 +127,9 @@ struct CosineDecayRestarts {
 
 /// A cosine between the rate and `minimum`, down in `half_period` steps and up again (PyTorch's CosineAnnealingLR).
 struct CosineAnnealing {
-    double learning_rate = 1e-3;
-    Index half_period = 1;
-    double minimum = 0;
+    double learning_rate = 1e-3;  ///< the highest
+    Index half_period = 1;        ///< steps from the highest to the lowest
+    double minimum = 0;           ///< the lowest
     double rate(Index step) const {
         const double x = detail::progress("CosineAnnealing", step, half_period);
         return detail::between(minimum, learning_rate, detail::half_cosine(x));
@@ -139,9 +139,9 @@ struct CosineAnnealing {
 /// A line from start_factor times the first rate of `then` up to it, in `steps` steps, and then that schedule.
 template <class Schedule>
 struct Warmup {
-    Index steps;
-    double start_factor;
-    Schedule then;
+    Index steps;          ///< of the line
+    double start_factor;  ///< from 0: the part of the rate that step 0 has
+    Schedule then;        ///< its step 0 is the first one after the warmup
     double rate(Index step) const {
         if (step >= steps) return then.rate(step - steps);
         return then.rate(0) * detail::between(start_factor, 1, detail::progress("Warmup", step, steps));
@@ -154,13 +154,14 @@ Warmup(Index, double, Schedule) -> Warmup<Schedule>;
 /// to the first rate / final_div_factor (Smith & Topin 2018, as PyTorch's OneCycleLR). Throws ArgumentError unless
 /// pct_start is in [0, 1].
 struct OneCycle {
+    /// The form of rise and fall.
     enum class Anneal { cosine, straight };
-    double max_learning_rate = 1e-2;
-    Index total_steps = 1;
-    double pct_start = 0.3;
-    Anneal anneal = Anneal::cosine;
-    double div_factor = 25;
-    double final_div_factor = 1e4;
+    double max_learning_rate = 1e-2;  ///< at the top
+    Index total_steps = 1;            ///< of the whole training
+    double pct_start = 0.3;           ///< the part of them that rises
+    Anneal anneal = Anneal::cosine;   ///< PyTorch's anneal_strategy
+    double div_factor = 25;           ///< how far below the top it begins
+    double final_div_factor = 1e4;    ///< how far below the beginning it ends
     double rate(Index step) const {
         detail::progress("OneCycle", step, total_steps);
         if (!(pct_start >= 0 && pct_start <= 1))
@@ -181,9 +182,9 @@ private:
 /// factor / sqrt(width) * min(1 / sqrt(n), n / warmup_steps^1.5) with n = step + 1: up in a line, then down as the root
 /// (Vaswani et al. 2017).
 struct Noam {
-    Index width = 1;
-    Index warmup_steps = 4000;
-    double factor = 1;
+    Index width = 1;            ///< of the model
+    Index warmup_steps = 4000;  ///< that rise
+    double factor = 1;          ///< of every rate
     double rate(Index step) const {
         detail::progress("Noam", step, std::min(width, warmup_steps));
         const double n = static_cast<double>(step + 1), w = static_cast<double>(warmup_steps);

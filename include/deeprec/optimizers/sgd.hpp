@@ -6,14 +6,15 @@
 
 DEEPREC_BEGIN
 
+/// Of SGD: `SGD{{.learning_rate = 0.1, .momentum = 0.9}}`.
 struct SgdOptions {
-    double learning_rate = 0.01;
-    double momentum = 0;
-    bool nesterov = false;
+    double learning_rate = 0.01;  ///< size of a step; a LearningRateSchedule changes it
+    double momentum = 0;          ///< u: share of the old step that stays; 0 = none
+    bool nesterov = false;        ///< takes the gradient where momentum leads
     double dampening = 0;  ///< PyTorch's rule only: what the momentum leaves out of each gradient after the first
-    double weight_decay = 0;
-    Clipping clipping{};
-    UpdateRule rule = UpdateRule::keras;
+    double weight_decay = 0;              ///< decoupled (keras) or part of the gradient (torch), see UpdateRule
+    Clipping clipping{};                  ///< of gradients, before the step; off
+    UpdateRule rule = UpdateRule::keras;  ///< whose formula, see below
 };
 
 /// w -= rate g. With momentum, u:

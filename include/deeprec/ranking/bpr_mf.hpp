@@ -17,12 +17,13 @@
 
 DEEPREC_BEGIN
 
+/// Of BprMf: `BprMf{train, {.width = 32}}`.
 struct BprMfOptions {
-    Index width = 64;
-    Index epochs = 60;
-    double learning_rate = 0.05;
-    double regularization = 0.01;
-    Seed seed{};
+    Index width = 64;              ///< numbers of p_u and q_j
+    Index epochs = 60;             ///< of as many steps as there are events
+    double learning_rate = 0.05;   ///< size of a step
+    double regularization = 0.01;  ///< pulls the numbers of a step towards 0
+    Seed seed{};                   ///< of the first values, the order and the items j
 };
 
 /// score(u, j) = p_u . q_j + b_j, trained by gradient steps on -log sigmoid(score(u, i) - score(u, j)) + regularization
@@ -77,6 +78,7 @@ public:
         for (std::size_t i = 0; i < counts.size(); ++i) known_[i] = counts[i] > 0;
     }
     std::int32_t items() const { return static_cast<std::int32_t>(bias_.size()) - 1; }
+    /// That training had.
     std::int32_t users() const { return static_cast<std::int32_t>(users_.dimension(0)) - 1; }
     /// Whether training had the item: others have learnt that nobody wants them.
     bool knows(std::int32_t item) const {

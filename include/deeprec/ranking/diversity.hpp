@@ -36,8 +36,8 @@ struct Mmr {
 /// At most `most` items of one category; an item of several counts for each. Where the rule leaves fewer than k, the
 /// best others fill the list's end. Cost: a walk down the ranking as far as needed.
 struct MaxPerCategory {
-    Index most = 2;
-    ItemCategories categories{};
+    Index most = 2;               ///< in a list
+    ItemCategories categories{};  ///< of each item
 };
 
 /// Calibrated to the history (Steck 2018): one after the other, the candidate that makes (1 - strength) (sum of
@@ -45,17 +45,17 @@ struct MaxPerCategory {
 /// list (with 1 % of p mixed in), relevance as in Mmr; an item's weight is shared by its categories. Without a history
 /// with categories the order is that of the scores. Cost: k C K steps for C candidates and K categories of the history.
 struct Calibrated {
-    double strength = 0.5;
-    ItemCategories categories{};
-    Index candidates = 0;  ///< the best so many by score; 0 = 10 k
+    double strength = 0.5;        ///< 0: by score alone; 1: by the shares alone
+    ItemCategories categories{};  ///< of each item
+    Index candidates = 0;         ///< the best so many by score; 0 = 10 k
 };
 
 /// At least so many items of some categories, as far as there are: `Quotas{{{3, 2}}, categories}` for two of
 /// category 3. Best first, an item counts for each of its categories; the places that are not promised go to the best
 /// of all. Cost: a walk down the ranking as far as needed.
 struct Quotas {
-    std::map<std::int32_t, Index> least{};
-    ItemCategories categories{};
+    std::map<std::int32_t, Index> least{};  ///< items that a category is promised, by its number
+    ItemCategories categories{};            ///< of each item
 };
 
 /// What a list as a whole is asked for; nothing, by default.

@@ -23,8 +23,8 @@ DEEPREC_BEGIN
 /// What is ranked, stated with every figure.
 struct RankingProtocol {
     bool remove_history = true;  ///< items of the query's history cannot be recommended
-    Index k = 10;
-    int threads = 0;  ///< 0 = all cores
+    Index k = 10;                ///< length of the lists of HR@k and NDCG@k
+    int threads = 0;             ///< 0 = all cores
     /// Not null: a query's target is ranked against these items of its user alone, not against all (`read_negatives`).
     const Sequences* negatives = nullptr;
     /// Processes that share the queries. Every rank has the scorer and all queries, and gets the report of one process,
@@ -34,10 +34,10 @@ struct RankingProtocol {
 
 /// Means over all queries, and what each query contributed.
 struct RankingReport {
-    double auc = 0;   ///< probability that the target beats a random other candidate, ties one half
-    double hr = 0;    ///< HR@k: share of queries with the target among the first k
-    double ndcg = 0;  ///< NDCG@k with one relevant item: 1 / log2(rank + 1) within the first k, else 0
-    RankingProtocol protocol;
+    double auc = 0;            ///< probability that the target beats a random other candidate, ties one half
+    double hr = 0;             ///< HR@k: share of queries with the target among the first k
+    double ndcg = 0;           ///< NDCG@k with one relevant item: 1 / log2(rank + 1) within the first k, else 0
+    RankingProtocol protocol;  ///< by which this was ranked
     std::vector<Index> ranks;  ///< of each query's target, from 1; 0 where the target was no candidate
 };
 

@@ -17,6 +17,7 @@
 
 DEEPREC_BEGIN
 
+/// Of HitsFile: `{.users = &log.users, .items = &log.items}`.
 struct HitsFileOptions {
     char separator = ',';  ///< '\t' for a TSV
     /// Whose keys stand for the ids; null = the ids themselves.

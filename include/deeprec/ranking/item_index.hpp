@@ -24,6 +24,7 @@
 
 DEEPREC_BEGIN
 
+/// Of ItemIndex: `ItemIndex{model, rows, {.first_item = 1}}`.
 struct ItemIndexOptions {
     std::int32_t first_item = 0;  ///< item number of the first row, at least 0; 1 where 0 is padding
     int threads = 0;              ///< for building; 0 = all cores
@@ -32,7 +33,7 @@ struct ItemIndexOptions {
     /// For user towers that read named fields: those of the queries' events and users, which must outlive the index,
     /// and the name of the items of the history, as in NextItemRecords.
     const SequenceFields* fields = nullptr;
-    std::string history_field = "item";
+    std::string history_field = "item";  ///< what the user tower calls the items of the history
     /// Processes that share the items: each scans its part of them, and with int8 keeps the codes of that part alone.
     /// All ranks have the model and the items and ask the same, and each gets the lists of one index, to the bit.
     /// Scores of all items, as a hybrid asks for, are made by each rank alone.
@@ -149,7 +150,9 @@ public:
     std::int32_t items() const { return static_cast<std::int32_t>(options_.first_item + items_ - 1); }
     /// Item number of the first row.
     std::int32_t first_item() const { return options_.first_item; }
+    /// Whose towers it runs.
     const Model& model() const { return *model_; }
+    /// How it keeps the items.
     ItemStorage storage() const { return options_.storage; }
 
     /// The best k allowed items, best first, ties by the lower item; fewer only where fewer are allowed.
@@ -232,6 +235,8 @@ public:
             divide_by_length(vectors.data() + row * width());
         return vectors;
     }
+    /// For engines of nearest neighbours: the vector [1, D] of a user, whose inner products with search_vectors are
+    /// scores.
     template <class X>
     Tensor<T, 2> search_query(const X& user) const
         requires has_vectors
@@ -242,6 +247,7 @@ public:
         std::copy(query.begin(), query.end(), vector.data());
         return vector;
     }
+    /// The same for a query, with the fields that the index has of its user.
     Tensor<T, 2> search_query(const Query& query) const
         requires has_vectors
     {

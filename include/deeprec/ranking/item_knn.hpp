@@ -21,6 +21,7 @@ public:
     bool knows(std::int32_t item) const { return links_.reaches(item); }
     /// cosine(a, b).
     double similarity(std::int32_t a, std::int32_t b) const { return a == b ? 1 : links_.link(a, b); }
+    /// The neighbours and their cosines.
     const ItemLinks& links() const { return links_; }
     /// What each event of the history adds to the item's score; returns what is left without any.
     double contributions(const Query& query, std::int32_t item, std::span<double> events) const {

@@ -19,8 +19,8 @@ DEEPREC_BEGIN
 /// How a history counts: score(j) = sum over its events e of age_weight^age(e) link(e -> j), age 0 for the newest, over
 /// the newest `last` events.
 struct HistoryWeights {
-    double age_weight = 0.8;
-    Index last = std::numeric_limits<Index>::max();
+    double age_weight = 0.8;                         ///< 1: all events alike; smaller: newer ones count more
+    Index last = std::numeric_limits<Index>::max();  ///< events that count; all, by default
 };
 
 namespace detail {
@@ -84,6 +84,7 @@ public:
     }
 
     std::int32_t items() const { return static_cast<std::int32_t>(n_); }
+    /// How a history counts.
     const HistoryWeights& weights() const { return weights_; }
     /// Whether some link leads to the item.
     bool reaches(std::int32_t item) const {

@@ -29,6 +29,7 @@ public:
 
     /// Number of items.
     Index size() const { return codes_.size(); }
+    /// Numbers of each vector.
     Index width() const { return codes_.width(); }
 
     /// What `top_k_scan(query, items, N, D, k, accept, pool)` returns. accept is asked about few items, those that

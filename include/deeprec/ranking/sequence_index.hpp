@@ -23,6 +23,7 @@
 
 DEEPREC_BEGIN
 
+/// Of SequenceIndex: `SequenceIndex{model, {.storage = int8}}`.
 struct SequenceIndexOptions {
     Index length = 50;  ///< how many of the last events are read
     /// Those of the queries' events and users, for models that read some; they must outlive the index.
@@ -94,6 +95,7 @@ public:
     SequenceIndex(const Model&&, const SequenceIndexOptions&) = delete;
 
     std::int32_t items() const { return model_ ? static_cast<std::int32_t>(model_->items()) : 0; }
+    /// Whose tower it runs.
     const Model& model() const { return *model_; }
     /// Those of the queries' events and users; null without.
     const SequenceFields* fields() const { return options_.fields; }
@@ -113,6 +115,7 @@ public:
     }
     /// How many of the last events are read.
     Index length() const { return options_.length; }
+    /// How it keeps the items' vectors.
     ItemStorage storage() const { return options_.storage; }
 
     /// Scores [queries, N + 1] of all items for each query; element 0 of a row is padding.
@@ -140,6 +143,7 @@ public:
         }
         return vectors;
     }
+    /// Of each query, [queries, D + 1]: h, and 1 for b.
     Tensor<T, 2> search_queries(std::span<const Query> queries, ThreadPool* pool = nullptr) const {
         const T* const h = outputs(queries, fields_of(queries), pool);
         const Index d = model_->width();

@@ -15,8 +15,8 @@ DEEPREC_BEGIN
 
 /// HR@k and NDCG@k over some queries.
 struct RankingFigures {
-    Index queries = 0;
-    double hr = 0, ndcg = 0;
+    Index queries = 0;        ///< that the means are over
+    double hr = 0, ndcg = 0;  ///< means, as in RankingReport
 };
 
 /// The figures of the queries for which `chosen(query number)` holds; zeros where it holds for none.
@@ -40,7 +40,7 @@ RankingFigures figures_where(const RankingReport& report, Chosen&& chosen) {
 /// Queries by the popularity of their target in the train part: `head` are the most popular items that together have a
 /// third of the training events, `torso` the next third, `tail` the others, `cold` those that training never saw.
 struct PopularityRows {
-    RankingFigures head, torso, tail, cold;
+    RankingFigures head, torso, tail, cold;  ///< by the target of the query
 };
 /// Throws DataError unless there is a rank for each query, and for a target that `train` does not number.
 DEEPREC_LAZY PopularityRows by_popularity(const RankingReport& report, std::span<const Query> queries,
@@ -70,8 +70,9 @@ DEEPREC_LAZY PopularityRows by_popularity(const RankingReport& report, std::span
     return {row(0), row(1), row(2), row(3)};
 }
 
+/// Intervals of HR@k and NDCG@k, as `bootstrap` gives them.
 struct BootstrapIntervals {
-    Interval hr, ndcg;
+    Interval hr, ndcg;  ///< of the mean over the queries
 };
 /// Percentile bootstrap over queries (Efron 1979): the middle `confidence` of the figures of `resamples` draws of as
 /// many queries with replacement. Throws ArgumentError for options without meaning, DataError without queries.
@@ -98,7 +99,7 @@ DEEPREC_LAZY BootstrapIntervals bootstrap(const RankingReport& report, double co
 
 /// What `compare` finds, for HR@k and NDCG@k.
 struct RankingComparison {
-    PairedTest hr, ndcg;
+    PairedTest hr, ndcg;  ///< of b less a
 };
 /// How much better `b` ranks than `a`, query by query, with the p-value and the interval of `paired_test`. Each may be
 /// several reports, those of a model's seeds: a query's figure is then the mean over them. So p says what other queries

@@ -17,8 +17,8 @@ DEEPREC_BEGIN
 /// A recommended item.
 template <class T>
 struct Hit {
-    std::int32_t item = 0;
-    T score = 0;
+    std::int32_t item = 0;  ///< id, from 1 in a catalogue
+    T score = 0;            ///< the higher the better
     friend bool operator==(const Hit& a, const Hit& b) { return a.item == b.item && detail::equal(a.score, b.score); }
 };
 
@@ -38,6 +38,7 @@ public:
     }
     /// The best so far, in no order.
     const std::vector<Hit<T>>& found() const { return heap_; }
+    /// Takes the item if it is among the best k so far.
     void offer(std::int32_t item, T score) {
         if (std::isnan(score)) return;
         if (heap_.size() < k_) {

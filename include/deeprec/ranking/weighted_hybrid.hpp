@@ -67,7 +67,7 @@ class WeightedHybrid {
 
 public:
     static constexpr std::string_view kind = "WeightedHybrid";  ///< in files
-    static constexpr Index size = sizeof...(Members);
+    static constexpr Index size = sizeof...(Members);           ///< how many members there are
 
     explicit WeightedHybrid(Members... members) : members_(std::move(members)...) { weights_.fill(1); }
     /// Of members that are to be loaded.
@@ -119,6 +119,7 @@ public:
         each_member([&](const auto& member, std::size_t) { any = any || detail::answers(member, query); });
         return any;
     }
+    /// Whether a member asks who the user is, not only for the history.
     bool goes_by_user() const {
         bool any = false;
         each_member([&](const auto& member, std::size_t) { any = any || detail::goes_by_user(member); });
@@ -155,6 +156,7 @@ public:
         return std::get<M>(members_);
     }
 
+    /// One for each member, in their order.
     std::vector<double> weights() const { return {weights_.begin(), weights_.end()}; }
     /// Throws ArgumentError unless there is one finite weight for each member, of at most 1e30 so that scores are too.
     void set_weights(std::span<const double> weights) {

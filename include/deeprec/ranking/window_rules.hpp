@@ -22,6 +22,7 @@ public:
     bool knows(std::int32_t item) const { return links_.reaches(item); }
     /// How strongly b follows a: rule(a -> b).
     double similarity(std::int32_t a, std::int32_t b) const { return links_.link(a, b); }
+    /// The rules and their strengths.
     const ItemLinks& links() const { return links_; }
     /// What each event of the history adds to the item's score; returns what is left without any.
     double contributions(const Query& query, std::int32_t item, std::span<double> events) const {

@@ -43,26 +43,33 @@ public:
                                         "hybrids at most ", deepest, " deep, received ", scorers_, " and ", depth_));
     }
     std::int32_t items() const { return members_.empty() ? 0 : members_.front().items(); }
+    /// One for each member, in their order.
     const std::vector<double>& weights() const { return weights_; }
+    /// The scorers that are added up.
     const std::vector<AnyScorer>& members() const { return members_; }
     void operator()(std::span<const Query> queries, std::span<float> scores) const {
         std::vector<detail::HybridMember> seen;
         with_members(seen, queries, scores);
     }
     void operator()(const Query& query, std::span<float> scores) const { (*this)(std::span(&query, 1), scores); }
+    /// Whether a member has something to say of the item.
     bool knows(std::int32_t item) const {
         return std::any_of(members_.begin(), members_.end(), [&](const auto& member) { return member.knows(item); });
     }
+    /// Whether a member takes the query.
     bool answers(const Query& query) const {
         return std::any_of(members_.begin(), members_.end(), [&](const auto& member) { return member.answers(query); });
     }
+    /// Whether a member asks who the user is, not only for the history.
     bool goes_by_user() const {
         return std::any_of(members_.begin(), members_.end(), [](const auto& member) { return member.goes_by_user(); });
     }
+    /// New items for every member, as AnyScorer::add_items.
     void add_items(Index count, const std::vector<std::vector<std::int32_t>>& attributes = {},
                    const Tensor<float, 2>& features = {}, const Tensor<std::int32_t, 2>& rows = {}) {
         for (AnyScorer& member : members_) member.add_items(count, attributes, features, rows);
     }
+    /// Whether events explain the scores of all members exactly, by looking them up.
     bool explains_exactly() const {
         return std::all_of(members_.begin(), members_.end(),
                            [](const auto& member) { return member.explains_exactly(); });
@@ -80,6 +87,7 @@ public:
         }
         return sum / having;
     }
+    /// By member and by event: what `explain(hybrid, query, item)` gives.
     Explanation explanation(const Query& query, std::int32_t item, const ExplainOptions& options) const {
         return detail::explain_hybrid(
             items(), weights_,

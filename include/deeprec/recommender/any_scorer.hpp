@@ -25,6 +25,7 @@ public:
 
     /// Whether there is one; without, all but `items` throws ArgumentError.
     explicit operator bool() const { return held_ != nullptr; }
+    /// Of its catalogue; 0 without a scorer.
     std::int32_t items() const { return held_ ? held_->items() : 0; }
     /// The scorer in it where that is an S, such as `scorer.as<ItemKnn>()`; else null. It lives as long as this does.
     template <class S>
@@ -32,22 +33,28 @@ public:
         return held_ && held_->type() == &type_of<S> ? &static_cast<const Held<S>&>(*held_).scorer : nullptr;
     }
     void operator()(const Query& query, std::span<float> scores) const { held().score(query, scores, {}, nullptr); }
+    /// All scores over the threads of a pool; items that are not eligible may get the lowest number in place of theirs.
     void score(const Query& query, std::span<float> scores, const std::optional<ItemSet>& eligible,
                ThreadPool* pool) const {
         held().score(query, scores, eligible, pool);
     }
+    /// The best k items, as `recommend(scorer, query, k, options)`.
     std::vector<Hit<float>> best(const Query& query, Index k, const RecommendOptions& options = {}) const {
         return held().best(query, k, options);
     }
+    /// Whether it has something to say of the item.
     bool knows(std::int32_t item) const { return held().knows(item); }
     /// known[i] = knows(i), for items 1 ... of `known`.
     void mark_known(std::span<std::uint8_t> known) const { held().mark_known(known); }
+    /// Whether it takes the query; false for one that it would refuse, as that of an unknown user.
     bool answers(const Query& query) const { return held().answers(query); }
+    /// Whether it asks who the user is, not only for the history.
     bool goes_by_user() const { return held().goes_by_user(); }
     /// Throws ArgumentError for a scorer without.
     double similarity(std::int32_t a, std::int32_t b) const { return held().similarity(a, b); }
     /// Whether events explain a score exactly, by looking them up.
     bool explains_exactly() const { return held().explains_exactly(); }
+    /// What each event adds to the item's score: `explain(scorer, query, item, options)`.
     Explanation explanation(const Query& query, std::int32_t item, const ExplainOptions& options) const {
         return held().explanation(query, item, options);
     }

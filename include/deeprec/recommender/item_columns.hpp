@@ -37,6 +37,7 @@ public:
     }
 
     std::int32_t items() const { return items_; }
+    /// Of the columns, in the order of the alphabet.
     std::vector<std::string> names() const {
         std::vector<std::string> all;
         for (const auto& column : columns_) all.push_back(column.first);

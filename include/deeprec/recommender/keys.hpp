@@ -34,17 +34,18 @@ struct KeyOptions {
     /// Most reasons a hit has; not set: 3 where they are looked up (neighbourhoods, Markov and hybrids of them), else
     /// 0, since a network's cost more than the request.
     std::optional<Index> reasons{};
-    ThreadPool* pool = nullptr;
+    ThreadPool* pool = nullptr;  ///< threads that share the items of the request; null = none
 };
 
 /// An item of the history that speaks for the hit, and how much it adds to the score (`explain`).
 struct Reason {
-    std::string key;
-    double value = 0;
+    std::string key;   ///< of the item in the history
+    double value = 0;  ///< positive: it speaks for the hit
 };
+/// A recommended item by its key, and the events that speak for it.
 struct KeyHit {
-    std::string key;
-    float score = 0;
+    std::string key;                ///< of the item
+    float score = 0;                ///< the higher the better
     std::vector<Reason> because{};  ///< the strongest first
 };
 /// Best first.

@@ -86,9 +86,13 @@ public:
     Recommender(Model model, const EventTable& events, ServedFields fields = {})
         : Recommender(std::move(model), Dataset{events.interactions(), Catalogue{}, {}}, {}, std::move(fields)) {}
 
+    /// What ranks: the model's index, or the scorer that it was made with.
     const Scores& scorer() const { return scorer_; }
+    /// Keys of users by id.
     const Vocabulary& users() const { return users_; }
+    /// Keys of items by id, new ones included.
     const Vocabulary& items() const { return items_; }
+    /// Of the features that it was made with, if any.
     const std::optional<FeatureSpec>& spec() const { return spec_; }
     /// What its model reads of events and users; none of most models.
     const ServedFields& served_fields() const { return served_; }

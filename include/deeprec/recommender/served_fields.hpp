@@ -31,10 +31,13 @@ public:
     ServedFields(const EventTable& events, FeatureSpec of_events, const UserTable& users, FeatureSpec of_users);
 
     explicit operator bool() const { return !events_.fields().empty() || !users_.fields().empty(); }
+    /// The spec that makes fields of events; without features where there are none.
     const FeatureSpec& of_events() const { return of_events_; }
+    /// The same of users.
     const FeatureSpec& of_users() const { return of_users_; }
     /// A row for each event, user by user and oldest first, and one for each user.
     const Record& events() const { return events_; }
+    /// A row for each user.
     const Record& users() const { return users_; }
 
     /// Whether there is a row for each, or none.

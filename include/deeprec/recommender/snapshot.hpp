@@ -27,6 +27,7 @@ public:
     Snapshot(const Snapshot&) = delete;
     Snapshot& operator=(const Snapshot&) = delete;
 
+    /// The newest version, alive for as long as somebody holds it. Safe from any number of threads.
     std::shared_ptr<const T> get() const {
         for (;;) {
             const int place = current_.load();
@@ -39,6 +40,7 @@ public:
             readers_[place].fetch_sub(1);
         }
     }
+    /// Makes `next` the version that later calls of `get` give.
     void put(T next) {
         auto newest = std::make_shared<const T>(std::move(next));
         const std::lock_guard one_writer(writing_);

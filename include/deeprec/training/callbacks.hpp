@@ -17,11 +17,11 @@ DEEPREC_BEGIN
 struct EarlyStopping {
     using Mode = MonitorMode;
 
-    std::string monitor = "val_loss";
-    long patience = 0;
-    double min_delta = 0;
-    Mode mode = Mode::automatic;
-    bool restore_best_weights = false;
+    std::string monitor = "val_loss";   ///< a figure of the epochs
+    long patience = 0;                  ///< epochs without a better figure; 0 stops like 1
+    double min_delta = 0;               ///< by how much a figure must be better
+    Mode mode = Mode::automatic;        ///< whether small or large figures are good; by the name
+    bool restore_best_weights = false;  ///< at the end the model has those of the best epoch
 
     long best_epoch = -1;                ///< result: the epoch with the best figure, from 0
     double best_value = 0;               ///< result: that figure
@@ -66,8 +66,8 @@ private:
 /// Stops after the batch in which `seconds` have passed since the training began, or went on. Throws ArgumentError for
 /// a negative number of them.
 struct TimeLimit {
-    double seconds = 0;
-    std::chrono::steady_clock::time_point begin{};
+    double seconds = 0;                             ///< of wall-clock time, at least 0
+    std::chrono::steady_clock::time_point begin{};  ///< when the training began
 
     void on(const TrainBegin&) {
         if (!(seconds >= 0)) throw ArgumentError(message("TimeLimit: expected seconds from 0, received ", seconds));

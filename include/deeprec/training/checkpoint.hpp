@@ -30,23 +30,27 @@ DEEPREC_BEGIN
 /// `state(CheckpointState&)`. Without it `every_batches` throws ArgumentError, and a training that is stopped goes on
 /// from its last epoch. Throws FileError where nothing can be written; the files from before stay whole.
 struct Checkpoint {
-    std::string directory;
-    std::string monitor = "val_loss";
-    bool save_best_only = false;
-    MonitorMode mode = MonitorMode::automatic;
-    long keep = 0;           ///< files of epochs that stay
-    bool save_state = true;  ///< last.state, which wants an optimizer of the library
-    long every_batches = 0;  ///< last.state also inside epochs, after each so many batches; 0 = not
+    std::string directory;                      ///< made where it is missing
+    std::string monitor = "val_loss";           ///< the figure of which the best epoch has the best
+    bool save_best_only = false;                ///< no files of epochs, last.state none the less
+    MonitorMode mode = MonitorMode::automatic;  ///< whether small or large figures are good; by the name
+    long keep = 0;                              ///< files of epochs that stay
+    bool save_state = true;                     ///< last.state, which wants an optimizer of the library
+    long every_batches = 0;                     ///< last.state also inside epochs, after each so many batches; 0 = not
 
     long best_epoch = -1;   ///< result: the epoch of best.safetensors, from 0
     double best_value = 0;  ///< result: its figure
 
+    /// Of the best epoch's model.
     std::filesystem::path best_path() const { return std::filesystem::path(directory) / "best.safetensors"; }
+    /// Of what a training goes on from.
     std::filesystem::path state_path() const { return std::filesystem::path(directory) / "last.state"; }
+    /// Of an epoch's model, from 0: epoch-001.safetensors is that of epoch 0.
     DEEPREC_LAZY_DECLARED std::filesystem::path epoch_path(long epoch) const;
 
     DEEPREC_LAZY_DECLARED void on(const TrainBegin& e);
     DEEPREC_LAZY_DECLARED void on(const EpochEnd& e);
+    /// `fit` calls it after so many batches of an epoch.
     DEEPREC_LAZY_DECLARED void done(TrainingControl& training, Index batches) const;
     void state(CheckpointState& s) {
         s("best_epoch", best_epoch);

@@ -21,7 +21,7 @@ DEEPREC_BEGIN
 
 /// Named results of `evaluate`.
 struct Report {
-    std::vector<std::pair<std::string, double>> figures;
+    std::vector<std::pair<std::string, double>> figures;  ///< in the order of the metrics
     /// Throws ArgumentError for an unknown name.
     double operator[](std::string_view name) const {
         for (const auto& [known, value] : figures)
@@ -35,6 +35,7 @@ struct Report {
     }
 };
 
+/// Of `evaluate`.
 struct EvaluateOptions {
     /// Processes that share the work: each runs the model over its batches and hands the predictions to all. Every rank
     /// has the model and the whole data, and gets the figures of one process, to the bit.

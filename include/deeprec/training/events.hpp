@@ -27,8 +27,10 @@ struct TrainingState;
 /// Sees the state of a training (training/state_file.hpp), in its scalar. Pointers, since compilers guess who stands
 /// behind a virtual function and copy that into every program.
 struct TrainingVisitor {
-    void* self = nullptr;
+    void* self = nullptr;  ///< what the two functions are called with
+    /// for models of float
     void (*see_float)(void*, detail::TrainingState<float>&) = nullptr;
+    /// for models of double
     void (*see_double)(void*, detail::TrainingState<double>&) = nullptr;
 
     void see(detail::TrainingState<float>& state) const { see_float(self, state); }
@@ -39,12 +41,15 @@ struct TrainingVisitor {
 class TrainingControl {
 public:
     virtual ~TrainingControl() = default;
+    /// Of the optimizer's next step.
     virtual double learning_rate() const = 0;
+    /// From the next step on.
     virtual void set_learning_rate(double rate) = 0;
     /// Steps that the optimizer has made, over all fits.
     virtual Index iterations() const = 0;
     /// All numbers of the model that are here, states and parameters, in order.
     virtual std::vector<double> weights() const = 0;
+    /// As many numbers as `weights` gives, in the same order.
     virtual void set_weights(const std::vector<double>& weights) = 0;
     /// Shows the model, and all that the next step depends on, to a visitor: what Checkpoint saves.
     virtual void show(const TrainingVisitor& visitor) = 0;
@@ -58,7 +63,7 @@ public:
 
 /// What all events have.
 struct TrainingEvent {
-    TrainingControl& training;
+    TrainingControl& training;  ///< what the callback may do
     /// Ends the training: after the batch, or after the epoch for events at its end.
     void stop() const { training.stopping = true; }
 };
@@ -68,18 +73,18 @@ struct TrainBegin : TrainingEvent {
 };
 /// Before the first batch of epoch `epoch`, from 0.
 struct EpochBegin : TrainingEvent {
-    Index epoch = 0;
+    Index epoch = 0;       ///< from 0
     bool resumed = false;  ///< the training goes on inside this epoch
 };
 /// Before a step of the optimizer.
 struct StepBegin : TrainingEvent {};
 /// After a batch.
 struct BatchEnd : TrainingEvent {
-    const TrainingProgress& progress;
+    const TrainingProgress& progress;  ///< what is done of the epoch
 };
 /// After an epoch and its validation; figures may be added to the log.
 struct EpochEnd : TrainingEvent {
-    EpochLog& log;
+    EpochLog& log;      ///< its figures, which a callback may add to
     bool last = false;  ///< of those that were asked for
 };
 /// After the last epoch, or where the training was stopped.

@@ -17,12 +17,12 @@ DEEPREC_BEGIN
 /// Options of `fit` for data of one kind.
 template <class Data>
 struct FitOptions {
-    Index epochs = 1;
-    Index batch_size = 32;
+    Index epochs = 1;                  ///< times that all samples are seen
+    Index batch_size = 32;             ///< samples of a step; the last of an epoch may be smaller
     const Data* validation = nullptr;  ///< adds "val_loss" to the log of each epoch, and metrics
     int threads = 0;                   ///< 0 = all cores; the result does not depend on it
     std::uint64_t seed = 0;            ///< of shuffling, dropout and sampling
-    bool shuffle = true;
+    bool shuffle = true;               ///< anew in each epoch; false: in the order of the data
     /// 0: all samples are shuffled among each other. Else in blocks of so many, 64 random ones at a time
     /// (`shuffle_blocks`), for data larger than memory: what a batch reads then lies in 64 places that neighbouring
     /// batches read too, not one place a sample.

@@ -12,11 +12,13 @@ DEEPREC_BEGIN
 
 /// Named figures of one epoch: "loss" and, with validation data, "val_loss"; callbacks may add more.
 struct EpochLog {
-    long epoch = 0;      ///< from 0
-    double seconds = 0;  ///< training without validation
-    std::vector<std::pair<std::string, double>> figures;
+    long epoch = 0;                                       ///< from 0
+    double seconds = 0;                                   ///< training without validation
+    std::vector<std::pair<std::string, double>> figures;  ///< in the order in which they were set
 
+    /// Adds a figure, or changes the one of that name.
     void set(const std::string& name, double value);
+    /// Whether the epoch has a figure of that name.
     bool has(const std::string& name) const {
         for (const auto& figure : figures)
             if (figure.first == name) return true;
@@ -48,8 +50,8 @@ DEEPREC_FUNCTION double EpochLog::at(const std::string& name) const {
 
 /// Result of `fit`.
 struct History {
-    std::vector<EpochLog> epochs;
-    bool stopped_early = false;
+    std::vector<EpochLog> epochs;  ///< those that ended, in order
+    bool stopped_early = false;    ///< a callback ended the training
     /// One figure over all epochs, for example `series("loss")`.
     std::vector<double> series(const std::string& name) const {
         std::vector<double> values;

@@ -22,7 +22,7 @@ DEEPREC_BEGIN
 /// resume) leaves the lines of epochs that it repeats out, and a new one starts the file anew. Throws FileError where
 /// the file cannot be written.
 struct HistoryFile {
-    std::string path;
+    std::string path;  ///< of the file
 
     std::vector<std::string> columns{};  ///< of the CSV file, by the first epoch
     std::string text{};                  ///< what the file has

@@ -18,8 +18,8 @@ enum class ScheduleUnit { step, epoch };
 /// by the optimizer, so that a second fit goes on where the first ended; epochs are counted by each fit.
 template <class Schedule>
 struct LearningRateSchedule {
-    Schedule schedule;
-    ScheduleUnit unit = ScheduleUnit::step;
+    Schedule schedule;                       ///< gives a rate for each step, or epoch
+    ScheduleUnit unit = ScheduleUnit::step;  ///< what it counts
 
     void on(const EpochBegin& e) {
         if (unit == ScheduleUnit::epoch && !e.resumed) e.training.set_learning_rate(schedule.rate(e.epoch));
@@ -39,17 +39,17 @@ LearningRateSchedule(Schedule, ScheduleUnit) -> LearningRateSchedule<Schedule>;
 /// threshold t is {.patience = p + 1, .min_delta = t, .relative = true, .cooldown = c + 1}. Throws ArgumentError for
 /// negative ones.
 struct ReduceLROnPlateau {
-    std::string monitor = "val_loss";
-    double factor = 0.1;
-    long patience = 10;
-    MonitorMode mode = MonitorMode::automatic;
-    double min_delta = 1e-4;
+    std::string monitor = "val_loss";           ///< a figure of the epochs
+    double factor = 0.1;                        ///< of the rate, each time
+    long patience = 10;                         ///< epochs without a better figure
+    MonitorMode mode = MonitorMode::automatic;  ///< whether small or large figures are good; by the name
+    double min_delta = 1e-4;                    ///< by how much a figure must be better
     bool relative = false;  ///< the figure must pass best (1 +- min_delta), as in PyTorch: meant for positive figures
-    long cooldown = 0;
-    double min_lr = 0;
+    long cooldown = 0;      ///< one more than the epochs after a change that do not count
+    double min_lr = 0;      ///< the rate does not fall below it
 
     double best = std::numeric_limits<double>::infinity();  ///< result: the best figure; infinite = none yet
-    long waited = 0, cooling = 0;
+    long waited = 0, cooling = 0;                           ///< epochs since the best, and until counting goes on
 
     void on(const TrainBegin& e) {
         if (patience < 0 || cooldown < 0 || !(min_delta >= 0) || !(min_lr >= 0))

@@ -15,8 +15,8 @@ enum class MonitorMode { automatic, min, max };
 
 /// The best of a figure so far, for callbacks that wait for a better one.
 struct Monitor {
-    std::string figure = "val_loss";
-    MonitorMode mode = MonitorMode::automatic;
+    std::string figure = "val_loss";            ///< its name
+    MonitorMode mode = MonitorMode::automatic;  ///< whether small or large is good
 
     double best = 0;       ///< the best figure ...
     long best_epoch = -1;  ///< ... and its epoch, -1 = none yet
@@ -30,6 +30,7 @@ struct Monitor {
         if (best_epoch < 0) return true;
         return (minimises(who) ? best - value : value - best) > margin;
     }
+    /// The best is now that of this epoch.
     void take(double value, long epoch) {
         best = value;
         best_epoch = epoch;

@@ -33,8 +33,9 @@ DEEPREC_BEGIN
 /// does not know s.
 enum class SampledLoss { sampled_softmax, gbce, bpr, bce };
 
+/// Of NextItemSampled: `NextItemSampled{{.negatives = 1024}}`.
 struct NextItemSampledOptions {
-    SampledLoss loss = SampledLoss::sampled_softmax;
+    SampledLoss loss = SampledLoss::sampled_softmax;  ///< its formula, see SampledLoss
     Index negatives = 2048;  ///< drawn anew for each batch, all its targets share them; as many as items: each once
     double alpha = 0;        ///< an item is drawn as max(its events, 1)^alpha: 0 all alike, 1 by popularity
     bool in_batch = false;   ///< the targets of a batch are negatives of each other too, beside those drawn (or alone)
@@ -82,6 +83,7 @@ public:
         popularity_ = std::move(known);
     }
     static constexpr std::string_view name() { return "NextItemSampled"; }
+    /// What it was made with.
     const NextItemSampledOptions& options() const { return options_; }
     /// All options in words, by which a training that goes on knows them.
     std::string settings() const {

@@ -14,6 +14,7 @@
 
 DEEPREC_BEGIN
 
+/// Of `predict`.
 struct PredictOptions {
     Index batch_size = 32;  ///< at most; smaller where threads would be idle. No result depends on it
     int threads = 0;        ///< 0 = all cores
@@ -77,6 +78,7 @@ public:
         return View<const T, Output::rank>{values, extents, Mask{mask}};
     }
 
+    /// That it predicts with.
     const Model& model() const { return model_; }
 
 private:

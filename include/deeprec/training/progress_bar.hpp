@@ -17,11 +17,11 @@ DEEPREC_BEGIN
 /// with what is done, as `recommend_all` does: a bar without a loss, and one line at the end.
 struct ProgressBar {
     std::string label{};
-    std::FILE* stream = stderr;
-    int width = 24;  ///< characters of the bar
+    std::FILE* stream = stderr;  ///< where it is drawn
+    int width = 24;              ///< characters of the bar
 
-    std::chrono::steady_clock::time_point started{}, last_drawn{};
-    TrainingProgress last{};
+    std::chrono::steady_clock::time_point started{}, last_drawn{};  ///< when the epoch began; when it was drawn last
+    TrainingProgress last{};                                        ///< what was drawn
 
     void on(const BatchEnd& e);
     void on(const EpochEnd& e);

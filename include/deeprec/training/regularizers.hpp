@@ -15,8 +15,8 @@ DEEPREC_BEGIN
 /// penalty = l1 sum |w| + l2 sum w^2, as Keras' L1L2; its gradient is l1 sign(w) + 2 l2 w. `L1{0.01}` and `L2{0.01}`
 /// have one of them, by default Keras' 0.01.
 struct L1L2 {
-    double l1 = 0;
-    double l2 = 0;
+    double l1 = 0;  ///< 0: no such penalty
+    double l2 = 0;  ///< 0: no such penalty
 
     template <class T>
     double penalty(const T* w, Index n) const {
@@ -28,15 +28,18 @@ struct L1L2 {
         }
         return l1 * sizes + l2 * squares;
     }
+    /// Adds the penalty's gradient at w to `gradient`.
     template <class T>
     void add_gradient(const T* w, T* gradient, Index n) const {
         const T sign = static_cast<T>(l1), twice = static_cast<T>(2 * l2);
         for (Index i = 0; i < n; ++i) gradient[i] += twice * w[i] + (w[i] > 0 ? sign : w[i] < 0 ? -sign : T(0));
     }
 };
+/// `{"kernel", L1{1e-6}}`: factor sum |w|.
 struct L1 : L1L2 {
     explicit L1(double factor = 0.01) : L1L2{factor, 0} {}
 };
+/// `{"kernel", L2{1e-4}}`: factor sum w^2.
 struct L2 : L1L2 {
     explicit L2(double factor = 0.01) : L1L2{0, factor} {}
 };
@@ -44,8 +47,8 @@ struct L2 : L1L2 {
 /// A penalty for parameters by the end of their names, whole parts of it: "kernel" means user.0.kernel and
 /// head.1.kernel, but no recurrent_kernel; "head.1.kernel" means one.
 struct Regularizer {
-    std::string parameters;
-    L1L2 penalty;
+    std::string parameters;  ///< the end of their names
+    L1L2 penalty;            ///< of each of them
     bool applies_to(std::string_view name) const {
         return name.ends_with(parameters) &&
                (name.size() == parameters.size() || name[name.size() - parameters.size() - 1] == '.');

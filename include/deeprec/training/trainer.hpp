@@ -26,7 +26,7 @@ DEEPREC_BEGIN
 /// A factor of the loss of samples, or steps, of class 0, 1, ...; empty = none. Throws DataError for a target that is
 /// no class.
 struct ClassWeights {
-    std::vector<double> weights{};
+    std::vector<double> weights{};  ///< of classes 0, 1, ...; empty = all 1
 
     explicit operator bool() const { return !weights.empty(); }
     /// Of a target of `width` numbers: the target is the class, or the place of its largest number is.

@@ -43,7 +43,9 @@ public:
     template <std::derived_from<TrainingWorld> W>
     AnyWorld(W world) : world_(std::make_shared<W>(std::move(world))) {}
 
+    /// Of this process; 0 without a world.
     int rank() const { return world_ ? world_->rank() : 0; }
+    /// How many there are; 1 without a world.
     int size() const { return world_ ? world_->size() : 1; }
     /// Whether there are other ranks.
     explicit operator bool() const { return size() > 1; }

@@ -97,6 +97,7 @@ public:
 
     /// The lines under the rows: positions and errors.
     const TextReader& text() const { return text_; }
+    /// A field as a number, with the decimal sign of the format. Throws FormatError, with its place, for another text.
     template <class T>
     T number(const Field& field) const {
         return text_.number<T>(field, format_.decimal);

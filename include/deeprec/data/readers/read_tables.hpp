@@ -21,6 +21,7 @@ public:
     Files(const std::filesystem::path& path) : paths_{path} {}
     Files(std::initializer_list<std::filesystem::path> paths) : paths_(paths) {}
     Files(std::vector<std::filesystem::path> paths) : paths_(std::move(paths)) {}
+    /// In the order in which they are read.
     const std::vector<std::filesystem::path>& paths() const { return paths_; }
 
 private:

@@ -22,6 +22,7 @@ DEEPREC_BEGIN
 ///     while (in.next()) use(in[user].text);
 class AtomicReader {
 public:
+    /// As the header has them: a text, texts, a number, numbers ("float" is `floating`).
     enum class Type { token, token_seq, floating, float_seq };
 
     /// Reads the header. Throws FileError if the file cannot be opened, FormatError for an empty file, a column without
@@ -61,9 +62,11 @@ public:
                    "there are ", names_.list());
     }
 
+    /// How many there are.
     std::size_t columns() const { return columns_.size(); }
     /// Of a column below columns().
     const std::string& name(std::size_t column) const { return columns_[column].name; }
+    /// The same, its type.
     Type type(std::size_t column) const { return columns_[column].type; }
 
     /// Goes to the next row; false at the end. Throws FormatError unless it has as many fields as the header.
@@ -83,6 +86,7 @@ public:
             begin = end + 1;
         }
     }
+    /// The lines under the rows: positions and errors.
     const TextReader& text() const { return text_; }
 
 private:
@@ -110,8 +114,8 @@ struct RecboleColumns {
     std::string title{};   ///< of NAME.item; empty = the first of movie_title and title that is there
     std::string year{};    ///< empty = release_year, year
     std::string genres{};  ///< empty = class, genre, categories
-    TimeUnit time_unit = TimeUnit::seconds;
-    Encoding encoding = Encoding::utf8;
+    TimeUnit time_unit = TimeUnit::seconds;  ///< of `timestamp`
+    Encoding encoding = Encoding::utf8;      ///< of the files' bytes
 };
 
 namespace detail {

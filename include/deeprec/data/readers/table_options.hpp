@@ -22,8 +22,11 @@ public:
     ColumnName(std::string name) : name_(std::move(name)) {}
     ColumnName(int number) : name_(std::to_string(number)), number_(number) {}
 
+    /// Whether no column is named.
     bool empty() const { return name_.empty(); }
+    /// Whether it is said by its number.
     bool is_number() const { return number_ != 0; }
+    /// From 1; 0 for one with a name.
     int number() const { return number_; }
     /// The name, or the number in digits.
     const std::string& text() const { return name_; }
@@ -35,16 +38,16 @@ private:
 
 /// A column that goes into the table: `{"price", ColumnKind::number}`.
 struct ColumnOptions {
-    ColumnName column;
-    ColumnKind kind = ColumnKind::category;
-    std::string name{};  ///< in the table; empty = as in the file
-    char separator = 0;  ///< between the parts of categories and vectors; 0 = '|' and ' '
+    ColumnName column;                       ///< of the file, by name or by its number from 1
+    ColumnKind kind = ColumnKind::category;  ///< what its fields are
+    std::string name{};                      ///< in the table; empty = as in the file
+    char separator = 0;                      ///< between the parts of categories and vectors; 0 = '|' and ' '
 };
 
 /// A kind of event that is kept, and what it weighs: `{"buy", 5}`.
 struct EventType {
-    std::string name;
-    float weight = 1;
+    std::string name;  ///< as it stands in the file
+    float weight = 1;  ///< of each event of that kind
 };
 
 /// What happens to rows that cannot be read: another number of fields, no user, item, key or time, a number that is
@@ -66,7 +69,7 @@ enum class Duplicates {
 /// `{.user = "user_id", .item = "sku", .time = "timestamp", .columns = {{"price", ColumnKind::number}}}`.
 /// Columns without a name have numbers: `{.user = 1, .item = 2, .format = {.header = false}}`.
 struct EventColumns {
-    ColumnName user = "user", item = "item";
+    ColumnName user = "user", item = "item";  ///< the columns of the keys
     ColumnName time{};                     ///< empty = the order of the file is the order in time
     std::vector<ColumnOptions> columns{};  ///< an empty field is a missing value
     ColumnName type{};                     ///< of the event; becomes a category of the table too
@@ -76,20 +79,20 @@ struct EventColumns {
     float min_rating = -std::numeric_limits<float>::infinity();  ///< events below are not kept
     TimeUnit time_unit = TimeUnit::guessed;                      ///< by the first time, and checked at the end
     std::vector<std::string> missing{};  ///< texts that stand for an empty field, such as "NULL"
-    BadRows bad_rows = BadRows::error;
-    Duplicates duplicates = Duplicates::keep;
+    BadRows bad_rows = BadRows::error;   ///< an error, or left out and counted
+    Duplicates duplicates = Duplicates::keep;        ///< which of equal or repeated events are kept
     Index min_user_events = 0, min_item_events = 0;  ///< users and items with fewer go, until none has (k-core)
-    CsvFormat format{};
+    CsvFormat format{};                              ///< how the text is written
     std::function<void(Index, Index)> progress{};  ///< told the bytes that are read and those of a file: a ProgressBar
 };
 
 /// Of items or users: `{.key = "sku", .columns = {{"brand"}, {"price", ColumnKind::number}}}`.
 struct KeyColumns {
-    ColumnName key = "id";
-    std::vector<ColumnOptions> columns{};
-    std::vector<std::string> missing{};
-    BadRows bad_rows = BadRows::error;  ///< a key that was there before makes a bad row
-    CsvFormat format{};
+    ColumnName key = "id";                         ///< the column that says which item or user the row is about
+    std::vector<ColumnOptions> columns{};          ///< an empty field is a missing value
+    std::vector<std::string> missing{};            ///< texts that stand for an empty field, such as "NULL"
+    BadRows bad_rows = BadRows::error;             ///< a key that was there before makes a bad row
+    CsvFormat format{};                            ///< how the text is written
     std::function<void(Index, Index)> progress{};  ///< as of EventColumns
 };
 

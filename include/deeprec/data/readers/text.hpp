@@ -57,6 +57,7 @@ public:
         });
     }
 
+    /// Of the file that it reads.
     const std::filesystem::path& path() const { return path_; }
     using FieldReader::number;
     /// Number of the current line, from 1; of a row of several lines, of its first.

@@ -52,6 +52,7 @@ public:
     }
 
     const std::string& name() const { return name_; }
+    /// What its values are.
     ColumnKind kind() const { return kind_; }
     /// Number of rows.
     Index size() const { return rows_; }
@@ -82,32 +83,41 @@ public:
                                                 static_cast<std::size_t>(width_));
         return all.empty() || std::isnan(all[0]) ? std::span<const float>() : all;
     }
+    /// Whether the row has no value.
     bool missing(Index row) const;
     /// Of all rows, one after the other: ids of category and categories, numbers of number and vector, and where the
     /// ids of each row of categories end.
     std::span<const std::int32_t> all_ids() const { return ids_.all(); }
+    /// Of a number one a row, of a vector width() a row.
     std::span<const float> all_numbers() const { return numbers_.all(); }
+    /// Of categories: where the ids of row r end, and those of row r + 1 begin.
     std::span<const std::int64_t> all_ends() const { return ends_.all(); }
 
     /// Appends a row. Throws DataError, and appends nothing, for a cell of another kind, a number or vector that is not
     /// finite (or not as a float), a vector of another width than those before, and where missing vectors, which take
     /// as much memory as others, take above 64 MB and there are more than 128 for each that is there.
     void add(const Cell& cell);
+    /// Appends a row without a value.
     void add_missing();
     /// As `add`, of a category or a text; of a number; of categories; of a vector.
     void add_text(std::string_view text);
+    /// Of a number.
     void add_number(float x) {
         if (kind_ != ColumnKind::number) fail_kind(ColumnKind::number);
         if (std::isinf(x)) fail("a number that is finite as a float", message(x));
         numbers_.push_back(x);
         ++rows_;
     }
+    /// Of categories.
     void add_texts(std::span<const std::string_view> texts);
+    /// Of a vector; its width is that of the first.
     void add_vector(std::span<const float> x);
     /// These rows in this order; row -1 is a missing value. Same vocabulary.
     Column select(std::span<const Index> rows) const;
 
+    /// Whether two rows have the same value.
     bool equal(Index a, Index b) const;
+    /// Of the row's value; equal values have equal hashes.
     std::uint64_t hash(Index row) const;
     /// "price (number, 0.5 to 20, 3 missing)"
     std::string about() const;

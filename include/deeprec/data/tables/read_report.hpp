@@ -13,20 +13,21 @@ DEEPREC_BEGIN
 
 /// What was read, what was kept and why the rest was not; printed in five lines.
 struct ReadReport {
+    /// Rows that were not kept for one reason.
     struct Skipped {
-        std::string reason;  ///< "without a user"
-        std::string value;   ///< where the reason has one: the event type
-        Index rows = 0;
+        std::string reason;               ///< "without a user"
+        std::string value;                ///< where the reason has one: the event type
+        Index rows = 0;                   ///< how many
         std::vector<std::string> places;  ///< file:line:column of the first ones
     };
-    static constexpr std::size_t most_places = 3, most_reasons = 20;
+    static constexpr std::size_t most_places = 3, most_reasons = 20;  ///< that are kept and printed; others are counted
 
     std::string source;                 ///< the files
     Index read = 0, kept = 0, bad = 0;  ///< rows; bad ones could not be read
-    std::vector<Skipped> skipped;
-    std::string who;                   ///< "19000 users, 7551 items"
-    std::string when;                  ///< "2024-09-10 to 2024-11-09, from milliseconds"
-    std::vector<std::string> columns;  ///< "price (number, 0.5 to 20, 3 missing)"
+    std::vector<Skipped> skipped;       ///< one entry for each reason, in the order in which they were met
+    std::string who;                    ///< "19000 users, 7551 items"
+    std::string when;                   ///< "2024-09-10 to 2024-11-09, from milliseconds"
+    std::vector<std::string> columns;   ///< "price (number, 0.5 to 20, 3 missing)"
 
     /// Counts rows that are not kept; place() is asked for the first ones alone.
     template <class Place>

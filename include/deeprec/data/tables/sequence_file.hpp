@@ -17,6 +17,7 @@
 
 DEEPREC_BEGIN
 
+/// Of `save_sequences`.
 struct SequenceFileOptions {
     /// Events that are in memory at a time, 24 bytes each, and 12 bytes a user beside: the table is read once for each
     /// so many.

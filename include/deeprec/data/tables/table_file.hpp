@@ -25,7 +25,9 @@ void save(const UserTable& table, const std::filesystem::path& path);
 /// FileError, FormatError (with the file and the tensor) for anything but such a table: the header, ids that no key
 /// has, keys that occur twice.
 EventTable load_events(const std::filesystem::path& path);
+/// The same of items.
 ItemTable load_items(const std::filesystem::path& path);
+/// The same of users.
 UserTable load_users(const std::filesystem::path& path);
 
 /// All three in one file.

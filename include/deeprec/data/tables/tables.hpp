@@ -33,11 +33,11 @@ void check_columns(const char* who, std::span<const Column> columns, Index rows)
 ///     EventTable events{{Column{"type", ColumnKind::category}, Column{"price", ColumnKind::number}}};
 ///     events.add("ann", "heat", 881250949, {"view", 3.5});
 struct EventTable {
-    Vocabulary users, items;
+    Vocabulary users, items;          ///< keys by id, from 1
     Values<std::int32_t> user, item;  ///< ids of `users` and `items`, one a row
     Values<std::int64_t> time;        ///< seconds; empty when the order of the rows is the order in time
-    std::vector<Column> columns;
-    ReadReport report;  ///< of a table that was read from files
+    std::vector<Column> columns;      ///< what else is known of the events, each with a value a row
+    ReadReport report;                ///< of a table that was read from files
 
     EventTable() = default;
     explicit EventTable(std::vector<Column> empty_columns) : columns(std::move(empty_columns)) {}
@@ -81,9 +81,9 @@ struct EventTable {
 
 /// Rows by key: row r is that of the key with id r + 1.
 struct KeyedTable {
-    Vocabulary keys;
-    std::vector<Column> columns;
-    ReadReport report;
+    Vocabulary keys;              ///< of the rows, with ids from 1
+    std::vector<Column> columns;  ///< what is known of them, each with a value a row
+    ReadReport report;            ///< of a table that was read from files
 
     KeyedTable() = default;
     explicit KeyedTable(std::vector<Column> empty_columns) : columns(std::move(empty_columns)) {}
@@ -91,6 +91,7 @@ struct KeyedTable {
     Index size() const { return keys.size(); }
     /// Throws DataError, with the names that there are, for one that there is not.
     const Column& column(std::string_view name) const { return detail::column_of("KeyedTable", columns, name); }
+    /// Memory of the columns, without that of vocabularies.
     Index bytes() const;
     /// A Record with a row for each row, as EventTable::samples.
     template <class Spec>
@@ -123,9 +124,9 @@ struct UserTable : KeyedTable {
 
 /// A log with what is known of its items and users (tables without rows: nothing).
 struct Tables {
-    EventTable events;
-    ItemTable items;
-    UserTable users;
+    EventTable events;  ///< the log
+    ItemTable items;    ///< aligned with the log's items
+    UserTable users;    ///< aligned with the log's users
 };
 
 /// Gives items one number in both tables: the rows of `about` come into the order of the events' ids (an item that it

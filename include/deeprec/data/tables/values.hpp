@@ -25,6 +25,7 @@ public:
     bool empty() const { return size() == 0; }
     /// The i-th number, i below size().
     T operator[](Index i) const { return all()[static_cast<std::size_t>(i)]; }
+    /// All numbers; valid until the next change.
     std::span<const T> all() const { return keeper_ ? mapped_ : std::span<const T>(own_); }
     /// The same to edit.
     std::vector<T>& own() {
@@ -34,9 +35,11 @@ public:
         }
         return own_;
     }
+    /// Appends a number.
     void push_back(T x) { own().push_back(x); }
     /// Whether they are those of a mapped file.
     bool mapped() const { return keeper_ != nullptr; }
+    /// Memory of the numbers, mapped ones too.
     Index bytes() const { return size() * static_cast<Index>(sizeof(T)); }
 
 private:

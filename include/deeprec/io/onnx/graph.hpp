@@ -22,19 +22,19 @@ namespace onnx {
 /// A tensor of the graph: its name, its number of axes, batch included, and the name of the mask that travels with it
 /// (bool [B, T]; "" = none).
 struct Value {
-    std::string name;
-    int rank = 0;
-    std::string mask{};
+    std::string name;    ///< of the tensor
+    int rank = 0;        ///< axes, the batch included
+    std::string mask{};  ///< the name of its mask; "" = none
 };
 /// Tensors by the names of fields: what a model of several inputs reads.
 using Record = std::vector<std::pair<std::string, Value>>;
 
 /// An attribute of a node.
 struct Attribute {
-    std::string_view name;
+    std::string_view name;  ///< as the operator calls it
     std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>,
                  std::vector<std::string>>
-        value;
+        value;  ///< a number, a text or several of these
 };
 
 /// The element types that are used here, by their numbers in the format.
@@ -49,7 +49,9 @@ public:
 
     /// Axes are numbers, or names of those that are known when the graph runs, or nothing.
     using Axis = std::variant<std::monostate, Index, std::string_view>;
+    /// An input of the graph.
     std::string input(std::string_view name, Element element, const std::vector<Axis>& axes);
+    /// Makes a tensor an output of the graph, by this name.
     void output(std::string_view name, const Value& value, Element element = Element::float32);
 
     /// One of the outputs of a new node, the first by default. "" among the inputs leaves one out.

@@ -43,18 +43,22 @@ public:
     }
     /// Of the part `name`. Throws ArgumentError where there is none.
     LayerFields part(std::string_view name) const;
+    /// Whether the layer has a part of this name.
     bool has_part(std::string_view name) const;
     /// Throws ArgumentError where the layer has other options than those.
     void check_options(const Graph& g, std::initializer_list<std::string_view> known) const;
 
     /// The name() of the layer.
     std::string_view layer() const { return layers_.front().layer; }
+    /// Whether the layer has an option of this name.
     bool has_option(std::string_view name) const;
 
+    /// An option that is true or false.
     bool truth(std::string_view name) const {
         const Option& o = option(name);
         return o.kind == OptionKind::fixed ? o.text == "true" : *static_cast<const bool*>(o.value);
     }
+    /// An option that is a number.
     Index index(std::string_view name) const { return *static_cast<const Index*>(option(name).value); }
     /// Of a double or float, or the number of an activation that has one.
     double number(std::string_view name) const {
@@ -67,6 +71,7 @@ public:
         const Option& o = option(name);
         return o.kind == OptionKind::choice ? o.words[o.get(o.value)] : o.text;
     }
+    /// An option that is a shape of named fields.
     const RecordShape& record(std::string_view name) const {
         return *static_cast<const RecordShape*>(option(name).value);
     }

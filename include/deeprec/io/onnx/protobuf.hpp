@@ -15,11 +15,13 @@ namespace onnx {
 /// A message: fields of (number, value) in the order of the calls. A repeated field is called for more than once.
 class Message {
 public:
+    /// Appends a field that is a whole number.
     Message& integer(unsigned field, std::int64_t value) {
         varint(field << 3);
         varint(static_cast<std::uint64_t>(value));
         return *this;
     }
+    /// Appends a field that is a float.
     Message& number(unsigned field, float value) {
         varint(field << 3 | 5);
         const auto bits = std::bit_cast<std::uint32_t>(value);
@@ -33,7 +35,9 @@ public:
         bytes_ += value;
         return *this;
     }
+    /// Appends a field that is a message.
     Message& message(unsigned field, const Message& value) { return text(field, value.bytes_); }
+    /// What has been appended, as it goes into the file.
     const std::string& bytes() const { return bytes_; }
 
 private:

@@ -17,7 +17,7 @@ namespace onnx {
 
 /// How ONNX writes a recurrent layer.
 struct RecurrentForm {
-    std::string_view operation;
+    std::string_view operation;                 ///< the operator: LSTM, GRU or RNN
     std::vector<Index> gates;                   ///< ours, in ONNX's order
     std::vector<std::string_view> activations;  ///< options that hold ONNX's functions, in its order
     std::vector<Attribute> attributes{};        ///< further ones
