@@ -232,13 +232,13 @@ std::vector<Hit<T>> apply(const Quotas& rule, const std::vector<Hit<T>>& ranked,
     for (const Hit<T>& hit : ranked) {
         if (list.size() == k) return list;
         bool wanted = static_cast<Index>(k - list.size()) > promised;
-        for (const std::int32_t c : categories_of("Quotas", rule.categories, hit.item)) {
+        each_category("Quotas", hit.item, categories_of("Quotas", rule.categories, hit.item), [&](std::int32_t c) {
             const auto quota = open.find(c);
-            if (quota == open.end() || quota->second == 0) continue;
+            if (quota == open.end() || quota->second == 0) return;
             --quota->second;
             --promised;
             wanted = true;
-        }
+        });
         (wanted ? list : others).push_back(hit);
     }
     if (list.size() < k && !whole) return {};
