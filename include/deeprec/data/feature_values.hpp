@@ -101,10 +101,11 @@ struct FeatureValues {
     }
     /// The column that the feature is of. Throws DataError for a column of a kind that the feature cannot be of.
     static FeatureValues of(const Feature& about, const Column& column);
-    /// Of the events' users, items, times and columns: "user", "item" and "time" are fields too.
-    static FeatureValues of(const Feature& about, const EventTable& events);
+    /// Of the events' users, items, times and columns, which are given by name too: "user", "item" and "time" are
+    /// fields.
+    static FeatureValues of(const Feature& about, const EventTable& events, const ColumnsByName& columns);
     /// "key" is a field too.
-    static FeatureValues of(const Feature& about, const KeyedTable& table);
+    static FeatureValues of(const Feature& about, const KeyedTable& table, const ColumnsByName& columns);
 
 private:
     void add_texts(std::span<const std::string_view> some);
@@ -227,7 +228,8 @@ DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const Col
                              column_kind_names[static_cast<std::size_t>(column.kind())]));
 }
 
-DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const EventTable& events) {
+DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const EventTable& events,
+                                                 const ColumnsByName& columns) {
     if (is_time(about.kind)) {
         if (!about.field.empty() && about.field != "time") fail_kind(about, "the field time, received " + about.field);
         if (events.time.empty() && events.size() > 0) fail_kind(about, "events with times, received none of them");
@@ -248,12 +250,13 @@ DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const Eve
     }
     if (about.source() == "user") return of_ids(about, events.user.all(), events.users);
     if (about.source() == "item") return of_ids(about, events.item.all(), events.items);
-    return of(about, events.column(about.source()));
+    return of(about, columns.at(about.source()));
 }
 
-DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const KeyedTable& table) {
+DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const KeyedTable& table,
+                                                 const ColumnsByName& columns) {
     if (is_time(about.kind)) fail_kind(about, "a table of events");
-    if (about.source() != "key") return of(about, table.column(about.source()));
+    if (about.source() != "key") return of(about, columns.at(about.source()));
     std::vector<std::int32_t> own(static_cast<std::size_t>(table.size()));
     std::iota(own.begin(), own.end(), 1);
     FeatureValues values = of_ids(about, own, table.keys);
