@@ -80,7 +80,7 @@ struct EventColumns {
     Duplicates duplicates = Duplicates::keep;
     Index min_user_events = 0, min_item_events = 0;  ///< users and items with fewer go, until none has (k-core)
     CsvFormat format{};
-    std::function<void(Index, Index)> progress{};  ///< told the bytes that are read and those of a file: a ProgressBar
+    std::function<void(Index, Index)> progress{};  ///< told the bytes read of a file's, not of a pipe: a ProgressBar
 };
 
 /// Of items or users: `{.key = "sku", .columns = {{"brand"}, {"price", ColumnKind::number}}}`.
