@@ -55,7 +55,8 @@ struct FeatureLimits {
 };
 
 /// The features of a model with what was fitted: vocabularies, means and deviations (of the training rows that have the
-/// number, 1 where all are equal but for rounding: a deviation below 256 epsilon |mean|), bounds of buckets (the
+/// number, 1 where all are equal but for rounding: a deviation below 256 epsilon |mean|, of columns of a table below 2
+/// epsilon |mean| of floats), bounds of buckets (the
 /// quantiles k / buckets of the training rows). It cannot be fitted again, and goes into the model's file:
 ///
 ///     const auto spec = FeatureSpec::fit({{.name = "user", .kind = FeatureKind::id}, ...}, training_rows);

@@ -87,6 +87,7 @@ struct FeatureValues {
     std::span<const std::int32_t> ids;   ///< one a row, or several up to `ends`
     std::span<const std::int64_t> ends;  ///< of each row in `ids`
     std::vector<double> numbers;         ///< of number and bucket; NaN is missing
+    double rounding = 256 * std::numeric_limits<double>::epsilon();  ///< numbers as near as that, relative, are equal
     std::vector<std::int32_t> codes;     ///< of times: what embeddings look up
     std::vector<float> vectors;          ///< [rows, width]; a row that begins with NaN is missing
     Index width = 0;
@@ -217,6 +218,7 @@ DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const Col
     }
     if (column.kind() == ColumnKind::number && number) {
         values.numbers.assign(column.all_numbers().begin(), column.all_numbers().end());
+        values.rounding = 2 * static_cast<double>(std::numeric_limits<float>::epsilon());
         return values;
     }
     if (column.kind() == ColumnKind::vector && about.kind == FeatureKind::vector) {

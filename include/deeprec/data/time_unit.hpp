@@ -18,7 +18,7 @@ enum class TimeUnit {
     milliseconds,
     microseconds,
     nanoseconds,
-    iso8601,   ///< 2009-05-04T23:08:57Z; a blank for the T, fractions, +02:00 or no zone (UTC), no time (midnight)
+    iso8601,   ///< 2009-05-04T23:08:57Z; a blank for the T, fractions, +02:00, UTC or no zone (UTC), no time (midnight)
     guessed,   ///< that of these which puts the first time into the years 1990 to 2100
     relative,  ///< seconds from any beginning, and so no dates
 };

@@ -158,9 +158,13 @@ TEST_CASE("The unit of times is guessed and checked", "[data]") {
         const auto file = directory.write("x.csv", "user,item,t\na,b," + std::string(time) + "\n");
         return read_events(file, {.time = "t", .time_unit = unit}).time[0];
     };
-    for (const char* time : {"1726000073", "1726000073081", "1726000073081123", "2024-09-10T20:27:53Z"})
+    for (const char* time : {"1726000073", "1726000073081", "1726000073081123", "2024-09-10T20:27:53Z",
+                             "2024-09-10 20:27:53 UTC", "2024-09-10 22:27:53.5 +0200"})
         CHECK(first(time) == 1726000073);
     CHECK(first("12", TimeUnit::relative) == 12);
+    for (const char* time : {"2024-09-10 20:27:53 ", "2024-09-10 20:27:53  UTC", "2024-09-10 UTC", "10/09/2024"})
+        CHECK(error<FormatError>("user,item,t\na,b," + std::string(time) + "\n", {.time = "t"}) ==
+              ":2:5: expected a time as a number or such as 2009-05-04T23:08:57Z, received \"" + std::string(time) + "\"");
     CHECK(error<FormatError>("user,item,t\na,b,12\n", {.time = "t"}).find("time_unit = TimeUnit::relative") !=
           std::string::npos);
     CHECK(
