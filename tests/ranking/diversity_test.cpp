@@ -35,6 +35,21 @@ Ids best(const Query& query, Index k, Diversity rule, std::span<const std::int32
 }
 }  // namespace
 
+TEST_CASE("Scores that differ by rounding alone do not outweigh difference", "[diversity]") {
+    struct Near {
+        std::int32_t items() const { return 3; }
+        void operator()(const Query&, std::span<float> scores) const {
+            scores[3] = 0.3f;
+            scores[2] = std::nextafter(scores[3], 1.0f);
+            scores[1] = std::nextafter(scores[2], 1.0f);
+        }
+        double similarity(std::int32_t a, std::int32_t b) const { return (a < 3) == (b < 3) ? 1 : 0; }
+    };
+    Ids items;
+    for (const auto& hit : recommend(Near{}, {}, 2, {.diversity = Mmr{0.3}})) items.push_back(hit.item);
+    CHECK(items == Ids{1, 3});
+}
+
 TEST_CASE("Mmr trades score for difference", "[diversity]") {
     CHECK(best({}, 4, Mmr{0}) == Ids{1, 2, 3, 4});
     CHECK(best({}, 6, Mmr{0.5}) == Ids{1, 2, 3, 4, 5, 6});  // three kinds, then all are alike again
