@@ -164,7 +164,7 @@ TEST_CASE("The unit of times is guessed and checked", "[data]") {
     CHECK(first("12", TimeUnit::relative) == 12);
     for (const char* time : {"2024-09-10 20:27:53 ", "2024-09-10 20:27:53  UTC", "2024-09-10 UTC", "10/09/2024"})
         CHECK(error<FormatError>("user,item,t\na,b," + std::string(time) + "\n", {.time = "t"}) ==
-              ":2:5: expected a time as a number or such as 2009-05-04T23:08:57Z, received \"" + std::string(time) + "\"");
+              ":2:5: expected a time as a number or such as 2009-05-04T23:08:57Z, received " + detail::shown(time));
     CHECK(error<FormatError>("user,item,t\na,b,12\n", {.time = "t"}).find("time_unit = TimeUnit::relative") !=
           std::string::npos);
     CHECK(
