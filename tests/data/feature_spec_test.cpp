@@ -236,6 +236,15 @@ TEST_CASE("A column that is constant up to rounding is not scaled, one that only
               scaled({0, 1e-20}, 1e25);
           }).find("FeatureSpec: 'x' expected a number that is finite after") == 0);
     CHECK(scaled({0, 2}, 1e25) == Approx(1e25f));
+    // The numbers of a table are floats, and so is their rounding.
+    const auto of_column = [](float a, float b) {
+        EventTable events{{Column{"x", ColumnKind::number}}};
+        for (const float x : {a, b, a, b}) events.add("ann", "heat", {}, {double{x}});
+        return FeatureSpec::fit({{.name = "x", .kind = FeatureKind::number}}, events).transform(events).numbers(1, 0);
+    };
+    CHECK(of_column(19.99f, std::nextafter(19.99f, 20.0f)) == Approx(0).margin(1e-5));
+    CHECK(of_column(19.99f, 20.0f) == Approx(1));
+    CHECK(of_column(1e9f, 1e9f + 1280) == Approx(1));
 }
 
 TEST_CASE("A spec is parsed only if json would write it, and then again to the same", "[data]") {

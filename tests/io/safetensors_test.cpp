@@ -403,3 +403,17 @@ TEST_CASE("files that cannot be read or written", "[io]") {
     sample().write(path);
     CHECK_NOTHROW(SafetensorsReader(path).check<float>("a", {2, 3}));
 }
+
+TEST_CASE("Files do not go by the program's locale", "[io]") {
+    const std::vector<float> numbers(1234, 0.5f);
+    SafetensorsWriter writer;
+    writer.add("x", {2, 617}, numbers.data());
+    std::ostringstream plain, theirs;
+    writer.write(plain);
+    {
+        const support::German german;
+        writer.write(theirs);
+    }
+    CHECK(theirs.str() == plain.str());
+    CHECK(reader(theirs.str()).tensors().at("x").shape == std::vector<Index>{2, 617});
+}

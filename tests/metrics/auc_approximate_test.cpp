@@ -37,6 +37,9 @@ TEST_CASE("The approximate AUC takes probabilities only, and does not hide NaN",
     CHECK(metric.result() == 1);
     metric.add(std::nan(""), 1, 1);
     CHECK(std::isnan(metric.result()));
+    metric.reset();
+    metric.add(1, std::nan(""), 1);
+    CHECK(std::isnan(metric.result()));
     CHECK(support::message_of<ArgumentError>([&] { metric.add(1.5, 1, 1); }) ==
           "AucApproximate: expected probabilities, received 1.5");
     CHECK(support::message_of<ArgumentError>([&] { metric.merge(other); }) ==

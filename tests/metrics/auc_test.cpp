@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include <deeprec/core/random.hpp>
@@ -40,7 +41,10 @@ TEST_CASE("AUC is NaN without both classes, and where a score is NaN", "[metrics
             scores[i] = random.uniform(i);
             targets[i] = static_cast<double>(i % 2);
         }
-        scores[at] = std::nan("");
+        const double score = std::exchange(scores[at], std::nan(""));
+        CHECK(std::isnan(auc_of(scores, targets)));
+        scores[at] = score;
+        targets[at] = std::nan("");  // of no class
         CHECK(std::isnan(auc_of(scores, targets)));
     }
 }
@@ -99,6 +103,11 @@ TEST_CASE("GAUC leaves out users of one class", "[metrics]") {
     CHECK(std::abs(metric.result()) <= 1);
     other.reset();
     CHECK(std::isnan(other.result()));
+    p(4) = std::nan("");  // a user's score, who is not left out for it
+    other.update(p, y, user);
+    CHECK(std::isnan(other.result()));
+    metric.merge(other);
+    CHECK(std::isnan(metric.result()));
     CHECK(support::message_of<ShapeError>([&] { metric.update(p, y, Tensor<std::int32_t, 1>(2)); }) ==
           "Gauc: expected as many groups as predictions of [6], received [2]");
 }

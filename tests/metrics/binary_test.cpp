@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include "support/catch.hpp"
+#include "support/files.hpp"
 
 using namespace deeprec;
+using support::message_of;
 
 namespace {
 struct Problem {
@@ -39,6 +41,11 @@ TEST_CASE("Thresholded metrics of nothing, and of NaN", "[metrics]") {
     x.p(2) = std::nan("");
     CHECK(std::isnan(result_of<BinaryAccuracy>(x)));
     CHECK(std::isnan(result_of<F1Score>(x)));
+    Problem y;
+    y.y(2) = std::nan("");  // no negative
+    CHECK(std::isnan(result_of<BinaryAccuracy>(y)));
+    CHECK(message_of<ArgumentError>([] { Recall{{.threshold = std::nan("")}}; }) ==
+          "Recall: expected a threshold, received NaN");
 }
 
 TEST_CASE("Thresholded metrics take weights, merge and reset", "[metrics]") {

@@ -1,6 +1,7 @@
 #include <deeprec/metrics/ranking.hpp>
 
 #include <cmath>
+#include <limits>
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -110,6 +111,11 @@ TEST_CASE("Ranking metrics are means over users, whose values they keep", "[metr
     CHECK(message_of<ArgumentError>([] { Ndcg{{.k = 0}}; }) == "ndcg: expected a positive k, received 0");
     CHECK(message_of<ShapeError>([&] { metric.update(scores, Tensor<double, 2>(3, 2)); }) ==
           "mrr: expected relevance of the scores' shape [2, 3], received [3, 2]");
+    for (const double wrong : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
+        const double pair[]{1, wrong};
+        CHECK(message_of<DataError>([&] { Mrr{}.update(scores, relevance, pair); }) ==
+              message("mrr: expected finite weights of at least 0, received ", wrong, " for user 1"));
+    }
 }
 
 TEST_CASE("A repeated item counts once, at its first place, and takes its others in vain", "[metrics]") {

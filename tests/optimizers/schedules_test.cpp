@@ -79,6 +79,11 @@ TEST_CASE("Schedules name lengths without meaning", "[optimizers]") {
     CHECK_THROWS_AS((CosineAnnealing{1, 0}.rate(1)), ArgumentError);
     CHECK_THROWS_AS((OneCycle{1, 0}.rate(1)), ArgumentError);
     CHECK_THROWS_AS((Noam{0, 10}.rate(1)), ArgumentError);
+    CHECK(message_of<ArgumentError>([] {
+              return Warmup{-5, 0.1, ExponentialDecay{1, 1}}.rate(0);
+          }) == "Warmup: expected 0 or more steps of warmup, received -5");
+    CHECK_THROWS_AS((CosineDecay{0, 10, 0, 1, -5}.rate(0)), ArgumentError);
+    CHECK(Warmup{0, 0.1, ExponentialDecay{1, 1}}.rate(0) == 1);
     for (const double wrong : {-0.1, 1.5, std::nan("")})
         CHECK(message_of<ArgumentError>([&] { return OneCycle{.total_steps = 10, .pct_start = wrong}.rate(1); }) ==
               message("OneCycle: expected pct_start in [0, 1], received ", wrong));

@@ -35,6 +35,21 @@ Ids best(const Query& query, Index k, Diversity rule, std::span<const std::int32
 }
 }  // namespace
 
+TEST_CASE("Scores that differ by rounding alone do not outweigh difference", "[diversity]") {
+    struct Near {
+        std::int32_t items() const { return 3; }
+        void operator()(const Query&, std::span<float> scores) const {
+            scores[3] = 0.3f;
+            scores[2] = std::nextafter(scores[3], 1.0f);
+            scores[1] = std::nextafter(scores[2], 1.0f);
+        }
+        double similarity(std::int32_t a, std::int32_t b) const { return (a < 3) == (b < 3) ? 1 : 0; }
+    };
+    Ids items;
+    for (const auto& hit : recommend(Near{}, {}, 2, {.diversity = Mmr{0.3}})) items.push_back(hit.item);
+    CHECK(items == Ids{1, 3});
+}
+
 TEST_CASE("Mmr trades score for difference", "[diversity]") {
     CHECK(best({}, 4, Mmr{0}) == Ids{1, 2, 3, 4});
     CHECK(best({}, 6, Mmr{0.5}) == Ids{1, 2, 3, 4, 5, 6});  // three kinds, then all are alike again
@@ -56,6 +71,12 @@ TEST_CASE("At least so many of some categories, as far as there are", "[diversit
     CHECK(best({}, 5, Quotas{{{0, 5}}, categories}) == Ids{1, 2, 3, 4, 5});
     CHECK(best({}, 4, Quotas{{{2, 1}}, categories}, Ids{1, 21}) == Ids{2, 3, 4, 22});
     CHECK(best({}, 4, Quotas{{{7, 2}}, categories}) == Ids{1, 2, 3, 4});  // there are none
+    std::vector<Ids> twice = categories;
+    twice[1] = {2, 2};  // is one item of category 2
+    CHECK(best({}, 3, Quotas{{{2, 2}}, twice}) == Ids{1, 2, 21});
+    twice[2] = {-4};
+    CHECK(message_of<DataError>([&] { best({}, 3, Quotas{{{2, 2}}, twice}); }) ==
+          "Quotas: item 2 has the category -4");
     CHECK(best({}, 12, Quotas{{{2, 12}}, categories}).size() == 12);      // there are ten
     CHECK(best({}, 2, Quotas{{{1, 1}, {2, 1}}, categories}) == Ids{11, 21});
     CHECK(best({}, 0, Quotas{{{1, 1}}, categories}).empty());

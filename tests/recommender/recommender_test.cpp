@@ -228,6 +228,13 @@ TEST_CASE("One file keeps all of it", "[recommender]") {
               load_recommender(path);
           }).find("the kind 'SequenceIndex', which nothing here can read: name the type") != std::string::npos);
     CHECK_THROWS_AS(load<Recommender<ItemKnn>>(path), FormatError);
+    // What load would refuse is not written over what is there.
+    const std::string before = bytes_of(path);
+    const auto wide = FeatureSpec::fit({{.name = "name", .kind = FeatureKind::hashed, .buckets = (Index{1} << 24) + 1}},
+                                       std::vector{FeatureRow{{"name", "a"}}}, {.buckets = Index{1} << 25});
+    CHECK(message_of<ArgumentError>([&] { save(Recommender{ItemKnn{train()}, some_data(), wide}, path); }) ==
+          "FeatureSpec: feature 'name' expected at most 16777216 buckets (FeatureLimits::buckets), received 16777217");
+    CHECK(bytes_of(path) == before);
 }
 
 TEST_CASE("Files that are damaged, of another version or built otherwise are refused", "[recommender]") {

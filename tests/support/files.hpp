@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <locale>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,24 @@ public:
 
 private:
     std::filesystem::path path_;
+};
+
+/// A program whose user writes 1.234,5, until the end of the scope.
+class German {
+    struct Numbers : std::numpunct<char> {
+        char do_decimal_point() const override { return ','; }
+        char do_thousands_sep() const override { return '.'; }
+        std::string do_grouping() const override { return "\3"; }
+    };
+
+public:
+    ~German() { std::locale::global(before_); }
+    German() = default;
+    German(const German&) = delete;
+    German& operator=(const German&) = delete;
+
+private:
+    std::locale before_ = std::locale::global(std::locale(std::locale::classic(), new Numbers));
 };
 
 /// Where a data set of the directory DEEPREC_SHARED_DATA, or ../shared/data beside the repository, is. Without it, says

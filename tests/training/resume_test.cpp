@@ -385,3 +385,19 @@ TEST_CASE("HistoryFile has a line for each epoch", "[training]") {
           "{\"epoch\": 1, \"loss\": " + text(0, "loss") + ", \"val_loss\": " + text(0, "val_loss") +
               "}\n{\"epoch\": 2, \"loss\": " + text(1, "loss") + ", \"val_loss\": " + text(1, "val_loss") + "}\n");
 }
+
+TEST_CASE("HistoryFile refuses figures whose names no CSV file can have", "[training]") {
+    const support::TemporaryDirectory directory;
+    auto model = worlds::classifier();
+    Adam optimizer;
+    const auto data = worlds::points(32);
+    const auto train = [&](const char* file) {
+        fit(model, data, BinaryCrossEntropy{}, optimizer, {.threads = 1},
+            [](const EpochEnd& e) { e.log.set("auc, click", 0.5); }, HistoryFile{directory.path() / file});
+    };
+    CHECK(support::message_of<ArgumentError>([&] { train("a.csv"); }) ==
+          "HistoryFile: expected figures without comma, quote and line end in their names in a CSV file, received "
+          "'auc, click'; a .jsonl file has any names");
+    train("a.jsonl");
+    CHECK(contents(directory.path()).at("a.jsonl").find("\"auc, click\": 0.5}") != std::string::npos);
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <locale>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
@@ -72,13 +73,15 @@ std::string join(const Part* parts, std::size_t count);
 #if DEEPREC_BODIES
 DEEPREC_NOINLINE DEEPREC_FUNCTION std::string join(const Part* parts, std::size_t count) {
     std::ostringstream out;
+    out.imbue(std::locale::classic());  // files are made of this too: 1000 is never "1.000"
     for (std::size_t i = 0; i < count; ++i) parts[i].print(out, parts[i].value);
     return std::move(out).str();
 }
 #endif
 }  // namespace detail
 
-/// Joins anything printable into one message: `message("Dense: units is ", units)`.
+/// Joins anything printable into one message: `message("Dense: units is ", units)`. Numbers are written as in C++,
+/// whatever the global locale of the program.
 template <class... Parts>
 DEEPREC_NOINLINE std::string message(const Parts&... parts) {
     const detail::Part all[] = {detail::part(parts)...};

@@ -55,7 +55,8 @@ struct FeatureLimits {
 };
 
 /// The features of a model with what was fitted: vocabularies, means and deviations (of the training rows that have the
-/// number, 1 where all are equal but for rounding: a deviation below 256 epsilon |mean|), bounds of buckets (the
+/// number, 1 where all are equal but for rounding: a deviation below 256 epsilon |mean|, of columns of a table below 2
+/// epsilon |mean| of floats), bounds of buckets (the
 /// quantiles k / buckets of the training rows). It cannot be fitted again, and goes into the model's file:
 ///
 ///     const auto spec = FeatureSpec::fit({{.name = "user", .kind = FeatureKind::id}, ...}, training_rows);
@@ -118,6 +119,15 @@ public:
     bool has_many(std::string_view name) const {
         const std::int32_t place = names_.find(name).value_or(0);
         return place > 0 && detail::is_many(features_[static_cast<std::size_t>(place) - 1].about.kind);
+    }
+
+    /// Throws ArgumentError for features beyond the limits: what `parse` would refuse must not be written.
+    void check(const FeatureLimits& limits = {}) const {
+        Index ids = 0;
+        for (const Fitted& f : features_) {
+            check_buckets(f.about, limits);
+            check_length(ids, f, limits);
+        }
     }
 
     /// Everything as one text.
@@ -312,9 +322,7 @@ private:
         for (const std::string& name : {about.name, about.field})
             if (detail::find_not_utf8(name) != name.npos)
                 throw ArgumentError(message("FeatureSpec: expected a name of UTF-8, received ", detail::shown(name)));
-        if (about.buckets > limits.buckets)
-            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' expected at most ", limits.buckets,
-                                        " buckets (FeatureLimits::buckets), received ", about.buckets));
+        check_buckets(about, limits);
         if ((about.buckets > 0) != has_buckets || about.buckets < 0 || about.length < 0 ||
             (about.length > 1 && !many) || about.min_count < 0)
             throw ArgumentError(message("FeatureSpec: feature '", about.name, "' of kind ", detail::kind_name(about),
@@ -333,6 +341,11 @@ private:
         sources_.add(about.source());
         features_.push_back(std::move(f));
         if (!many) features_.back().about.length = 1;
+    }
+    static void check_buckets(const Feature& about, const FeatureLimits& limits) {
+        if (about.buckets > limits.buckets)
+            throw ArgumentError(message("FeatureSpec: feature '", about.name, "' expected at most ", limits.buckets,
+                                        " buckets (FeatureLimits::buckets), received ", about.buckets));
     }
     /// Adds the length or width of one feature to those of others.
     static void check_length(Index& ids, const Fitted& f, const FeatureLimits& limits) {
@@ -385,24 +398,28 @@ DEEPREC_FUNCTION FeatureTensors FeatureSpec::transform_sequence(std::span<const 
 DEEPREC_FUNCTION FeatureSpec FeatureSpec::fit(std::vector<Feature> features, const EventTable& events,
                                               const FeatureLimits& limits) {
     events.check();
+    const detail::ColumnsByName columns("EventTable", events.columns);
     FeatureSpec spec(std::move(features), limits);
-    spec.finish([&](std::size_t f) { return Values::of(spec.features_[f].about, events); }, limits);
+    spec.finish([&](std::size_t f) { return Values::of(spec.features_[f].about, events, columns); }, limits);
     return spec;
 }
 DEEPREC_FUNCTION FeatureSpec FeatureSpec::fit(std::vector<Feature> features, const KeyedTable& table,
                                               const FeatureLimits& limits) {
     table.check();
+    const detail::ColumnsByName columns("KeyedTable", table.columns);
     FeatureSpec spec(std::move(features), limits);
-    spec.finish([&](std::size_t f) { return Values::of(spec.features_[f].about, table); }, limits);
+    spec.finish([&](std::size_t f) { return Values::of(spec.features_[f].about, table, columns); }, limits);
     return spec;
 }
 DEEPREC_FUNCTION FeatureTensors FeatureSpec::transform(const EventTable& events) const {
     events.check();
-    return tensors(events.size(), [&](std::size_t f) { return Values::of(features_[f].about, events); });
+    const detail::ColumnsByName columns("EventTable", events.columns);
+    return tensors(events.size(), [&](std::size_t f) { return Values::of(features_[f].about, events, columns); });
 }
 DEEPREC_FUNCTION FeatureTensors FeatureSpec::transform(const KeyedTable& table) const {
     table.check();
-    return tensors(table.size(), [&](std::size_t f) { return Values::of(features_[f].about, table); });
+    const detail::ColumnsByName columns("KeyedTable", table.columns);
+    return tensors(table.size(), [&](std::size_t f) { return Values::of(features_[f].about, table, columns); });
 }
 #endif
 

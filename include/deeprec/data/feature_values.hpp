@@ -88,6 +88,7 @@ struct FeatureValues {
     std::span<const std::int32_t> ids;   ///< one a row, or several up to `ends`
     std::span<const std::int64_t> ends;  ///< of each row in `ids`
     std::vector<double> numbers;         ///< of number and bucket; NaN is missing
+    double rounding = 256 * std::numeric_limits<double>::epsilon();  ///< numbers as near as that, relative, are equal
     std::vector<std::int32_t> codes;     ///< of times: what embeddings look up
     std::vector<float> vectors;          ///< [rows, width]; a row that begins with NaN is missing
     Index width = 0;
@@ -102,10 +103,11 @@ struct FeatureValues {
     }
     /// The column that the feature is of. Throws DataError for a column of a kind that the feature cannot be of.
     static FeatureValues of(const Feature& about, const Column& column);
-    /// Of the events' users, items, times and columns: "user", "item" and "time" are fields too.
-    static FeatureValues of(const Feature& about, const EventTable& events);
+    /// Of the events' users, items, times and columns, which are given by name too: "user", "item" and "time" are
+    /// fields.
+    static FeatureValues of(const Feature& about, const EventTable& events, const ColumnsByName& columns);
     /// "key" is a field too.
-    static FeatureValues of(const Feature& about, const KeyedTable& table);
+    static FeatureValues of(const Feature& about, const KeyedTable& table, const ColumnsByName& columns);
 
 private:
     void add_texts(std::span<const std::string_view> some);
@@ -217,6 +219,7 @@ DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const Col
     }
     if (column.kind() == ColumnKind::number && number) {
         values.numbers.assign(column.all_numbers().begin(), column.all_numbers().end());
+        values.rounding = 2 * static_cast<double>(std::numeric_limits<float>::epsilon());
         return values;
     }
     if (column.kind() == ColumnKind::vector && about.kind == FeatureKind::vector) {
@@ -228,7 +231,8 @@ DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const Col
                              column_kind_names[static_cast<std::size_t>(column.kind())]));
 }
 
-DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const EventTable& events) {
+DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const EventTable& events,
+                                                 const ColumnsByName& columns) {
     if (is_time(about.kind)) {
         if (!about.field.empty() && about.field != "time") fail_kind(about, "the field time, received " + about.field);
         if (events.time.empty() && events.size() > 0) fail_kind(about, "events with times, received none of them");
@@ -249,12 +253,13 @@ DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const Eve
     }
     if (about.source() == "user") return of_ids(about, events.user.all(), events.users);
     if (about.source() == "item") return of_ids(about, events.item.all(), events.items);
-    return of(about, events.column(about.source()));
+    return of(about, columns.at(about.source()));
 }
 
-DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const KeyedTable& table) {
+DEEPREC_FUNCTION FeatureValues FeatureValues::of(const Feature& about, const KeyedTable& table,
+                                                 const ColumnsByName& columns) {
     if (is_time(about.kind)) fail_kind(about, "a table of events");
-    if (about.source() != "key") return of(about, table.column(about.source()));
+    if (about.source() != "key") return of(about, columns.at(about.source()));
     std::vector<std::int32_t> own(static_cast<std::size_t>(table.size()));
     std::iota(own.begin(), own.end(), 1);
     FeatureValues values = of_ids(about, own, table.keys);

@@ -124,7 +124,7 @@ DEEPREC_FUNCTION void FittedFeature::fit(const FeatureValues& given) {
                                     "' expected numbers with a finite mean and deviation, received ", average, " and ",
                                     spread));
         mean = average;
-        if (spread > 256 * std::numeric_limits<double>::epsilon() * std::abs(average)) deviation = spread;
+        if (spread > given.rounding * std::abs(average)) deviation = spread;
         return;
     }
     const std::size_t texts = given.texts ? static_cast<std::size_t>(given.texts->size()) : 0;

@@ -61,7 +61,7 @@ inline constexpr std::int32_t time_gap_ids = 66;
 /// Throws ArgumentError for a negative gap.
 inline std::int32_t time_gap_id(std::int64_t seconds) {
     if (seconds < 0) throw ArgumentError(message("time_gap_id: expected at least 0 seconds, received ", seconds));
-    return 1 + static_cast<std::int32_t>(std::bit_width(static_cast<std::uint64_t>(seconds) + 1));
+    return 65 - std::countl_zero(static_cast<std::uint64_t>(seconds) + 1);  // 1 + its width in bits
 }
 
 /// `time_gap_id` of each event since the one before, in the places of `Sequences{events}`: for a user with `history`

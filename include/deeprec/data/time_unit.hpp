@@ -18,7 +18,7 @@ enum class TimeUnit {
     milliseconds,
     microseconds,
     nanoseconds,
-    iso8601,   ///< 2009-05-04T23:08:57Z; a blank for the T, fractions, +02:00 or no zone (UTC), no time (midnight)
+    iso8601,   ///< 2009-05-04T23:08:57Z; a blank for the T, fractions, +02:00, UTC or no zone (UTC), no time (midnight)
     guessed,   ///< that of these which puts the first time into the years 1990 to 2100
     relative,  ///< seconds from any beginning, and so no dates
 };
@@ -50,8 +50,8 @@ inline std::int64_t year_of(std::int64_t seconds) {  // by the mean length of a 
     return 1970 + floor_divided(seconds, 31'556'952);
 }
 
-/// Throws DataError unless the median is a time from 1990 to 2100 (where `earlier`: or before that). `unit`: in which
-/// the numbers were taken, null for texts.
+/// Throws DataError unless the median is a time from 1990 to 2100 (where `earlier`: or before that), and for a time
+/// that is in those years in another unit than most. `unit`: in which the numbers were taken, null for texts.
 inline void check_years(const std::vector<std::int64_t>& seconds, const std::string& place, const NumericUnit* unit,
                         bool earlier) {
     const auto most_are = [&](auto&& wrong) {
@@ -59,8 +59,15 @@ inline void check_years(const std::vector<std::int64_t>& seconds, const std::str
     };
     // Small numbers, within three hours of 1970, are an order and no dates: toy data.
     if (!(earlier && most_are([](std::int64_t t) { return t < year_1990 && (t > 10'000 || t < -10'000); })) &&
-        !most_are([](std::int64_t t) { return t >= year_2101; }))
+        !most_are([](std::int64_t t) { return t >= year_2101; })) {
+        for (std::size_t i = 0; unit && i < seconds.size(); ++i) {
+            if (seconds[i] >= year_1990 && seconds[i] < year_2101) continue;
+            if (const auto other = unit_of(static_cast<double>(seconds[i]) * static_cast<double>(unit->a_second)))
+                throw DataError(message(place, ": expected all times as ", unit->name, ", received time ", i + 1,
+                                        ", which is in the years 1990 to 2100 as ", other->name));
+        }
         return;
+    }
     std::vector<std::int64_t> sorted = seconds;
     const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
     std::nth_element(sorted.begin(), middle, sorted.end());

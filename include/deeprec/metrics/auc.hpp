@@ -47,7 +47,7 @@ template <class Rule>
 class ScoreMetric : public ElementMetric<Rule> {
 public:
     void add(double prediction, double target, double weight) {
-        scores_.push_back(prediction);
+        scores_.push_back(std::isnan(target) ? target : prediction);  // neither has a place in an order
         classes_.push_back(target > 0.5 ? 1 : 0);
         weights_.push_back(weight);
     }
@@ -69,7 +69,8 @@ protected:
 }  // namespace detail
 
 /// Probability that a random positive scores above a random negative, ties count one half (Mann-Whitney), exact.
-/// Targets above 0.5 are positive. NaN while one class is missing and once a score is NaN. Weights multiply each pair.
+/// Targets above 0.5 are positive. NaN while one class is missing and once a score or target is NaN. Weights multiply
+/// each pair.
 class Auc : public detail::ScoreMetric<Auc> {
 public:
     static constexpr std::string_view label = "Auc";
@@ -95,7 +96,7 @@ private:
 };
 
 /// Average precision of a classifier: sum over the distinct scores, best first, of precision * (gain in recall), as
-/// scikit-learn; tied scores are one threshold. NaN without a positive and once a score is NaN.
+/// scikit-learn; tied scores are one threshold. NaN without a positive and once a score or target is NaN.
 class AveragePrecision : public detail::ScoreMetric<AveragePrecision> {
 public:
     static constexpr std::string_view label = "AveragePrecision";
@@ -115,7 +116,8 @@ private:
 };
 
 /// Mean of the users' AUC weighted by their predictions (Zhu et al. 2017): by the number, or the sum of the weights;
-/// users of one class are left out. NaN if none is left. `update` takes the group (user) of each prediction as well.
+/// users of one class are left out. NaN if none is left, and once a score or target is NaN. `update` takes the group
+/// (user) of each prediction as well.
 class Gauc {
 public:
     static constexpr std::string_view name() { return "gauc"; }
@@ -128,9 +130,13 @@ public:
             throw ShapeError(
                 message("Gauc: expected as many groups as predictions of ", p.shape(), ", received ", g.shape()));
         detail::each_row("Gauc", p, target, weights, [&](const auto& row) {
-            for (Index i = 0; i < row.width; ++i)
-                groups_[static_cast<std::int64_t>(g.data()[row.number * row.width + i])].add(
-                    static_cast<double>(row.prediction[i]), static_cast<double>(row.target[i]), row.weight);
+            for (Index i = 0; i < row.width; ++i) {
+                const double score = static_cast<double>(row.prediction[i]);
+                const double positive = static_cast<double>(row.target[i]);
+                seen_nan_ |= std::isnan(score) || std::isnan(positive);
+                groups_[static_cast<std::int64_t>(g.data()[row.number * row.width + i])].add(score, positive,
+                                                                                             row.weight);
+            }
         });
     }
     DEEPREC_LAZY double result() const {
@@ -141,15 +147,20 @@ public:
             sum += value * auc.weight();
             weight += auc.weight();
         }
-        return detail::ratio(sum, weight);
+        return seen_nan_ ? detail::nan : detail::ratio(sum, weight);
     }
-    void reset() { groups_.clear(); }
+    void reset() {
+        groups_.clear();
+        seen_nan_ = false;
+    }
     DEEPREC_LAZY void merge(const Gauc& other) {
         for (const auto& [group, auc] : other.groups_) groups_[group].merge(auc);
+        seen_nan_ |= other.seen_nan_;
     }
 
 private:
     std::map<std::int64_t, Auc> groups_;
+    bool seen_nan_ = false;
 };
 
 DEEPREC_END

@@ -36,7 +36,7 @@ public:
     void add(double prediction, double target, double weight) {
         if (prediction < 0 || prediction > 1)
             throw ArgumentError(message(label, ": expected probabilities, received ", prediction));
-        seen_nan_ |= std::isnan(prediction);
+        seen_nan_ |= std::isnan(prediction) || std::isnan(target);
         if (seen_nan_) return;
         const double cell = std::ceil(prediction * static_cast<double>(options_.num_thresholds - 1)) - 1;
         (target > 0.5 ? positives_ : negatives_)[static_cast<std::size_t>(cell < 0 ? 0 : cell)] += weight;

@@ -17,9 +17,12 @@ namespace detail {
 template <class Rule>
 class CountMetric : public ElementMetric<Rule> {
 public:
-    explicit CountMetric(ThresholdOptions options = {}) : threshold_(options.threshold) {}
+    /// Throws ArgumentError for a threshold that is NaN.
+    explicit CountMetric(ThresholdOptions options = {}) : threshold_(options.threshold) {
+        if (std::isnan(threshold_)) throw ArgumentError(message(Rule::label, ": expected a threshold, received NaN"));
+    }
     void add(double prediction, double target, double weight) {
-        seen_nan_ |= std::isnan(prediction);
+        seen_nan_ |= std::isnan(prediction) || std::isnan(target);
         const bool said = prediction > threshold_, is = target > 0.5;
         (is ? said ? tp_ : fn_ : said ? fp_ : tn_) += weight;
     }
@@ -50,7 +53,8 @@ private:
 };
 }  // namespace detail
 
-/// Share of predictions on the right side of the threshold; NaN before the first update and once a prediction is NaN.
+/// Share of predictions on the right side of the threshold; NaN before the first update and once a prediction
+/// or target is NaN.
 class BinaryAccuracy : public detail::CountMetric<BinaryAccuracy> {
     friend class detail::CountMetric<BinaryAccuracy>;
 

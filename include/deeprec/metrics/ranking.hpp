@@ -173,8 +173,11 @@ public:
     std::string name() const {
         return options_.k == whole_list ? std::string(Rule::label) : message(Rule::label, '@', options_.k);
     }
-    /// Adds a user.
+    /// Adds a user. Throws DataError for a weight that is negative or not finite.
     void add(const RankedList& list, double weight = 1) {
+        if (!(weight >= 0) || std::isinf(weight))
+            throw DataError(message(Rule::label, ": expected finite weights of at least 0, received ", weight,
+                                    " for user ", values_.size()));
         if (options_.skip_irrelevant && list.ideal.empty()) return;
         values_.push_back(Rule::of(list, options_));
         weights_.push_back(weight);

@@ -1,5 +1,6 @@
 /// Learning rates that change. A schedule is a value with `double rate(Index step)`, step from 0; here are Keras' with
-/// their names and defaults, and what PyTorch has besides. All throw ArgumentError for lengths that are not positive.
+/// their names and defaults, and what PyTorch has besides. All throw ArgumentError for lengths that are not positive; a
+/// warmup may have the length 0.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +21,11 @@ namespace detail {
 inline double progress(std::string_view schedule, Index step, Index length) {
     if (length < 1) throw ArgumentError(message(schedule, ": expected a positive number of steps, received ", length));
     return static_cast<double>(step) / static_cast<double>(length);
+}
+/// 0 is no warmup.
+inline Index warmup_length(std::string_view schedule, Index steps) {
+    if (steps < 0) throw ArgumentError(message(schedule, ": expected 0 or more steps of warmup, received ", steps));
+    return steps;
 }
 /// From 1 at x = 0 down to 0 at x = 1.
 inline double half_cosine(double x) { return 0.5 * (1 + std::cos(std::numbers::pi * x)); }
@@ -91,7 +97,7 @@ struct CosineDecay {
     Index warmup_steps = 0;                              ///< of the line up to warmup_target
     double rate(Index step) const {
         const double top = warmup_target.value_or(initial_learning_rate);
-        const Index warmup = warmup_target ? warmup_steps : 0;
+        const Index warmup = warmup_target ? detail::warmup_length("CosineDecay", warmup_steps) : 0;
         if (step < warmup)
             return detail::between(initial_learning_rate, top, detail::progress("CosineDecay", step, warmup));
         const double x = detail::progress("CosineDecay", std::min(step - warmup, decay_steps), decay_steps);
@@ -143,7 +149,7 @@ struct Warmup {
     double start_factor;  ///< from 0: the part of the rate that step 0 has
     Schedule then;        ///< its step 0 is the first one after the warmup
     double rate(Index step) const {
-        if (step >= steps) return then.rate(step - steps);
+        if (step >= detail::warmup_length("Warmup", steps)) return then.rate(step - steps);
         return then.rate(0) * detail::between(start_factor, 1, detail::progress("Warmup", step, steps));
     }
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <span>
 #include <string_view>
@@ -111,13 +112,15 @@ inline Index candidates_for(const Diversity& rule, Index k) {
     return std::max(k, wanted > 0 ? wanted : 10 * std::min<Index>(k, Index{1} << 31));
 }
 
-/// Scores scaled to 0 ... 1; all 1 where they are equal.
+/// Scores scaled to 0 ... 1; all 1 where they are equal but for rounding.
 template <class T>
 std::vector<double> relevance_of(const std::vector<Hit<T>>& ranked) {
     std::vector<double> relevance(ranked.size(), 1.0);
     if (ranked.empty()) return relevance;
     const double high = static_cast<double>(ranked.front().score), low = static_cast<double>(ranked.back().score);
-    for (std::size_t i = 0; i < ranked.size() && high > low; ++i)
+    const double rounding =
+        4 * static_cast<double>(std::numeric_limits<T>::epsilon()) * std::max(std::abs(high), std::abs(low));
+    for (std::size_t i = 0; i < ranked.size() && high - low > rounding; ++i)
         relevance[i] = (static_cast<double>(ranked[i].score) - low) / (high - low);
     return relevance;
 }
@@ -232,13 +235,13 @@ std::vector<Hit<T>> apply(const Quotas& rule, const std::vector<Hit<T>>& ranked,
     for (const Hit<T>& hit : ranked) {
         if (list.size() == k) return list;
         bool wanted = static_cast<Index>(k - list.size()) > promised;
-        for (const std::int32_t c : categories_of("Quotas", rule.categories, hit.item)) {
+        each_category("Quotas", hit.item, categories_of("Quotas", rule.categories, hit.item), [&](std::int32_t c) {
             const auto quota = open.find(c);
-            if (quota == open.end() || quota->second == 0) continue;
+            if (quota == open.end() || quota->second == 0) return;
             --quota->second;
             --promised;
             wanted = true;
-        }
+        });
         (wanted ? list : others).push_back(hit);
     }
     if (list.size() < k && !whole) return {};

@@ -422,7 +422,7 @@ private:
         f.texts("about.names", names);
         f.texts("about.values", values);
         std::vector<std::string> specs;
-        if (spec_) specs.push_back(spec_->json());
+        if (spec_) spec_->check(), specs.push_back(spec_->json());
         f.texts("spec", specs);
         if (!f.reading()) return;
         f.require(names.size() == values.size() && specs.size() <= 1,

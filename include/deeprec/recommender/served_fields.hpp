@@ -217,7 +217,7 @@ DEEPREC_FUNCTION void ServedFields::fields(StoredFields& f) {
 }
 DEEPREC_FUNCTION void ServedFields::stored(StoredFields& f, std::string_view name, FeatureSpec& spec, Record& record) {
     std::vector<std::string> specs;
-    if (!record.fields().empty()) specs.push_back(spec.json());
+    if (!record.fields().empty()) spec.check(), specs.push_back(spec.json());
     f.texts(message(name, ".spec"), specs);
     if (f.reading()) {
         f.require(specs.size() <= 1, name, ": expected one spec at most, received ", specs.size());

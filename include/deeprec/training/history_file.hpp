@@ -20,7 +20,7 @@ DEEPREC_BEGIN
 ///
 /// Lines are written whole: the file is replaced with one that has a line more. A training that goes on (FitOptions::
 /// resume) leaves the lines of epochs that it repeats out, and a new one starts the file anew. Throws FileError where
-/// the file cannot be written.
+/// the file cannot be written, ArgumentError for the name of a figure that no CSV file can have.
 struct HistoryFile {
     std::string path;  ///< of the file
 
@@ -53,6 +53,10 @@ DEEPREC_LAZY_FUNCTION void HistoryFile::on(const EpochEnd& e) {
         columns.clear();
         text = "epoch";
         for (const auto& figure : e.log.figures) {
+            if (figure.first.find_first_of(",\"\r\n") != std::string::npos)
+                throw ArgumentError(message("HistoryFile: expected figures without comma, quote and line end in their ",
+                                            "names in a CSV file, received ", detail::shown(figure.first, "'"),
+                                            "; a .jsonl file has any names"));
             columns.push_back(figure.first);
             text += "," + figure.first;
         }

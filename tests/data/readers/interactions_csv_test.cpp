@@ -134,7 +134,8 @@ TEST_CASE("Times are read in the unit that is said, and a wrong one is found", "
     CHECK(error("17897|17898") ==
           expected + "1970 as seconds; times that are no dates are read with time_unit = TimeUnit::relative" + where);
     CHECK(error("3019-07-01", TimeUnit::iso8601).find("received a median in 3019;") != std::string::npos);
-    CHECK(error("1546300800|" + ms, TimeUnit::guessed).empty());  // half and half: the guess stands
+    CHECK(error("1546300800|" + ms, TimeUnit::guessed) ==
+          ":2:5: expected all times as seconds, received time 2, which is in the years 1990 to 2100 as milliseconds");
     CHECK(!error("1546300800|" + ms + "|" + ms, TimeUnit::guessed).empty());
     CHECK(error("17897", TimeUnit::guessed).find("expected a time that is in the years 1990 to 2100 as") !=
           std::string::npos);

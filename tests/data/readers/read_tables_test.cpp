@@ -1,9 +1,15 @@
 #include <deeprec/data/readers/read_tables.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <fstream>
 #include <sstream>
+#include <thread>
 #include <utility>
 
+#include <sys/stat.h>
+
+#include <deeprec/data/feature_spec.hpp>
 #include <deeprec/data/sequences.hpp>
 
 #include "support/catch.hpp"
@@ -152,9 +158,13 @@ TEST_CASE("The unit of times is guessed and checked", "[data]") {
         const auto file = directory.write("x.csv", "user,item,t\na,b," + std::string(time) + "\n");
         return read_events(file, {.time = "t", .time_unit = unit}).time[0];
     };
-    for (const char* time : {"1726000073", "1726000073081", "1726000073081123", "2024-09-10T20:27:53Z"})
+    for (const char* time : {"1726000073", "1726000073081", "1726000073081123", "2024-09-10T20:27:53Z",
+                             "2024-09-10 20:27:53 UTC", "2024-09-10 22:27:53.5 +0200"})
         CHECK(first(time) == 1726000073);
     CHECK(first("12", TimeUnit::relative) == 12);
+    for (const char* time : {"2024-09-10 20:27:53 ", "2024-09-10 20:27:53  UTC", "2024-09-10 UTC", "10/09/2024"})
+        CHECK(error<FormatError>("user,item,t\na,b," + std::string(time) + "\n", {.time = "t"}) ==
+              ":2:5: expected a time as a number or such as 2009-05-04T23:08:57Z, received " + detail::shown(time));
     CHECK(error<FormatError>("user,item,t\na,b,12\n", {.time = "t"}).find("time_unit = TimeUnit::relative") !=
           std::string::npos);
     CHECK(
@@ -164,6 +174,28 @@ TEST_CASE("The unit of times is guessed and checked", "[data]") {
     // The first time is not like the others: the guess is wrong, and does not pass.
     CHECK(error<DataError>("user,item,t\na,b,1726000073\na,b,1726000073081\na,c,1726000073082\n", {.time = "t"})
               .find("they are milliseconds") != std::string::npos);
+    // Nor do a few times in another unit than most.
+    CHECK(error<DataError>("user,item,t\na,b,1726000073\na,b,1726000073081\na,c,1726000075\n", {.time = "t"})
+              .find(":2:5: expected all times as seconds, received time 2, which is in the years 1990 to 2100 as "
+                    "milliseconds") == 0);
+    CHECK(error<DataError>("user,item,t\na,b,1726000073081\na,b,1726000073082\na,c,1726000075\n", {.time = "t"})
+              .find("expected all times as milliseconds, received time 3, which is in the years 1990 to 2100 as "
+                    "seconds") != std::string::npos);
+}
+
+TEST_CASE("Progress is told of files, and pipes have none", "[data]") {
+    const support::TemporaryDirectory directory;
+    Index told = 0;
+    const auto tell = [&](Index, Index of) { told = of; };
+    const auto file = directory.write("x.csv", "user,item\na,b\n");
+    CHECK(read_events(file, {.progress = tell}).size() == 1);
+    CHECK(std::exchange(told, 0) == 14);
+    const auto pipe = directory.path() / "pipe";
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    std::thread writer([&] { std::ofstream(pipe) << "user,item\na,b\nc,d\n"; });
+    CHECK(read_events(pipe, {.progress = tell}).size() == 2);
+    writer.join();
+    CHECK(told == 0);
 }
 
 TEST_CASE("Rows are chosen by type, rating, number and order", "[data]") {
@@ -210,6 +242,9 @@ TEST_CASE("Options without meaning are refused", "[data]") {
     CHECK(message_of<ArgumentError>([&] { read_events("x", {.types = {{"view"}}}); }) ==
           "read_events: expected the column of the event types (type), received types alone");
     CHECK_THROWS_AS(read_events("x", {.min_rating = 3}), ArgumentError);
+    CHECK(message_of<ArgumentError>([] {
+              read_events("x", {.rating = "rating", .min_rating = std::nanf("")});
+          }) == "read_events: expected a min_rating that is a number, received NaN");
     CHECK_THROWS_AS(read_events("x", {.min_user_events = -1}), ArgumentError);
     CHECK_THROWS_AS(read_events("x", {.type = "e", .types = {{"view", -1}}}), ArgumentError);
     CHECK_THROWS_AS(read_events(std::vector<std::filesystem::path>{}), ArgumentError);
@@ -251,4 +286,20 @@ TEST_CASE("Items and users are read by key", "[data]") {
         read_users(directory.write("u.csv", "id,age\nann,31\nbob,\n"), {.columns = {{"age", ColumnKind::number}}});
     CHECK(users.column("age").missing(1));
     CHECK(users.report.who == "2 users");
+}
+
+TEST_CASE("Many columns take no longer than their number", "[data]") {
+    const support::TemporaryDirectory directory;
+    std::string header = "user,item", row = "\na,b";
+    EventColumns wanted;
+    std::vector<Feature> features;
+    for (int i = 0; i < 60'000; ++i) {
+        const std::string name = "column " + std::to_string(i);
+        header += "," + name, row += ",1";
+        wanted.columns.push_back({name, ColumnKind::number});
+        features.push_back({.name = name, .kind = FeatureKind::number});
+    }
+    const EventTable events = read_events(directory.write("x.csv", header + row + row), wanted);
+    CHECK(events.select(std::vector<Index>{1}).column("column 59999").number(0) == 1);
+    CHECK(FeatureSpec::fit(features, events).transform(events).floats.size() == 60'000);
 }

@@ -111,6 +111,11 @@ TEST_CASE("TextReader reads whole fields as numbers or not at all", "[data]") {
     REQUIRE(place_and_words(file, message_of<FormatError>([&] { in.number<std::int32_t>(fields[8]); })) ==
             "1:30: expected a whole number in range, received \"99999999999\"");
     REQUIRE_THROWS_AS(in.number<std::int32_t>(fields[11]), FormatError);
+    const auto number = [&](std::string_view text) { return in.number<float>({text, 0}); };
+    CHECK(number("-1e-60") == 0);  // what doubles write and floats cannot tell from 0
+    CHECK(number("1e-40") == 1e-40f);
+    CHECK_THROWS_AS(number("1e60"), FormatError);
+    CHECK_THROWS_AS(number("1e-60x"), FormatError);
 }
 
 TEST_CASE("TextReader knows UTF-8 from Latin-1, and counts characters", "[data]") {

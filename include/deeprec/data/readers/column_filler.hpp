@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include <deeprec/data/readers/fields.hpp>
@@ -94,11 +95,12 @@ private:
 DEEPREC_FUNCTION ColumnFiller::ColumnFiller(const std::vector<ColumnOptions>& wanted,
                                             const std::vector<std::string>& missing, std::vector<Column>& columns)
     : missing_(missing) {
+    std::unordered_set<std::string> names;
+    for (const Column& column : columns) names.insert(column.name());
     for (const ColumnOptions& about : wanted) {
         const std::string& name = about.name.empty() ? about.column.text() : about.name;
-        for (const Column& column : columns)
-            if (column.name() == name)
-                throw ArgumentError(message("columns: two have the name ", shown(name, "'"), "; give one a .name"));
+        if (!names.insert(name).second)
+            throw ArgumentError(message("columns: two have the name ", shown(name, "'"), "; give one a .name"));
         all_.push_back({about, columns.size()});
         char& separator = all_.back().about.separator;
         if (separator == 0) separator = about.kind == ColumnKind::vector ? ' ' : '|';

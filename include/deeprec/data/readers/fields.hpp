@@ -38,7 +38,7 @@ public:
     virtual std::string place(const Field& field) const = 0;
 
     /// The number that a field is; a plus before it is one of it. Throws FormatError unless all of it is one number,
-    /// finite and in the range of T.
+    /// finite and in the range of T; a double that is too small for a float is rounded as any other.
     template <class T>
     T number(const Field& field, char decimal = '.') const {
         constexpr const char* kind = std::is_integral_v<T> ? "a whole number" : "a number";
@@ -56,6 +56,12 @@ public:
         const auto [end, error] = std::from_chars(text.data(), last, value);
         bool good = error == std::errc() && end == last;
         if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
+        if constexpr (std::is_same_v<T, float>) {  // 1e-60 is 0 as a float, and not out of range
+            double wide = 1;
+            if (error == std::errc::result_out_of_range && end == last)
+                std::from_chars(text.data(), last, wide);
+            if (std::abs(wide) < 1) value = static_cast<float>(wide), good = true;
+        }
         if (!good)
             fail(field, "expected ", kind, error == std::errc::result_out_of_range ? " in range" : "", ", received ",
                  detail::shown(field.text), hint(field.text, std::is_floating_point_v<T> && decimal == '.'));

@@ -5,6 +5,7 @@
 #include <functional>
 #include <initializer_list>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -55,13 +56,15 @@ public:
     CountedRows(const std::filesystem::path& path, const CsvFormat& format,
                 const std::function<void(Index, Index)>& progress)
         : CsvReader(path, format), progress_(progress) {
-        if (!progress_) return;
-        size_ = static_cast<Index>(std::filesystem::file_size(path));
+        std::error_code error;  // of a pipe, which has no size
+        const auto size = std::filesystem::file_size(path, error);
+        if (!progress_ || error) return;
+        size_ = static_cast<Index>(size);
         progress_(0, size_);
     }
     bool next() {
         const bool more = CsvReader::next();
-        if (!progress_) return more;
+        if (size_ < 0) return more;
         read_ += more ? static_cast<Index>(text().whole().text.size()) + 1 : 0;
         if (more && read_ < size_ && read_ - told_ > 1 << 20) progress_(told_ = read_, size_);
         if (!more) progress_(size_, size_);
@@ -70,7 +73,7 @@ public:
 
 private:
     const std::function<void(Index, Index)>& progress_;
-    Index size_ = 0, read_ = 0, told_ = 0;
+    Index size_ = -1, read_ = 0, told_ = 0;  // without a size nothing is told
 };
 template <class Filler, class Columns>
 void fill_from(Filler& filler, const Files& files, const Columns& columns) {

@@ -197,6 +197,8 @@ DEEPREC_FUNCTION EventFiller::EventFiller(EventColumns options)
         throw ArgumentError("read_events: expected the column of the event types (type), received types alone");
     if (options_.rating.empty() && options_.min_rating > -std::numeric_limits<float>::infinity())
         throw ArgumentError("read_events: expected the column of ratings (rating), received min_rating alone");
+    if (std::isnan(options_.min_rating))
+        throw ArgumentError("read_events: expected a min_rating that is a number, received NaN");
     if (options_.min_user_events < 0 || options_.min_item_events < 0)
         throw ArgumentError(message("read_events: expected least numbers of events from 0, received ",
                                     options_.min_user_events, " and ", options_.min_item_events));

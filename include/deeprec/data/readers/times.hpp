@@ -60,6 +60,8 @@ inline std::optional<std::int64_t> parse_iso8601(std::string_view text) {
         }
     }
     seconds += 3600 * hour + 60 * minute + second;
+    if (text.size() > 1) take(" ");  // 2009-05-04 23:08:57 UTC, as BigQuery and Ruby write it
+    if (text == "UTC") return seconds;
     if (const char sign = take("+-")) {
         const int hours = digits(2);
         take(":");
@@ -122,7 +124,12 @@ private:
             unit_ = TimeUnit::iso8601;
             return;
         }
-        const double number = in.number<double>(field, decimal_);
+        double number = 0;
+        try {
+            number = in.number<double>(field, decimal_);
+        } catch (const FormatError&) {
+            in.fail(field, "expected a time as a number or such as 2009-05-04T23:08:57Z, received ", shown(field.text));
+        }
         const auto found = unit_of(number);
         if (!found)
             in.fail(field, "expected a time that is in the years 1990 to 2100 as seconds, milliseconds, microseconds, ",

@@ -10,6 +10,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -25,6 +27,23 @@ namespace detail {
 const Column& column_of(const char* who, std::span<const Column> columns, std::string_view name);
 void add_cells(const char* who, std::vector<Column>& columns, std::span<const Cell> cells, Index rows);
 void check_columns(const char* who, std::span<const Column> columns, Index rows);
+/// Columns by name, for who asks for many of them. Refers to the columns.
+class ColumnsByName {
+public:
+    ColumnsByName(const char* who, std::span<const Column> columns) : who_(who), columns_(columns) {
+        for (const Column& column : columns) by_name_.emplace(column.name(), &column);
+    }
+    /// As column_of.
+    const Column& at(std::string_view name) const {
+        const auto found = by_name_.find(name);
+        return found == by_name_.end() ? column_of(who_, columns_, name) : *found->second;
+    }
+
+private:
+    const char* who_;
+    std::span<const Column> columns_;
+    std::unordered_map<std::string_view, const Column*> by_name_;
+};
 }  // namespace detail
 
 /// Who did what and when, and whatever else is known of an event: its type, a price. 16 bytes a row with times, 8
@@ -138,11 +157,10 @@ void align(EventTable& events, UserTable& about);
 #if DEEPREC_BODIES
 namespace detail {
 DEEPREC_FUNCTION const Column& column_of(const char* who, std::span<const Column> columns, std::string_view name) {
-    std::string known;
-    for (const Column& column : columns) {
+    for (const Column& column : columns)
         if (column.name() == name) return column;
-        known += (known.empty() ? "" : ", ") + shown(column.name(), "'");
-    }
+    std::string known;
+    for (const Column& column : columns) known += (known.empty() ? "" : ", ") + shown(column.name(), "'");
     throw DataError(message(who, ": expected a column ", shown(name, "'"), ", there ",
                             known.empty() ? "are no columns" : "are " + known));
 }
@@ -162,13 +180,13 @@ DEEPREC_FUNCTION void add_cells(const char* who, std::vector<Column>& columns, s
     }
 }
 DEEPREC_FUNCTION void check_columns(const char* who, std::span<const Column> columns, Index rows) {
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-        if (columns[c].size() != rows)
-            throw DataError(message(who, ": expected ", rows, " rows in column ", shown(columns[c].name(), "'"),
-                                    ", received ", columns[c].size()));
-        for (std::size_t other = 0; other < c; ++other)
-            if (columns[other].name() == columns[c].name())
-                throw DataError(message(who, ": two columns have the name ", shown(columns[c].name(), "'")));
+    std::unordered_set<std::string_view> names;
+    for (const Column& column : columns) {
+        if (column.size() != rows)
+            throw DataError(message(who, ": expected ", rows, " rows in column ", shown(column.name(), "'"),
+                                    ", received ", column.size()));
+        if (!names.insert(column.name()).second)
+            throw DataError(message(who, ": two columns have the name ", shown(column.name(), "'")));
     }
 }
 /// For align: the rows of `about` by the ids of `known`, then the others, whose keys `known` gets.
