@@ -75,8 +75,7 @@ TEST_CASE("At least so many of some categories, as far as there are", "[diversit
     twice[1] = {2, 2};  // is one item of category 2
     CHECK(best({}, 3, Quotas{{{2, 2}}, twice}) == Ids{1, 2, 21});
     twice[2] = {-4};
-    CHECK(message_of<DataError>([&] { best({}, 3, Quotas{{{2, 2}}, twice}); }) ==
-          "Quotas: item 2 has the category -4");
+    CHECK(message_of<DataError>([&] { best({}, 3, Quotas{{{2, 2}}, twice}); }) == "Quotas: item 2 has the category -4");
     CHECK(best({}, 12, Quotas{{{2, 12}}, categories}).size() == 12);      // there are ten
     CHECK(best({}, 2, Quotas{{{1, 1}, {2, 1}}, categories}) == Ids{11, 21});
     CHECK(best({}, 0, Quotas{{{1, 1}}, categories}).empty());

@@ -232,7 +232,9 @@ TEST_CASE("One file keeps all of it", "[recommender]") {
     const std::string before = bytes_of(path);
     const auto wide = FeatureSpec::fit({{.name = "name", .kind = FeatureKind::hashed, .buckets = (Index{1} << 24) + 1}},
                                        std::vector{FeatureRow{{"name", "a"}}}, {.buckets = Index{1} << 25});
-    CHECK(message_of<ArgumentError>([&] { save(Recommender{ItemKnn{train()}, some_data(), wide}, path); }) ==
+    CHECK(message_of<ArgumentError>([&] {
+              save(Recommender{ItemKnn{train()}, some_data(), wide}, path);
+          }) ==
           "FeatureSpec: feature 'name' expected at most 16777216 buckets (FeatureLimits::buckets), received 16777217");
     CHECK(bytes_of(path) == before);
 }

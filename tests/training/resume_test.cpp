@@ -392,7 +392,8 @@ TEST_CASE("HistoryFile refuses figures whose names no CSV file can have", "[trai
     Adam optimizer;
     const auto data = worlds::points(32);
     const auto train = [&](const char* file) {
-        fit(model, data, BinaryCrossEntropy{}, optimizer, {.threads = 1},
+        fit(
+            model, data, BinaryCrossEntropy{}, optimizer, {.threads = 1},
             [](const EpochEnd& e) { e.log.set("auc, click", 0.5); }, HistoryFile{directory.path() / file});
     };
     CHECK(support::message_of<ArgumentError>([&] { train("a.csv"); }) ==

@@ -137,8 +137,7 @@ constexpr auto handler() -> void (*)(void*, const E&) {
 template <class C, class... E>
 inline constexpr bool takes_any_of = ((TakesByOn<C, E> || TakesByCall<C, E> || TakesMutable<C, E>) || ...);
 template <class C>
-inline constexpr bool takes_an_event =
-    takes_any_of<C, TrainBegin, EpochBegin, StepBegin, BatchEnd, EpochEnd, TrainEnd>;
+inline constexpr bool takes_an_event = takes_any_of<C, TrainBegin, EpochBegin, StepBegin, BatchEnd, EpochEnd, TrainEnd>;
 /// A const function that only looks is a callback too.
 template <class C>
 inline constexpr bool can_keep_state = !std::is_const_v<C> || takes_an_event<C>;

@@ -242,9 +242,8 @@ TEST_CASE("Options without meaning are refused", "[data]") {
     CHECK(message_of<ArgumentError>([&] { read_events("x", {.types = {{"view"}}}); }) ==
           "read_events: expected the column of the event types (type), received types alone");
     CHECK_THROWS_AS(read_events("x", {.min_rating = 3}), ArgumentError);
-    CHECK(message_of<ArgumentError>([] {
-              read_events("x", {.rating = "rating", .min_rating = std::nanf("")});
-          }) == "read_events: expected a min_rating that is a number, received NaN");
+    CHECK(message_of<ArgumentError>([] { read_events("x", {.rating = "rating", .min_rating = std::nanf("")}); }) ==
+          "read_events: expected a min_rating that is a number, received NaN");
     CHECK_THROWS_AS(read_events("x", {.min_user_events = -1}), ArgumentError);
     CHECK_THROWS_AS(read_events("x", {.type = "e", .types = {{"view", -1}}}), ArgumentError);
     CHECK_THROWS_AS(read_events(std::vector<std::filesystem::path>{}), ArgumentError);

@@ -58,8 +58,7 @@ public:
         if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
         if constexpr (std::is_same_v<T, float>) {  // 1e-60 is 0 as a float, and not out of range
             double wide = 1;
-            if (error == std::errc::result_out_of_range && end == last)
-                std::from_chars(text.data(), last, wide);
+            if (error == std::errc::result_out_of_range && end == last) std::from_chars(text.data(), last, wide);
             if (std::abs(wide) < 1) value = static_cast<float>(wide), good = true;
         }
         if (!good)

@@ -82,8 +82,8 @@ struct EventColumns {
     BadRows bad_rows = BadRows::error;   ///< an error, or left out and counted
     Duplicates duplicates = Duplicates::keep;        ///< which of equal or repeated events are kept
     Index min_user_events = 0, min_item_events = 0;  ///< users and items with fewer go, until none has (k-core)
-    CsvFormat format{};                            ///< how the text is written
-    std::function<void(Index, Index)> progress{};  ///< told the bytes read of a file's, not of a pipe: a ProgressBar
+    CsvFormat format{};                              ///< how the text is written
+    std::function<void(Index, Index)> progress{};    ///< told the bytes read of a file's, not of a pipe: a ProgressBar
 };
 
 /// Of items or users: `{.key = "sku", .columns = {{"brand"}, {"price", ColumnKind::number}}}`.
