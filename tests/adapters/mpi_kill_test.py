@@ -17,10 +17,12 @@ from pathlib import Path
 MPIEXEC, PROGRAM = sys.argv[1:3]
 RANKS = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 EPOCHS = 6
-# Debian's Open MPI asks whether root means it. MPICH has no --oversubscribe and needs none.
+# Debian's Open MPI asks whether root means it, and for more ranks than cores in one way up to version 4, in another
+# from 5 on. MPICH has no --oversubscribe and needs none.
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                   OMPI_MCA_rmaps_base_oversubscribe="1", OMP_NUM_THREADS="1")
-RANK_VARIABLES = (b"OMPI_COMM_WORLD_RANK=", b"PMI_RANK=")
+                   OMPI_MCA_rmaps_base_oversubscribe="1", PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",
+                   OMP_NUM_THREADS="1")
+RANK_VARIABLES = (b"OMPI_COMM_WORLD_RANK=", b"PMIX_RANK=", b"PMI_RANK=")
 
 
 def command(ranks, run, *more):
