@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <deeprec/core/layer.hpp>
 #include <deeprec/core/table_rows.hpp>
 #include <deeprec/training/row_exchange.hpp>
 
@@ -28,16 +29,20 @@ public:
         model.ask(inputs, rows_);
         return fetch(list);
     }
-    /// Of a rank without samples in a batch, whose rows others may read.
-    const TableRows* fetch_none(const ParameterList<T>& list) {
+    /// Of a rank without samples in a batch: the others get its rows, and it their gradients.
+    template <class Model, class Gradients>
+    void serve(const Model& model, Gradients& gradients) {
+        gradients.prepare(model, 1);
+        gradients.cleared(0);
         rows_.clear();
-        return world_ ? fetch(list) : nullptr;
+        fetch(gradients.list());
+        give_back(0);
     }
     /// The gradients of the list become those of the rows here: the sum over the ranks, each times its `factor`.
     void give_back(double factor) {
         for (std::size_t i = 0; i < shared_.size(); ++i) {
             const SparseRows<T>& sum = *shared_[i].rows;
-            const Index width = sum.width(), n = static_cast<Index>(rows_.sorted(shared_[i].values).ids.size());
+            const Index width = sum.width(), n = static_cast<Index>(rows_.find(shared_[i].values)->ids.size());
             T* const values = values_.need(n * width);
             std::uint8_t* const touched = touched_.need_zeros(n);
             for (std::size_t row = 0; row < sum.ids().size(); ++row) {
@@ -78,8 +83,8 @@ struct NoSharedTables {
     const TableRows* fetch(const Model&, const Inputs&, const List&) {
         return nullptr;
     }
-    template <class List>
-    void fetch_none(const List&) {}
+    template <class Model, class Gradients>
+    void serve(const Model&, Gradients&) {}
     void give_back(double) {}
 };
 template <class Model>

@@ -212,12 +212,7 @@ public:
     /// alike from then on. The gradient of such a table is that of the sum over all ranks, in the rows here.
     void join(const AnyWorld& world) { tables_.join(world); }
     /// `gradient` of a rank that has no samples of a batch.
-    void no_gradient(const Model& model) {
-        gradients_.prepare(model, 1);
-        gradients_.cleared(0);
-        tables_.fetch_none(list());
-        tables_.give_back(0);
-    }
+    void no_gradient(const Model& model) { tables_.serve(model, gradients_); }
     /// From now on passes are watched; null: no longer.
     void watch(OutputWatch* watch) { watch_ = watch; }
     /// From now on batches are parts of larger ones, whose gradients somebody adds up.

@@ -46,12 +46,7 @@ public:
     }
     /// As Trainer of other losses.
     void join(const AnyWorld& world) { tables_.join(world); }
-    void no_gradient(const Model& model) {
-        gradients_.prepare(model, 1);
-        gradients_.cleared(0);
-        tables_.fetch_none(list());
-        tables_.give_back(0);
-    }
+    void no_gradient(const Model& model) { tables_.serve(model, gradients_); }
     /// From now on passes are watched; null: no longer.
     void watch(OutputWatch* watch) { watch_ = watch; }
     typename Model::Gradients& gradients() { return gradients_.first(); }

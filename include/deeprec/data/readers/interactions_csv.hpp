@@ -16,18 +16,18 @@ DEEPREC_BEGIN
 /// an event `{.user = "1", .item = "2", .rating = "3", .header = false}`.
 struct CsvColumns {
     std::string user = "user", item = "item";  ///< names of the columns of the keys
-    std::string rating{}, timestamp{};  ///< empty = the table has none
-    char separator = ',';               ///< the next ones as in CsvFormat
-    std::optional<bool> quotes{};  ///< as those below in CsvFormat
-    bool header = true;            ///< the first line names the columns; else they are called "1", "2", ...
-    Encoding encoding = Encoding::utf8;      ///< of the file's bytes
-    bool backslash_escapes = false;          ///< inside quotes \" is a quote and \\ a backslash
-    bool trim = false;                       ///< blanks around a field are none of it
-    bool trailing_separator = false;         ///< lines may end in one separator too many
-    char decimal = '.';                      ///< ',' in numbers such as 4,5
-    char line_end = '\n';                    ///< '\r' in files of old Macintoshes
-    TimeUnit time_unit = TimeUnit::seconds;  ///< of the column `timestamp`
-    bool skip_incomplete = false;  ///< rows in which one of these columns is empty are passed over, and counted
+    std::string rating{}, timestamp{};         ///< empty = the table has none
+    char separator = ',';                      ///< this and the next ones: as in CsvFormat
+    std::optional<bool> quotes{};              ///< as in CsvFormat
+    bool header = true;                        ///< as in CsvFormat
+    Encoding encoding = Encoding::utf8;        ///< as in CsvFormat
+    bool backslash_escapes = false;            ///< as in CsvFormat
+    bool trim = false;                         ///< as in CsvFormat
+    bool trailing_separator = false;           ///< as in CsvFormat
+    char decimal = '.';                        ///< as in CsvFormat
+    char line_end = '\n';                      ///< as in CsvFormat
+    TimeUnit time_unit = TimeUnit::seconds;    ///< of the column `timestamp`
+    bool skip_incomplete = false;              ///< rows in which one of these columns is empty are passed, and counted
 
     /// The same without the columns.
     CsvFormat format() const {
