@@ -5,6 +5,7 @@
 #include <deeprec/models/concatenation.hpp>
 #include <deeprec/models/field_list.hpp>
 #include <deeprec/models/field_model.hpp>
+#include <deeprec/models/head.hpp>
 #include <deeprec/models/heads.hpp>
 #include <deeprec/models/item_attributes.hpp>
 #include <deeprec/models/masked.hpp>

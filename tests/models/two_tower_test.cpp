@@ -124,6 +124,14 @@ TEST_CASE("TwoTower passes the battery with each kind of head", "[two_tower][thr
     check_battery(Sequential{BasicDot<double>{}, Dense<double, Tanh>{3}, Dense<double, Sigmoid>{1}});
 }
 
+TEST_CASE("A head takes both vectors and has halves for an index", "[two_tower]") {
+    STATIC_REQUIRE(Head<Concatenation<Sequential<Dense<float, ReLU>, Dense<float, Sigmoid>>>>);
+    STATIC_REQUIRE(Head<PairScores<Cosine>>);
+    STATIC_REQUIRE(Head<PairScores<Sequential<Dot, Dense<float, Sigmoid>>>>);
+    STATIC_REQUIRE_FALSE(Head<Dense<float, Sigmoid>>);
+    STATIC_REQUIRE_FALSE(Head<Dot>);  // which PairScores makes one
+}
+
 TEST_CASE("Users in blocks with shared candidates equal the written-out pairs", "[two_tower]") {
     check_blocks(Sequential{Dense<double, ReLU>{5}, Dense<double, Sigmoid>{1}});
     check_blocks(Sequential{Dense<double, HardSigmoid>{1}});

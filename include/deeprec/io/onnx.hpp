@@ -65,9 +65,6 @@ void check_built(const Model& model) {
                                         " of a table; expected a whole one, as save(world, model, path) writes it"));
     }
 }
-template <class Model>
-inline constexpr bool is_head = requires { std::declval<const Model&>().half_width(); };
-
 /// A slice of the last axis of y for each head, by its name.
 void head_outputs(Graph& g, const RecordShape& heads, const Value& y);
 /// The output of a model, `name`; of a model that ends in Heads one for each, by its name.
@@ -91,8 +88,8 @@ Graph graph_of(const Model& model) {
 }
 /// A TwoTower: "user" and "item", or "user.FIELD" and "item.FIELD" -> "score" [B, outputs] of pairs of rows, or of one
 /// user's row with all items'.
-template <class User, class Item, class Head>
-Graph graph_of(const TwoTower<User, Item, Head>& model) {
+template <class User, class Item, class Layers>
+Graph graph_of(const TwoTower<User, Item, Layers>& model) {
     check_built(model);
     Graph g;
     const auto users = inputs(g, model.user, "", "user", "users");
@@ -102,9 +99,8 @@ Graph graph_of(const TwoTower<User, Item, Head>& model) {
     return g;
 }
 /// A head of a TwoTower: "user" and "item", the towers' vectors -> "score".
-template <class Head>
-    requires is_head<Head>
-Graph graph_of(const Head& head) {
+template <Head Scores>
+Graph graph_of(const Scores& head) {
     check_built(head);
     Graph g;
     Index user_width = 0, item_width = 0;

@@ -3,6 +3,7 @@
 
 #include <deeprec/core/inputs.hpp>
 #include <deeprec/models/concatenation.hpp>
+#include <deeprec/models/head.hpp>
 #include <deeprec/models/pair_head.hpp>
 
 DEEPREC_BEGIN
@@ -21,11 +22,11 @@ struct TowerShapes {
 /// Towers end in one vector a sample, rank 2. A head over the concatenation is a Sequential that starts with Dense.
 /// Parameters are named by part: "user.0.kernel", "item.2.bias", "head.1.kernel". `user`, `item` and `head` are the
 /// parts themselves, layers in their own right.
-template <class User, class Item, class Head>
+template <class User, class Item, class HeadLayers>
 class TwoTower {
     static_assert(std::is_same_v<typename User::Scalar, typename Item::Scalar>,
                   "TwoTower: the user tower and the item tower must have one scalar type");
-    static_assert(std::is_same_v<typename User::Scalar, typename Head::Scalar>,
+    static_assert(std::is_same_v<typename User::Scalar, typename HeadLayers::Scalar>,
                   "TwoTower: the head must have the scalar type of the towers");
     template <class Tower>
     static constexpr int tower_rank = Tower::template output_rank<typename Tower::InputElement, any_rank>();
@@ -42,10 +43,11 @@ class TwoTower {
     struct HeadOf<H> {
         using type = PairScores<H>;
     };
-    using HeadModel = typename HeadOf<Head>::type;
+    using HeadModel = typename HeadOf<HeadLayers>::type;
+    static_assert(Head<HeadModel>);
 
 public:
-    using Scalar = typename Head::Scalar;
+    using Scalar = typename HeadLayers::Scalar;
     static constexpr bool asks = detail::asks_rows<User>() || detail::asks_rows<Item>();  // the head reads numbers
     using FinalActivation = typename HeadModel::FinalActivation;
     using Shapes = TowerShapes<typename Block<const typename User::InputElement>::Sample,
@@ -62,7 +64,7 @@ public:
     };
 
     TwoTower() = default;
-    TwoTower(User user_tower, Item item_tower, Head head_layers)
+    TwoTower(User user_tower, Item item_tower, HeadLayers head_layers)
         : user(std::move(user_tower)), item(std::move(item_tower)), head(std::move(head_layers)) {}
 
     static constexpr std::string_view name() { return "TwoTower"; }

@@ -54,8 +54,8 @@ struct ItemIndexOptions {
 /// weights change. `recommend` is const and safe to call from many threads.
 template <class Model>
 class ItemIndex {
-    using Head = decltype(Model::head);
-    static constexpr bool has_vectors = requires(const Head& head) { head.inner_scale(); };
+    using HeadModel = decltype(Model::head);
+    static constexpr bool has_vectors = requires(const HeadModel& head) { head.inner_scale(); };
     static constexpr bool has_codes = std::is_same_v<typename Model::Scalar, float> && has_vectors;
 
 public:
@@ -65,7 +65,7 @@ public:
     /// Scratch memory of one caller; a request with a used cache allocates only its result.
     struct Cache {
         struct Range {
-            typename Head::Cache head;
+            typename HeadModel::Cache head;
             Buffer<T> eligible;  // halves of those of a block that may be recommended, one after the other
         };
         typename decltype(Model::user)::Cache user;
@@ -171,7 +171,7 @@ public:
                 "ItemIndex: expected the items to exclude in `exclude`, received exclude_history: a user's "
                 "tensor is no history of items");
         auto hits = best("ItemIndex", user, {}, k, options, cache);
-        if constexpr (!std::is_same_v<typename Head::FinalActivation, Linear>)
+        if constexpr (!std::is_same_v<typename HeadModel::FinalActivation, Linear>)
             for (Hit<T>& hit : hits) hit.score = model_->head.final_activation()(hit.score);
         return hits;
     }

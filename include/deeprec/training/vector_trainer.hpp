@@ -23,9 +23,9 @@ concept TrainsVectors = requires {
 /// Pairs: B users with G items each (1, or 2 of TripletMargin: the positive, then the negative). Both towers run over
 /// shards, the loss sees all vectors of the batch at once, and the shards run backward. Same bits for any number of
 /// threads.
-template <class User, class Item, class Head, TrainsVectors Loss>
-class Trainer<TwoTower<User, Item, Head>, Loss> {
-    using Model = TwoTower<User, Item, Head>;
+template <class User, class Item, class Layers, TrainsVectors Loss>
+class Trainer<TwoTower<User, Item, Layers>, Loss> {
+    using Model = TwoTower<User, Item, Layers>;
     using T = typename Model::Scalar;
 
 public:
