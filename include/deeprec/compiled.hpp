@@ -31,10 +31,10 @@ DEEPREC_BEGIN
     DEEPREC_ONCE void pack_transposed<T>(const T*, Index, Index, Index, T*);                                           \
     DEEPREC_ONCE void gemm<T>(const Rows<T>&, const T*, Index, T*, Index, const Epilogue<T>&, bool);                   \
     DEEPREC_ONCE void gemm_tn<T>(const Rows<T>&, const Rows<T>&, T*, Index);                                           \
-    DEEPREC_ONCE void winograd_pack<T>(const T*, Index, Index, T*);                                                    \
-    DEEPREC_ONCE void winograd_convolution<T>(const ThreeTaps&, const T*, const T*, T*, Buffer<T>&,                    \
+    DEEPREC_ONCE void winograd_pack<T>(const T*, Index, Index, Index, T*);                                             \
+    DEEPREC_ONCE void winograd_convolution<T>(const ConvolutionShape&, const T*, const T*, T*, Buffer<T>&,             \
                                               const Epilogue<T>&);                                                     \
-    DEEPREC_ONCE void winograd_kernel_gradient<T>(const ThreeTaps&, const T*, const T*, Index, T*, Buffer<T>&);        \
+    DEEPREC_ONCE void winograd_kernel_gradient<T>(const ConvolutionShape&, const T*, const T*, Index, T*, Buffer<T>&); \
     DEEPREC_ONCE void max_pool<T>(const PoolWindows&, const T*, T*);                                                   \
     DEEPREC_ONCE void max_pool_backward<T>(const PoolWindows&, const T*, const T*, const T*, T*);                      \
     DEEPREC_ONCE void max_pool_backward_shared<T>(const PoolWindows&, const T*, const T*, const T*, T*);               \

@@ -26,8 +26,8 @@ struct Conv1DOptions {
 ///
 /// Shapes: x [B, T, F] -> y [B, T', filters]; T' by `window_sizes`; `kernel` [k, F, filters] (glorot uniform),
 /// `bias` [filters] (zeros). As in Keras the layer ends a mask: a masked step is read like any other.
-/// A window of k steps is a contiguous row of k*F numbers of x, so the products read x in place. Three taps without
-/// strides take four products for six where that pays: kernels/linear/winograd.hpp, which has the error.
+/// A window of k steps is a contiguous row of k*F numbers of x, so the products read x in place. Three taps and more
+/// without strides take four products for six where that pays: kernels/linear/winograd.hpp, which has the error.
 /// `Conv1D{64, 3, relu}` is `Conv1D<float, ReLU>`.
 template <class T = float, class Activation = Linear>
 class Conv1D : public BasicLayer<Conv1D<T, Activation>, T> {
@@ -99,9 +99,9 @@ public:
             epilogue.activation = activation_;
             if (pass.training && Activation::needs_input) epilogue.pre_activation = cache.linear.need(shape.size());
         }
-        if (three_taps())
-            kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate}, padded,
-                                             packed_.data(), y, cache.workspace, epilogue);
+        if (in_pairs())
+            kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate, kernel_size_},
+                                             padded, packed_.data(), y, cache.workspace, epilogue);
         else
             kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y, filters_,
                              epilogue);
@@ -130,10 +130,10 @@ public:
                                        1,
                                        filters_,
                                        0};
-        if (three_taps())
-            kernels::winograd_kernel_gradient<T>({batch, steps, features_, filters_, options_.dilation_rate}, cache.x,
-                                                 dz_rows.data, dz_rows.batch_stride, gradients.kernel.data(),
-                                                 cache.workspace);
+        if (in_pairs())
+            kernels::winograd_kernel_gradient<T>(
+                {batch, steps, features_, filters_, options_.dilation_rate, kernel_size_}, cache.x, dz_rows.data,
+                dz_rows.batch_stride, gradients.kernel.data(), cache.workspace);
         else
             kernels::gemm_tn<T>(input_windows(cache.x, batch, time, sizes), dz_rows, gradients.kernel.data(), filters_);
         if (options_.use_bias)
@@ -143,9 +143,9 @@ public:
         Block<T> dx{nullptr, {batch, time, features_}};
         if (!want_dx) return dx;
         dx.data = cache.dx.need(dx.size());
-        if (three_taps())
-            kernels::winograd_convolution<T>({batch, time, filters_, features_, options_.dilation_rate}, dz,
-                                             packed_turned_.data(), dx.data, cache.workspace);
+        if (in_pairs())
+            kernels::winograd_convolution<T>({batch, time, filters_, features_, options_.dilation_rate, kernel_size_},
+                                             dz, packed_turned_.data(), dx.data, cache.workspace);
         else
             kernels::gemm<T>(kernels::Rows<T>{dz, batch * time, time, spread.steps * filters_, filters_, segments(),
                                               kernel_size_ / segments() * filters_, options_.dilation_rate * filters_},
@@ -156,16 +156,16 @@ public:
     const Parameters& parameters() const { return parameters_; }
 
 private:
-    /// Whether the products are those of kernels/linear/winograd.hpp.
-    bool three_taps() const {
-        return kernel_size_ == 3 && options_.strides == 1 && kernels::winograd_pays(features_, filters_);
+    /// Whether two steps are made at once, by kernels/linear/winograd.hpp.
+    bool in_pairs() const {
+        return options_.strides == 1 && kernels::winograd_pays(kernel_size_, features_, filters_);
     }
     /// Packs kernel [k, features, filters] as the products read it.
     void pack(const T* kernel, Index features, Index filters, Buffer<T>& packed) {
         const Index rows = kernel_size_ * features;
-        if (three_taps())
-            kernels::winograd_pack<T>(kernel, features, filters,
-                                      packed.need(kernels::winograd_packed_size<T>(features, filters)));
+        if (in_pairs())
+            kernels::winograd_pack<T>(kernel, kernel_size_, features, filters,
+                                      packed.need(kernels::winograd_packed_size<T>(kernel_size_, features, filters)));
         else
             kernels::pack<T>(kernel, filters, rows, filters, packed.need(kernels::packed_size<T>(rows, filters)));
     }

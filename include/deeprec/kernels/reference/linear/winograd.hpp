@@ -1,5 +1,5 @@
-/// Scalar twins of the convolution with three taps, plain sums over the windows. The packed form of the kernel is the
-/// kernel itself, [3, features, filters].
+/// Scalar twins of the convolution over time, plain sums over the windows. The packed form of the kernel is the kernel
+/// itself, [taps, features, filters].
 #pragma once
 
 #include <type_traits>
@@ -10,13 +10,13 @@ DEEPREC_BEGIN
 namespace kernels::reference {
 
 template <class T, class Act = Linear>
-void winograd_convolution(const ThreeTaps& s, const T* x, const T* kernel, T* y, const std::type_identity_t<T>* bias,
+void winograd_convolution(const ConvolutionShape& s, const T* x, const T* kernel, T* y, const std::type_identity_t<T>* bias,
                           const Act& act, std::type_identity_t<T>* linear) {
     for (Index b = 0; b < s.batch; ++b)
         for (Index t = 0; t < s.steps; ++t)
             for (Index u = 0; u < s.filters; ++u) {
                 T sum = bias ? bias[u] : T(0);
-                for (Index j = 0; j < 3; ++j) {
+                for (Index j = 0; j < s.taps; ++j) {
                     const T* const step = x + (b * s.time() + t + j * s.dilation) * s.features;
                     for (Index f = 0; f < s.features; ++f)
                         sum += step[f] * kernel[(j * s.features + f) * s.filters + u];
@@ -28,10 +28,10 @@ void winograd_convolution(const ThreeTaps& s, const T* x, const T* kernel, T* y,
 }
 
 template <class T>
-void winograd_kernel_gradient(const ThreeTaps& s, const T* x, const T* dy, Index dy_stride, T* gradient) {
+void winograd_kernel_gradient(const ConvolutionShape& s, const T* x, const T* dy, Index dy_stride, T* gradient) {
     for (Index b = 0; b < s.batch; ++b)
         for (Index t = 0; t < s.steps; ++t)
-            for (Index j = 0; j < 3; ++j) {
+            for (Index j = 0; j < s.taps; ++j) {
                 const T* const step = x + (b * s.time() + t + j * s.dilation) * s.features;
                 for (Index f = 0; f < s.features; ++f)
                     for (Index u = 0; u < s.filters; ++u)
