@@ -198,7 +198,7 @@ void run(const Set& set, const World& world, const Options& options, Results& re
     train_tutorial(set, world, options, results, 1);
     for (int seed = 1; seed <= options.seeds; ++seed) {
         const auto recipe = [&](const char* tower, bool attributes, bool cold, double id_dropout, bool ids = true) {
-            Recipe r = set.recipe;
+            Recipe r = set.recipe_of(tower);
             r.tower = tower, r.attributes = attributes, r.cold = cold, r.id_dropout = id_dropout, r.ids = ids;
             if (r.tower == "cnn") r.hidden = 2 * r.width;
             return r;
@@ -373,7 +373,7 @@ int main(int argc, char** argv) try {
     for (const Set& set : chosen) {
         const World world = read_world(set, options.data);
         if (searching.parsed()) {
-            Recipe recipe = set.recipe;
+            Recipe recipe = set.recipe_of(given.tower);
             each_setting([&](const char* name, auto member) {
                 if (searching.count(message("--", name)) > 0) recipe.*member = given.*member;
             });

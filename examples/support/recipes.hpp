@@ -89,8 +89,14 @@ struct Set {
     bool sampled = false;  // ranks against the shipped negatives
     std::string times{};   // the MovieLens-100K directory that knows when the events were
     bool by_time = false;  // the last tenth of all events tests, the tenth before validates; else leave one out
+    std::optional<Recipe> convolutions{};  // theirs, where they have another
+
+    const Recipe& recipe_of(const std::string& tower) const {
+        return tower == "cnn" && convolutions ? *convolutions : recipe;
+    }
 };
-inline const Recipe beauty_recipe{.width = 128, .dropout = 0.4, .decay = true, .epochs = 20};
+inline const Recipe beauty_recipe{.width = 192, .hidden = 192, .dropout = 0.5, .decay = true, .epochs = 20};
+inline const Recipe beauty_convolutions{.width = 128, .hidden = 256, .dropout = 0.4, .decay = true, .epochs = 20};
 inline const Recipe lastfm_recipe{.length = 120,
                                   .dropout = 0.5,
                                   .learning_rate = 0.002,
@@ -100,7 +106,7 @@ inline const Recipe lastfm_recipe{.length = 120,
                                   .with_taste = true};
 inline const Recipe small_recipe{.learning_rate = 0.002, .batch_size = 64, .epochs = 45, .patience = 8};
 inline const std::vector<Set> sets{
-    {"beauty", "s3rec-beauty/Beauty", beauty_recipe},
+    {.name = "beauty", .path = "s3rec-beauty/Beauty", .recipe = beauty_recipe, .convolutions = beauty_convolutions},
     {"lastfm", "s3rec-lastfm/LastFM", lastfm_recipe, true},
     {"lastfm-all", "s3rec-lastfm/LastFM", lastfm_recipe},
     {"ml-100k", "movielens-100k/ml-100k", small_recipe, false, "movielens-100k"},
@@ -119,7 +125,8 @@ inline Set own_set(const std::string& path) {
     const auto users = std::count(std::istreambuf_iterator<char>(in), {}, '\n');
     const std::filesystem::path base = std::filesystem::absolute(path);
     return {base.filename().string(), base.string(), users < 5000 ? small_recipe : beauty_recipe,
-            std::filesystem::exists(path + "_sample.txt")};
+            std::filesystem::exists(path + "_sample.txt"), {}, false,
+            users < 5000 ? std::nullopt : std::optional(beauty_convolutions)};
 }
 
 // What is known of events and users beside the items.
