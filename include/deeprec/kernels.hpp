@@ -1,0 +1,37 @@
+/// The room kernels/: all of them, for programs that call them directly. Their scalar twins are in
+/// kernels/reference.hpp.
+#pragma once
+
+#include <deeprec/kernels/linear/attention.hpp>
+#include <deeprec/kernels/linear/epilogue.hpp>
+#include <deeprec/kernels/linear/gather.hpp>
+#include <deeprec/kernels/linear/gemm.hpp>
+#include <deeprec/kernels/linear/gemm_tn.hpp>
+#include <deeprec/kernels/linear/pairs.hpp>
+#include <deeprec/kernels/linear/pooling.hpp>
+#include <deeprec/kernels/linear/winograd.hpp>
+#include <deeprec/kernels/ranking/quantized_scan.hpp>
+#include <deeprec/kernels/ranking/sampled_losses.hpp>
+#include <deeprec/kernels/ranking/softmax_cross_entropy.hpp>
+#include <deeprec/kernels/ranking/top_k_scan.hpp>
+#include <deeprec/kernels/recurrent/gru.hpp>
+#include <deeprec/kernels/recurrent/lstm.hpp>
+#include <deeprec/kernels/recurrent/lstm_backward.hpp>
+#include <deeprec/kernels/recurrent/lstm_forward.hpp>
+#include <deeprec/kernels/recurrent/lstm_layout.hpp>
+#include <deeprec/kernels/recurrent/recurrent.hpp>
+#include <deeprec/kernels/recurrent/recurrent_steps.hpp>
+#include <deeprec/kernels/recurrent/simple_rnn.hpp>
+#include <deeprec/kernels/simd/activations.hpp>
+#include <deeprec/kernels/simd/batch_norm.hpp>
+#include <deeprec/kernels/simd/dropout.hpp>
+#include <deeprec/kernels/simd/elementary.hpp>
+#include <deeprec/kernels/simd/lanes.hpp>
+#include <deeprec/kernels/simd/layer_norm.hpp>
+#include <deeprec/kernels/simd/norm.hpp>
+#include <deeprec/kernels/simd/optimizers.hpp>
+#include <deeprec/kernels/simd/rows.hpp>
+#include <deeprec/kernels/simd/simd.hpp>
+#include <deeprec/kernels/simd/softmax.hpp>
+#include <deeprec/kernels/simd/transpose.hpp>
+#include <deeprec/kernels/simd/vector.hpp>
