@@ -8,6 +8,7 @@
 #include <deeprec/models/head.hpp>
 #include <deeprec/models/heads.hpp>
 #include <deeprec/models/item_attributes.hpp>
+#include <deeprec/models/item_vectors.hpp>
 #include <deeprec/models/masked.hpp>
 #include <deeprec/models/pair_head.hpp>
 #include <deeprec/models/residual.hpp>
