@@ -92,9 +92,10 @@ inline ParameterList<double> trained(ParameterList<double> list) {
     std::erase_if(list, [](const Parameter<double>& p) { return p.is_state(); });
     return list;
 }
-inline Named copy_gradients(const ParameterList<double>& list) {
+template <class T>
+Named copy_gradients(const ParameterList<T>& list) {
     Named all;
-    for (const Parameter<double>& p : list) {
+    for (const Parameter<T>& p : list) {
         if (p.is_state()) continue;
         if (p.rows) {
             const auto dense = p.rows->dense();
@@ -104,6 +105,10 @@ inline Named copy_gradients(const ParameterList<double>& list) {
         }
     }
     return all;
+}
+template <class L>
+Named copy_gradients(const L& layer, typename L::Gradients& gradients) {
+    return copy_gradients(parameter_list(layer, gradients));
 }
 /// Writes the values of `from` into those of `to` with the same names.
 inline void copy_by_name(const ParameterList<double>& from, const ParameterList<double>& to) {
@@ -239,14 +244,14 @@ public:
 
         auto gradients = layer_.zero_gradients();
         const Numbers dx = numbers(layer_.backward(up, cache, gradients));
-        const Named once = copy_gradients(parameter_list(layer_, gradients));
+        const Named once = copy_gradients(layer_, gradients);
         const double worst = std::max(parameter_error(once), input_error(dx));
 
         CHECK(numbers(layer_.backward(up, cache, gradients)) == dx);
-        check_twice(once, copy_gradients(parameter_list(layer_, gradients)));
+        check_twice(once, copy_gradients(layer_, gradients));
         auto skipped = layer_.zero_gradients();
         layer_.backward(up, cache, skipped, InputGradient::skip);
-        check_without_dx(once, copy_gradients(parameter_list(layer_, skipped)));
+        check_without_dx(once, copy_gradients(layer_, skipped));
         const auto warm = support::allocations_in([&] {
             layer_.forward(x(), cache, Pass{}.on_logits(logits_));
             layer_.forward(x(), cache, training());
