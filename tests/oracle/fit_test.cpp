@@ -44,9 +44,8 @@ TEST_CASE("fit agrees with Keras' fit", "[oracle][training]") {
                 const auto series = history.series(ours);
                 c.close_values(std::string("out/") + theirs, series.data(), static_cast<Index>(series.size()));
             }
-            for_each_parameter(model, [&](std::string_view name, const auto& parameter) {
-                c.close_if("out/final." + rename(std::string(name)), parameter);
-            });
+            for (const auto& p : parameter_list(model))
+                if (!p.is_state()) c.close_parameter_if("out/final." + rename(p.path), p);
         });
     });
 }

@@ -23,9 +23,6 @@
 
 namespace oracle {
 
-/// A tower is a Sequential of so many layers, the last of them such as change nothing.
-inline constexpr std::size_t tower_slots = 8, head_slots = 4;
-
 /// A slot that changes nothing.
 template <class Slot>
 Slot empty_slot() {
@@ -117,13 +114,23 @@ inline void check_one_choice(const Json& towers) {
     if (choices.size() > 1) throw NotApplicable{"several activations of recurrent layers in a model"};
 }
 
+/// Layers [begin, end), each made by `make(its configuration)`, as one: a pair of the first and one of the others, and
+/// so on, so that models of any depth have the same type. The number of a layer is the sum of the numbers in its name:
+/// "0.kernel", "1.0.kernel", "1.1.0.kernel", "1.1.1.kernel".
+template <class Slot, class Make>
+Slot chain(const Json& layers, std::size_t begin, std::size_t end, const Make& make) {
+    if (begin == end) return empty_slot<Slot>();
+    if (begin + 1 == end) return make(Config(layers.at(begin)));
+    return Slot{deeprec::Sequential{make(Config(layers.at(begin))), chain<Slot>(layers, begin + 1, end, make)}};
+}
+
+/// The first layer, all others as one, and a last one that changes nothing.
 template <class T, class Element>
 auto tower(const Json& layers) {
     using namespace deeprec;
     using First = AnyLayer<T, Element, any_rank>;
     using Slot = AnyLayer<T, T, any_rank>;
-    if (layers.empty() || layers.size() >= tower_slots)
-        throw NotApplicable{"a tower of " + std::to_string(layers.size()) + " layers"};
+    if (layers.empty()) throw NotApplicable{"a tower without layers"};
     const auto first = [&] {
         if constexpr (std::is_same_v<Element, T>) {
             return layer_slot<First>(layers.at(0));
@@ -134,52 +141,54 @@ auto tower(const Json& layers) {
             return First{Embedding<T>{o["input_dim"], o["output_dim"], {.mask_zero = o.value("mask_zero", false)}}};
         }
     };
-    const auto slot = [&](std::size_t i) {
-        return i < layers.size() ? layer_slot<Slot>(layers.at(i)) : empty_slot<Slot>();
-    };
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        return Sequential{first(), slot(I + 1)..., empty_slot<AnyLayer<T, T, 2>>()};
-    }
-    (std::make_index_sequence<tower_slots - 2>{});
+    return Sequential{first(), chain<Slot>(layers, 1, layers.size(), layer_slot<Slot>),
+                      empty_slot<AnyLayer<T, T, 2>>()};
 }
 
-/// Slots for layers [begin, end) of a head, before its last.
-template <class T>
-auto head_slot(const Json& layers, std::size_t number, std::size_t end) {
-    using Slot = AnyLayer<T, T, 2>;
-    return number < end ? dense_slot<Slot>(layers.at(number)) : empty_slot<Slot>();
-}
-/// first... and the Dense layers of a head from number `begin` on, of which the last has a sigmoid that a loss can see.
+/// first..., the Dense layers of a head from number `begin` on as one, and the last, which has a sigmoid that a loss
+/// can see.
 template <class T, class... First>
 auto head(const Json& layers, std::size_t begin, const First&... first) {
+    using Slot = AnyLayer<T, T, 2>;
     const std::size_t last = layers.size() - 1;
-    if (last < begin || last - begin > head_slots)
-        throw NotApplicable{"a head of " + std::to_string(layers.size()) + " layers"};
+    if (last < begin) throw NotApplicable{"a head of " + std::to_string(layers.size()) + " layers"};
     const Config o(layers.at(last));
     o.only({"type", "name", "units", "activation", "use_bias"});
     for (std::size_t i = begin; i <= last; ++i)
         if (Config(layers.at(i))["type"] != "dense") throw NotApplicable{"a head of other layers than dense"};
     if (o["activation"] != "sigmoid") throw NotApplicable{"a model that ends in " + o["activation"].dump()};
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        return deeprec::Sequential{
-            first..., head_slot<T>(layers, begin + I, last)...,
-            deeprec::Dense<T, deeprec::Sigmoid>{o["units"], {}, {.use_bias = o.value("use_bias", true)}}};
-    }
-    (std::make_index_sequence<head_slots>{});
+    return deeprec::Sequential{
+        first..., chain<Slot>(layers, begin, last, dense_slot<Slot>),
+        deeprec::Dense<T, deeprec::Sigmoid>{o["units"], {}, {.use_bias = o.value("use_bias", true)}}};
 }
 
-/// The name of layer `number` of a list, whose first `unnamed` have none, with `slots` before the last.
-inline std::string head_name(const Json& layers, std::size_t number, std::size_t own_slots, std::size_t unnamed) {
-    const std::size_t i = number == own_slots ? layers.size() - 1 : number - unnamed;
-    return "head." + Config(layers.at(i)).value("name", "");
+/// Where "1.0.kernel" of a tower or head is.
+struct Place {
+    std::size_t slot = 0, number = 0;  ///< the first number, the sum of all
+    std::string rest;                  ///< ".kernel"
+};
+inline Place place(const std::string& path) {
+    Place found;
+    std::size_t at = 0;
+    for (bool first = true; at < path.size() && path[at] >= '0' && path[at] <= '9'; first = false) {
+        const auto dot = path.find('.', at);
+        const std::size_t number = std::stoul(path.substr(at, dot - at));
+        if (first) found.slot = number;
+        found.number += number;
+        at = dot + 1;
+    }
+    found.rest = path.substr(at - 1);
+    return found;
 }
-inline std::string tower_name(const Json& towers, std::size_t which, std::size_t number) {
-    return "tower" + std::to_string(which) + "." + Config(towers.at(which).at(number)).value("name", "");
+/// The configuration's name of a parameter of a head, whose first `unnamed` slots have none and whose last is `last`.
+inline std::string head_name(const Json& layers, const std::string& path, std::size_t last, std::size_t unnamed) {
+    const Place p = place(path);
+    const std::size_t i = p.slot == last ? layers.size() - 1 : p.number - unnamed;
+    return "head." + Config(layers.at(i)).value("name", "") + p.rest;
 }
-/// "5.kernel" as 5 and ".kernel".
-inline std::pair<std::size_t, std::string> split(const std::string& path) {
-    const auto dot = path.find('.');
-    return {std::stoul(path.substr(0, dot)), path.substr(dot)};
+inline std::string tower_name(const Json& towers, std::size_t which, const std::string& path) {
+    const Place p = place(path);
+    return "tower" + std::to_string(which) + "." + Config(towers.at(which).at(p.number)).value("name", "") + p.rest;
 }
 
 /// f(model, the configuration's name of each of its parameters, its inputs by their prefix), built.
@@ -194,9 +203,8 @@ void with_single(const Case<T>& c, F&& f) {
     model.build(sample_shape(inputs("")), deeprec::Seed{1});
     f(
         model,
-        [&](const std::string& path) {  // "0.5.kernel": the tower's layers, "1.0.kernel": the head's
-            const auto [number, rest] = split(path.substr(2));
-            return (path[0] == '0' ? tower_name(towers, 0, number) : head_name(layers, number, head_slots, 0)) + rest;
+        [&](const std::string& path) {  // "0.1.0.kernel": the tower's layers, "1.0.kernel": the head's
+            return path[0] == '0' ? tower_name(towers, 0, path.substr(2)) : head_name(layers, path.substr(2), 1, 0);
         },
         inputs);
 }
@@ -214,11 +222,9 @@ void with_pair(const Case<T>& c, const Head& head, std::size_t unnamed, F&& f) {
     f(
         model,
         [&](const std::string& path) {  // "user.2.kernel"
-            const std::string part = path.substr(0, 4);
-            const auto [number, rest] = split(path.substr(5));
-            return (part == "head" ? head_name(layers, number, Head::size() - 1, unnamed)
-                                   : tower_name(towers, part == "item", number)) +
-                   rest;
+            const std::string part = path.substr(0, 4), rest = path.substr(5);
+            return part == "head" ? head_name(layers, rest, Head::size() - 1, unnamed)
+                                  : tower_name(towers, part == "item", rest);
         },
         inputs);
 }

@@ -89,10 +89,7 @@ TEST_CASE("BatchNorm agrees with Keras and PyTorch", "[oracle][batch_norm]") {
                 check(layer.forward(x, cache, deeprec::Training{}));
             else
                 check(layer.forward(x, cache, deeprec::DifferentiableInference{}));
-            for_each_parameter(std::as_const(layer), gradients,
-                               [&](std::string_view name, const auto&, const auto& gradient) {
-                                   c.close_if("grad/" + std::string(name), gradient);
-                               });
+            c.close_gradients(deeprec::parameter_list(layer, gradients));
             deeprec::SGD{}.step(layer, gradients);
             for_each_state(layer, [&](std::string_view name, const auto& state) {
                 c.close_if("new_state/" + std::string(name), state);

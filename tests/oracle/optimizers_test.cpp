@@ -11,6 +11,7 @@
 #include <deeprec/optimizers/sgd.hpp>
 
 #include <cmath>
+#include <functional>
 #include <map>
 #include <string>
 #include <type_traits>
@@ -187,8 +188,15 @@ void with_optimizer(const oracle::Config& config, const std::string& semantics, 
     throw oracle::NotApplicable{"optimizer " + name};
 }
 
-template <class T, class Optimizer>
-void descend(oracle::Case<T>& c, Optimizer optimizer) {
+/// One optimizer, whatever its type.
+template <class T>
+struct Steps {
+    std::function<void(Problem<T>&, typename Problem<T>::Gradients&)> step;
+    std::function<void(double)> set_learning_rate;
+    std::function<Index()> iterations;
+};
+template <class T>
+void descend_by(oracle::Case<T>& c, const Steps<T>& optimizer) {
     Problem<T> problem(c);
     auto gradients = problem.weights;
     const int steps = c.config["steps"];
@@ -207,9 +215,13 @@ void descend(oracle::Case<T>& c, Optimizer optimizer) {
     if (optimizer.iterations() != steps) c.differs("the optimizer counts other steps");
     c.close_values("out/loss", losses.data(), static_cast<Index>(losses.size()));
     if (c.has("out/w_trace")) c.close_values("out/w_trace", trace.data(), static_cast<Index>(trace.size()));
-    for_each_parameter(problem, [&](std::string_view name, const auto& weights) {
-        c.close_if("out/" + std::string(name) + "_final", weights);
-    });
+    for (const auto& p : parameter_list(problem))
+        if (!p.is_state()) c.close_parameter_if("out/" + p.path + "_final", p);
+}
+template <class T, class Optimizer>
+void descend(oracle::Case<T>& c, Optimizer optimizer) {
+    descend_by<T>(c, {[&](Problem<T>& problem, auto& gradients) { optimizer.step(problem, gradients); },
+                      [&](double rate) { optimizer.set_learning_rate(rate); }, [&] { return optimizer.iterations(); }});
 }
 
 }  // namespace

@@ -108,9 +108,7 @@ void check_states(Case<T>& c, L& layer, const X& x) {
     if (!c.has("up/y")) return;
     const auto dy = c.template tensor<deeprec::rank_of<decltype(y)>>("up/y");
     c.close_if("grad/x", layer.backward(dy, up, cache, gradients));
-    for_each_parameter(std::as_const(layer), gradients, [&](std::string_view name, const auto&, const auto& gradient) {
-        c.close_if("grad/" + std::string(name), gradient);
-    });
+    c.close_gradients(deeprec::parameter_list(layer, gradients));
     each_part(layer.initial_state_gradient(cache), [&](const std::string& part, const auto& values) {
         if (c.has("in/" + part + "0")) c.close_if("grad/" + part + "0", values);
     });

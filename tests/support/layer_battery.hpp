@@ -21,6 +21,7 @@
 ///  - names: parameters written into another instance, by name, make it give the same bits.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -29,7 +30,9 @@
 #include <thread>
 #include <vector>
 
+#include <deeprec/core/function_ref.hpp>
 #include <deeprec/core/layer.hpp>
+#include <deeprec/core/parameters.hpp>
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
@@ -79,22 +82,53 @@ inline Tensor<double, 3> step_of(const Tensor<double, 3>& x, Index t) {
 
 namespace detail {
 
-inline std::map<std::string, std::vector<double>> copy_gradients(const auto& layer, auto& gradients) {
-    std::map<std::string, std::vector<double>> all;
-    for_each_parameter(std::as_const(layer), gradients, [&](std::string_view name, const auto&, const auto& gradient) {
-        const auto copy = [&](const auto& g) { all[std::string(name)].assign(g.data(), g.data() + g.size()); };
-        if constexpr (requires { gradient.dense(); })
-            copy(gradient.dense());
-        else
-            copy(gradient);
-    });
+// What needs no layer's type stands in functions of its own: compiled once, not for every layer.
+
+using Numbers = std::vector<double>;
+using Named = std::map<std::string, Numbers>;
+
+/// The parameters of a layer, in order, without its states; `list` is parameter_list(layer) or has gradients too.
+inline ParameterList<double> trained(ParameterList<double> list) {
+    std::erase_if(list, [](const Parameter<double>& p) { return p.is_state(); });
+    return list;
+}
+template <class T>
+Named copy_gradients(const ParameterList<T>& list) {
+    Named all;
+    for (const Parameter<T>& p : list) {
+        if (p.is_state()) continue;
+        if (p.rows) {
+            const auto dense = p.rows->dense();
+            all[p.path].assign(dense.data(), dense.data() + dense.size());
+        } else {
+            all[p.path].assign(p.gradient, p.gradient + p.size());
+        }
+    }
     return all;
+}
+template <class L>
+Named copy_gradients(const L& layer, typename L::Gradients& gradients) {
+    return copy_gradients(parameter_list(layer, gradients));
+}
+/// Writes the values of `from` into those of `to` with the same names.
+inline void copy_by_name(const ParameterList<double>& from, const ParameterList<double>& to) {
+    std::map<std::string, const Parameter<double>*> stored;
+    for (const auto& p : from) stored[p.path] = &p;
+    for (const auto& p : to) {
+        const auto& source = *stored.at(p.path);
+        REQUIRE(source.size() == p.size());
+        std::copy_n(source.values, p.size(), p.values);
+    }
 }
 /// Compares without looking at signs of zero or at the kind of a NaN: the bits themselves.
 template <class A, class B>
 bool same_bits(const A& a, const B& b) {
     return a.size() == b.size() &&
            std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(*a.data())) == 0;
+}
+inline void check_bits(const char* what, const Numbers& a, const Numbers& b) {
+    INFO(what);
+    CHECK(same_bits(a, b));
 }
 template <class V>
 std::vector<std::remove_const_t<typename V::Element>> values(const V& v) {
@@ -109,6 +143,56 @@ inline double difference(const std::vector<double>& a, const std::vector<double>
         if (std::isnan(a[i]) || std::isnan(b[i])) return std::numeric_limits<double>::infinity();
     }
     return worst / largest;
+}
+
+inline void check_twice(const Named& once, const Named& twice) {
+    for (const auto& [name, found] : twice) {
+        INFO("backward must add into the gradient of " << name);
+        Numbers expected = once.at(name);
+        for (double& g : expected) g *= 2;
+        CHECK(difference(found, expected) < 1e-12);
+    }
+}
+inline void check_without_dx(const Named& once, const Named& skipped) {
+    for (const auto& [name, gradient] : skipped) {
+        INFO("backward without dL/dx must give the gradient of " << name);
+        CHECK(difference(gradient, once.at(name)) < 1e-12);
+    }
+}
+/// (loss(v + h) - loss(v - h)) / 2h. Where that is far from `gradient`, the step may have crossed the kink of a ReLU
+/// or a maximum: a step a hundred times smaller then decides.
+inline double slope(double& at, double gradient, FunctionRef<double()> loss) {
+    const double value = at;
+    double found = 0;
+    for (const double h : {1e-5, 1e-7}) {
+        at = value + h;
+        const double above = loss();
+        at = value - h;
+        found = (above - loss()) / (2 * h);
+        if (std::abs(found - gradient) < 1e-6 * std::max(std::abs(gradient), 1e-2)) break;
+    }
+    at = value;
+    return found;
+}
+/// The worst difference between a gradient and the slopes of the loss along the numbers from `first` on.
+inline double slopes_error(double* first, Index size, const Numbers& gradient, FunctionRef<double()> loss) {
+    Numbers expected(static_cast<std::size_t>(size));
+    REQUIRE(gradient.size() == expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = slope(first[i], gradient[i], loss);
+    return difference(gradient, expected);
+}
+/// The results of three threads at a time.
+inline std::vector<Numbers> in_threads(FunctionRef<Numbers()> run) {
+    std::vector<Numbers> results(3);
+    std::vector<std::thread> threads;
+    for (auto& result : results) threads.emplace_back([&] { result = run(); });
+    for (auto& thread : threads) thread.join();
+    return results;
+}
+inline double dot(const Numbers& a, const double* b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+    return sum;
 }
 
 template <int Rank>
@@ -130,7 +214,8 @@ public:
         : layer_(subject.layer), other_(subject.layer), x_(extents<Rank>(batch, subject.sample)) {
         out_ = layer_.build(subject.sample, Seed{1});
         other_.build(subject.sample, Seed{2});
-        for_each_parameter(layer_, [&](std::string_view, auto& p) { random.fill(p.data(), p.size()); });
+        for (const auto& p : trained(parameter_list(layer_))) random.fill(p.values, p.size());
+        layer_.parameters_changed();
         if constexpr (takes_ids)
             for (Index i = 0; i < x_.size(); ++i) x_.data()[i] = static_cast<std::int32_t>(random.between(0, subject.ids - 1));
         else
@@ -158,23 +243,15 @@ public:
         const View<const double, rank_of<decltype(y)>> up{up_.data(), y.extents()};
 
         auto gradients = layer_.zero_gradients();
-        const std::vector<double> dx = numbers(layer_.backward(up, cache, gradients));
-        const auto once = copy_gradients(layer_, gradients);
+        const Numbers dx = numbers(layer_.backward(up, cache, gradients));
+        const Named once = copy_gradients(layer_, gradients);
         const double worst = std::max(parameter_error(once), input_error(dx));
 
         CHECK(numbers(layer_.backward(up, cache, gradients)) == dx);
-        for (const auto& [name, twice] : copy_gradients(layer_, gradients)) {
-            INFO("backward must add into the gradient of " << name);
-            std::vector<double> expected = once.at(name);
-            for (double& g : expected) g *= 2;
-            CHECK(difference(twice, expected) < 1e-12);
-        }
+        check_twice(once, copy_gradients(layer_, gradients));
         auto skipped = layer_.zero_gradients();
         layer_.backward(up, cache, skipped, InputGradient::skip);
-        for (const auto& [name, gradient] : copy_gradients(layer_, skipped)) {
-            INFO("backward without dL/dx must give the gradient of " << name);
-            CHECK(difference(gradient, once.at(name)) < 1e-12);
-        }
+        check_without_dx(once, copy_gradients(layer_, skipped));
         const auto warm = support::allocations_in([&] {
             layer_.forward(x(), cache, Pass{}.on_logits(logits_));
             layer_.forward(x(), cache, training());
@@ -185,35 +262,26 @@ public:
         return worst;
     }
     void values_and_sharing() {
-        const std::vector<double> predicted = predict(layer_);
+        const Numbers predicted = predict(layer_);
         L copy = layer_;
-        CHECK(same_bits(predict(copy), predicted));
-        for_each_parameter(copy, [](std::string_view, auto& p) { p.setConstant(0.5); });
-        CHECK(same_bits(predict(layer_), predicted));
+        check_bits("a copy", predict(copy), predicted);
+        for (const auto& p : trained(parameter_list(copy))) std::fill_n(p.values, p.size(), 0.5);
+        copy.parameters_changed();
+        check_bits("the original of a copy that changed", predict(layer_), predicted);
         copy = layer_;
-        CHECK(same_bits(predict(copy), predicted));
+        check_bits("a copy by assignment", predict(copy), predicted);
         const L moved = std::move(copy);
-        CHECK(same_bits(predict(moved), predicted));
+        check_bits("a layer that moved", predict(moved), predicted);
 
-        std::map<std::string, std::vector<double>> stored;
-        for_each_parameter(std::as_const(layer_),
-                           [&](std::string_view name, const auto& p) { stored[std::string(name)] = {p.data(), p.data() + p.size()}; });
-        for_each_parameter(other_, [&](std::string_view name, auto& p) {
-            const auto& from = stored.at(std::string(name));
-            REQUIRE(static_cast<Index>(from.size()) == p.size());
-            std::copy(from.begin(), from.end(), p.data());
+        copy_by_name(trained(parameter_list(layer_)), trained(parameter_list(other_)));
+        other_.parameters_changed();
+        check_bits("parameters of another, by name", predict(other_), predicted);
+
+        const auto results = in_threads([&]() -> Numbers {
+            typename L::Cache cache;
+            return values(std::as_const(layer_).forward(x(), cache, training()));
         });
-        CHECK(same_bits(predict(other_), predicted));
-
-        std::vector<std::vector<double>> results(3);
-        std::vector<std::thread> threads;
-        for (auto& result : results)
-            threads.emplace_back([&] {
-                typename L::Cache cache;
-                result = values(std::as_const(layer_).forward(x(), cache, training()));
-            });
-        for (auto& thread : threads) thread.join();
-        for (const auto& result : results) CHECK(same_bits(result, y_));
+        for (const auto& result : results) check_bits("one layer, several threads", result, y_);
     }
     void shards() {
         const Index batch = x_.dimension(0), per_sample = batch ? static_cast<Index>(y_.size()) / batch : 0;
@@ -234,65 +302,33 @@ private:
         for (int axis = 0; axis < sample.rank(); ++axis) whole.push_back(sample[axis]);
         return whole;
     }
-    std::vector<double> predict(const L& layer) const {
+    Numbers predict(const L& layer) const {
         typename L::Cache cache;
         return values(layer.forward(x(), cache));
     }
     template <class DX>
-    static std::vector<double> numbers(const DX& dx) {
+    static Numbers numbers(const DX& dx) {
         if constexpr (std::is_same_v<DX, NoGradient>)
             return {};
         else
             return values(dx);
     }
-    double loss() {
-        const auto y = layer_.forward(x(), probe_, training());
-        double sum = 0;
-        for (std::size_t i = 0; i < up_.size(); ++i) sum += up_[i] * y.data()[i];
-        return sum;
-    }
-    /// (loss(v + h) - loss(v - h)) / 2h. Where that is far from `gradient`, the step may have crossed the kink of a ReLU
-    /// or a maximum: a step a hundred times smaller then decides.
-    template <class Set>
-    double slope(double value, double gradient, Set&& set) {
-        double found = 0;
-        for (const double h : {1e-5, 1e-7}) {
-            set(value + h);
-            const double above = loss();
-            set(value - h);
-            found = (above - loss()) / (2 * h);
-            if (std::abs(found - gradient) < 1e-6 * std::max(std::abs(gradient), 1e-2)) break;
-        }
-        set(value);
-        return found;
-    }
-    double input_error(const std::vector<double>& dx) {
-        if constexpr (takes_ids) {
+    double loss() { return dot(up_, layer_.forward(x(), probe_, training()).data()); }
+    double input_error(const Numbers& dx) {
+        if constexpr (takes_ids)
             return 0;
-        } else {
-            std::vector<double> expected(static_cast<std::size_t>(x_.size()));
-            REQUIRE(dx.size() == expected.size());
-            for (std::size_t i = 0; i < expected.size(); ++i)
-                expected[i] = slope(x_.data()[i], dx[i], [&](double v) { x_.data()[i] = v; });
-            return difference(dx, expected);
-        }
+        else
+            return slopes_error(x_.data(), x_.size(), dx, [&] { return loss(); });
     }
-    double parameter_error(const std::map<std::string, std::vector<double>>& gradients) {
+    double parameter_error(const Named& gradients) {
         double worst = 0;
-        for (const auto& entry : gradients) {
-            const std::string& name = entry.first;  // clang 14 does not capture structured bindings
-            const std::vector<double>& gradient = entry.second;
-            std::vector<double> expected(gradient.size()), now;
-            for_each_parameter(std::as_const(layer_), [&](std::string_view n, const auto& p) {
-                if (n == name) now.assign(p.data(), p.data() + p.size());
-            });
-            for (std::size_t i = 0; i < expected.size(); ++i)
-                expected[i] = slope(now[i], gradient[i], [&](double v) {
-                    for_each_parameter(layer_, [&](std::string_view n, auto& p) {
-                        if (n == name) p.data()[i] = v;
-                    });
-                });
-            worst = std::max(worst, difference(gradient, expected));
+        for (const auto& p : trained(parameter_list(layer_))) {
+            const auto changed_loss = [&] {
+                layer_.parameters_changed();
+                return loss();
+            };
+            worst = std::max(worst, slopes_error(p.values, p.size(), gradients.at(p.path), changed_loss));
+            layer_.parameters_changed();
         }
         return worst;
     }
@@ -301,7 +337,7 @@ private:
     Tensor<Element, Rank> x_;
     std::vector<std::uint8_t> mask_;
     Shape out_;
-    std::vector<double> y_, up_;
+    Numbers y_, up_;
     bool logits_ = false;
     typename L::Cache probe_;
 };
@@ -345,13 +381,17 @@ void check(Make&& make, int configurations = 50, Samples samples = Samples::alon
     report(name, configurations, worst);
 }
 
+inline std::vector<Index> extents_of(const Shape& shape) {
+    std::vector<Index> all;
+    for (int axis = 0; axis < shape.rank(); ++axis) all.push_back(shape[axis]);
+    return all;
+}
 /// Checks names and shapes of the parameters of a built layer or model, in order.
 template <class L>
 void check_parameters(const L& layer, const std::vector<std::pair<std::string, std::vector<Index>>>& expected) {
     std::vector<std::pair<std::string, std::vector<Index>>> found;
-    for_each_parameter(layer, [&](std::string_view name, const auto& p) {
-        found.emplace_back(name, std::vector<Index>(p.dimensions().begin(), p.dimensions().end()));
-    });
+    for (const auto& p : parameter_list(layer))
+        if (!p.is_state()) found.emplace_back(p.path, extents_of(p.shape));
     CHECK(found == expected);
 }
 

@@ -25,6 +25,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -38,7 +39,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <deeprec/core/function_ref.hpp>
 #include <deeprec/core/layer.hpp>
+#include <deeprec/core/parameters.hpp>
 #include <deeprec/core/sparse_rows.hpp>
 #include <deeprec/core/window.hpp>
 #include <deeprec/kernels/simd/softmax.hpp>
@@ -299,6 +302,10 @@ private:
 
 // ------------------------------------------------------------------------------------------------ comparing
 
+/// The case's name of a parameter, by its path in the model.
+using Rename = std::function<std::string(const std::string&)>;
+inline std::string same_name(const std::string& name) { return name; }
+
 /// One case as a program with scalar T sees it.
 template <class T>
 class Case {
@@ -368,23 +375,26 @@ public:
         return out;
     }
     /// Overwrites every parameter p of a built layer or model by "param/<rename(p)>"; every one must be used once.
-    template <class Model, class Rename>
-    void load(Model& model, Rename&& rename) const {
-        std::set<std::string> left;
-        for (const std::string& name : names("param")) left.insert(name);
-        for_each_parameter(model, [&](std::string_view path, auto& parameter) {
-            const std::string name = rename(std::string(path));
-            if (left.erase(name) == 0) throw std::runtime_error("oracle: " + id + " has no (second) parameter " + name);
-            const std::vector<T> all = values("param/" + name);
-            if (shape("param/" + name) != shape_of(parameter))
-                throw std::runtime_error("oracle: " + id + ": the layer has another shape of " + name);
-            std::copy(all.begin(), all.end(), parameter.data());
-        });
-        if (!left.empty()) throw std::runtime_error("oracle: " + id + ": the layer has no parameter " + *left.begin());
-    }
     template <class Model>
-    void load(Model& model) const {
-        load(model, [](const std::string& name) { return name; });
+    void load(Model& model, const Rename& rename = same_name) const {
+        load_list(deeprec::parameter_list(std::as_const(model)), rename);
+        model.parameters_changed();
+    }
+    /// Checks the gradients of a list against "grad/<rename(p)>", those that the case has.
+    void close_gradients(const deeprec::ParameterList<T>& list, const Rename& rename = same_name) {
+        for (const deeprec::Parameter<T>& p : list)
+            if (!p.is_state()) close_gradient_if("grad/" + rename(p.path), p);
+    }
+    void close_gradient_if(const std::string& name, const deeprec::Parameter<T>& p) {
+        if (!has(name)) return;
+        if (p.rows)
+            close(name, *p.rows);
+        else
+            close_shaped(name, shape_of(p.shape), p.gradient, p.size());
+    }
+    /// Checks the values of a parameter, if the case has them.
+    void close_parameter_if(const std::string& name, const deeprec::Parameter<T>& p) {
+        if (has(name)) close_shaped(name, shape_of(p.shape), p.values, p.size());
     }
 
     /// Checks a tensor, view or SparseRows against "role/name" under the case's tolerance; `kind` picks a special one
@@ -393,10 +403,15 @@ public:
     bool close(const std::string& name, const Got& got, const std::string& kind = "") {
         if constexpr (requires { got.dense(); })
             return close(name, got.dense(), kind);
-        else if (shape(name) != shape_of(got))
-            return differs(name + " has shape " + Json(shape_of(got)).dump() + ", expected " + Json(shape(name)).dump());
         else
-            return close_values(name, got.data(), got.size(), kind);
+            return close_shaped(name, shape_of(got), got.data(), got.size(), kind);
+    }
+    template <class Element>
+    bool close_shaped(const std::string& name, const std::vector<Index>& got_shape, const Element* got, Index n,
+                      const std::string& kind = "") {
+        if (shape(name) != got_shape)
+            return differs(name + " has shape " + Json(got_shape).dump() + ", expected " + Json(shape(name)).dump());
+        return close_values(name, got, n, kind);
     }
     /// `close` for what a case may leave out.
     template <class Got>
@@ -452,29 +467,49 @@ private:
         for (const Index extent : x.dimensions()) shape.push_back(extent);
         return shape;
     }
+    static std::vector<Index> shape_of(const deeprec::Shape& x) {
+        std::vector<Index> shape;
+        for (int axis = 0; axis < x.rank(); ++axis) shape.push_back(x[axis]);
+        return shape;
+    }
+    void load_list(const deeprec::ParameterList<T>& list, const Rename& rename) const {
+        std::set<std::string> left;
+        for (const std::string& name : names("param")) left.insert(name);
+        for (const deeprec::Parameter<T>& p : list) {
+            if (p.is_state()) continue;
+            const std::string name = rename(p.path);
+            if (left.erase(name) == 0) throw std::runtime_error("oracle: " + id + " has no (second) parameter " + name);
+            const std::vector<T> all = values("param/" + name);
+            if (shape("param/" + name) != shape_of(p.shape))
+                throw std::runtime_error("oracle: " + id + ": the layer has another shape of " + name);
+            std::copy(all.begin(), all.end(), p.values);
+        }
+        if (!left.empty()) throw std::runtime_error("oracle: " + id + ": the layer has no parameter " + *left.begin());
+    }
     const Entry& entry_;
     std::vector<std::string> differences_;
     int compared_ = 0;
 };
 
-/// Calls `test.operator()<T>(Case<T>&)` for all cases of a group with this op, in float and in double. `statistical`
-/// tests compare nothing by the case's tolerance.
-template <class Test>
-void run(const std::string& group_name, const std::string& op, Test&& test, bool statistical = false) {
+namespace detail {
+template <class T>
+void run_once(const Entry& entry, bool statistical, deeprec::FunctionRef<void(Case<T>&)> test, std::string& failure) {
+    Case<T> c(entry);
+    test(c);
+    for (const std::string& difference : c.differences()) failure += "\n  " + difference;
+    if (!statistical && c.compared() == 0 && c.differences().empty()) throw Incomplete{"nothing to compare"};
+}
+inline void run_cases(const std::string& group_name, const std::string& op, bool statistical,
+                      deeprec::FunctionRef<void(Case<double>&)> in_double,
+                      deeprec::FunctionRef<void(Case<float>&)> in_float) {
     int ran = 0;
     for (const Entry& entry : group(group_name)) {
         if (entry.manifest.at("op") != op) continue;
         ++ran;
         std::string failure, reason;
-        const auto once = [&]<class T>(T) {
-            Case<T> c(entry);
-            test.template operator()<T>(c);
-            for (const std::string& difference : c.differences()) failure += "\n  " + difference;
-            if (!statistical && c.compared() == 0 && c.differences().empty()) throw Incomplete{"nothing to compare"};
-        };
         try {
-            once(double{});
-            once(float{});
+            run_once<double>(entry, statistical, in_double, failure);
+            run_once<float>(entry, statistical, in_float, failure);
         } catch (const NotApplicable& n) {
             reason = op + ": " + n.reason;
         } catch (const Incomplete& i) {
@@ -496,6 +531,16 @@ void run(const std::string& group_name, const std::string& op, Test&& test, bool
     }
     INFO(group_name << "/" << op);
     CHECK(ran > 0);
+}
+}  // namespace detail
+
+/// Calls `test.operator()<T>(Case<T>&)` for all cases of a group with this op, in float and in double. `statistical`
+/// tests compare nothing by the case's tolerance.
+template <class Test>
+void run(const std::string& group_name, const std::string& op, Test&& test, bool statistical = false) {
+    detail::run_cases(
+        group_name, op, statistical, [&](Case<double>& c) { test.template operator()<double>(c); },
+        [&](Case<float>& c) { test.template operator()<float>(c); });
 }
 
 /// The activations that act on each number.
@@ -562,8 +607,9 @@ deeprec::Shape sample_shape(const X& x) {
 
 /// Builds the layer or model for x, loads its parameters and compares out/y, every gradient and the inference result.
 /// `rename` gives the case's name of a parameter, `gradient_of_x` that of dL/dx, which ids do not have.
-template <class T, class L, class X, class Rename>
-void check_layer(Case<T>& c, L& layer, const X& x, const Rename& rename, const std::string& gradient_of_x = "grad/x") {
+template <class T, class L, class X>
+void check_layer(Case<T>& c, L& layer, const X& x, const Rename& rename = same_name,
+                 const std::string& gradient_of_x = "grad/x") {
     const auto v = deeprec::view(x);
     layer.build(sample_shape(v), deeprec::Seed{1});
     c.load(layer, rename);
@@ -576,17 +622,10 @@ void check_layer(Case<T>& c, L& layer, const X& x, const Rename& rename, const s
         const auto dx = layer.backward(up, cache, gradients);
         if constexpr (!std::is_same_v<std::remove_const_t<decltype(dx)>, deeprec::NoGradient>)
             c.close_if(gradient_of_x, dx);
-        for_each_parameter(std::as_const(layer), gradients,
-                           [&](std::string_view name, const auto&, const auto& gradient) {
-                               c.close_if("grad/" + rename(std::string(name)), gradient);
-                           });
+        c.close_gradients(deeprec::parameter_list(layer, gradients), rename);
     }
     typename L::Cache inference;
     c.close("out/y", layer.forward(v, inference));
-}
-template <class T, class L, class X>
-void check_layer(Case<T>& c, L& layer, const X& x) {
-    check_layer(c, layer, x, [](const std::string& name) { return name; });
 }
 
 }  // namespace oracle

@@ -3,3 +3,8 @@
 #include <xsimd/xsimd.hpp>
 
 #include "support/catch.hpp"
+
+// Where deeprec::compiled is linked: without its list a test would make all that it has again, unoptimised.
+#ifdef DEEPREC_COMPILED
+#include <deeprec/compiled.hpp>
+#endif
