@@ -124,8 +124,12 @@ inline Set own_set(const std::string& path) {
     std::ifstream in(path + ".txt");
     const auto users = std::count(std::istreambuf_iterator<char>(in), {}, '\n');
     const std::filesystem::path base = std::filesystem::absolute(path);
-    return {base.filename().string(), base.string(), users < 5000 ? small_recipe : beauty_recipe,
-            std::filesystem::exists(path + "_sample.txt"), {}, false,
+    return {base.filename().string(),
+            base.string(),
+            users < 5000 ? small_recipe : beauty_recipe,
+            std::filesystem::exists(path + "_sample.txt"),
+            {},
+            false,
             users < 5000 ? std::nullopt : std::optional(beauty_convolutions)};
 }
 

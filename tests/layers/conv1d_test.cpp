@@ -20,7 +20,8 @@ TEMPLATE_TEST_CASE("Conv1D passes the battery", "[conv1d][threads]", Linear, ReL
     });
 }
 
-TEMPLATE_TEST_CASE("A wide Conv1D, which makes two steps at once, passes the battery", "[conv1d][threads]", ReLU, Tanh) {
+TEMPLATE_TEST_CASE("A wide Conv1D, which makes two steps at once, passes the battery", "[conv1d][threads]", ReLU,
+                   Tanh) {
     battery::check<3>(
         [](battery::Random& random) {
             const Padding padding = std::array{Padding::valid, Padding::same,

@@ -100,8 +100,9 @@ public:
             if (pass.training && Activation::needs_input) epilogue.pre_activation = cache.linear.need(shape.size());
         }
         if (in_pairs())
-            kernels::winograd_convolution<T>({batch, sizes.steps, features_, filters_, options_.dilation_rate, kernel_size_},
-                                             padded, packed_.data(), y, cache.workspace, epilogue);
+            kernels::winograd_convolution<T>(
+                {batch, sizes.steps, features_, filters_, options_.dilation_rate, kernel_size_}, padded, packed_.data(),
+                y, cache.workspace, epilogue);
         else
             kernels::gemm<T>(input_windows(padded, batch, time, sizes), packed_.data(), filters_, y, filters_,
                              epilogue);
@@ -157,9 +158,7 @@ public:
 
 private:
     /// Whether two steps are made at once, by kernels/linear/winograd.hpp.
-    bool in_pairs() const {
-        return options_.strides == 1 && kernels::winograd_pays(kernel_size_, features_, filters_);
-    }
+    bool in_pairs() const { return options_.strides == 1 && kernels::winograd_pays(kernel_size_, features_, filters_); }
     /// Packs kernel [k, features, filters] as the products read it.
     void pack(const T* kernel, Index features, Index filters, Buffer<T>& packed) {
         const Index rows = kernel_size_ * features;

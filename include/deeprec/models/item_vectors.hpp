@@ -244,8 +244,8 @@ protected:
                                         "] of new items, received [", features.dimension(0), ", ", columns, "]"));
         check_finite(features, n_ + 1);
         if (count < 0 || (!attributes.empty() && static_cast<Index>(attributes.size()) != count))
-            throw ArgumentError(message(who, ": expected attributes of ", count, " new items, received ",
-                                        attributes.size(), " lists"));
+            throw ArgumentError(
+                message(who, ": expected attributes of ", count, " new items, received ", attributes.size(), " lists"));
         if (count > std::numeric_limits<std::int32_t>::max() - 1 - n_)
             throw ArgumentError(message(who, ": expected less than 2^31 items, received ", count, " beside ", n_));
         for (const auto& list : attributes)
@@ -313,6 +313,7 @@ protected:
         std::transform(features_.data(), features_.data() + features_.size(), options_.features.data(),
                        [](T x) { return static_cast<float>(x); });
     }
+
 private:
     void check_built() const {
         if (items_.size() + attributes_.size() + features_.size() == 0)
@@ -332,14 +333,11 @@ private:
                 throw DataError(message(who, ": expected finite features, that of item ",
                                         first + i / features.dimension(1), " is ", features.data()[i]));
     }
-    bool derived() const {
-        return !equal(options_.scale, 0) || !options_.attributes.empty() || feature_width_ > 0;
-    }
+    bool derived() const { return !equal(options_.scale, 0) || !options_.attributes.empty() || feature_width_ > 0; }
     void features_backward(Index item, const T* dv, ItemGradients<T>& gradients) const {
         const T* const own = features_.data() + item * feature_width_;
         for (Index k = 0; k < feature_width_; ++k)
-            if (!equal(own[k], 0))
-                kernels::axpy<T>(own[k], dv, gradients.feature_kernel.data() + k * width(), width());
+            if (!equal(own[k], 0)) kernels::axpy<T>(own[k], dv, gradients.feature_kernel.data() + k * width(), width());
     }
     /// Into zeros, of any length; `rows` has the item's row of `items` at `place`.
     void write_vector(Index item, const Vectors& v, const T* rows, Index place, T* to) const {

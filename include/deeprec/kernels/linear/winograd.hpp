@@ -1,6 +1,7 @@
-/// Convolution over time in two thirds to three quarters of the multiply-adds: minimal filtering (S. Winograd, Arithmetic
-/// Complexity of Computations, 1980; A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR
-/// 2016). Two steps of y need six products of a step of x and a tap of a kernel of three; here it is four, F(2, 3):
+/// Convolution over time in two thirds to three quarters of the multiply-adds: minimal filtering (S. Winograd,
+/// Arithmetic Complexity of Computations, 1980; A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural
+/// Networks, CVPR 2016). Two steps of y need six products of a step of x and a tap of a kernel of three; here it is
+/// four, F(2, 3):
 ///
 ///     y[t]     = d0 g0 + d1 g1 + d2 g2        d0 .. d3 = x[t] .. x[t + 3], rows of F numbers
 ///     y[t + 1] = d1 g0 + d2 g1 + d3 g2        g0 .. g2 = kernel[0] .. kernel[2], F x U
@@ -120,7 +121,7 @@ void winograd_inputs(const ConvolutionShape& s, const T* x, Index begin, Index e
     for_pairs(s, begin, end, [&](Index r, Index sample, Index first) {
         const Index at = (sample * s.time() + first) * features, apart = s.dilation * features;
         T *const p0 = to[0] + r * to.width(0), *const p1 = to[1] + r * to.width(1), *const p2 = to[2] + r * to.width(2),
-                *const p3 = to[3] + r * to.width(3);
+                 *const p3 = to[3] + r * to.width(3);
         for (Index g = 0; g < to.groups.count(); ++g) {
             const T* const from = x + (at + to.groups.first(g) * apart);
             const bool cut = first < 0 && g == 0;  // the pair has no first step, nor what that alone reads

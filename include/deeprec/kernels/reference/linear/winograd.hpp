@@ -10,8 +10,8 @@ DEEPREC_BEGIN
 namespace kernels::reference {
 
 template <class T, class Act = Linear>
-void winograd_convolution(const ConvolutionShape& s, const T* x, const T* kernel, T* y, const std::type_identity_t<T>* bias,
-                          const Act& act, std::type_identity_t<T>* linear) {
+void winograd_convolution(const ConvolutionShape& s, const T* x, const T* kernel, T* y,
+                          const std::type_identity_t<T>* bias, const Act& act, std::type_identity_t<T>* linear) {
     for (Index b = 0; b < s.batch; ++b)
         for (Index t = 0; t < s.steps; ++t)
             for (Index u = 0; u < s.filters; ++u) {
