@@ -97,6 +97,13 @@ DEEPREC_INLINE xsimd::batch<float, Arch> tanh_by_table(const xsimd::batch<float,
     return kernels::copysign(tanh_b + kernels::divide(slope * r, below), x);
 }
 #endif
+
+/// f(x) as a call. xsimd's functions of double are sums and products that g++ fuses as suits each place where they are
+/// inlined: the last bit of a number would depend on what is computed beside it.
+template <class V, class F>
+DEEPREC_NOINLINE V called(const V& x, const F& f) {
+    return f(x);
+}
 }  // namespace detail
 
 /// e^x.
@@ -104,7 +111,8 @@ DEEPREC_INLINE float exp(float x) { return std::exp(x); }
 DEEPREC_INLINE double exp(double x) { return std::exp(x); }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> exp(const xsimd::batch<double, Arch>& x) {
-    return kernels::select(kernels::equal(x, x), xsimd::exp(x), x);  // xsimd 8.1 on SSE2 loses NaN
+    const auto y = detail::called(x, [](const auto& v) { return xsimd::exp(v); });
+    return kernels::select(kernels::equal(x, x), y, x);  // xsimd 8.1 on SSE2 loses NaN
 }
 /// e^x where the result is at most about 1, for one step less than exp except with AVX-512.
 template <class T, class Arch>
@@ -130,7 +138,8 @@ DEEPREC_INLINE xsimd::batch<float, Arch> exp(const xsimd::batch<float, Arch>& x)
 /// e^x - 1, precise for small x too.
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> expm1(const xsimd::batch<double, Arch>& x) {
-    return kernels::select(kernels::equal(x, x), xsimd::expm1(x), x);
+    const auto y = detail::called(x, [](const auto& v) { return xsimd::expm1(v); });
+    return kernels::select(kernels::equal(x, x), y, x);
 }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> expm1(const xsimd::batch<float, Arch>& x) {
@@ -150,7 +159,8 @@ DEEPREC_INLINE float tanh(float x) { return std::tanh(x); }
 DEEPREC_INLINE double tanh(double x) { return std::tanh(x); }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> tanh(const xsimd::batch<double, Arch>& x) {
-    return kernels::select(kernels::equal(x, x), xsimd::tanh(x), x);
+    const auto y = detail::called(x, [](const auto& v) { return xsimd::tanh(v); });
+    return kernels::select(kernels::equal(x, x), y, x);
 }
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<float, Arch> tanh(const xsimd::batch<float, Arch>& x) {
@@ -222,7 +232,8 @@ DEEPREC_INLINE double normal_cdf(double x) { return 0.5 * std::erfc(-0.707106781
 template <class Arch>
 DEEPREC_INLINE xsimd::batch<double, Arch> normal_cdf(const xsimd::batch<double, Arch>& x) {
     using V = xsimd::batch<double, Arch>;
-    return kernels::select(kernels::equal(x, x), V(0.5) * xsimd::erfc(V(-0.70710678118654752) * x), x);
+    const V y = detail::called(x, [](const V& v) { return V(0.5) * xsimd::erfc(V(-0.70710678118654752) * v); });
+    return kernels::select(kernels::equal(x, x), y, x);
 }
 /// erfc(z) = t e^(-z^2 + P(t)) with t = 1 / (1 + z / 2), a Chebyshev fit for z >= 0 (Numerical Recipes, erfcc).
 template <class Arch>
